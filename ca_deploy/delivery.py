@@ -1,0 +1,62 @@
+"""Files that appear whole or not at all: made in a hidden folder beside their place, moved in at the end."""
+
+import errno
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from ca_deploy.errors import OutputError
+
+# Converters write a float file, a quantised one and scratch copies: refuse early rather than fail late.
+_FREE_BYTES = 256 * 2**20
+
+
+@contextmanager
+def staging(output: Path) -> Iterator[Path]:
+    """A scratch folder inside ``output`` (made if missing), removed whatever happens.
+
+    Raises:
+        OutputError: ``output`` is a file, cannot be written, or the disk is full.
+    """
+    scratch: Path | None = None
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(output).free
+        if free < _FREE_BYTES:
+            raise OutputError(
+                f"Output folder {output} has {free / 2**20:.0f} MB free; exporting needs {_FREE_BYTES / 2**20:.0f} MB. "
+                "Free some space, or choose another folder with --output."
+            )
+        scratch = Path(tempfile.mkdtemp(prefix=".ca-deploy-", dir=output))
+        yield scratch
+    except OSError as error:
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            raise OutputError(f"Output {output} is not a folder. Choose a folder with --output.") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise OutputError(f"Output folder {output} is not writable. Choose another with --output.") from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise OutputError(f"The disk is full while writing to {output}; nothing was left there.") from error
+        raise
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def deliver(files: Mapping[Path, Path]) -> None:
+    """Move finished files from the scratch folder to their places, each in one step."""
+    for finished, place in files.items():
+        finished.replace(place)
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a single file whole or not at all.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full.
+    """
+    with staging(path.parent) as scratch:
+        finished = scratch / path.name
+        finished.write_bytes(content.encode() if isinstance(content, str) else content)
+        deliver({finished: path})

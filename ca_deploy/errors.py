@@ -1,0 +1,70 @@
+"""Every error that ca-deploy raises on purpose.
+
+::
+
+    CaDeployError               exit code 2 unless said otherwise
+    ├── UsageError              flags that contradict each other, or name nothing known
+    ├── ModelError              a model that cannot be found, imported, run or exported
+    │   └── CheckpointError     weights that cannot be read or do not fit
+    ├── RecipeError             a recipe file that is malformed or does not fit the request
+    ├── ImageDataError          calibration or evaluation images that cannot be used
+    ├── OutputError             results that cannot be written
+    ├── ArtifactError           an exported file or manifest that cannot be opened
+    ├── RuntimeUnavailable      a runtime that is not installed, or cannot run this file
+    └── WorkerError             a converter process that crashed, was killed, or failed
+
+A message says what happened, where, why, and what to do about it. Only the command line turns an
+error into an exit code.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class CaDeployError(Exception):
+    """Root of the tree; ``str(error)`` is the whole message a user needs."""
+
+
+class UsageError(CaDeployError):
+    """Flags that contradict each other, or a name that nothing answers to."""
+
+
+class ModelError(CaDeployError):
+    """A model that cannot be found, imported, run or exported."""
+
+
+class CheckpointError(ModelError):
+    """Weights that cannot be read, or that do not fit the network."""
+
+
+class RecipeError(CaDeployError):
+    """A recipe file that is malformed, or a recipe that does not fit the request."""
+
+
+class ImageDataError(CaDeployError):
+    """Calibration or evaluation images that cannot be used."""
+
+
+class OutputError(CaDeployError):
+    """Results that cannot be written where they were asked for."""
+
+
+class ArtifactError(CaDeployError):
+    """An exported file, or its manifest, that cannot be opened."""
+
+
+class RuntimeUnavailable(CaDeployError):
+    """A runtime that is not installed here, or that cannot run this file."""
+
+
+class WorkerError(CaDeployError):
+    """A converter process that crashed, was killed, or failed; names its log."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], list_command: str | None = None) -> UsageError:
+    """``UsageError`` for a name that is not among ``known``, with the closest ones suggested."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(repr(c) for c in close)}?" if close else f"Known: {', '.join(choices)}."
+    see = f" See `{list_command}`." if list_command else ""
+    return UsageError(f"Unknown {kind} {name!r}. {hint}{see}")

@@ -1,0 +1,41 @@
+"""How far a tensor is from its reference: pure functions on arrays of equal shape ``(N, …)``."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Logits = NDArray[np.float32]
+
+
+def max_abs_error(reference: Logits, other: Logits) -> float:
+    """Largest absolute difference, in units of the output."""
+    return float(np.max(np.abs(reference.astype(np.float64) - other)))
+
+
+def sqnr_db(reference: Logits, other: Logits) -> float:
+    """Signal to quantisation noise in dB: ``10 log10(sum(ref²) / sum((ref - other)²))``; inf where equal."""
+    signal = np.sum(np.square(reference, dtype=np.float64))
+    noise = np.sum(np.square(reference.astype(np.float64) - other))
+    return float("inf") if noise == 0 else float(10 * np.log10(signal / noise))  # NaN stays NaN
+
+
+def cosine(reference: Logits, other: Logits) -> float:
+    """Cosine of the angle between the two, all images together; 1 is the same direction."""
+    a, b = reference.astype(np.float64).ravel(), other.astype(np.float64).ravel()
+    norm = np.linalg.norm(a) * np.linalg.norm(b)
+    return float(a @ b / norm) if norm > 0 else float(np.array_equal(a, b))
+
+
+def agreement(reference: Logits, other: Logits) -> float:
+    """How often both name the same first class, in percent; shapes ``(N, classes)``."""
+    return float(100 * np.mean(reference.argmax(1) == other.argmax(1)))
+
+
+def mcnemar_p(only_first: int, only_second: int) -> float:
+    """Exact two-sided McNemar p-value of two classifiers on the same images.
+
+    ``only_first`` counts images that only the first got right, ``only_second`` the reverse.
+    """
+    from scipy.stats import binomtest
+
+    disagreements = only_first + only_second
+    return float(binomtest(only_first, disagreements, 0.5).pvalue) if disagreements else 1.0

@@ -1,0 +1,98 @@
+"""Results appear whole or not at all, and a place that cannot be written is explained."""
+
+import errno
+import os
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from ca_deploy import delivery
+from ca_deploy.delivery import deliver, staging, write_atomically
+from ca_deploy.errors import OutputError
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def test_finished_files_arrive_and_the_scratch_folder_goes(tmp_path: Path) -> None:
+    output = tmp_path / "new" / "folder"
+    with staging(output) as scratch:
+        (scratch / "model.onnx").write_text("whole")
+        assert not (output / "model.onnx").exists()
+        deliver({scratch / "model.onnx": output / "model.onnx"})
+    assert [path.name for path in output.iterdir()] == ["model.onnx"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_nothing_stays_after_an_error(tmp_path: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error), staging(tmp_path) as scratch:
+        (scratch / "half.onnx").write_text("half")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_output_that_is_a_file_is_refused(tmp_path: Path, below: str) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    with pytest.raises(OutputError, match="is not a folder"), staging(taken / below):
+        pass
+    assert taken.read_text() == "a file"
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder that nobody may write to")
+def test_unwritable_folder_is_refused() -> None:
+    folder = Path("/sys/ca-deploy")
+    with pytest.raises(OutputError, match=r"/sys/ca-deploy is not writable\. Choose another"), staging(folder):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [(errno.EACCES, "not writable"), (errno.EROFS, "not writable"), (errno.EDQUOT, "disk is full")]
+)
+def test_the_systems_refusals_are_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, said: str
+) -> None:
+    def refuse(**_: object) -> str:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(delivery.tempfile, "mkdtemp", refuse)
+    with pytest.raises(OutputError, match=said), staging(tmp_path):
+        pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_disk_that_fills_up_on_the_way_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="disk is full"), staging(tmp_path) as scratch:
+        (scratch / "half.onnx").write_text("half")
+        Path("/dev/full").write_text("the other half")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_nearly_full_disk_is_refused_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10 * 2**30, 10 * 2**30, 3 * 2**20))
+    with pytest.raises(OutputError, match="3 MB free") as error, staging(tmp_path):
+        pytest.fail("started all the same")
+    assert "--output" in str(error.value)
+
+
+def test_written_atomically(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "new" / "a.txt", "text")
+    write_atomically(tmp_path / "new" / "b.bin", b"\x00\x01")
+    assert (tmp_path / "new" / "a.txt").read_text() == "text"
+    assert (tmp_path / "new" / "b.bin").read_bytes() == b"\x00\x01"
+
+
+def test_the_old_file_survives_a_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "inputs.npz"
+    place.write_text("old")
+
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, f"{len(content)} bytes do not fit", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="disk is full"):
+        write_atomically(place, "new")
+    assert place.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [place]
