@@ -1,0 +1,104 @@
+"""Formats: Network -> file. One package or module here is one format; its ``FORMAT`` describes it.
+
+The description is light, and heavy libraries are imported only by the exporter it names, in a process of its own.
+"""
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ca_deploy.errors import unknown_name
+from ca_deploy.tensors import TensorSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ca_deploy.recipe import ExportRecipe
+    from ca_deploy.source import Network
+
+
+@dataclass(frozen=True, slots=True)
+class FloatOperator:
+    """An operator kind that stayed float inside an integer file, how many times, and why."""
+
+    operator: str
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What an exporter says about the file that it wrote.
+
+    ``float32_path`` is the float32 file of the same format that an integer one was made from, left beside it
+    so that sizes and speed can be compared.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    operators: Mapping[str, int]
+    tools: Mapping[str, str]
+    float_operators: tuple[FloatOperator, ...] = ()
+    notes: tuple[str, ...] = ()
+    float32_path: Path | None = None
+
+
+class Exporter(Protocol):
+    """The function that makes the file. It runs in a process of its own and may be slow and noisy."""
+
+    def __call__(
+        self,
+        network: "Network",
+        recipe: "ExportRecipe",
+        calibration: "NDArray[np.uint8] | None",
+        path: Path,
+        dynamic_batch: bool,
+        step: Callable[[str], None],
+    ) -> Converted:
+        """Write ``path``.
+
+        ``calibration`` is RGB ``(N, S, S, 3)``, cropped but not normalised; None where the recipe needs none.
+        ``step`` announces what is being done, in a few words.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One exportable file format. ``exporter`` is ``module:function``, imported in the worker only."""
+
+    name: str
+    suffix: str
+    description: str
+    exporter: str
+    packages: tuple[str, ...]
+
+    def missing_packages(self) -> list[str]:
+        """Which of its packages are not installed here."""
+        return [package for package in self.packages if importlib.util.find_spec(package) is None]
+
+    def load_exporter(self) -> Exporter:
+        module, _, function = self.exporter.partition(":")
+        exporter: Exporter = getattr(importlib.import_module(module), function)
+        return exporter
+
+
+def format_names() -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def find_format(name: str) -> Format:
+    """The format of that name.
+
+    Raises:
+        UsageError: there is none; names the closest.
+    """
+    if name not in format_names():
+        raise unknown_name("format", name, format_names(), "ca-deploy list formats")
+    found: Format = importlib.import_module(f"{__name__}.{name}").FORMAT
+    return found

@@ -1,0 +1,86 @@
+"""Bias correction: quantised convolutions whose outputs keep the mean that they had in float.
+
+Rounding the weights shifts the mean of each output channel, and the shifts add up through the network. Moving each
+bias by the shift that calibration images show takes them out, for free at run time (Nagel et al., "Data-Free
+Quantization Through Weight Equalization and Bias Correction", ICCV 2019, arXiv 1906.04721, section 4.2; here with
+real images, each layer on the float network's own activations).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import helper, numpy_helper
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MOST_IMAGES = 32  # each gives a mean over all its positions, so a few suffice
+
+
+@dataclass(frozen=True, slots=True)
+class _Rounded:
+    """A convolution of the float model, its weights as the quantised model has them, and its int32 bias there."""
+
+    node: onnx.NodeProto
+    weight: "NDArray[np.float32]"
+    bias: onnx.TensorProto
+    bias_scale: "NDArray[np.float32]"
+
+
+def correct_biases(
+    quantised: onnx.ModelProto, model: onnx.ModelProto, images: "NDArray[np.float32] | NDArray[np.uint8]"
+) -> None:
+    """Change the biases of ``quantised`` in place, by what ``images`` shift between it and the float ``model``.
+
+    ``images`` is ``(N, …)`` as the model's input wants it. Convolutions without a bias are left alone.
+    """
+    rounded = list(_rounded_convolutions(model, quantised))
+    if not rounded:
+        return
+    session = ort.InferenceSession(_with_shifts(model, rounded).SerializeToString(), providers=["CPUExecutionProvider"])
+    chosen = np.unique(np.linspace(0, len(images) - 1, _MOST_IMAGES).astype(int))
+    names = [f"shift_{index}" for index in range(len(rounded))]
+    shifts = [session.run(names, {model.graph.input[0].name: images[i : i + 1]}) for i in chosen]
+    for convolution, per_image in zip(rounded, zip(*shifts, strict=True), strict=True):
+        steps = np.round(np.mean(per_image, axis=0).ravel() / convolution.bias_scale).astype(np.int32)
+        corrected = numpy_helper.to_array(convolution.bias) + steps
+        convolution.bias.CopyFrom(numpy_helper.from_array(corrected, convolution.bias.name))
+
+
+def _rounded_convolutions(model: onnx.ModelProto, quantised: onnx.ModelProto) -> Iterator[_Rounded]:
+    by_name = {node.name: node for node in quantised.graph.node}
+    produced = {name: node for node in quantised.graph.node for name in node.output}
+    constants = {constant.name: constant for constant in quantised.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type != "Conv" or len(node.input) < 3 or node.name not in by_name:
+            continue
+        sources = [produced.get(name) for name in by_name[node.name].input[1:]]
+        stored = [constants.get(name) for source in sources if source is not None for name in source.input[:2]]
+        weight, scale, bias, bias_scale = stored if len(stored) == 4 else [None] * 4
+        if weight is None or scale is None or bias is None or bias_scale is None:
+            continue  # weights that are computed, or stay float
+        integers = numpy_helper.to_array(weight).astype(np.float32)
+        steps = numpy_helper.to_array(scale).reshape(-1, *[1] * (integers.ndim - 1))
+        yield _Rounded(node, integers * steps, bias, numpy_helper.to_array(bias_scale))
+
+
+def _with_shifts(model: onnx.ModelProto, rounded: list[_Rounded]) -> onnx.ModelProto:
+    """The float model, with the mean shift of each convolution's output channels as further outputs."""
+    observed = onnx.ModelProto()
+    observed.CopyFrom(model)
+    graph = observed.graph
+    for index, convolution in enumerate(rounded):
+        image, weight = convolution.node.input[:2]
+        error, shifts, shift = (f"{part}_{index}" for part in ("error", "shifts", "shift"))
+        # A convolution with the rounding errors as weights gives the shift itself.
+        twin = helper.make_node("Conv", [image, error], [shifts])
+        twin.attribute.extend(convolution.node.attribute)
+        graph.node.extend([twin, helper.make_node("GlobalAveragePool", [shifts], [shift])])
+        original = next(numpy_helper.to_array(value) for value in graph.initializer if value.name == weight)
+        graph.initializer.append(numpy_helper.from_array(original - convolution.weight, error))
+        graph.output.append(helper.make_tensor_value_info(shift, onnx.TensorProto.FLOAT, None))
+    return observed

@@ -1,0 +1,136 @@
+"""Network -> float ONNX model, by PyTorch's exporter on ``torch.export``, simplified and free of local paths."""
+
+import ast
+import re
+from collections import Counter
+from itertools import takewhile
+from typing import TYPE_CHECKING, cast
+
+import onnx
+import onnx_ir as ir
+import torch
+
+from ca_deploy.errors import ModelError, RecipeError
+
+if TYPE_CHECKING:
+    from ca_deploy.source import Network
+
+INPUT, OUTPUT = "image", "logits"
+
+# Which module a node came from. Everything else that the exporter notes (stack traces with the paths of this
+# machine, the signature of the whole program) serves those who debug the exporter.
+_SCOPES = "pkg.torch.onnx.name_scopes"
+_KEPT_METADATA = (_SCOPES, "pkg.torch.onnx.class_hierarchy")
+
+
+def to_onnx(network: "Network", opset: int, dynamic_batch: bool) -> onnx.ModelProto:
+    """``image (N, 3, S, S)`` -> ``logits (N, classes)``, float32; N is 1, or ``batch`` if ``dynamic_batch``.
+
+    The exporter's own optimiser folds constants and BatchNorm, drops identities and merges equal nodes.
+    Nodes are named after the module they came from: ``features.3.attention.conv_h/Conv``.
+
+    Raises:
+        ModelError: PyTorch cannot trace the network, or has no ONNX form for one of its operations.
+        RecipeError: the network has no form in that opset.
+    """
+    program = _trace(network, dynamic_batch)
+    try:
+        exported = torch.onnx.export(
+            program,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            opset_version=opset,
+            dynamo=True,
+            dynamic_shapes=({0: "batch"},) if dynamic_batch else None,  # only names the dimension
+            verbose=False,
+        )
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise _untranslatable(network, program, error) from error
+    model = cast("torch.onnx.ONNXProgram", exported).model  # None comes from the old exporter only
+    written = model.opset_imports[""]
+    if written != opset:  # PyTorch 2.13 writes 18 or newer, and keeps that where converting it down fails
+        raise RecipeError(
+            f"{network.name} has no form in ONNX opset {opset}: PyTorch wrote {written}. Set opset = {written} in "
+            "the recipe."
+        )
+    _strip_metadata(model)
+    _name_nodes(model)
+    return ir.to_proto(model)
+
+
+def _trace(network: "Network", dynamic_batch: bool) -> torch.export.ExportedProgram:
+    shapes = ({0: torch.export.Dim("batch")},) if dynamic_batch else None
+    example = network.example(batch=2 if dynamic_batch else 1)  # torch.export takes a 1 for a constant
+    try:
+        return torch.export.export(network.module, (example,), dynamic_shapes=shapes)
+    except Exception as error:  # tracing runs the user's forward, which may raise anything
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        remedy = (
+            "It fixes its batch size: export it without --dynamic-batch, or (a .pt2 program) save it again with a "
+            "dynamic first dimension."
+            if dynamic_batch
+            else "Its forward probably branches on values, or calls code outside PyTorch: rewrite that part with "
+            "tensor operations (https://docs.pytorch.org/docs/stable/export.html)."
+        )
+        raise ModelError(f"{network.name} cannot be traced by torch.export ({reason}). {remedy}") from error
+
+
+def _untranslatable(network: "Network", program: torch.export.ExportedProgram, error: Exception) -> ModelError:
+    """Name the operation that has no ONNX form, and the module that uses it."""
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    # The exporter speaks of decomposed operations (prims.bessel_j0), the program of aten.special_bessel_j0.
+    named = re.search(r"op='[\w.]*?(\w+)'", str(cause))
+    for node in program.graph.nodes:
+        if named and node.op == "call_function" and named.group(1) in str(node.target):
+            modules = [path for path, _ in node.meta.get("nn_module_stack", {}).values() if path]
+            where = f"in its module {modules[-1]!r}" if modules else "in its forward"
+            return ModelError(
+                f"{network.name} cannot become ONNX: the operation {node.target}, {where}, has no ONNX form in "
+                f"PyTorch {torch.__version__}. Replace it there by operations that have one."
+            )
+    return ModelError(
+        f"{network.name} cannot become ONNX: {str(cause).splitlines()[0]} Replace the operation by others, or "
+        "update PyTorch and onnxscript."
+    )
+
+
+def _strip_metadata(model: ir.Model) -> None:
+    model.metadata_props.clear()
+    model.graph.metadata_props.clear()
+    for value in (*model.graph.inputs, *model.graph.outputs):
+        value.metadata_props.clear()
+    for node in model.graph.all_nodes():
+        kept = {key: node.metadata_props[key] for key in _KEPT_METADATA if key in node.metadata_props}
+        node.metadata_props.clear()
+        node.metadata_props.update(kept)
+
+
+def _name_nodes(model: ir.Model) -> None:
+    used: Counter[str] = Counter()
+    for node in model.graph:
+        name = f"{_module_of(node)}/{node.op_type}".lstrip("/")
+        used[name] += 1
+        node.name = name if used[name] == 1 else f"{name}_{used[name]}"
+
+
+def _module_of(node: ir.Node) -> str:
+    scopes = _scopes(node)
+    if not scopes:  # onnxscript 0.7 rewrites nodes (torch.split) without copying their metadata
+        neighbours = [value.producer() for value in node.inputs if value is not None]
+        neighbours += [use.node for value in node.outputs for use in value.uses()]
+        traced = [_scopes(other) for other in neighbours if other is not None and _scopes(other)]
+        scopes = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, zip(*traced, strict=False))]
+        node.metadata_props[_SCOPES] = repr([*scopes, node.outputs[0].name])
+        return scopes[-1] if scopes else ""
+    weight = node.inputs[1] if len(node.inputs) > 1 else None
+    if "batch_norm" in scopes[-1] and weight is not None and weight.name:
+        return str(weight.name).rpartition(".")[0]  # a convolution that took up its BatchNorm, and its scope with it
+    return scopes[-2] if len(scopes) > 1 else ""
+
+
+def _scopes(node: ir.Node) -> list[str]:
+    """From the network down to the traced operation: ``["", "features", "features.0", "conv2d"]``."""
+    scopes: list[str] = ast.literal_eval(node.metadata_props.get(_SCOPES, "[]"))
+    return scopes

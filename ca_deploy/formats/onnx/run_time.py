@@ -1,0 +1,66 @@
+"""Which operations of an integer file run in float all the same, as ONNX Runtime itself plans them."""
+
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import onnx
+import onnxruntime as ort
+from onnx import TensorProto
+
+from ca_deploy.formats import FloatOperator
+
+_BYTES = {TensorProto.INT8, TensorProto.UINT8}
+_FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16}
+_CONVERSIONS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
+
+
+def float_operators(model: onnx.ModelProto, normalisation: Collection[str] = ()) -> tuple[FloatOperator, ...]:
+    """Operator kinds that see float tensors only in the graph that ONNX Runtime executes, most frequent first.
+
+    ``normalisation`` names the nodes that prepare a camera's image. The CPU provider is asked to plan as it does
+    on ARM (``session.qdqisint8allowed``): on x86 it leaves S8 activations unfused, having no fast kernels for them.
+    """
+    graph = _planned(model).graph
+    types = {v.name: v.type.tensor_type.elem_type for v in (*graph.value_info, *graph.input, *graph.output)}
+    types |= {constant.name: constant.data_type for constant in graph.initializer}
+    dynamic = any(node.op_type == "DynamicQuantizeLinear" for node in model.graph.node)
+    found: Counter[tuple[str, str]] = Counter()
+    for node in graph.node:
+        # A tensor that the planner itself made has no recorded type: it lies beside a moved conversion, in float.
+        touched = {types.get(name, TensorProto.FLOAT) for name in (*node.input, *node.output) if name}
+        if node.op_type in _CONVERSIONS or touched & _BYTES or not touched & _FLOATS:
+            continue
+        if node.name in normalisation:
+            reason = "normalises the camera's image"
+        elif dynamic:
+            reason = "dynamic quantisation covers MatMul and Gemm only"
+        elif _between_conversions(node, graph):
+            reason = "ONNX Runtime's CPU kernels for it are float: dequantised before, quantised again after"
+        else:
+            reason = "not quantised, because a neighbour is not"
+        found[node.op_type.removeprefix("Fused"), reason] += 1
+    return tuple(FloatOperator(operator, count, reason) for (operator, reason), count in found.most_common())
+
+
+def _planned(model: onnx.ModelProto) -> onnx.ModelProto:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3  # it warns that a planned graph fits this machine only
+    options.add_session_config_entry("session.qdqisint8allowed", "1")
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    with TemporaryDirectory() as folder:
+        options.optimized_model_filepath = str(Path(folder, "planned.onnx"))
+        ort.InferenceSession(
+            model.SerializeToString(),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=["ConvActivationFusion"],  # hides a Clip or Sigmoid inside its float convolution
+        )
+        return onnx.load(options.optimized_model_filepath)
+
+
+def _between_conversions(node: onnx.NodeProto, graph: onnx.GraphProto) -> bool:
+    before = {other.op_type for other in graph.node if set(other.output) & set(node.input)}
+    after = {other.op_type for other in graph.node if set(other.input) & set(node.output)}
+    return before <= {"DequantizeLinear"} and after <= {"QuantizeLinear"}

@@ -1,0 +1,43 @@
+"""What goes in and out of an ONNX file, read from the file."""
+
+from typing import cast
+
+import onnx
+from onnx import helper, numpy_helper
+
+from ca_deploy.errors import ModelError
+from ca_deploy.tensors import DType, Layout, TensorSpec
+
+_LAYOUTS: dict[int, Layout] = {2: "NC", 4: "NCHW"}
+
+
+def tensor_specs(model: onnx.ModelProto, normalised: bool) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """The inputs and the outputs; integer ones with scale and zero point. Raw images (not normalised) are NHWC.
+
+    Raises:
+        ModelError: an output is neither ``(N, C)`` nor ``(N, C, H, W)``.
+    """
+    inputs = tuple(_spec(value, model, "NCHW" if normalised else "NHWC", normalised) for value in model.graph.input)
+    outputs = []
+    for value in model.graph.output:
+        rank = len(value.type.tensor_type.shape.dim)
+        if rank not in _LAYOUTS:
+            raise ModelError(f"Output {value.name!r} has {rank} dimensions; ca-deploy knows (N, C) and (N, C, H, W).")
+        outputs.append(_spec(value, model, _LAYOUTS[rank], True))
+    return inputs, tuple(outputs)
+
+
+def _spec(value: onnx.ValueInfoProto, model: onnx.ModelProto, layout: Layout, normalised: bool) -> TensorSpec:
+    tensor = value.type.tensor_type
+    shape = tuple(-1 if dim.dim_param else dim.dim_value for dim in tensor.shape.dim)
+    dtype = cast(DType, helper.tensor_dtype_to_np_dtype(tensor.elem_type).name)
+    if tensor.elem_type != onnx.TensorProto.INT8:
+        return TensorSpec(value.name, shape, dtype, layout, normalised=normalised)
+    constants = {constant.name: constant for constant in model.graph.initializer}
+    neighbour = next(
+        node
+        for node in model.graph.node
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear") and value.name in (node.input[0], node.output[0])
+    )
+    scale, zero_point = (numpy_helper.to_array(constants[name]).item() for name in neighbour.input[1:3])
+    return TensorSpec(value.name, shape, dtype, layout, scale, zero_point, normalised)

@@ -1,0 +1,39 @@
+"""Let a model take a camera's bytes: uint8 RGB, 0..255."""
+
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+# The range of the input before it is quantised: scale 1, zero point -128.
+RGB_RANGE = {"min": np.array([0], np.float32), "max": np.array([255], np.float32)}
+
+
+def take_uint8(model: Any) -> None:
+    """Edit ``model``, whose input holds the values 0..255 (float32, or int8 quantised by :data:`RGB_RANGE`).
+
+    Its input becomes uint8. Where the model goes on in int8 one QUANTIZE follows, which only flips the top bit;
+    where it goes on in float, one DEQUANTIZE.
+    """
+    graph = model.subgraphs[0]
+    old_index = graph.inputs[0]
+    old = graph.tensors[old_index]
+    quantisation = schema.QuantizationParametersT()
+    quantisation.scale, quantisation.zeroPoint = [1.0], [0]
+    new = schema.TensorT()
+    new.name, new.shape, new.type, new.quantization = b"camera", old.shape, schema.TensorType.UINT8, quantisation
+    new.buffer = 0
+    graph.tensors.append(new)
+    new_index = len(graph.tensors) - 1
+
+    is_integer = old.type == schema.TensorType.INT8
+    code = schema.OperatorCodeT()
+    code.builtinCode = schema.BuiltinOperator.QUANTIZE if is_integer else schema.BuiltinOperator.DEQUANTIZE
+    code.deprecatedBuiltinCode = code.builtinCode
+    code.version = 2 if is_integer else 1
+    model.operatorCodes.append(code)
+    operator = schema.OperatorT()
+    operator.opcodeIndex = len(model.operatorCodes) - 1
+    operator.inputs, operator.outputs = [new_index], [old_index]
+    graph.operators.insert(0, operator)
+    graph.inputs = [new_index]

@@ -1,0 +1,93 @@
+"""Network -> float32 flatbuffer, with litert-torch."""
+
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+import litert_torch
+import torch
+from torch import Tensor, nn
+
+from ca_deploy.errors import ModelError
+from ca_deploy.formats.tflite import flatbuffer
+from ca_deploy.lowering.drop_redundant_expand import drop_redundant_expand
+from ca_deploy.lowering.pool_as_mean import pool_as_mean
+
+if TYPE_CHECKING:
+    from ca_deploy.source import Network
+    from ca_deploy.tensors import Preprocessing
+
+PASSES = (drop_redundant_expand, pool_as_mean)
+
+
+class Normalise(nn.Module):
+    """RGB 0..255 as float ``(N, 3, S, S)`` -> normalised, the same shape.
+
+    A 1x1 depthwise convolution: it has one scale a channel in INT8, so it is as exact there as a scale and an
+    offset can be, also at the zero-padded borders, where folding the mean into the first convolution is wrong.
+    """
+
+    def __init__(self, preprocessing: "Preprocessing") -> None:
+        super().__init__()
+        mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
+        self.register_buffer("weight", (1 / (255 * std)).reshape(3, 1, 1, 1))
+        self.register_buffer("bias", -mean / std)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        return nn.functional.conv2d(rgb, self.get_buffer("weight"), self.get_buffer("bias"), groups=3)
+
+
+def convert(network: "Network", normalise: bool = False) -> Any:
+    """The network as a TFLite model: input ``image (1, S, S, 3)``, output ``logits``, both float32.
+
+    Args:
+        network: any classifier.
+        normalise: take RGB 0..255 and normalise inside.
+
+    Returns:
+        ``schema.ModelT``, see :mod:`ca_deploy.formats.tflite.flatbuffer`.
+
+    Raises:
+        ModelError: torch.export or litert-torch cannot take the network; names the operator.
+    """
+    module = nn.Sequential(Normalise(network.preprocessing), network.module) if normalise else network.module
+    image = network.example().permute(0, 2, 3, 1).contiguous()
+    graph_module = _trace(network.name, litert_torch.to_channel_last_io(module, args=[0]), image)
+    for rewrite in PASSES:
+        rewrite(graph_module)
+    graph_module.training = False  # litert-torch 0.10 looks at it, and .eval() is refused by exported graphs
+    try:
+        content = litert_torch.convert(graph_module, (image,)).model_content()
+    except Exception as error:  # the converter raises whatever its parts raise
+        raise ModelError(_explain(network.name, error)) from error
+    model = flatbuffer.read(content)
+    flatbuffer.shorten_names(model)
+    flatbuffer.name_input_and_output(model)
+    return model
+
+
+def _trace(name: str, module: nn.Module, image: Tensor) -> torch.fx.GraphModule:
+    try:
+        program = torch.export.export(module, (image,))
+    except Exception as error:  # tracing runs a user's code
+        raise ModelError(
+            f"{name} cannot be traced by torch.export ({type(error).__name__}: {_first_line(error)}). Its forward() "
+            "must not branch on the values of tensors; see https://pytorch.org/docs/stable/export.html."
+        ) from error
+    return cast(torch.fx.GraphModule, program.module())
+
+
+def _explain(name: str, error: Exception) -> str:
+    """The converter's traceback names the graph node that it stopped at, and the line of code that made it."""
+    target = re.search(r"call_function\[target=(?:torch\.ops\.)?([\w.]+)", str(error))
+    places = re.findall(r'File "([^"]+)", line (\d+)', str(error))
+    what = target.group(1) if target else "an operator"
+    where = f", from {places[-1][0]} line {places[-1][1]}" if places else ""
+    return (
+        f"litert-torch cannot convert {what} of {name}{where} ({type(error).__name__}: {_first_line(error)}). "
+        "Replace it in the network by operators that litert-torch knows, or export to ONNX: --format onnx."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

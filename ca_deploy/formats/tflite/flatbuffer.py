@@ -1,0 +1,177 @@
+"""Read, edit and write TFLite flatbuffers (schema v3, ``tensorflow/compiler/mlir/lite/schema/schema.fbs``)."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+
+from ca_deploy.errors import ModelError
+from ca_deploy.tensors import DType, Layout, TensorSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Operators whose weights are quantised one scale a channel, and whose bias is int32.
+WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+
+_OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+_DTYPES: dict[int, DType] = {
+    schema.TensorType.FLOAT32: "float32",
+    schema.TensorType.FLOAT16: "float16",
+    schema.TensorType.INT8: "int8",
+    schema.TensorType.UINT8: "uint8",
+    schema.TensorType.INT16: "int16",
+    schema.TensorType.INT32: "int32",
+    schema.TensorType.INT64: "int64",
+}
+
+
+class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
+    """Packs its bytes at a multiple of 16, as the schema demands and flatbuffers' Python code (25.12) forgets."""
+
+    def Pack(self, builder: Any) -> int:
+        data = np.ascontiguousarray(self.data).view(np.uint8).reshape(-1)
+        builder.StartVector(1, data.size, 16)
+        builder.head -= data.size
+        builder.Bytes[builder.head : builder.head + data.size] = data.tobytes()
+        vector = builder.EndVector()
+        schema.BufferStart(builder)
+        schema.BufferAddData(builder, vector)
+        return int(schema.BufferEnd(builder))
+
+
+def read(content: bytes | bytearray) -> Any:
+    """The model as a mutable ``schema.ModelT``, wherever the file keeps its buffers."""
+    return flatbuffer_utils.read_model_from_bytearray(content)
+
+
+def write(model: Any) -> bytes:
+    """Serialise with every buffer that is used inside the flatbuffer.
+
+    ai-edge-quantizer 0.10 puts weights behind it, and runtimes from before that extension of the schema
+    (tflite-runtime 2.14, the C API of ai-edge-litert 1.4 and 2.0) fail with "Input tensor N lacks data".
+    """
+    used = {metadata.buffer for metadata in model.metadata or ()}
+    for graph in model.subgraphs:
+        operands = {index for operator in graph.operators for index in operator.inputs}
+        used |= {graph.tensors[index].buffer for index in operands if index >= 0}
+    for index, buffer in enumerate(model.buffers):
+        if index not in used:
+            model.buffers[index] = schema.BufferT()
+        elif buffer.data is not None and len(buffer.data):
+            data = buffer.data if isinstance(buffer.data, np.ndarray) else np.frombuffer(bytes(buffer.data), np.uint8)
+            model.buffers[index] = _AlignedBuffer(data=data)
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def shorten_names(model: Any) -> None:
+    """Call each tensor by the path of the PyTorch module it comes from: ``features.13.expand.0``.
+
+    litert-torch 0.10 strings together the classes of all modules whose operators went into a tensor, hundreds of
+    letters each: 5 % of an INT8 file.
+    """
+    seen: Counter[str] = Counter()
+    for tensor in model.subgraphs[0].tensors:
+        parts = tensor.name.decode().split(";")[0].split("/")
+        # "torch.nn.modules.conv.Conv2d_conv_h" is the attribute conv_h, a Conv2d
+        attributes = [part.rpartition(".")[2].partition("_")[2] for part in parts]
+        name = ".".join(filter(None, attributes)).removeprefix("wrapped.") or "tensor"
+        tensor.name = f"{name};{seen[name]}".encode()
+        seen[name] += 1
+
+
+def name_input_and_output(model: Any) -> None:
+    """Call the only input ``image`` and the only output ``logits``, in the signature and as tensors."""
+    signature, graph = model.signatureDefs[0], model.subgraphs[0]
+    for mapping, index, name in (
+        (signature.inputs[0], graph.inputs[0], b"image"),
+        (signature.outputs[0], graph.outputs[0], b"logits"),
+    ):
+        for tensor in graph.tensors:  # names are unique, and the quantizer keeps the old output's
+            if tensor.name == name:
+                tensor.name = name + b"_quantised"
+        mapping.name, mapping.tensorIndex = name, index
+        graph.tensors[index].name = name
+
+
+def operator_name(model: Any, operator: Any) -> str:
+    """``CONV_2D`` and so on; a custom operator by its own name."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    name = _OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    return str(code.customCode.decode() if name == "CUSTOM" else name)
+
+
+def operator_histogram(model: Any) -> dict[str, int]:
+    """How often each operator occurs, the most frequent first."""
+    counts = Counter(operator_name(model, operator) for graph in model.subgraphs for operator in graph.operators)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def float_operators(model: Any) -> dict[str, int]:
+    """How often each operator computes in float, conversions between float and integer left out."""
+    counts: Counter[str] = Counter()
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            name = operator_name(model, operator)
+            types = {graph.tensors[index].type for index in (*operator.inputs, *operator.outputs) if index >= 0}
+            if schema.TensorType.FLOAT32 in types and name not in ("QUANTIZE", "DEQUANTIZE"):
+                counts[name] += 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def activations(model: Any) -> list[int]:
+    """Indices of the float tensors that the main graph computes or is given."""
+    graph = model.subgraphs[0]
+    computed = {index for operator in graph.operators for index in operator.outputs} | set(graph.inputs)
+    return sorted(index for index in computed if graph.tensors[index].type == schema.TensorType.FLOAT32)
+
+
+def tensor_name(model: Any, index: int) -> str:
+    name = model.subgraphs[0].tensors[index].name
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def constant(model: Any, index: int) -> "NDArray[np.float32] | None":
+    """The values of a float32 constant, or None for a tensor that is computed or absent (-1)."""
+    if index < 0:
+        return None
+    tensor = model.subgraphs[0].tensors[index]
+    data = model.buffers[tensor.buffer].data
+    if data is None or tensor.type != schema.TensorType.FLOAT32:
+        return None
+    return np.frombuffer(bytes(data), np.float32).reshape(tensor.shape)
+
+
+def add_constant(model: Any, name: str, values: "NDArray[np.float32]") -> int:
+    """Add a float32 constant to the main graph and return its index."""
+    buffer, tensor = schema.BufferT(), schema.TensorT()
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    tensor.name, tensor.shape, tensor.type = name.encode(), list(values.shape), schema.TensorType.FLOAT32
+    tensor.buffer = len(model.buffers) - 1
+    tensors = model.subgraphs[0].tensors
+    tensors.append(tensor)
+    return len(tensors) - 1
+
+
+def tensor_spec(model: Any, index: int, layout: Layout, normalised: bool = True) -> TensorSpec:
+    """What one tensor of the main graph holds."""
+    tensor = model.subgraphs[0].tensors[index]
+    quantised = tensor.quantization is not None and tensor.quantization.scale is not None
+    name = tensor_name(model, index)
+    if len(tensor.shape) != len(layout):
+        raise ModelError(
+            f"The network's {name} has shape {tuple(tensor.shape)}, and ca-deploy exports classifiers: images in, "
+            "logits (N, classes) out. Wrap the network in a module whose forward() returns its logits."
+        )
+    return TensorSpec(
+        name=name,
+        shape=tuple(int(size) for size in tensor.shape),
+        dtype=_DTYPES[tensor.type],
+        layout=layout,
+        scale=float(tensor.quantization.scale[0]) if quantised else None,
+        zero_point=int(tensor.quantization.zeroPoint[0]) if quantised else None,
+        normalised=normalised,
+    )

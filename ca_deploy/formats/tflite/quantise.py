@@ -1,0 +1,66 @@
+"""Float flatbuffer -> float16 or integer flatbuffer, with ai-edge-quantizer."""
+
+from typing import TYPE_CHECKING, Any
+
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_quantizer import qtyping, quantizer, recipe_manager
+from ai_edge_quantizer.algorithm_manager import AlgorithmName
+
+from ca_deploy.errors import ModelError
+from ca_deploy.formats.tflite import flatbuffer
+
+if TYPE_CHECKING:
+    from ca_deploy.formats.tflite.ranges import Ranges
+    from ca_deploy.recipe import ExportRecipe
+
+_Operator = qtyping.TFLOperationName
+_WEIGHTED = (_Operator.CONV_2D, _Operator.DEPTHWISE_CONV_2D, _Operator.CONV_2D_TRANSPOSE, _Operator.FULLY_CONNECTED)
+_FLOAT16_WEIGHTS = qtyping.OpQuantizationConfig(
+    weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
+    compute_precision=qtyping.ComputePrecision.FLOAT,
+)
+_FLOAT_ENDS = {"float32": (_Operator.INPUT, _Operator.OUTPUT), "uint8rgb": (_Operator.OUTPUT,), "int8": ()}
+
+
+def quantise(content: bytes, recipe: "ExportRecipe", ranges: "Ranges | None") -> Any:
+    """Apply ``recipe`` to a float flatbuffer and return the new model.
+
+    Raises:
+        ModelError: no operator of the model could be quantised.
+    """
+    applied = quantizer.Quantizer(content, _quantizer_recipe(recipe))
+    result = applied.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
+    if result.quantized_model is None:
+        raise ModelError(f"ai-edge-quantizer gave no model for {recipe.name}.")
+    model = flatbuffer.read(result.quantized_model)
+    if not _is_quantised(model):
+        raise ModelError(
+            f"Nothing was quantised by {recipe.name}: the network has no convolution or linear layer that "
+            "ai-edge-quantizer takes. Export it as float32."
+        )
+    return model
+
+
+def _quantizer_recipe(recipe: "ExportRecipe") -> Any:
+    rules = recipe_manager.RecipeManager()
+    everything = (".*", _Operator.ALL_SUPPORTED)
+    if recipe.mode == "float16":
+        for operator in _WEIGHTED:
+            rules.add_quantization_config(".*", operator, _FLOAT16_WEIGHTS, AlgorithmName.FLOAT_CASTING)
+    elif recipe.mode == "dynamic":
+        rules.add_dynamic_config(*everything, num_bits=recipe.weight_bits)
+        # tflite-runtime 2.14 reads one scale only in this kernel, and silently computes nonsense given more.
+        one_scale = qtyping.QuantGranularity.TENSORWISE
+        rules.add_dynamic_config(".*", _Operator.FULLY_CONNECTED, num_bits=recipe.weight_bits, granularity=one_scale)
+    else:
+        rules.add_static_config(
+            *everything, activation_num_bits=recipe.activation_bits, weight_num_bits=recipe.weight_bits
+        )
+        for end in _FLOAT_ENDS[recipe.io]:
+            rules.add_quantization_config(".*", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    return rules.get_quantization_recipe()
+
+
+def _is_quantised(model: Any) -> bool:
+    small = (schema.TensorType.INT8, schema.TensorType.INT16, schema.TensorType.FLOAT16)
+    return any(tensor.type in small for graph in model.subgraphs for tensor in graph.tensors)

@@ -1,0 +1,64 @@
+"""A Session over the TFLite ``Interpreter`` class, which LiteRT and TensorFlow both have."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ca_deploy.errors import ArtifactError, RuntimeUnavailable
+from ca_deploy.tensors import DType, Layout, TensorSpec
+
+VARIANTS = ("builtin", "reference")
+
+
+_RESOLVERS = {"": "AUTO", "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "reference": "BUILTIN_REF"}
+
+
+class InterpreterSession:
+    """One interpreter, with tensors allocated at the file's own shapes."""
+
+    def __init__(self, runtime: str, interpreter: Any, resolvers: Any, path: Path, threads: int, variant: str) -> None:
+        self.runtime = f"{runtime}, {f'{variant} kernels' if variant else 'XNNPACK'}"
+        try:
+            self._interpreter = interpreter(
+                model_content=path.read_bytes(),
+                num_threads=threads,
+                experimental_op_resolver_type=resolvers[_RESOLVERS[variant]],
+            )
+        except ValueError as error:
+            raise ArtifactError(
+                f"{path} cannot be opened as a TFLite model ({error}). It is damaged: export it again."
+            ) from error
+        try:
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise RuntimeUnavailable(f"{path.name} does not run in this runtime: {str(error).strip()}") from error
+        self._input_details = self._interpreter.get_input_details()
+        self._output_details = self._interpreter.get_output_details()
+        self.inputs = tuple(_spec(detail) for detail in self._input_details)
+        self.outputs = tuple(_spec(detail) for detail in self._output_details)
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        for detail in self._input_details:
+            self._interpreter.set_tensor(detail["index"], feeds[detail["name"]])
+        self._interpreter.invoke()
+        return {detail["name"]: self._interpreter.get_tensor(detail["index"]) for detail in self._output_details}
+
+
+def _spec(detail: dict[str, Any]) -> TensorSpec:
+    shape = tuple(int(side) for side in detail["shape"])
+    layout = "NC" if len(shape) == 2 else "NHWC" if shape[-1] == 3 else "NCHW"
+    dtype = np.dtype(detail["dtype"]).name
+    scale, zero_point = detail["quantization"]
+    quantised = scale != 0 and dtype != "float32"
+    return TensorSpec(
+        detail["name"],
+        shape,
+        cast(DType, dtype),
+        cast(Layout, layout),
+        float(scale) if quantised else None,
+        int(zero_point) if quantised else None,
+        normalised=dtype != "uint8",
+    )

@@ -1,0 +1,27 @@
+"""PyTorch itself: the reference that every exported file is held against."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+
+from ca_deploy.source import Network
+from ca_deploy.tensors import TensorSpec
+
+
+class TorchSession:
+    """A network in eager mode, batch 1 like the exported files."""
+
+    def __init__(self, network: Network) -> None:
+        self.runtime = f"PyTorch {torch.__version__}"
+        self._module = network.module
+        side = network.input_size
+        with torch.inference_mode():
+            shape = tuple(self._module(network.example()).shape)
+        self.inputs = (TensorSpec("image", (1, 3, side, side), "float32", "NCHW"),)
+        self.outputs = (TensorSpec("logits", shape, "float32", "NC" if len(shape) == 2 else "NCHW"),)
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        with torch.inference_mode():
+            return {"logits": self._module(torch.from_numpy(feeds["image"])).numpy()}

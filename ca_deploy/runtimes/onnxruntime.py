@@ -1,0 +1,52 @@
+"""ONNX Runtime on the CPU; ``onnxruntime:reference`` switches its graph optimisations off."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from numpy.typing import NDArray
+
+from ca_deploy.errors import ArtifactError, RuntimeUnavailable
+from ca_deploy.runtimes import Runtime, Session
+from ca_deploy.tensors import DType, Layout, TensorSpec
+
+RUNTIME = Runtime("onnxruntime", (".onnx",), "onnxruntime", f"{__name__}:open_file", ("reference",))
+
+
+def open_file(path: Path, threads: int, variant: str) -> Session:
+    return OnnxRuntimeSession(path, threads, optimise=variant != "reference")
+
+
+class OnnxRuntimeSession:
+    """One ``InferenceSession`` on the CPU provider."""
+
+    def __init__(self, path: Path, threads: int, optimise: bool) -> None:
+        import onnxruntime as ort
+
+        self.runtime = f"ONNX Runtime {ort.__version__}, CPU{'' if optimise else ', unoptimised'}"
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        if not optimise:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        try:
+            self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's exception classes are not exported
+            message = str(error).splitlines()[0]
+            if "NOT_IMPLEMENTED" in message or "opset" in message.lower():
+                raise RuntimeUnavailable(f"{path.name} does not run in this ONNX Runtime: {message}") from error
+            raise ArtifactError(f"{path} cannot be opened as an ONNX model: {message}") from error
+        self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
+        self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        names = [spec.name for spec in self.outputs]
+        return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
+
+
+def _spec(node: Any) -> TensorSpec:
+    shape = tuple(side if isinstance(side, int) else -1 for side in node.shape)
+    layout = "NC" if len(shape) == 2 else "NHWC" if shape[-1] == 3 else "NCHW"
+    element = node.type.removeprefix("tensor(").removesuffix(")")
+    dtype = "float32" if element == "float" else element
+    return TensorSpec(node.name, shape, cast(DType, dtype), cast(Layout, layout), normalised=dtype != "uint8")
