@@ -1,0 +1,187 @@
+"""The public verbs: export, compare and evaluate, each one call."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ca_deploy.errors import ArtifactError, ImageDataError, UsageError
+from ca_deploy.progress import Progress, silent
+from ca_deploy.recipe import FLOOR_AGREEMENT_PERCENT, FLOOR_SQNR_DB, Tolerances, choose_recipes
+from ca_deploy.source import DEFAULT_MODEL, ModelSource
+
+if TYPE_CHECKING:
+    from ca_deploy.evaluation import AccuracyReport
+    from ca_deploy.images import ImageBatch
+    from ca_deploy.parity_report import ParityReport
+    from ca_deploy.pipeline import Export, Step
+    from ca_deploy.predictor import Predictor
+
+
+def _no_step(recipe: str, text: str) -> None:
+    """Shows nothing."""
+
+
+def export(
+    model: str | ModelSource = DEFAULT_MODEL,
+    *,
+    formats: Sequence[str] = (),
+    int8: bool = False,
+    fp16: bool = False,
+    recipes: Sequence[str] = (),
+    calibration: str | None = None,
+    calibration_count: int | None = None,
+    output: str | Path = ".",
+    dynamic_batch: bool = False,
+    step: "Step" = _no_step,
+) -> "list[Export]":
+    """Export a trained network, verify every file against PyTorch, and write a manifest beside it.
+
+    Args:
+        model: a registered name, ``package.module:factory``, a ``.pt2`` file, or a :class:`ModelSource` that
+            also names weights, sizes and preprocessing.
+        formats: ``"onnx"``, ``"tflite"``.
+        int8: the format's static INT8 recipe, with float32 input and output.
+        fp16: the format's float16 recipe; without either, float32.
+        recipes: recipes by name (``"tflite_static_wi8_ai16"``) or TOML path, instead of the flags.
+        calibration: name of a set, TOML path, or folder of photos; by default the model's own set.
+        calibration_count: how many images calibrate; by default what the set says, 200 for a folder.
+        output: folder for the files; made if missing.
+        dynamic_batch: let the batch dimension vary (ONNX).
+        step: is told ``(recipe, what is being done)``.
+
+    Returns:
+        One :class:`Export` a recipe, in the order asked for. A file that misses its tolerances is kept;
+        ``Export.passed`` says so.
+
+    Raises:
+        CaDeployError: see :mod:`ca_deploy.errors`; nothing is left half-written.
+    """
+    from ca_deploy import pipeline
+
+    names = choose_recipes(formats, int8, fp16, recipes)
+    return pipeline.export(model, names, Path(output), calibration, calibration_count, dynamic_batch, step)
+
+
+def compare(
+    model: str | Path,
+    against: str | Path | ModelSource | None = None,
+    *,
+    runtime: str | None = None,
+    threads: int = 1,
+    source: ModelSource | None = None,
+    calibration: str | None = None,
+    tolerances: Tolerances | None = None,
+    load_inputs: Path | None = None,
+    save_inputs: Path | None = None,
+    progress: Progress = silent,
+) -> "ParityReport":
+    """Numerical parity of any two models on the same held-out images.
+
+    Args:
+        model: an exported file (or a PyTorch model).
+        against: the reference; by default the PyTorch model that the file's manifest names.
+        runtime: ``"litert"``, ``"litert:reference"``, ``"tensorflow"``, ``"onnxruntime"``, … for ``model``.
+        threads: threads of the runtime.
+        source: weights and preprocessing where the file has no manifest.
+        calibration: the set whose held-out images are used; by default the one the file was made with.
+        tolerances: by default those of the recipe in the manifest, else the integer floors of
+            :mod:`ca_deploy.recipe`.
+        load_inputs: an ``.npz`` of images written by ``save_inputs``, instead of a set.
+        save_inputs: where to keep the images that were used.
+        progress: is told (images done, all images).
+
+    Raises:
+        CaDeployError: see :mod:`ca_deploy.errors`.
+    """
+    from ca_deploy import saved_inputs
+    from ca_deploy.parity import measure, outputs_of
+    from ca_deploy.predictor import open_predictor
+
+    subject = open_predictor(model, runtime, threads, source)
+    reference = _reference(subject, against, source, threads)
+    images = saved_inputs.load(load_inputs) if load_inputs else _parity_images(subject, calibration)
+    if save_inputs is not None:
+        saved_inputs.save(save_inputs, images)
+    answers = outputs_of(reference, images.pixels)
+    return measure(subject, reference.name, answers, images, tolerances or _tolerances(subject), progress)
+
+
+def evaluate(
+    model: str | Path,
+    data: str | Path,
+    *,
+    against: str | Path | None = None,
+    runtime: str | None = None,
+    threads: int = 1,
+    source: ModelSource | None = None,
+    progress: Progress = silent,
+) -> "AccuracyReport":
+    """Top-1 and top-5 of an exported file or a PyTorch model on labelled photos.
+
+    Args:
+        model: an exported file, a registered name, ``package.module:factory``, or a ``.pt2`` file.
+        data: an ImageFolder tree, ``data/<class>/<photo>``.
+        against: a second model for the paired difference (McNemar's test, agreement, SQNR).
+        runtime, threads, source: as in :func:`compare`.
+        progress: is told (photos done, all photos).
+
+    Raises:
+        CaDeployError: see :mod:`ca_deploy.errors`.
+    """
+    from ca_deploy.evaluation import evaluate_predictor, labelled_photos
+    from ca_deploy.predictor import open_predictor
+
+    predictor = open_predictor(model, runtime, threads, source)
+    other = open_predictor(against, None, threads, source) if against is not None else None
+    labels = predictor.labels or (other.labels if other else None)
+    return evaluate_predictor(predictor, labelled_photos(Path(data), labels), other, progress)
+
+
+def _reference(
+    subject: "Predictor", against: str | Path | ModelSource | None, source: ModelSource | None, threads: int
+) -> "Predictor":
+    from ca_deploy.predictor import network_predictor, open_predictor
+    from ca_deploy.source import load
+
+    if isinstance(against, ModelSource):
+        return network_predictor(load(against))
+    if against is not None:
+        return open_predictor(against, None, threads, source)
+    if subject.manifest is None:
+        raise UsageError(
+            f"{subject.name} has no manifest that names its model. Say what to compare with: --against MODEL."
+        )
+    record = subject.manifest.model
+    network = load(record.source)
+    if network.checkpoint_sha256 != record.checkpoint_sha256:
+        raise ArtifactError(
+            f"{subject.name} was made from other weights than {network.checkpoint} holds now (its sha256 differs). "
+            "Pass the right ones: --against MODEL --weights FILE."
+        )
+    return network_predictor(network)
+
+
+def _parity_images(subject: "Predictor", name: str | None) -> "ImageBatch":
+    """The held-out part of a set, without any image that the file was calibrated on."""
+    from ca_deploy.calibration import NOT_YOUR_DOMAIN, load_calibration, load_spec
+    from ca_deploy.source import registered_models
+
+    record = subject.manifest.calibration if subject.manifest else None
+    model = registered_models().get(subject.manifest.model.name) if subject.manifest else None
+    own = model.calibration if model and subject.manifest and subject.manifest.model.source.weights is None else None
+    spec = load_spec(name or own or NOT_YOUR_DOMAIN)
+    images = load_calibration(replace(spec, held_out=max(32, spec.held_out)), subject.preprocessing).held_out
+    unseen = images.without(record.images_sha256 if record else ())
+    if not len(unseen):
+        raise ImageDataError(
+            f"The set {spec.name!r} has no image left that calibration has not seen. Name another with --calibration."
+        )
+    return unseen
+
+
+def _tolerances(subject: "Predictor") -> Tolerances:
+    """Without a manifest nobody knows whether the file is an integer one: then the integer floors hold."""
+    if subject.manifest is not None:
+        return subject.manifest.recipe.tolerances
+    return Tolerances(sqnr_db=FLOOR_SQNR_DB, agreement_percent=FLOOR_AGREEMENT_PERCENT)

@@ -1,0 +1,42 @@
+"""The command line: one command a file; each parses, calls one function, and renders.
+
+Exit codes: 0 good; 1 a check failed (parity missed its tolerances); 2 unusable input; 130 interrupted.
+"""
+
+import os
+import signal
+from types import FrameType
+
+import typer
+
+from ca_deploy.cli.distill import distill
+from ca_deploy.cli.evaluate import evaluate
+from ca_deploy.cli.export import export
+from ca_deploy.cli.list import app as list_app
+from ca_deploy.cli.parity import parity
+
+app = typer.Typer(
+    name="ca-deploy",
+    help="Take a trained Coordinate-Attention network from PyTorch to a phone, with proof that it still works.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.command()(export)
+app.command()(parity)
+app.command()(evaluate)
+app.command()(distill)
+app.add_typer(list_app, name="list")
+
+
+def main() -> None:
+    """The console script."""
+    # PyTorch's threads would spin while they wait, and starve the converters that run beside it.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    signal.signal(signal.SIGTERM, _interrupt)  # being asked to end is no reason to leave a mess
+    app()
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

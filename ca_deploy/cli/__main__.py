@@ -1,0 +1,3 @@
+from ca_deploy.cli import main
+
+main()

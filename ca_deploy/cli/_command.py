@@ -1,0 +1,77 @@
+"""What every command shares: errors become one message and an exit code, and results go to standard output."""
+
+import dataclasses
+import functools
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import typer
+
+from ca_deploy.errors import CaDeployError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def command(function: Callable[P, R]) -> Callable[P, R]:
+    """Turn ``CaDeployError`` into its message and exit code 2, and Ctrl-C into exit code 130."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except CaDeployError as error:
+            sys.stderr.write(f"Error: {error}\n")
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            sys.stderr.write("\nInterrupted: nothing was left half-written.\n")
+            raise typer.Exit(130) from error
+
+    return wrapped
+
+
+def print_json(content: object) -> None:
+    """One JSON document on standard output; numbers that JSON lacks (inf, nan) become null."""
+    sys.stdout.write(json.dumps(_plain(content), indent=2) + "\n")
+
+
+def _plain(content: Any) -> Any:
+    if dataclasses.is_dataclass(content) and not isinstance(content, type):
+        return {f.name: _plain(getattr(content, f.name)) for f in dataclasses.fields(content)}
+    if isinstance(content, dict):
+        return {str(key): _plain(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(value) for value in content]
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    return content if isinstance(content, str | int | bool | None) else str(content)
+
+
+class StepLines:
+    """One line a step on standard error, with the time since the start."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __call__(self, recipe: str, text: str) -> None:
+        name = f"{recipe}: " if recipe else ""
+        sys.stderr.write(f"[{time.perf_counter() - self._started:6.1f} s] {name}{text}\n")
+        sys.stderr.flush()
+
+
+class CountLine:
+    """A count that moves on standard error: ``photos 120/276``; a line every tenth where it is no terminal."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __call__(self, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{self._what} {done}/{total}" + ("\n" if done == total else ""))
+        elif done * 10 // total > (done - 1) * 10 // total:
+            sys.stderr.write(f"{self._what} {done}/{total}\n")
+        sys.stderr.flush()

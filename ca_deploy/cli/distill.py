@@ -1,0 +1,46 @@
+"""``ca-deploy distill``"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ca_deploy.cli import _options as options
+from ca_deploy.cli._command import CountLine, command, print_json
+
+
+@command
+def distill(
+    output: Annotated[Path, typer.Option(help="New folder for the images.", show_default=False)],
+    model: Annotated[str | None, typer.Argument(help="A model as for export.", show_default=False)] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many images; 32 of them serve parity.")] = 160,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same images.")] = 0,
+    weights: options.Weights = None,
+    input_size: options.InputSize = None,
+    num_classes: options.NumClasses = None,
+    width: options.Width = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
+    resize: options.Resize = None,
+    crop: options.Crop = None,
+    json: options.Json = False,
+) -> None:
+    """Make calibration images from the weights alone, for anybody who has a trained network but no photos.
+
+    Use them with `ca-deploy export --int8 --calibration OUTPUT`.
+    """
+    import ca_deploy
+    from ca_deploy.delivery import deliver, staging
+    from ca_deploy.distillation import save_images
+
+    source = options.model_source(model, weights, input_size, num_classes, width, False, mean, std, resize, crop, None)
+    network = ca_deploy.load(source)
+    with staging(output) as scratch:
+        images = ca_deploy.distill(network, count, seed, progress=CountLine("steps"))
+        paths = save_images(images, scratch / "images")
+        deliver({path: output / path.name for path in paths})
+    size = sum((output / path.name).stat().st_size for path in paths)
+    if json:
+        print_json({"folder": output, "images": count, "size_bytes": size, "seed": seed})
+    else:
+        typer.echo(f"{count} images, {size / 1e6:.1f} MB, in {output}")

@@ -1,0 +1,72 @@
+"""``ca-deploy export``"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ca_deploy.cli import _options as options
+from ca_deploy.cli._command import StepLines, command, print_json
+
+
+@command
+def export(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="A name of `ca-deploy list models`, package.module:factory, or FILE.pt2.", show_default=False
+        ),
+    ] = None,
+    format: Annotated[list[str] | None, typer.Option("--format", help="onnx or tflite; may be repeated.")] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="INT8 weights and activations, float input and output.")] = False,
+    fp16: Annotated[bool, typer.Option("--fp16", help="16-bit float weights.")] = False,
+    recipe: Annotated[
+        list[str] | None, typer.Option(help="A name of `ca-deploy list recipes`, or FILE.toml; may be repeated.")
+    ] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="A name of `ca-deploy list calibrations`, FILE.toml, or a folder of photos.")
+    ] = None,
+    calibration_count: Annotated[int | None, typer.Option(min=1, help="How many images calibrate.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(),
+    dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="Let the batch size vary (ONNX).")] = False,
+    weights: options.Weights = None,
+    input_size: options.InputSize = None,
+    num_classes: options.NumClasses = None,
+    width: options.Width = None,
+    random_weights: options.RandomWeights = False,
+    mean: options.Mean = None,
+    std: options.Std = None,
+    resize: options.Resize = None,
+    crop: options.Crop = None,
+    labels: options.Labels = None,
+    json: options.Json = False,
+) -> None:
+    """Export a trained network to ONNX or TFLite, quantise it, and prove that it computes the same.
+
+    Without MODEL: the bundled CA-MobileNetV2, trained on five flowers.
+    Exit code 1: a file was written but missed its tolerances.
+    """
+    import ca_deploy
+    from ca_deploy import render
+
+    source = options.model_source(
+        model, weights, input_size, num_classes, width, random_weights, mean, std, resize, crop, labels
+    )
+    exports = ca_deploy.export(
+        source,
+        formats=format or (),
+        int8=int8,
+        fp16=fp16,
+        recipes=recipe or (),
+        calibration=calibration,
+        calibration_count=calibration_count,
+        output=output,
+        dynamic_batch=dynamic_batch,
+        step=StepLines(),
+    )
+    if json:
+        print_json([{"path": e.path, "log": e.log, "seconds": e.seconds, **render.flat(e.manifest)} for e in exports])
+    else:
+        render.exports(exports)
+    if any(e.manifest.parity.status == "fail" for e in exports):
+        raise typer.Exit(1)

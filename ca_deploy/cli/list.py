@@ -1,0 +1,58 @@
+"""``ca-deploy list``"""
+
+import typer
+
+from ca_deploy.cli import _options as options
+from ca_deploy.cli._command import command, print_json
+
+app = typer.Typer(help="What there is to choose from: models, formats, recipes, calibrations.", no_args_is_help=True)
+
+
+def _show(title: str, rows: dict[str, str], json: bool) -> None:
+    from ca_deploy import render
+
+    if json:
+        print_json(rows)
+    else:
+        render.names(title, rows)
+
+
+@app.command()
+@command
+def models(json: options.Json = False) -> None:
+    """Networks known by name."""
+    from ca_deploy.source import registered_models
+
+    _show("Models", {name: model.description for name, model in registered_models().items()}, json)
+
+
+@app.command()
+@command
+def formats(json: options.Json = False) -> None:
+    """File formats, and what they need that is not installed here."""
+    from ca_deploy.formats import find_format, format_names
+
+    rows = {}
+    for name in format_names():
+        found = find_format(name)
+        missing = found.missing_packages()
+        rows[name] = found.description + (f" (not installed here: {', '.join(missing)})" if missing else "")
+    _show("Formats", rows, json)
+
+
+@app.command()
+@command
+def recipes(json: options.Json = False) -> None:
+    """Export recipes."""
+    from ca_deploy.recipe import load_recipe, recipe_names
+
+    _show("Recipes", {name: load_recipe(name).description for name in recipe_names()}, json)
+
+
+@app.command()
+@command
+def calibrations(json: options.Json = False) -> None:
+    """Calibration sets that ship with ca-deploy; a folder of your own photos is better than any."""
+    from ca_deploy.calibration import calibration_names, load_spec
+
+    _show("Calibration sets", {name: load_spec(name).description for name in calibration_names()}, json)

@@ -1,0 +1,71 @@
+"""``ca-deploy parity``"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ca_deploy.cli import _options as options
+from ca_deploy.cli._command import CountLine, command, print_json
+
+
+@command
+def parity(
+    file: Annotated[str, typer.Argument(help="An exported file (.onnx, .tflite).", show_default=False)],
+    against: Annotated[
+        str | None, typer.Option(help="A model or another file; by default the model that the manifest names.")
+    ] = None,
+    runtime: options.Runtime = None,
+    threads: options.Threads = 1,
+    calibration: Annotated[
+        str | None, typer.Option(help="The set or folder whose held-out images are compared on.")
+    ] = None,
+    load_inputs: Annotated[Path | None, typer.Option(help="Compare on the images of this .npz.")] = None,
+    save_inputs: Annotated[Path | None, typer.Option(help="Keep the images in this .npz.")] = None,
+    max_abs_error: Annotated[float | None, typer.Option(help="Tolerance instead of the recipe's.")] = None,
+    sqnr_db: Annotated[float | None, typer.Option(help="Tolerance in dB instead of the recipe's.")] = None,
+    agreement_percent: Annotated[float | None, typer.Option(help="Tolerance instead of the recipe's.")] = None,
+    weights: options.Weights = None,
+    input_size: options.InputSize = None,
+    num_classes: options.NumClasses = None,
+    width: options.Width = None,
+    random_weights: options.RandomWeights = False,
+    mean: options.Mean = None,
+    std: options.Std = None,
+    resize: options.Resize = None,
+    crop: options.Crop = None,
+    labels: options.Labels = None,
+    json: options.Json = False,
+) -> None:
+    """Does FILE compute what PyTorch (or another file) computes? On held-out images, in any runtime.
+
+    Exit code 1: a tolerance was missed.
+    """
+    import ca_deploy
+    from ca_deploy import render
+    from ca_deploy.recipe import Tolerances
+
+    is_file = against is not None and against.endswith((".onnx", ".tflite"))
+    source = options.model_source(
+        None if is_file else against,
+        weights, input_size, num_classes, width, random_weights, mean, std, resize, crop, labels,
+    )  # fmt: skip
+    given = any(value is not None for value in (max_abs_error, sqnr_db, agreement_percent))
+    report = ca_deploy.compare(
+        file,
+        against if is_file else source if against is not None else None,
+        runtime=runtime,
+        threads=threads,
+        source=source,
+        calibration=calibration,
+        tolerances=Tolerances(max_abs_error, sqnr_db, agreement_percent) if given else None,
+        load_inputs=load_inputs,
+        save_inputs=save_inputs,
+        progress=CountLine("images"),
+    )
+    if json:
+        print_json(report)
+    else:
+        render.parity(report)
+    if report.status == "fail":
+        raise typer.Exit(1)

@@ -1,0 +1,32 @@
+"""Is the file faster than its float32 twin on this machine? A short, interleaved comparison."""
+
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ca_deploy.artifact import SpeedRecord
+from ca_deploy.runtimes import Session, open_session
+
+RUNS = 15
+WARM_UP = 3
+
+
+def against_float32(path: Path, float32_path: Path, threads: int = 1) -> SpeedRecord:
+    """Median inference time of both files in ms, run in turn so that a slow moment meets both.
+
+    Only ``Session.run`` is timed. This is a hint about this machine, not about a phone.
+    """
+    sessions = [open_session(file, threads=threads) for file in (path, float32_path)]
+    times_ms = [[_run_ms(session) for session in sessions] for _ in range(RUNS + WARM_UP)][WARM_UP:]
+    median, float32_median = np.median(times_ms, axis=0)
+    machine = f"{platform.machine()} {platform.system()}"
+    return SpeedRecord(float(median), float(float32_median), RUNS, threads, machine)
+
+
+def _run_ms(session: Session) -> float:
+    feeds = {s.name: np.zeros([max(1, side) for side in s.shape], s.dtype) for s in session.inputs}
+    start = time.perf_counter_ns()
+    session.run(feeds)
+    return (time.perf_counter_ns() - start) / 1e6

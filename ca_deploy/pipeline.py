@@ -1,0 +1,233 @@
+"""``export()``: the whole story, from a model's name to verified files."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ca_deploy import snippets
+from ca_deploy.artifact import (
+    SCHEMA_VERSION,
+    CalibrationRecord,
+    Manifest,
+    ModelRecord,
+    manifest_path,
+    sha256_of,
+)
+from ca_deploy.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
+from ca_deploy.delivery import deliver, staging
+from ca_deploy.errors import RuntimeUnavailable, UsageError
+from ca_deploy.formats import Converted, Format, find_format
+from ca_deploy.latency import against_float32
+from ca_deploy.memory import converters_that_fit
+from ca_deploy.parity import FEWEST_IMAGES, measure, outputs_of
+from ca_deploy.parity_report import ParityReport
+from ca_deploy.predictor import exported_predictor, network_predictor
+from ca_deploy.recipe import ExportRecipe, load_recipe
+from ca_deploy.source import ModelSource, Network, load
+from ca_deploy.worker import Job, Worker
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# (recipe name or "", what is being done)
+Step = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One exported file with its manifest; ``seconds`` is the time from the start until it was verified."""
+
+    path: Path
+    manifest: Manifest
+    log: Path
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Parity was measured and is within the recipe's tolerances."""
+        return self.manifest.parity.status == "pass"
+
+
+def export(
+    model: str | ModelSource,
+    recipes: Sequence[str],
+    output: Path,
+    calibration: str | None = None,
+    calibration_count: int | None = None,
+    dynamic_batch: bool = False,
+    step: Step = lambda recipe, text: None,
+) -> list[Export]:
+    """Export a model by each recipe, verify every file against PyTorch, and write a manifest beside it.
+
+    Files appear in ``output`` whole or not at all. A file that misses its tolerances stays, and says so:
+    look at :attr:`Export.passed`.
+
+    Args:
+        model: a registered name, ``package.module:factory``, a ``.pt2`` file, or a :class:`ModelSource`.
+        recipes: names or TOML paths, such as ``["tflite_static_wi8_ai8", "onnx_float32"]``.
+        output: folder for the results; made if missing.
+        calibration: name of a set, TOML path, or folder of images; by default the model's own set.
+        calibration_count: how many images calibrate; by default what the set says (200 for a folder).
+        dynamic_batch: let the batch dimension vary (ONNX only).
+        step: is told what is being done, for showing progress.
+
+    Raises:
+        CaDeployError: see :mod:`ca_deploy.errors`; nothing is left half-written.
+    """
+    started = time.perf_counter()
+    source = ModelSource(model) if isinstance(model, str) else model
+    chosen = [load_recipe(name) for name in dict.fromkeys(recipes)]
+    if not chosen:
+        raise UsageError("Nothing to export: name at least one recipe.")
+    formats = {recipe.name: _usable_format(recipe) for recipe in chosen}
+    source.registered()  # an unknown name is answered before anything starts
+
+    with staging(output) as scratch, ThreadPoolExecutor(converters_that_fit(len(chosen))) as pool:
+        with ExitStack() as workers:
+
+            def start(recipe: ExportRecipe) -> Worker:
+                log = output / f"{source.stem}.{recipe.name}.log"
+                return workers.enter_context(Worker(formats[recipe.name], log))
+
+            # Converters spend seconds importing: those that fit in memory start while we load the network.
+            early = {recipe.name: start(recipe) for recipe in chosen[: converters_that_fit(len(chosen))]}
+            step("", "loading the network")
+            network = load(source)
+            step("", "reading calibration images")
+            images = _images(calibration, calibration_count, network)
+            pixels = images.calibration.pixels
+
+            def place(recipe: ExportRecipe) -> Path:
+                return scratch / f"{network.name}.{recipe.name}{formats[recipe.name].suffix}"
+
+            def convert(recipe: ExportRecipe) -> Converted:
+                worker = early.get(recipe.name) or start(recipe)
+                job = Job(source, recipe, pixels if recipe.needs_calibration else None, place(recipe), dynamic_batch)
+                return worker.convert(job, lambda text: step(recipe.name, text))
+
+            pending = {pool.submit(convert, recipe): recipe for recipe in chosen}
+            try:
+                reference = network_predictor(network)
+                answers = outputs_of(reference, images.held_out.pixels)
+                exports = {}
+                for future in as_completed(pending):
+                    recipe = pending[future]
+                    converted = future.result()
+                    step(recipe.name, "verifying against PyTorch")
+                    manifest = _verify(
+                        place(recipe), source, network, recipe, images, converted, reference.name, answers
+                    )
+                    exports[recipe.name] = Export(
+                        output / manifest.file,
+                        manifest,
+                        output / f"{network.name}.{recipe.name}.log",
+                        time.perf_counter() - started,
+                    )
+            finally:
+                for future in pending:
+                    future.cancel()
+        for done in exports.values():
+            deliver(_with_companions(scratch / done.manifest.file, done))
+    return [exports[recipe.name] for recipe in chosen]
+
+
+def _usable_format(recipe: ExportRecipe) -> Format:
+    found = find_format(recipe.format)
+    missing = found.missing_packages()
+    if missing:
+        raise RuntimeUnavailable(
+            f"Recipe {recipe.name} needs {', '.join(missing)}, which this machine lacks. The converters have no "
+            "packages for ARM Linux: export on an x86-64 machine or a Mac, and copy the files over."
+        )
+    return found
+
+
+def _images(name: str | None, count: int | None, network: Network) -> CalibrationSet:
+    """The images asked for, or the model's own; where they are too few to hold some out, parity borrows a set."""
+    default = network.default_calibration or NOT_YOUR_DOMAIN
+    chosen = load_calibration(load_spec(name or default), network.preprocessing, count)
+    if len(chosen.held_out) >= FEWEST_IMAGES:
+        return chosen
+    fallback = load_calibration(load_spec(default), network.preprocessing)
+    warning = f"Too few images in {name} to hold {FEWEST_IMAGES} out: parity was taken on the set {default!r}."
+    return replace(chosen, held_out=fallback.held_out, warnings=(*chosen.warnings, warning))
+
+
+def _verify(
+    path: Path,
+    source: ModelSource,
+    network: Network,
+    recipe: ExportRecipe,
+    images: CalibrationSet,
+    converted: Converted,
+    reference_name: str,
+    answers: "NDArray[np.float32]",
+) -> Manifest:
+    """Open the file in its runtime, compare it with PyTorch, time it, and write all of it down."""
+    warnings = [*converted.notes]
+    if not network.trained:
+        warnings.append("The network is untrained (--random-weights): its answers mean nothing.")
+    if recipe.needs_calibration:
+        warnings += images.warnings
+    draft = Manifest(
+        schema_version=SCHEMA_VERSION,
+        ca_deploy_version=version("ca-deploy"),
+        file=path.name,
+        sha256=sha256_of(path),
+        size_bytes=path.stat().st_size,
+        float32_size_bytes=(converted.float32_path or path).stat().st_size,
+        format=recipe.format,
+        model=ModelRecord(
+            network.name,
+            source,
+            network.checkpoint_sha256,
+            network.checkpoint_layout,
+            network.trained,
+            sum(parameter.numel() for parameter in network.module.parameters()),
+        ),
+        recipe=recipe,
+        calibration=CalibrationRecord(
+            images.name, images.domain, images.calibration.sha256, accuracy_unknown=images.domain == "random"
+        )
+        if recipe.needs_calibration
+        else None,
+        inputs=converted.inputs,
+        outputs=converted.outputs,
+        preprocessing=network.preprocessing,
+        labels=network.labels,
+        operators=converted.operators,
+        float_operators=converted.float_operators,
+        lowering=(),
+        parity=ParityReport("skipped", "not run yet", path.name, reference_name, "", recipe.tolerances),
+        speed=None,
+        tools=converted.tools,
+        warnings=(),
+    )
+    try:
+        subject = exported_predictor(path, draft)
+        parity = measure(subject, reference_name, answers, images.held_out, recipe.tolerances)
+        speed = against_float32(path, converted.float32_path) if converted.float32_path else None
+    except RuntimeUnavailable as error:
+        parity, speed = replace(draft.parity, reason=str(error)), None
+    if speed is not None and speed.median_ms > speed.float32_median_ms:
+        times = speed.median_ms / speed.float32_median_ms
+        warnings.append(f"{times:.1f} times slower than float32 on this machine (1 thread).")
+    return replace(draft, parity=parity, speed=speed, warnings=tuple(warnings))
+
+
+def _with_companions(finished: Path, export: Export) -> dict[Path, Path]:
+    """Write manifest and snippets beside the finished file, and say where all of them go."""
+    contents = {
+        manifest_path(finished): export.manifest.to_json(),
+        finished.with_suffix(".py"): snippets.python(export.manifest),
+        finished.with_suffix(".kt"): snippets.kotlin(export.manifest),
+    }
+    for path, content in contents.items():
+        path.write_text(content, encoding="utf-8")
+    return {path: export.path.with_name(path.name) for path in (finished, *contents)}

@@ -1,0 +1,212 @@
+"""Runnable code that feeds an exported file, written from its manifest: Python, and Kotlin for Android."""
+
+from string import Template
+
+from ca_deploy.artifact import Manifest
+from ca_deploy.tensors import TensorSpec
+
+_PYTHON = Template('''"""Classify a photo with $file (written by ca-deploy; needs numpy, pillow and $package).
+
+    python $script photo.jpg
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+$imports
+
+MODEL = Path(__file__).with_name("$file")
+LABELS = $labels
+RESIZE, CROP = $resize, $crop
+MEAN = np.array($mean, np.float32)
+STD = np.array($std, np.float32)
+
+
+def preprocess(photo: str) -> np.ndarray:
+    """Shorter side to RESIZE pixels, central CROP x CROP square: $input_text."""
+    image = ImageOps.exif_transpose(Image.open(photo)).convert("RGB")
+    factor = RESIZE / min(image.size)
+    image = image.resize([max(RESIZE, int(side * factor)) for side in image.size], Image.Resampling.BILINEAR)
+    left, top = (image.width - CROP + 1) // 2, (image.height - CROP + 1) // 2
+    pixels = np.asarray(image.crop((left, top, left + CROP, top + CROP)))
+    $convert
+    return pixels[None]
+
+
+def run(tensor: np.ndarray) -> np.ndarray:
+    """Logits, one a class."""
+    $invoke
+    return $dequantise
+
+
+if __name__ == "__main__":
+    logits = run(preprocess(sys.argv[1]))
+    shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    for number in np.argsort(-logits)[:5]:
+        print(f"{shares[number]:6.1%}  {LABELS[number] if LABELS else number}")
+''')
+
+_INVOKE_TFLITE = """interpreter = Interpreter(str(MODEL))
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], tensor)
+    interpreter.invoke()
+    logits = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]"""
+
+_INVOKE_ONNX = """session = onnxruntime.InferenceSession(MODEL)
+    logits = session.run(None, {session.get_inputs()[0].name: tensor})[0][0]"""
+
+_KOTLIN = Template("""// Classify a Bitmap with $file (written by ca-deploy).
+// Put the file into app/src/main/assets, and into build.gradle.kts:
+//     implementation("$gradle")
+$head
+
+private const val CROP = $crop
+private val MEAN = floatArrayOf($mean)
+private val STD = floatArrayOf($std)
+val LABELS = $labels
+
+/** Takes the central square of the photo (after scaling its shorter side to $resize px). Gives $input_text. */
+fun preprocess(bitmap: Bitmap): ByteBuffer {
+    val square = Bitmap.createScaledBitmap(bitmap, CROP, CROP, true)
+    val pixels = IntArray(CROP * CROP)
+    square.getPixels(pixels, 0, CROP, 0, 0, CROP, CROP)
+    val buffer = ByteBuffer.allocateDirect(CROP * CROP * 3 * $bytes).order(ByteOrder.nativeOrder())
+    $loop
+    buffer.rewind()
+    return buffer
+}
+
+$body
+""")
+
+_KOTLIN_TFLITE = Template("""class Classifier(context: Context) {
+    private val model = context.assets.open("$file").readBytes().let { bytes ->
+        ByteBuffer.allocateDirect(bytes.size).order(ByteOrder.nativeOrder()).put(bytes).apply { rewind() }
+    }
+    private val interpreter = Interpreter(model, Interpreter.Options().setNumThreads(4))
+
+    /** Logits, one a class. */
+    fun run(bitmap: Bitmap): FloatArray {
+        val output = ByteBuffer.allocateDirect($classes * $out_bytes).order(ByteOrder.nativeOrder())
+        interpreter.run(preprocess(bitmap), output)
+        output.rewind()
+        return FloatArray($classes) { $read }
+    }
+}""")
+
+_KOTLIN_ONNX = Template("""class Classifier(context: Context) {
+    private val environment = OrtEnvironment.getEnvironment()
+    private val session = environment.createSession(context.assets.open("$file").readBytes())
+
+    /** Logits, one a class. */
+    fun run(bitmap: Bitmap): FloatArray {
+        val shape = longArrayOf($shape)
+        val input = $tensor
+        input.use {
+            session.run(mapOf("$input_name" to input)).use { result ->
+                $read_all
+            }
+        }
+    }
+}""")
+
+
+def python(manifest: Manifest) -> str:
+    """A script that classifies a photo with nothing but numpy, Pillow and the file's own runtime."""
+    spec, output = manifest.inputs[0], manifest.outputs[0]
+    tflite = manifest.format == "tflite"
+    steps = []
+    if spec.normalised:
+        steps.append("pixels = (pixels.astype(np.float32) / 255 - MEAN) / STD")
+    if spec.normalised and spec.scale is not None:
+        steps.append(f"pixels = np.clip(np.rint(pixels / {spec.scale!r}) + {spec.zero_point}, -128, 127)")
+    if spec.layout == "NCHW":
+        steps.append("pixels = np.moveaxis(pixels, -1, 0)")
+    steps.append(f"pixels = np.ascontiguousarray(pixels, np.{spec.dtype})")
+    return _PYTHON.substitute(
+        file=manifest.file,
+        script=manifest.file.rpartition(".")[0] + ".py",
+        package="ai-edge-litert" if tflite else "onnxruntime",
+        imports="from ai_edge_litert.interpreter import Interpreter" if tflite else "import onnxruntime",
+        labels=list(manifest.labels) if manifest.labels else None,
+        resize=manifest.preprocessing.resize,
+        crop=manifest.preprocessing.crop,
+        mean=list(manifest.preprocessing.mean),
+        std=list(manifest.preprocessing.std),
+        input_text=_input_text(spec),
+        convert="\n    ".join(steps),
+        invoke=_INVOKE_TFLITE if tflite else _INVOKE_ONNX,
+        dequantise="logits.astype(np.float32)"
+        if output.scale is None
+        else f"(logits.astype(np.float32) - {output.zero_point}) * {output.scale!r}",
+    )
+
+
+def kotlin(manifest: Manifest) -> str:
+    """The same for an Android app, with LiteRT or ONNX Runtime from Maven."""
+    spec, output = manifest.inputs[0], manifest.outputs[0]
+    tflite = manifest.format == "tflite"
+    values = {"file": manifest.file, "classes": str(output.shape[-1]), "input_name": spec.name}
+    values["shape"] = ", ".join(f"{max(1, side)}" for side in spec.shape)
+    floats = output.dtype == "float32"
+    values["out_bytes"] = "4" if floats else "1"
+    dequantise = f"{{ (it - {output.zero_point}) * {output.scale}f }}"
+    values["read"] = "output.float" if floats else f"(output.get() - {output.zero_point}) * {output.scale}f"
+    values["read_all"] = (
+        "return (result[0].value as Array<FloatArray>)[0]"
+        if floats
+        else f"return (result[0].value as Array<ByteArray>)[0].map {dequantise}.toFloatArray()"
+    )
+    values["tensor"] = (
+        "OnnxTensor.createTensor(environment, preprocess(bitmap).asFloatBuffer(), shape)"
+        if spec.dtype == "float32"
+        else f"OnnxTensor.createTensor(environment, preprocess(bitmap), shape, OnnxJavaType.{spec.dtype.upper()})"
+    )
+    imports = ["android.content.Context", "android.graphics.Bitmap", "java.nio.ByteBuffer", "java.nio.ByteOrder"]
+    if tflite:
+        imports.append("org.tensorflow.lite.Interpreter")
+    else:
+        imports += [f"ai.onnxruntime.{name}" for name in ("OnnxJavaType", "OnnxTensor", "OrtEnvironment")]
+    return _KOTLIN.substitute(
+        values,
+        gradle="com.google.ai.edge.litert:litert:1.4.0"
+        if tflite
+        else "com.microsoft.onnxruntime:onnxruntime-android:1.22.0",
+        head="\n".join(f"import {name}" for name in imports),
+        crop=manifest.preprocessing.crop,
+        resize=manifest.preprocessing.resize,
+        mean=", ".join(f"{value}f" for value in manifest.preprocessing.mean),
+        std=", ".join(f"{value}f" for value in manifest.preprocessing.std),
+        labels=f"listOf({', '.join(_quoted(label) for label in manifest.labels)})"
+        if manifest.labels
+        else "emptyList<String>()",
+        input_text=_input_text(spec),
+        bytes="4" if spec.dtype == "float32" else "1",
+        loop=_kotlin_loop(spec),
+        body=(_KOTLIN_TFLITE if tflite else _KOTLIN_ONNX).substitute(values),
+    )
+
+
+def _kotlin_loop(spec: TensorSpec) -> str:
+    channel = "(pixel shr (16 - 8 * c)) and 0xFF"
+    put = f"buffer.put(({channel}).toByte())"
+    if spec.normalised:
+        real = f"(({channel}) / 255f - MEAN[c]) / STD[c]"
+        put = f"buffer.putFloat({real})"
+        if spec.scale is not None:
+            quantised = f"Math.round({real} / {spec.scale}f) + {spec.zero_point}"
+            put = f"buffer.put(({quantised}).coerceIn(-128, 127).toByte())"
+    if spec.layout == "NCHW":
+        return f"for (c in 0..2) for (pixel in pixels) {put}"
+    return f"for (pixel in pixels) for (c in 0..2) {put}"
+
+
+def _input_text(spec: TensorSpec) -> str:
+    values = "(value / 255 - MEAN) / STD" if spec.normalised else "raw 0..255"
+    return f"RGB {spec.layout}, {spec.dtype}, {values}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") + '"'

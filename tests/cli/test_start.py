@@ -1,0 +1,29 @@
+"""The command line answers at once, and in both tongues."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from ca_deploy.cli import app
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "recipes"], ["list", "models"], ["list", "formats"]])
+def test_help_and_lists_load_no_heavy_library(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom ca_deploy.cli import app\n"
+        f"app({arguments!r}, standalone_mode=False)\n"
+        "heavy = {'torch', 'onnx', 'tensorflow', 'coremltools', 'scipy', 'jax'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("what", ["models", "formats", "recipes", "calibrations"])
+def test_lists_in_json(what: str) -> None:
+    done = CliRunner().invoke(app, ["list", what, "--json"])
+    assert done.exit_code == 0
+    assert all(json.loads(done.stdout).values())

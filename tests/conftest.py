@@ -1,0 +1,31 @@
+"""Shared by all tests: exports are made once a session; data that is not shipped is asked for here."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import ca_deploy
+from ca_deploy.pipeline import Export
+
+# The labelled photos that figures are taken on; they may not be redistributed with the project.
+FLOWERS = Path(__file__).resolve().parents[2] / "shared" / "data" / "flowers"
+
+
+@pytest.fixture(scope="session")
+def flowers() -> Path:
+    """The tf_flowers photos, ``train/<class>`` and ``val/<class>``."""
+    if not FLOWERS.is_dir():
+        reason = f"the flower photos are not at {FLOWERS}"
+        if os.environ.get("CI"):
+            pytest.fail(f"{reason}, and CI has to have them")
+        pytest.skip(reason)
+    return FLOWERS
+
+
+@pytest.fixture(scope="session")
+def reference_exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Export]:
+    """The bundled network as a new user exports it: both formats, FP32 and INT8, with the default calibration."""
+    names = ["tflite_static_wi8_ai8", "tflite_float32", "onnx_static_wi8_ai8", "onnx_float32"]
+    done = ca_deploy.export(recipes=names, output=tmp_path_factory.mktemp("reference"))
+    return {export.manifest.recipe.name: export for export in done}

@@ -1,0 +1,45 @@
+"""Exporters that fail, for injecting faults into a converter process."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from ca_deploy.errors import ModelError
+
+
+def _begin(*arguments: Any) -> None:
+    arguments[-1]("converting")
+    print("last words", flush=True)
+
+
+def segfault(*arguments: Any) -> None:
+    _begin(*arguments)
+    ctypes.string_at(0)
+
+
+def killed(*arguments: Any) -> None:
+    _begin(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def exits(*arguments: Any) -> None:
+    _begin(*arguments)
+    sys.exit(7)
+
+
+def raises(*arguments: Any) -> None:
+    _begin(*arguments)
+    raise ZeroDivisionError("ZeroDivisionError is what the log shows")
+
+
+def refuses(*arguments: Any) -> None:
+    _begin(*arguments)
+    raise ModelError("cannot take this network")
+
+
+def hangs(*arguments: Any) -> None:
+    arguments[-1]("hanging")
+    time.sleep(600)

@@ -1,0 +1,136 @@
+"""The plan of the house, held by reading the imports: they point one way, and the command line starts light."""
+
+import ast
+import graphlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ca_deploy
+
+PACKAGE = Path(ca_deploy.__file__).parent
+PLUG_INS = ("formats", "runtimes", "lowering", "models")
+
+# Modules of the package itself from the ground up; whatever is in no row here is a verb.
+ERRORS, DATA, PLUG_IN, VERB, PIPELINE, CALLERS, CLI = range(7)
+ROWS = {
+    "errors": ERRORS,
+    **dict.fromkeys(("tensors", "progress", "data_folders", "memory", "images", "calibration", "source"), DATA),
+    **dict.fromkeys(("recipe", "parity_report", "artifact"), DATA),
+    "pipeline": PIPELINE,
+    **dict.fromkeys(("api", "render", "__init__"), CALLERS),
+    "cli": CLI,
+}
+
+
+def modules() -> dict[str, Path]:
+    """``formats.onnx.export`` -> its file; a package is named after its folder."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def row(module: str) -> int:
+    """What a plug-in folder's ``__init__`` defines is data; what is in the folder is a plug-in."""
+    folder, _, inner = module.partition(".")
+    if folder in PLUG_INS:
+        return PLUG_IN if inner else DATA
+    return ROWS.get(folder, VERB)
+
+
+def statements(node: ast.AST, at_start: bool) -> Iterator[ast.stmt]:
+    """Imports that are ever carried out; ``at_start``: only those made when the module is imported."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        if at_start and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        yield from statements(child, at_start)
+
+
+def imports(module: str, at_start: bool = False) -> set[str]:
+    """The modules of ca_deploy that a module imports."""
+    found = set()
+    for statement in statements(ast.parse(MODULES[module].read_text(encoding="utf-8")), at_start):
+        if isinstance(statement, ast.Import):
+            names = [alias.name for alias in statement.names]
+        else:
+            assert isinstance(statement, ast.ImportFrom)
+            assert statement.level == 0, f"{module} imports relatively"
+            names = [f"{statement.module}.{alias.name}" for alias in statement.names]
+        for name in names:
+            parts = name.removeprefix("ca_deploy.").split(".")
+            inner = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
+            if name.startswith("ca_deploy."):
+                found |= {next((known for known in inner if known in MODULES), "__init__")}
+    return found - {module}
+
+
+def test_the_reader_sees_imports() -> None:
+    assert "models.checkpoint" in imports("source")
+    assert "models.checkpoint" not in imports("source", at_start=True)
+    assert "recipe" not in imports("formats")
+    assert "metrics" in imports("parity")
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_point_one_way(module: str) -> None:
+    allowed = {("source", "models.checkpoint")}  # reading weights is how a source becomes a network
+    upward = {name for name in imports(module) if row(name) > row(module) and (module, name) not in allowed}
+    if row(module) < CLI:
+        upward -= {"__init__"}
+    assert not upward
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    graph = {module: imports(module, at_start=True) for module in MODULES}
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_plug_ins_do_not_know_each_other() -> None:
+    def inside(module: str) -> tuple[str, str]:
+        """Folder and plug-in; helpers (``_name``) and what a folder's ``__init__`` defines are for all in it."""
+        folder, _, inner = module.partition(".")
+        return folder, inner.partition(".")[0]
+
+    for module in MODULES:
+        folder, own = inside(module)
+        if folder not in PLUG_INS or not own:
+            continue
+        for other_folder, other in map(inside, imports(module)):
+            if other_folder in PLUG_INS and other and other_folder != folder:
+                assert (folder, other_folder) == ("formats", "lowering"), f"{module} imports {other_folder}.{other}"
+            if other_folder == folder == "formats" or other_folder == folder == "runtimes":
+                assert other in ("", own) or other.startswith("_"), f"{module} imports {folder}.{other}"
+
+
+def test_nothing_imports_the_command_line_but_itself() -> None:
+    for module in MODULES:
+        if row(module) != CLI:
+            assert not [name for name in imports(module) if row(name) == CLI], module
+
+
+def test_public_names_are_few_and_all_there() -> None:
+    assert len(ca_deploy.__all__) <= 12
+    for name in ca_deploy.__all__:
+        assert getattr(ca_deploy, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'exprot'"):
+        _ = ca_deploy.exprot
+
+
+def test_the_command_line_starts_without_heavy_libraries() -> None:
+    heavy = {"torch", "onnx", "onnxruntime", "tensorflow", "numpy", "scipy", "skimage", "coremltools", "litert_torch"}
+    command = [sys.executable, "-c", "import ca_deploy.cli, sys; print(*sys.modules)"]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert "ca_deploy.cli.export" in loaded
+    assert not heavy & {name.partition(".")[0] for name in loaded}

@@ -1,0 +1,162 @@
+"""Every shipped recipe makes a verified file of a small network; what is written is whole and complete."""
+
+import ast
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import ca_deploy
+from ca_deploy import ModelSource
+from ca_deploy.artifact import manifest_of
+from ca_deploy.errors import OutputError, UsageError
+from ca_deploy.pipeline import Export
+from ca_deploy.recipe import recipe_names
+
+TINY = ModelSource("tests.networks:tiny_trained", input_size=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Export]:
+    done = ca_deploy.export(TINY, recipes=recipe_names(), output=tmp_path_factory.mktemp("tiny"))
+    return {export.manifest.recipe.name: export for export in done}
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_makes_a_verified_file_and_its_companions(exports: dict[str, Export], name: str) -> None:
+    export = exports[name]
+    assert export.manifest.parity.status == "pass", export.manifest.parity.reason
+    assert export.path.name == f"tiny_trained.{name}.{'onnx' if name.startswith('onnx') else 'tflite'}"
+    assert manifest_of(export.path) == manifest_of(export.path)
+    assert export.log.is_file()
+    ast.parse(export.path.with_suffix(".py").read_text())
+    kotlin = export.path.with_suffix(".kt").read_text()
+    assert kotlin.count("{") == kotlin.count("}")
+    assert "$" not in kotlin
+
+
+def test_nothing_else_is_left_in_the_output_folder(exports: dict[str, Export]) -> None:
+    folder = next(iter(exports.values())).path.parent
+    expected = {
+        f"{e.path.stem}{suffix}" for e in exports.values() for suffix in (e.path.suffix, ".json", ".py", ".kt", ".log")
+    }
+    assert {path.name for path in folder.iterdir()} == expected
+
+
+def test_integer_recipes_say_what_stayed_float(exports: dict[str, Export]) -> None:
+    dynamic = exports["onnx_dynamic_wi8_afp32"].manifest.float_operators
+    assert any(found.operator == "Conv" and found.reason for found in dynamic)
+    assert not any(found.operator == "CONV_2D" for found in exports["tflite_static_wi8_ai8"].manifest.float_operators)
+
+
+def test_integer_input_and_output_are_described(exports: dict[str, Export]) -> None:
+    for name in ("tflite_static_wi8_ai8_int8_io", "onnx_static_wi8_ai8_int8_io"):
+        manifest = exports[name].manifest
+        for spec in (*manifest.inputs, *manifest.outputs):
+            assert spec.dtype == "int8"
+            assert spec.scale
+    for name in ("tflite_static_wi8_ai8_uint8rgb_io", "onnx_static_wi8_ai8_uint8rgb_io"):
+        manifest = exports[name].manifest
+        assert (manifest.inputs[0].dtype, manifest.inputs[0].normalised) == ("uint8", False)
+        assert manifest.outputs[0].dtype == "float32"
+
+
+def test_python_snippets_agree_with_the_file_in_all_inputs(exports: dict[str, Export], tmp_path: Path) -> None:
+    import numpy as np
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    for export in exports.values():
+        command = [sys.executable, str(export.path.with_suffix(".py")), str(tmp_path / "photo.png")]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        from ca_deploy.images import open_rgb
+        from ca_deploy.predictor import open_predictor
+
+        predictor = open_predictor(export.path)
+        image = predictor.preprocessing.crop_rgb(open_rgb(tmp_path / "photo.png"))
+        assert int(printed[1]) == int(next(iter(predictor([image]))).argmax())
+
+
+def test_parity_again_with_saved_inputs(exports: dict[str, Export], tmp_path: Path) -> None:
+    path = exports["onnx_static_wi8_ai8"].path
+    first = ca_deploy.compare(path, TINY, save_inputs=tmp_path / "inputs.npz")
+    second = ca_deploy.compare(path, load_inputs=tmp_path / "inputs.npz")
+    assert first == second
+    files = ca_deploy.compare(exports["tflite_float32"].path, exports["onnx_float32"].path)
+    assert files.status == "pass"
+
+
+def test_dynamic_batch_is_refused_for_tflite(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--dynamic-batch"):
+        ca_deploy.export(TINY, formats=["tflite"], dynamic_batch=True, output=tmp_path)
+    assert not list(tmp_path.glob("*.tflite"))
+
+
+def test_an_untrained_network_says_so(tmp_path: Path) -> None:
+    source = ModelSource("tests.networks:tiny_ca", random_weights=True, input_size=32)
+    (export,) = ca_deploy.export(source, formats=["onnx"], output=tmp_path)
+    assert not export.manifest.model.trained
+    assert any("untrained" in warning for warning in export.manifest.warnings)
+
+
+def test_random_calibration_says_that_accuracy_is_unknown(tmp_path: Path) -> None:
+    (export,) = ca_deploy.export(TINY, formats=["onnx"], int8=True, calibration="random", output=tmp_path)
+    assert export.manifest.calibration is not None
+    assert export.manifest.calibration.accuracy_unknown
+
+
+def test_a_missed_tolerance_keeps_the_file_and_exits_with_1(tmp_path: Path) -> None:
+    recipe = tmp_path / "strict.toml"
+    recipe.write_text(
+        'description = "impossible"\nformat = "onnx"\nmode = "static"\nopset = 18\nweight_bits = 8\n'
+        "activation_bits = 8\n[tolerances]\nsqnr_db = 90\nagreement_percent = 97\n"
+    )
+    command = [sys.executable, "-m", "ca_deploy.cli", "export", TINY.model, "--recipe", str(recipe), "--json"]
+    done = subprocess.run([*command, "--input-size", "32", "--output", str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    (report,) = json.loads(done.stdout)
+    assert report["status"] == "fail"
+    assert report["sqnr_db"] < 90
+    assert (tmp_path / "tiny_trained.strict.onnx").is_file()
+
+
+def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    full = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    with pytest.raises(OutputError, match="MB free"):
+        ca_deploy.export(TINY, formats=["onnx"], output=tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("moment", ["loading the network", "reading calibration images", "onnx_static_wi8_ai8: "])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_no_file_and_no_process(tmp_path: Path, moment: str, sent: signal.Signals) -> None:
+    marker = f"ca-deploy-test-{os.getpid()}-{time.monotonic_ns()}"
+    out = tmp_path / marker
+    command = [sys.executable, "-m", "ca_deploy.cli", "export", TINY.model, "--format", "onnx", "--int8"]
+    running = subprocess.Popen(
+        [*command, "--input-size", "32", "--output", str(out)], stderr=subprocess.PIPE, text=True
+    )
+    assert running.stderr is not None
+    for line in running.stderr:
+        if moment in line:
+            break
+    running.send_signal(sent)
+    said = running.communicate(timeout=120)[1]
+    assert running.returncode == 130, said
+    assert "Interrupted" in said
+    assert {path.suffix for path in out.iterdir()} <= {".log"}
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            assert marker not in process.read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
