@@ -153,7 +153,7 @@ def _distill_batch(
 ) -> NDArray[np.uint8]:
     preprocessing = network.preprocessing
     side, crop = preprocessing.resize, preprocessing.crop
-    margin = (side - crop + 1) // 2  # as Preprocessing.crop_rgb cuts
+    margin = round((side - crop) / 2)  # as Preprocessing.crop_rgb cuts
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (preprocessing.mean, preprocessing.std))
     start = _dead_leaves(random, size, side) * std + mean
     # One image is the sum of an image at each octave: broad shapes and colours change as fast as single pixels.

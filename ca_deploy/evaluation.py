@@ -121,12 +121,13 @@ def evaluate_predictor(
     if not outputs:
         raise ImageDataError(f"None of the photos in {photos.root} can be read:\n  {unreadable[0]}")
     logits, truth = np.stack(outputs), np.array(targets)
-    if logits.ndim != 2 or logits.shape[1] < len(photos.labels):
+    if logits.ndim != 2 or logits.shape[1] != len(photos.labels):
         raise ImageDataError(
-            f"{model.name} gives {logits.shape[1:]} an image, but {photos.root} has {len(photos.labels)} classes."
+            f"{model.name} gives {logits.shape[1:]} an image, but {photos.root} has {len(photos.labels)} classes. "
+            "Pass the model's class names, in its order, with --labels."
         )
     right = logits.argmax(1) == truth
-    names = [*photos.labels, *map(str, range(len(photos.labels), logits.shape[1]))]
+    names = photos.labels
     wrong = Counter(zip(truth[~right].tolist(), logits.argmax(1)[~right].tolist(), strict=True))
     top5 = np.argsort(-logits, axis=1)[:, :5]
     return AccuracyReport(

@@ -64,8 +64,11 @@ def hash_images(paths: Sequence[Path]) -> list[ImageFile]:
     """
     by_hash: dict[str, Path] = {}
     for path in paths:
-        with path.open("rb") as file:
-            by_hash.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
+        try:
+            with path.open("rb") as file:
+                by_hash.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
+        except OSError as error:
+            raise ImageDataError(f"Image {path} cannot be opened ({error.strerror}).") from error
     return [ImageFile(by_hash[digest], digest) for digest in sorted(by_hash)]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ca_deploy.artifact import Manifest, manifest_of
 from ca_deploy.errors import ArtifactError, UsageError
 from ca_deploy.runtimes import Session, open_session
-from ca_deploy.source import ModelSource, load
+from ca_deploy.source import ModelSource, labels_of, load
 from ca_deploy.tensors import Preprocessing, TensorSpec
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def exported_predictor(
         inputs[0],
         outputs[0],
         manifest.preprocessing if manifest else _given_preprocessing(path, source, side=max(inputs[0].shape)),
-        manifest.labels if manifest else None,
+        manifest.labels if manifest else labels_of(source or ModelSource(), {}),
         manifest,
     )
 

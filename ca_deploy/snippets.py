@@ -27,9 +27,8 @@ STD = np.array($std, np.float32)
 def preprocess(photo: str) -> np.ndarray:
     """Shorter side to RESIZE pixels, central CROP x CROP square: $input_text."""
     image = ImageOps.exif_transpose(Image.open(photo)).convert("RGB")
-    factor = RESIZE / min(image.size)
-    image = image.resize([max(RESIZE, int(side * factor)) for side in image.size], Image.Resampling.BILINEAR)
-    left, top = (image.width - CROP + 1) // 2, (image.height - CROP + 1) // 2
+    image = image.resize([side * RESIZE // min(image.size) for side in image.size], Image.Resampling.BILINEAR)
+    left, top = round((image.width - CROP) / 2), round((image.height - CROP) / 2)
     pixels = np.asarray(image.crop((left, top, left + CROP, top + CROP)))
     $convert
     return pixels[None]

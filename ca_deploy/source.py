@@ -164,7 +164,7 @@ def load(source: ModelSource) -> Network:
         module=module,
         input_size=input_size,
         preprocessing=_preprocessing(source, metadata, input_size),
-        labels=_labels(source, metadata),
+        labels=labels_of(source, metadata),
         trained=not source.random_weights,  # whatever brings no weights at all was refused above
         checkpoint=Path(source.model) if source.is_program else checkpoint.path if checkpoint else None,
         checkpoint_sha256=sha256,
@@ -335,7 +335,7 @@ def _preprocessing(source: ModelSource, metadata: dict[str, Any], input_size: in
     )
 
 
-def _labels(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] | None:
+def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] | None:
     if source.labels is None:
         carried = metadata.get("labels")
         return tuple(carried) if carried else None

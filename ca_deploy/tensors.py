@@ -66,13 +66,15 @@ class Preprocessing:
     def crop_rgb(self, image: "Image.Image") -> "NDArray[np.uint8]":
         """RGB image of any size -> uint8 ``(crop, crop, 3)``."""
         import numpy as np
-        from PIL import Image
+        from PIL import Image, ImageOps
 
-        factor = self.resize / min(image.size)
-        width, height = (max(self.resize, int(side * factor)) for side in image.size)
+        shorter = min(image.size)
+        if max(image.size) > 16 * shorter:  # a strip would grow to gigabytes, of which the centre is kept
+            image = ImageOps.fit(image, [min(side, 16 * shorter) for side in image.size])
+        width, height = (side * self.resize // shorter for side in image.size)
         if (width, height) != image.size:
             image = image.resize((width, height), Image.Resampling.BILINEAR)
-        left, top = (width - self.crop + 1) // 2, (height - self.crop + 1) // 2
+        left, top = round((width - self.crop) / 2), round((height - self.crop) / 2)
         return np.asarray(image.crop((left, top, left + self.crop, top + self.crop)), dtype=np.uint8)
 
     def normalise(self, rgb: "NDArray[np.uint8]") -> "NDArray[np.float32]":

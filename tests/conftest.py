@@ -1,6 +1,9 @@
 """Shared by all tests: exports are made once a session; data that is not shipped is asked for here."""
 
 import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before PyTorch: its waiting threads would starve converters
+
 from pathlib import Path
 
 import pytest
