@@ -70,7 +70,7 @@ class Preprocessing:
 
         shorter = min(image.size)
         if max(image.size) > 16 * shorter:  # a strip would grow to gigabytes, of which the centre is kept
-            image = ImageOps.fit(image, [min(side, 16 * shorter) for side in image.size])
+            image = ImageOps.fit(image, (min(image.width, 16 * shorter), min(image.height, 16 * shorter)))
         width, height = (side * self.resize // shorter for side in image.size)
         if (width, height) != image.size:
             image = image.resize((width, height), Image.Resampling.BILINEAR)
