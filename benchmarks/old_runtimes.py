@@ -3,7 +3,7 @@
     python benchmarks/old_runtimes.py exported/*.tflite
 
 Installs tflite-runtime 2.14.0 and ai-edge-litert 1.4.0 into throwaway environments (Python 3.11) and counts on how many
-of 32 images each agrees with today's LiteRT in top-1. For files with float32 input that have their manifest beside them.
+Installs tflite-runtime 2.14.0 and ai-edge-litert 1.4.0 into throwaway environments (Python 3.11), and counts on how many
 """
 
 import subprocess
