@@ -3,7 +3,7 @@
     python benchmarks/old_runtimes.py exported/*.tflite
 
 Installs tflite-runtime 2.14.0 and ai-edge-litert 1.4.0 into throwaway environments (Python 3.11) and counts on how many
-Installs tflite-runtime 2.14.0 and ai-edge-litert 1.4.0 into throwaway environments (Python 3.11), and counts on how many
+Installs tflite-runtime 2.14.0 and ai-edge-litert 1.4.0 into throwaway environments (Python 3.11); counts on how many
 """
 
 import subprocess
