@@ -83,7 +83,7 @@ def network() -> Network:
 
 @pytest.fixture(scope="module")
 def images(network: Network) -> NDArray[np.uint8]:
-    return distill(network, 12, seed=1, steps=15, batch=6)
+    return distill(network, 12, seed=1, steps=30, batch=12)
 
 
 def test_images_are_stored_at_the_size_before_the_crop(images: NDArray[np.uint8]) -> None:
@@ -99,7 +99,7 @@ def test_statistics_come_close_to_the_trained_ones(network: Network, images: NDA
 
 def test_a_seed_gives_the_same_images(network: Network, images: NDArray[np.uint8]) -> None:
     torch.manual_seed(99)
-    np.testing.assert_array_equal(distill(network, 12, seed=1, steps=15, batch=6), images)
+    np.testing.assert_array_equal(distill(network, 12, seed=1, steps=30, batch=12), images)
     assert not np.array_equal(distill(network, 12, seed=2, steps=1, batch=6), images)
 
 

@@ -5,10 +5,10 @@ Exit codes: 0 good; 1 a check failed (parity missed its tolerances); 2 unusable 
 
 import os
 import signal
-from types import FrameType
 
 import typer
 
+from ca_deploy.cli._command import interrupt
 from ca_deploy.cli.distill import distill
 from ca_deploy.cli.evaluate import evaluate
 from ca_deploy.cli.export import export
@@ -34,9 +34,6 @@ def main() -> None:
     """The console script."""
     # PyTorch's threads would spin while they wait, and starve the converters that run beside it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    signal.signal(signal.SIGTERM, _interrupt)  # being asked to end is no reason to leave a mess
+    for asked_to_end in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked_to_end, interrupt)
     app()
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

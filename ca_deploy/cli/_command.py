@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 import typer
@@ -17,6 +18,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+_interrupted = False
+
+
+def interrupt(signum: int, frame: FrameType | None) -> None:
+    """Signal handler: end in order. Libraries caught in the middle of their import make other errors of it."""
+    global _interrupted
+    _interrupted = True
+    raise KeyboardInterrupt
+
+
 def command(function: Callable[P, R]) -> Callable[P, R]:
     """Turn ``CaDeployError`` into its message and exit code 2, and Ctrl-C into exit code 130."""
 
@@ -24,10 +35,12 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except CaDeployError as error:
-            sys.stderr.write(f"Error: {error}\n")
-            raise typer.Exit(2) from error
-        except KeyboardInterrupt as error:
+        except (Exception, KeyboardInterrupt) as error:
+            if isinstance(error, CaDeployError) and not _interrupted:
+                sys.stderr.write(f"Error: {error}\n")
+                raise typer.Exit(2) from error
+            if not _interrupted and not isinstance(error, KeyboardInterrupt):
+                raise
             sys.stderr.write("\nInterrupted: nothing was left half-written.\n")
             raise typer.Exit(130) from error
 

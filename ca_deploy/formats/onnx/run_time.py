@@ -25,10 +25,11 @@ def float_operators(model: onnx.ModelProto, normalisation: Collection[str] = ())
     graph = _planned(model).graph
     types = {v.name: v.type.tensor_type.elem_type for v in (*graph.value_info, *graph.input, *graph.output)}
     types |= {constant.name: constant.data_type for constant in graph.initializer}
+    types |= {node.output[0]: TensorProto.INT8 for node in graph.node if node.op_type == "QuantizeLinear"}
     dynamic = any(node.op_type == "DynamicQuantizeLinear" for node in model.graph.node)
     found: Counter[tuple[str, str]] = Counter()
     for node in graph.node:
-        # A tensor that the planner itself made has no recorded type: it lies beside a moved conversion, in float.
+        # A tensor that the planner itself made has no recorded type: it lies beside a conversion, on the float side.
         touched = {types.get(name, TensorProto.FLOAT) for name in (*node.input, *node.output) if name}
         if node.op_type in _CONVERSIONS or touched & _BYTES or not touched & _FLOATS:
             continue
@@ -52,7 +53,7 @@ def _planned(model: onnx.ModelProto) -> onnx.ModelProto:
     with TemporaryDirectory() as folder:
         options.optimized_model_filepath = str(Path(folder, "planned.onnx"))
         ort.InferenceSession(
-            model.SerializeToString(),
+            onnx.shape_inference.infer_shapes(model).SerializeToString(),  # the planned file repeats these types
             options,
             providers=["CPUExecutionProvider"],
             disabled_optimizers=["ConvActivationFusion"],  # hides a Clip or Sigmoid inside its float convolution
