@@ -9,7 +9,7 @@ _PACKAGE = Path(__file__).parent
 
 def data_folder(name: str) -> Path:
     """The folder ``export_recipes`` or ``calibration``, wherever this copy of ca-deploy keeps it."""
-    for candidate in (_PACKAGE / name, _PACKAGE.parent / name):
+    for candidate in (_PACKAGE / "_data" / name, _PACKAGE.parent / name):
         if candidate.is_dir():
             return candidate
     raise CaDeployError(

@@ -22,7 +22,10 @@ def staging(output: Path) -> Iterator[Path]:
     """
     scratch: Path | None = None
     try:
-        output.mkdir(parents=True, exist_ok=True)
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise OutputError(f"Output {output} is not a folder. Choose a folder with --output.") from error
         free = shutil.disk_usage(output).free
         if free < _FREE_BYTES:
             raise OutputError(
@@ -32,21 +35,33 @@ def staging(output: Path) -> Iterator[Path]:
         scratch = Path(tempfile.mkdtemp(prefix=".ca-deploy-", dir=output))
         yield scratch
     except OSError as error:
-        if isinstance(error, FileExistsError | NotADirectoryError):
-            raise OutputError(f"Output {output} is not a folder. Choose a folder with --output.") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise OutputError(f"Output folder {output} is not writable. Choose another with --output.") from error
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise OutputError(f"The disk is full while writing to {output}; nothing was left there.") from error
-        raise
+        explained = refusal(error, output)
+        if explained is None:
+            raise
+        raise explained from error
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
+def refusal(error: OSError, output: Path) -> OutputError | None:
+    """What it means that the system would not write below ``output``; None where the error is of another kind."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return OutputError(f"Output folder {output} is not writable. Choose another with --output.")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return OutputError(f"The disk is full while writing to {output}; nothing was left there. Free some space.")
+    return None
+
+
 def deliver(files: Mapping[Path, Path]) -> None:
-    """Move finished files from the scratch folder to their places, each in one step."""
+    """Move finished files from the scratch folder to their places, each in one step.
+
+    Raises:
+        OutputError: a folder stands where a file is to go.
+    """
     for finished, place in files.items():
+        if place.is_dir() and not finished.is_dir():
+            raise OutputError(f"{place} is a folder; a file is to be written there. Remove it, or choose another name.")
         finished.replace(place)
 
 

@@ -108,6 +108,7 @@ def evaluate_predictor(
     """
     outputs, others, targets, unreadable = [], [], [], []
     for number, (path, target) in enumerate(zip(photos.paths, photos.targets, strict=True)):
+        progress(number + 1, len(photos.paths))
         try:
             image = open_rgb(path)
         except ImageDataError as error:
@@ -117,7 +118,6 @@ def evaluate_predictor(
         if against is not None:
             others.append(_answer(against, image))
         targets.append(target)
-        progress(number + 1, len(photos.paths))
     if not outputs:
         raise ImageDataError(f"None of the photos in {photos.root} can be read:\n  {unreadable[0]}")
     logits, truth = np.stack(outputs), np.array(targets)

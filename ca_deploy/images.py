@@ -86,7 +86,7 @@ def open_rgb(path: Path) -> "Image.Image":
             image = ImageOps.exif_transpose(opened)
             if image.mode.startswith("I") or image.mode == "F":  # 16 bits or more: Pillow would clip at 255
                 values = np.asarray(image, np.float64)
-                full = 65535.0 if values.max() > 255 else 255.0
+                full = 255.0 if image.mode in "IF" and values.max() <= 255 else 65535.0
                 image = Image.fromarray((values / full * 255).clip(0, 255).astype(np.uint8))
             if image.has_transparency_data:
                 image = image.convert("RGBA")

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from ca_deploy.delivery import refusal
 from ca_deploy.errors import CaDeployError, WorkerError
 from ca_deploy.formats import Converted, Format
 from ca_deploy.recipe import ExportRecipe
@@ -144,6 +145,11 @@ def main() -> None:
         tell(exporter(network, job.recipe, job.calibration, job.path, job.dynamic_batch, tell))
     except CaDeployError as error:
         tell(error)
+    except OSError as error:
+        explained = refusal(error, job.path.parent)
+        if explained is None:
+            raise
+        tell(explained)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from ca_deploy.errors import ModelError
@@ -38,6 +39,11 @@ def raises(*arguments: Any) -> None:
 def refuses(*arguments: Any) -> None:
     _begin(*arguments)
     raise ModelError("cannot take this network")
+
+
+def fills_the_disk(*arguments: Any) -> None:
+    _begin(*arguments)
+    Path("/dev/full").write_text("more than fits")
 
 
 def hangs(*arguments: Any) -> None:

@@ -84,6 +84,16 @@ def test_written_atomically(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "b.bin").read_bytes() == b"\x00\x01"
 
 
+def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="is a folder"):
+        write_atomically(tmp_path, "text")
+
+
+def test_an_error_of_another_kind_is_not_taken_for_a_refusal(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), staging(tmp_path):
+        Path("/no/such/file").read_bytes()
+
+
 def test_the_old_file_survives_a_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "inputs.npz"
     place.write_text("old")

@@ -68,6 +68,11 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path) -> None:
     assert [pixel(path, x)[0] for x in range(3)] == [0, 63, 255]
 
 
+def test_a_dark_sixteen_bit_image_stays_dark(tmp_path: Path) -> None:
+    path = saved(tmp_path, "a.png", Image.fromarray(np.array([[0, 200]], np.uint16)))
+    assert pixel(path, 1)[0] == 0
+
+
 def test_exif_rotation_is_applied(tmp_path: Path) -> None:
     image = Image.new("RGB", (32, 16), GREEN)
     image.paste(RED, (0, 0, 16, 16))

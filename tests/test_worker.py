@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ca_deploy.errors import ModelError, WorkerError
+from ca_deploy.errors import ModelError, OutputError, WorkerError
 from ca_deploy.formats import Format
 from ca_deploy.recipe import load_recipe
 from ca_deploy.source import ModelSource
@@ -45,6 +45,12 @@ def test_a_crash_names_the_converter_the_step_and_the_log(tmp_path: Path, functi
 
 def test_an_error_on_purpose_arrives_as_it_was_raised(tmp_path: Path) -> None:
     with _worker(tmp_path, "refuses") as worker, pytest.raises(ModelError, match="cannot take this"):
+        worker.convert(_job(tmp_path), lambda text: None)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_disk_that_fills_up_in_the_converter_is_explained(tmp_path: Path) -> None:
+    with _worker(tmp_path, "fills_the_disk") as worker, pytest.raises(OutputError, match="disk is full"):
         worker.convert(_job(tmp_path), lambda text: None)
 
 
