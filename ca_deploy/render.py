@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def exports(done: Sequence[Export]) -> None:
         )
     console.print(table)
     for export in done:
-        console.print(f"\n[bold]{export.path}[/]", highlight=False, soft_wrap=True)
+        console.print(f"\n[bold]{escape(str(export.path))}[/]", highlight=False, soft_wrap=True)
         for line in _remarks(export.manifest):
             console.print(f"  {line}", highlight=False, soft_wrap=True)
     console.print(
@@ -54,7 +55,7 @@ def exports(done: Sequence[Export]) -> None:
 
 def parity(report: ParityReport) -> None:
     """One comparison."""
-    table = Table(title=f"{report.subject} against {report.reference}", title_justify="left", show_header=False)
+    table = Table(title=escape(f"{report.subject} against {report.reference}"), title_justify="left", show_header=False)
     error, sqnr, agreement = _figures(report)
     for name, value in {
         "parity": _status(report),
@@ -64,7 +65,7 @@ def parity(report: ParityReport) -> None:
         "SQNR": sqnr,
         "cosine": "" if report.cosine is None else f"{report.cosine:.6f}",
         "top-1 agreement": agreement,
-        "reason": report.reason,
+        "reason": escape(report.reason),
     }.items():
         if value:
             table.add_row(name, value)
@@ -74,7 +75,7 @@ def parity(report: ParityReport) -> None:
 def accuracy(report: AccuracyReport) -> None:
     """Accuracy, the paired difference, and what is mistaken for what."""
     console = Console()
-    table = Table(title=f"{report.model} on {report.data}", title_justify="left", show_header=False)
+    table = Table(title=escape(f"{report.model} on {report.data}"), title_justify="left", show_header=False)
     rows = {
         "runtime": report.runtime,
         "photos": str(report.images),
@@ -92,12 +93,14 @@ def accuracy(report: AccuracyReport) -> None:
             "SQNR": "no difference" if paired.sqnr_db is None else f"{paired.sqnr_db:.1f} dB",
         }
     for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(escape(name), value)
     console.print(table)
     for confusion in report.confusions[:10]:
-        console.print(f"{confusion.count} x {confusion.truth} taken for {confusion.answer}", highlight=False)
+        console.print(
+            f"{confusion.count} x {confusion.truth} taken for {confusion.answer}", highlight=False, markup=False
+        )
     for complaint in report.unreadable:
-        console.print(f"[yellow]left out[/]: {complaint}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]left out[/]: {escape(complaint)}", highlight=False, soft_wrap=True)
 
 
 def flat(manifest: Manifest) -> dict[str, Any]:
@@ -108,15 +111,15 @@ def flat(manifest: Manifest) -> dict[str, Any]:
 
 
 def _remarks(manifest: Manifest) -> list[str]:
-    lines = [f"stayed float: {f.count} x {f.operator} ({f.reason})" for f in manifest.float_operators]
+    lines = [escape(f"stayed float: {f.count} x {f.operator} ({f.reason})") for f in manifest.float_operators]
     if manifest.recipe.is_integer and not lines:
         lines.append("no operator stayed float")
     if manifest.speed:
         ratio = manifest.speed.float32_median_ms / manifest.speed.median_ms
         lines.append(f"{ratio:.2f} x the speed of float32 on this machine (a hint, not a phone's latency)")
-    lines += [f"[yellow]note[/]: {warning}" for warning in manifest.warnings]
+    lines += [f"[yellow]note[/]: {escape(warning)}" for warning in manifest.warnings]
     if manifest.parity.reason:
-        lines.append(f"parity {_status(manifest.parity)}: {manifest.parity.reason}")
+        lines.append(f"parity {_status(manifest.parity)}: {escape(manifest.parity.reason)}")
     return lines
 
 
