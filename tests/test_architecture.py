@@ -18,7 +18,9 @@ PLUG_INS = ("formats", "runtimes", "lowering", "models")
 ERRORS, DATA, PLUG_IN, VERB, PIPELINE, CALLERS, CLI = range(7)
 ROWS = {
     "errors": ERRORS,
-    **dict.fromkeys(("tensors", "progress", "data_folders", "memory", "images", "calibration", "source"), DATA),
+    **dict.fromkeys(
+        ("tensors", "progress", "child", "data_folders", "memory", "images", "calibration", "source"), DATA
+    ),
     **dict.fromkeys(("recipe", "parity_report", "artifact"), DATA),
     "pipeline": PIPELINE,
     **dict.fromkeys(("api", "render", "__init__"), CALLERS),

@@ -56,7 +56,7 @@ def test_a_disk_that_fills_up_in_the_converter_is_explained(tmp_path: Path) -> N
 
 def test_leaving_the_context_ends_the_process(tmp_path: Path) -> None:
     with _worker(tmp_path, "hangs") as worker:
-        pid = worker._process.pid
+        pid = worker.pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
@@ -68,7 +68,7 @@ def test_the_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         "from tests.test_worker import _job, _worker\n"
         f"folder = Path({str(tmp_path)!r})\n"
         "worker = _worker(folder, 'hangs')\n"
-        "print(worker._process.pid, flush=True)\n"
+        "print(worker.pid, flush=True)\n"
         "worker.convert(_job(folder), lambda text: print(text, flush=True))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
