@@ -109,8 +109,8 @@ def load_calibration(spec: CalibrationSpec, preprocessing: Preprocessing, count:
         calibration = _digested(_photo_crops(_CALIBRATION_PHOTOS, wanted, preprocessing, spec.seed))
         held_out = _digested(_photo_crops(_HELD_OUT_PHOTOS, spec.held_out, preprocessing, spec.seed))
         warnings = [
-            "scikit-image's photos are not your domain: expect to lose several dB. Pass a folder of your own "
-            "photos with --calibration FOLDER, or make images from the weights with `ca-deploy distill`."
+            "scikit-image's photos are not your domain, and the file may be less accurate on yours. Pass a folder of "
+            "your own photos with --calibration FOLDER, or make images from the weights with `ca-deploy distill`."
         ]
     else:
         calibration, held_out, warnings = _from_folder(spec, wanted, preprocessing)
