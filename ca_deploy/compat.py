@@ -150,7 +150,7 @@ def main() -> None:
         for name in names:
             target, level = find_target(name)
             checker = target.load_checker()
-            tell((name, checker(Request(path, graph, level, lambda text, name=name: tell((name, text))))))  # type: ignore[misc]
+            tell((name, checker(Request(target.name, path, graph, level, lambda text, name=name: tell((name, text))))))  # type: ignore[misc]
     except CaDeployError as error:
         tell(error)
 

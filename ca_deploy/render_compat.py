@@ -21,6 +21,7 @@ _COLOURS = {
     "unknown": "cyan",
 }
 _MODULES_SHOWN = 3
+_KINDS_SHOWN = 8
 
 
 def reports(done: Sequence[CompatReport], all_nodes: bool = False) -> None:
@@ -67,8 +68,10 @@ def _details(console: Console, report: CompatReport, all_nodes: bool) -> None:
     console.print(f"\n[bold]{report.target}[/] ({escape(report.version)})", highlight=False, soft_wrap=True)
     for note in report.notes:
         console.print(f"  {escape(note)}", highlight=False, soft_wrap=True)
-    for kind in report.kinds:
+    for kind in report.kinds if all_nodes else report.kinds[:_KINDS_SHOWN]:
         _kind(console, report, kind)
+    if len(report.kinds) > _KINDS_SHOWN and not all_nodes:
+        console.print(f"  and {len(report.kinds) - _KINDS_SHOWN} more kinds of findings: see them with --all")
     if all_nodes:
         for node in report.nodes:
             line = f"  [{_COLOURS[node.verdict]}]{node.verdict}[/] {escape(f'{node.operator}  {node.node}')}"
@@ -77,9 +80,9 @@ def _details(console: Console, report: CompatReport, all_nodes: bool) -> None:
 
 def _kind(console: Console, report: CompatReport, kind: Kind) -> None:
     example, cost = kind.example, kind.cost
-    costs = [f"{cost.partitions} partitions"] * (cost.partitions > 0)
+    costs = [f"{cost.partitions} partition{'s' if cost.partitions > 1 else ''}"] * (cost.partitions > 0)
     costs += [f"{cost.bytes_crossing / 1e3:,.0f} kB crossing"] * (cost.bytes_crossing > 0)
-    costs += [f"{cost.multiply_adds_percent:.1f} % of multiply-adds"] * (cost.multiply_adds_percent > 0)
+    costs += [f"{cost.multiply_adds_percent:.1f} % of multiply-adds"] * (cost.multiply_adds_percent >= 0.05)
     where = [node.module or node.node for node in report.nodes if node.index in set(kind.indices)]
     shown = ", ".join(dict.fromkeys(where[:_MODULES_SHOWN]))
     more = f" and {len(where) - _MODULES_SHOWN} more" if len(where) > _MODULES_SHOWN else ""

@@ -106,7 +106,12 @@ class Graph:
     @property
     def is_integer(self) -> bool:
         """Whether some convolution or matrix product works on 8- or 16-bit activations."""
-        return any(node.multiply_adds and self.data_inputs(node)[:1] and self.is_quantised(node) for node in self.nodes)
+        dequantised = {t for node in self.nodes if node.operator == "DequantizeLinear" for t in node.outputs}
+        for node in self.nodes:
+            fed = [t for t in node.inputs if t != ABSENT and not self.tensors[t].constant]
+            if node.multiply_adds and fed and (self.tensors[fed[0]].dtype in _INTEGERS or fed[0] in dequantised):
+                return True
+        return False
 
     def is_quantised(self, node: Node) -> bool:
         data = self.data_inputs(node)

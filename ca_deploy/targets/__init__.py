@@ -20,6 +20,7 @@ from ca_deploy.graphs import Graph
 class Request:
     """A model to be checked. ``level`` is what follows the colon in the target's name, or the target's default."""
 
+    target: str
     path: Path
     graph: Graph
     level: str
