@@ -164,6 +164,16 @@ def sides_at_most(graph: Graph, node: Node, values: Values) -> bool | None:
     return None if None in shapes else all(side <= int(values[0]) for shape in shapes if shape for side in shape)
 
 
+def weights_at_most(graph: Graph, node: Node, values: Values) -> bool | None:
+    """``[side, most]``: that side of the largest constant."""
+    shapes = [t.shape for t in _given(graph, node) if t.constant and t.shape and len(t.shape) > int(values[0])]
+    return all(shape[int(values[0])] <= int(values[1]) for shape in shapes if shape)
+
+
+def never(graph: Graph, node: Node, values: Values) -> bool | None:
+    return False
+
+
 CONDITIONS: dict[str, Condition] = {
     condition.__name__: condition
     for condition in (
@@ -171,7 +181,7 @@ CONDITIONS: dict[str, Condition] = {
         rank_at_most, rank_of_input, result_has_sides, only_innermost_three_sides, static_shapes, constant_inputs,
         inputs_are, attribute_in, attribute_at_most, set_attribute, follows, window_at_most,
         reduces_exactly, keeps_batch, reduced_channels_multiple_of, same_scale, broadcasts_channels_only,
-        second_operand_is_the_smaller, sides_at_most,
+        second_operand_is_the_smaller, sides_at_most, weights_at_most, never,
     )
 }  # fmt: skip
 

@@ -1,9 +1,9 @@
 """Targets without a runtime here: what their sources and documents say, as data, applied node by node.
 
-A ``targets/<name>.toml`` holds ``version`` and ``source`` of the whole, ``unlisted`` (why an operator that no rule names
-is refused), and one ``[[rule]]`` for each group of operators: ``operators``, ``source``, ``since`` (the level that first
-has them) and its ``limits``, each a ``condition`` of :mod:`ca_deploy.targets._limits` with ``values``, ``below`` or
-``from`` (the levels that it holds for), ``reason`` and ``remedy``.
+A ``targets/<name>.toml`` holds ``version`` and ``source`` of the whole, ``unlisted`` (why an operator that no rule
+names is refused), and one ``[[rule]]`` for each group of operators: ``operators``, ``source``, ``since`` (the level
+that first has them) and its ``limits``, each a ``condition`` of :mod:`ca_deploy.targets._limits` with ``values``,
+``below`` or ``from`` (the levels that it holds for), ``reason`` and ``remedy``.
 """
 
 import tomllib
