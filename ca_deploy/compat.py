@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -57,7 +58,7 @@ def check(path: Path, targets: Sequence[str] = (), step: Step = lambda target, t
     while waiting:
         with _Child(path, waiting) as child:
             for name, report in child.reports(step):
-                reports[name] = report
+                reports[name] = replace(report, target=name)
                 waiting.remove(name)
             if waiting:
                 crashed.append(child.last_words())

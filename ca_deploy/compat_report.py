@@ -75,6 +75,24 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
+class CompatRecord:
+    """A report for manifests and machines: counts and findings, without the nodes that there is nothing to say of."""
+
+    target: str
+    version: str
+    verdict: str
+    nodes: int
+    accelerated_nodes: int
+    multiply_adds: int
+    accelerated_multiply_adds_percent: float | None
+    partitions: int | None
+    measured_partitions: int | None
+    notes: tuple[str, ...]
+    skipped: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CompatReport:
     """All nodes of one file on one target; ``kinds`` gathers what is alike among the findings.
 
@@ -124,3 +142,20 @@ class CompatReport:
     def at_least(self, worst: Verdict) -> tuple[Finding, ...]:
         """The findings that are as bad as ``worst`` or worse."""
         return tuple(f for f in self.findings if SEVERITY.index(f.verdict) <= SEVERITY.index(worst))
+
+    def record(self, all_nodes: bool = False) -> CompatRecord:
+        """For manifests and machines; ``all_nodes`` takes the accelerated ones along."""
+        return CompatRecord(
+            target=self.target,
+            version=self.version,
+            verdict=self.verdict,
+            nodes=len(self.nodes),
+            accelerated_nodes=self.accelerated_nodes,
+            multiply_adds=self.multiply_adds,
+            accelerated_multiply_adds_percent=self.accelerated_multiply_adds_percent,
+            partitions=self.partitions,
+            measured_partitions=self.measured_partitions,
+            notes=self.notes,
+            skipped=self.skipped,
+            findings=self.nodes if all_nodes else self.findings,
+        )

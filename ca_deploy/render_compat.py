@@ -1,10 +1,9 @@
-"""Compatibility reports -> terminal or JSON. Functions here compute nothing."""
+"""Compatibility reports -> terminal. Functions here print and compute nothing."""
 
 from __future__ import annotations  # lists need none of the reports' modules
 
-import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -36,20 +35,6 @@ def reports(done: Sequence[CompatReport], all_nodes: bool = False) -> None:
     for report in done:
         if report.findings or report.notes or all_nodes:
             _details(console, report, all_nodes)
-
-
-def flat(done: Sequence[CompatReport], all_nodes: bool = False) -> list[dict[str, Any]]:
-    """For machines: verdict, counts and findings of each report, or with ``all_nodes`` the verdict on each node."""
-    return [
-        {
-            **{f.name: getattr(report, f.name) for f in dataclasses.fields(report) if f.name not in ("nodes", "kinds")},
-            "verdict": report.verdict,
-            "nodes": len(report.nodes),
-            "accelerated_nodes": report.accelerated_nodes,
-            "findings": list(report.nodes if all_nodes else report.findings),
-        }
-        for report in done
-    ]
 
 
 def _summary(report: CompatReport) -> tuple[str, str, str]:

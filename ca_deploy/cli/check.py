@@ -1,5 +1,6 @@
 """``ca-deploy check``"""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,7 @@ def check(
     worst = "unknown" if strict else verdict_named(fail_on)
     reports = check_file(file, target or ())
     if json:
-        print_json(render_compat.flat(reports, all_nodes))
+        print_json([{"file": report.file, **asdict(report.record(all_nodes))} for report in reports])
     else:
         render_compat.reports(reports, all_nodes)
     if any(report.at_least(worst) for report in reports):

@@ -2,6 +2,7 @@
 
 import ast
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +88,25 @@ def to_graph(model: onnx.ModelProto, path: Path) -> Graph:
     return Graph(
         "onnx",
         _opset(model, ""),
-        tuple(nodes),
+        _with_neighbours_modules(nodes),
         tuple(table.tensors),
         tuple(table.place(value.name) for value in graph.input if value.name not in names),
         tuple(table.place(value.name) for value in graph.output),
     )
+
+
+def _with_neighbours_modules(nodes: list[Node]) -> tuple[Node, ...]:
+    """Conversions belong to the module whose result they convert; those that feed one, to that one."""
+    makers = {tensor: node.index for node in nodes for tensor in node.outputs}
+    readers = {tensor: node.index for node in reversed(nodes) for tensor in node.inputs}
+    modules = [node.module for node in nodes]
+    conversions = [node for node in nodes if node.operator in ("QuantizeLinear", "DequantizeLinear")]
+    for order, from_maker in ((conversions, True), (conversions[::-1], False)):
+        for node in order:
+            beside = makers.get(node.inputs[0]) if from_maker else readers.get(node.outputs[0])
+            if not modules[node.index] and beside is not None:
+                modules[node.index] = modules[beside]
+    return tuple(replace(node, module=module) for node, module in zip(nodes, modules, strict=True))
 
 
 class _Tensors:

@@ -9,9 +9,11 @@ Condition = Callable[[Graph, Node, Values], bool | None]
 
 
 def input_types(graph: Graph, node: Node, values: Values) -> bool | None:
-    """The first input that is not constant is of one of these types."""
-    data = graph.data_inputs(node)
-    return data[0].dtype in values if data and data[0].dtype != "unknown" else None
+    """The first input, constants left aside if there is another, is of one of these types."""
+    data = graph.data_inputs(node) or _given(graph, node)
+    if not data:
+        return True
+    return data[0].dtype in values if data[0].dtype != "unknown" else None
 
 
 def all_input_types(graph: Graph, node: Node, values: Values) -> bool | None:
@@ -151,6 +153,21 @@ def broadcasts_channels_only(graph: Graph, node: Node, values: Values) -> bool |
     return first[3] == second[3] or 1 in (first[3], second[3])
 
 
+def broadcasts_between_ranks(graph: Graph, node: Node, values: Values) -> bool | None:
+    """Operands of unequal rank, both above 1: what LiteRT's GPU delegate can broadcast between (NHWC)."""
+    shapes = [tensor.shape for tensor in _given(graph, node)[:2]]
+    if None in shapes or len(shapes) < 2:
+        return None
+    longer, shorter = sorted((shape for shape in shapes if shape is not None), key=len, reverse=True)
+    if len(shorter) < 2 or len(longer) == len(shorter):
+        return True
+    if len(longer) != 4 or len(shorter) > 3:
+        return False
+    if len(shorter) == 3:
+        return longer[0] == 1
+    return (longer[0] == 1 and shorter == (1, 1)) or shorter == (longer[0], longer[3])
+
+
 def second_operand_is_the_smaller(graph: Graph, node: Node, values: Values) -> bool | None:
     shapes = [tensor.shape for tensor in _given(graph, node)[:2]]
     if None in shapes or len(shapes) < 2:
@@ -181,6 +198,7 @@ CONDITIONS: dict[str, Condition] = {
         rank_at_most, rank_of_input, result_has_sides, only_innermost_three_sides, static_shapes, constant_inputs,
         inputs_are, attribute_in, attribute_at_most, set_attribute, follows, window_at_most,
         reduces_exactly, keeps_batch, reduced_channels_multiple_of, same_scale, broadcasts_channels_only,
+        broadcasts_between_ranks,
         second_operand_is_the_smaller, sides_at_most, weights_at_most, never,
     )
 }  # fmt: skip

@@ -37,13 +37,16 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Operators that are taken, from level ``since`` on and within ``limits``."""
+    """Operators that are taken, from level ``since`` on and within ``limits``.
+
+    The limits of ``*`` hold too, unless the rule is ``alone``.
+    """
 
     operators: tuple[str, ...]
     source: str
     since: int
     limits: tuple[Limit, ...]
-    remedy: str
+    alone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +114,11 @@ def _rule(entry: dict[str, Any]) -> Rule:
         )
         for limit in entry.get("limits", ())
     )
-    return Rule(tuple(entry["operators"]), entry["source"], entry.get("since", 0), limits, entry.get("remedy", ""))
+    return Rule(tuple(entry["operators"]), entry["source"], entry.get("since", 0), limits, entry.get("alone", False))
 
 
 _TOP = {"version": str, "source": str, "unlisted": str, "remedies": dict, "rule": list, "one_piece": bool}
-_RULE = {"operators": list, "source": str, "since": int, "limits": list, "remedy": str}
+_RULE = {"operators": list, "source": str, "since": int, "limits": list, "alone": bool}
 _LIMIT = {
     "condition": str, "values": list, "reason": str, "remedy": str, "verdict": str, "from": int, "below": int
 }  # fmt: skip
@@ -166,7 +169,7 @@ def _judge(
         return replace(
             made, verdict="falls back", reason=f"{node.operator} is there from level {rule.since} on", remedy=remedy
         )
-    for limit in (*rule.limits, *(always.limits if always else ())):
+    for limit in (*rule.limits, *(always.limits if always and not rule.alone else ())):
         if not limit.first <= level < limit.below:
             continue
         kept = CONDITIONS[limit.condition](graph, node, limit.values)
