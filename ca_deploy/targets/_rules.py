@@ -172,6 +172,8 @@ def _judge(
     for limit in (*rule.limits, *(always.limits if always and not rule.alone else ())):
         if not limit.first <= level < limit.below:
             continue
+        if always and limit in always.limits:
+            made = replace(made, source=always.source)
         kept = CONDITIONS[limit.condition](graph, node, limit.values)
         if kept is None:
             return replace(made, verdict="unknown", reason=f"the file does not say whether it keeps to: {limit.reason}")
