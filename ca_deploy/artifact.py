@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ca_deploy.compat_report import CompatRecord
 from ca_deploy.errors import ArtifactError, UsageError
 from ca_deploy.formats import FloatOperator
 from ca_deploy.parity_report import ParityReport
@@ -78,6 +79,7 @@ class Manifest:
     speed: SpeedRecord | None
     tools: Mapping[str, str]
     warnings: tuple[str, ...]
+    compatibility: tuple[CompatRecord, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2, default=str) + "\n"
@@ -125,7 +127,13 @@ def _decode(kind: Any, value: Any) -> Any:
         return None if value is None else _decode(next(a for a in arguments if a is not type(None)), value)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        return kind(**{field.name: _decode(hints[field.name], value[field.name]) for field in dataclasses.fields(kind)})
+        return kind(
+            **{
+                field.name: _decode(hints[field.name], value[field.name])
+                for field in dataclasses.fields(kind)
+                if field.name in value or field.default is dataclasses.MISSING  # what came later has a default
+            }
+        )
     if origin is tuple:
         element = arguments[0]
         return tuple(_decode(element, item) for item in value)

@@ -1,7 +1,7 @@
 """``export()``: the whole story, from a model's name to verified files."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ca_deploy import snippets
+from ca_deploy import compat, snippets
 from ca_deploy.artifact import (
     SCHEMA_VERSION,
     CalibrationRecord,
@@ -19,6 +19,7 @@ from ca_deploy.artifact import (
     sha256_of,
 )
 from ca_deploy.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
+from ca_deploy.compat_report import CompatRecord
 from ca_deploy.delivery import deliver, staging
 from ca_deploy.errors import RuntimeUnavailable, UsageError
 from ca_deploy.formats import Converted, Format, find_format
@@ -29,6 +30,7 @@ from ca_deploy.parity_report import ParityReport
 from ca_deploy.predictor import exported_predictor, network_predictor
 from ca_deploy.recipe import ExportRecipe, load_recipe
 from ca_deploy.source import ModelSource, Network, load
+from ca_deploy.targets import find_target
 from ca_deploy.worker import Job, Worker
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ def export(
     calibration: str | None = None,
     calibration_count: int | None = None,
     dynamic_batch: bool = False,
+    check: Sequence[str] = (),
     step: Step = lambda recipe, text: None,
 ) -> list[Export]:
     """Export a model by each recipe, verify every file against PyTorch, and write a manifest beside it.
@@ -75,6 +78,8 @@ def export(
         calibration: name of a set, TOML path, or folder of images; by default the model's own set.
         calibration_count: how many images calibrate; by default what the set says (200 for a folder).
         dynamic_batch: let the batch dimension vary (ONNX only).
+        check: targets (``"xnnpack"``, ``"nnapi:29"``) that look at the files they can read; what they find goes into
+            the manifest.
         step: is told what is being done, for showing progress.
 
     Raises:
@@ -86,6 +91,7 @@ def export(
     if not chosen:
         raise UsageError("Nothing to export: name at least one recipe.")
     formats = {recipe.name: _usable_format(recipe) for recipe in chosen}
+    _refuse_idle_targets(check, formats.values())
     source.registered()  # an unknown name is answered before anything starts
 
     with staging(output) as scratch, ThreadPoolExecutor(converters_that_fit(len(chosen))) as pool:
@@ -123,6 +129,9 @@ def export(
                     manifest = _verify(
                         place(recipe), source, network, recipe, images, converted, reference.name, answers
                     )
+                    if check:
+                        step(recipe.name, "checking operators")
+                        manifest = replace(manifest, compatibility=_compatibility(place(recipe), check))
                     exports[recipe.name] = Export(
                         output / manifest.file,
                         manifest,
@@ -135,6 +144,19 @@ def export(
         for done in exports.values():
             deliver(_with_companions(scratch / done.manifest.file, done))
     return [exports[recipe.name] for recipe in chosen]
+
+
+def _refuse_idle_targets(targets: Sequence[str], formats: Iterable[Format]) -> None:
+    made = {format.suffix for format in formats}
+    for name in targets:
+        target, _ = find_target(name)
+        if not made & set(target.suffixes):
+            raise UsageError(f"--check {name} looks at {', '.join(target.suffixes)} files, and none is exported here.")
+
+
+def _compatibility(path: Path, targets: Sequence[str]) -> tuple[CompatRecord, ...]:
+    fitting = [name for name in targets if path.suffix in find_target(name)[0].suffixes]
+    return tuple(report.record() for report in compat.check(path, fitting)) if fitting else ()
 
 
 def _usable_format(recipe: ExportRecipe) -> Format:

@@ -3,6 +3,7 @@
 from __future__ import annotations  # the reports' modules are slow to import, and lists need none of them
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from ca_deploy.artifact import Manifest
+    from ca_deploy.compat_report import CompatRecord
     from ca_deploy.evaluation import AccuracyReport
     from ca_deploy.parity_report import ParityReport
     from ca_deploy.pipeline import Export
@@ -117,10 +119,20 @@ def _remarks(manifest: Manifest) -> list[str]:
     if manifest.speed:
         ratio = manifest.speed.float32_median_ms / manifest.speed.median_ms
         lines.append(f"{ratio:.2f} x the speed of float32 on this machine (a hint, not a phone's latency)")
+    lines += [
+        escape(f"on {found.target}: {found.skipped or found.verdict}{_worst(found)}")
+        for found in manifest.compatibility
+    ]
     lines += [f"[yellow]note[/]: {escape(warning)}" for warning in manifest.warnings]
     if manifest.parity.reason:
         lines.append(f"parity {_status(manifest.parity)}: {escape(manifest.parity.reason)}")
     return lines
+
+
+def _worst(record: CompatRecord) -> str:
+    counts = Counter((finding.operator, finding.verdict) for finding in record.findings)
+    named = [f"{count} x {operator} ({verdict})" for (operator, verdict), count in counts.most_common(3)]
+    return f": {', '.join(named)}" if named else ""
 
 
 def _status(report: ParityReport) -> str:

@@ -9,6 +9,7 @@ import signal
 import typer
 
 from ca_deploy.cli._command import interrupt
+from ca_deploy.cli.check import check
 from ca_deploy.cli.distill import distill
 from ca_deploy.cli.evaluate import evaluate
 from ca_deploy.cli.export import export
@@ -24,6 +25,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command()(export)
+app.command()(check)
 app.command()(parity)
 app.command()(evaluate)
 app.command()(distill)

@@ -29,6 +29,9 @@ def export(
     calibration_count: Annotated[int | None, typer.Option(min=1, help="How many images calibrate.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(),
     dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="Let the batch size vary (ONNX).")] = False,
+    check: Annotated[
+        list[str] | None, typer.Option(help="A name of `ca-deploy list targets`: findings go into the manifest.")
+    ] = None,
     weights: options.Weights = None,
     input_size: options.InputSize = None,
     num_classes: options.NumClasses = None,
@@ -62,6 +65,7 @@ def export(
         calibration_count=calibration_count,
         output=output,
         dynamic_batch=dynamic_batch,
+        check=check or (),
         step=StepLines(),
     )
     if json:

@@ -5,7 +5,9 @@ import typer
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import command, print_json
 
-app = typer.Typer(help="What there is to choose from: models, formats, recipes, calibrations.", no_args_is_help=True)
+app = typer.Typer(
+    help="What there is to choose from: models, formats, recipes, calibrations, targets.", no_args_is_help=True
+)
 
 
 def _show(title: str, rows: dict[str, str], json: bool) -> None:
@@ -56,3 +58,18 @@ def calibrations(json: options.Json = False) -> None:
     from ca_deploy.calibration import calibration_names, load_spec
 
     _show("Calibration sets", {name: load_spec(name).description for name in calibration_names()}, json)
+
+
+@app.command()
+@command
+def targets(json: options.Json = False) -> None:
+    """Where `check` can say whether a file runs, and what it needs that is not installed here."""
+    from ca_deploy.targets import find_target, target_names
+
+    rows = {}
+    for name in target_names():
+        found, _ = find_target(name)
+        missing = found.missing_packages()
+        rows[name] = f"{', '.join(found.suffixes)}: {found.description}"
+        rows[name] += f" (not installed here: {', '.join(missing)})" if missing else ""
+    _show("Targets", rows, json)

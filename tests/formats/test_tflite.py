@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from ca_deploy.errors import ModelError, RecipeError, UsageError
 from ca_deploy.formats import Converted, find_format
-from ca_deploy.formats.tflite import flatbuffer
 from ca_deploy.formats.tflite.camera_input import take_uint8
 from ca_deploy.formats.tflite.convert import convert
+from ca_deploy.graphs import flatbuffer
 from ca_deploy.models.coord_attention import CoordAttention
 from ca_deploy.recipe import ExportRecipe, load_recipe, recipe_names
 from ca_deploy.source import Network

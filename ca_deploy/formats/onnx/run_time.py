@@ -2,14 +2,12 @@
 
 from collections import Counter
 from collections.abc import Collection
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import onnx
-import onnxruntime as ort
 from onnx import TensorProto
 
 from ca_deploy.formats import FloatOperator
+from ca_deploy.graphs.ort_plan import planned
 
 _BYTES = {TensorProto.INT8, TensorProto.UINT8}
 _FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16}
@@ -19,10 +17,9 @@ _CONVERSIONS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
 def float_operators(model: onnx.ModelProto, normalisation: Collection[str] = ()) -> tuple[FloatOperator, ...]:
     """Operator kinds that see float tensors only in the graph that ONNX Runtime executes, most frequent first.
 
-    ``normalisation`` names the nodes that prepare a camera's image. The CPU provider is asked to plan as it does
-    on ARM (``session.qdqisint8allowed``): on x86 it leaves S8 activations unfused, having no fast kernels for them.
+    ``normalisation`` names the nodes that prepare a camera's image. The CPU provider is asked to plan as on ARM.
     """
-    graph = _planned(model).graph
+    graph = planned(model).graph
     types = {v.name: v.type.tensor_type.elem_type for v in (*graph.value_info, *graph.input, *graph.output)}
     types |= {constant.name: constant.data_type for constant in graph.initializer}
     types |= {node.output[0]: TensorProto.INT8 for node in graph.node if node.op_type == "QuantizeLinear"}
@@ -43,22 +40,6 @@ def float_operators(model: onnx.ModelProto, normalisation: Collection[str] = ())
             reason = "not quantised, because a neighbour is not"
         found[node.op_type.removeprefix("Fused"), reason] += 1
     return tuple(FloatOperator(operator, count, reason) for (operator, reason), count in found.most_common())
-
-
-def _planned(model: onnx.ModelProto) -> onnx.ModelProto:
-    options = ort.SessionOptions()
-    options.log_severity_level = 3  # it warns that a planned graph fits this machine only
-    options.add_session_config_entry("session.qdqisint8allowed", "1")
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    with TemporaryDirectory() as folder:
-        options.optimized_model_filepath = str(Path(folder, "planned.onnx"))
-        ort.InferenceSession(
-            onnx.shape_inference.infer_shapes(model).SerializeToString(),  # the planned file repeats these types
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=["ConvActivationFusion"],  # hides a Clip or Sigmoid inside its float convolution
-        )
-        return onnx.load(options.optimized_model_filepath)
 
 
 def _between_conversions(node: onnx.NodeProto, graph: onnx.GraphProto) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ca_deploy.formats.tflite import flatbuffer
+from ca_deploy.graphs import flatbuffer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

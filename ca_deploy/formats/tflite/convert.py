@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ca_deploy.errors import ModelError
-from ca_deploy.formats.tflite import flatbuffer
+from ca_deploy.graphs import flatbuffer
 from ca_deploy.lowering.drop_redundant_expand import drop_redundant_expand
 from ca_deploy.lowering.pool_as_mean import pool_as_mean
 
@@ -44,7 +44,7 @@ def convert(network: "Network", normalise: bool = False) -> Any:
         normalise: take RGB 0..255 and normalise inside.
 
     Returns:
-        ``schema.ModelT``, see :mod:`ca_deploy.formats.tflite.flatbuffer`.
+        ``schema.ModelT``, see :mod:`ca_deploy.graphs.flatbuffer`.
 
     Raises:
         ModelError: torch.export or litert-torch cannot take the network; names the operator.

@@ -10,13 +10,13 @@ import numpy as np
 
 from ca_deploy.errors import RecipeError, UsageError
 from ca_deploy.formats import Converted, FloatOperator
-from ca_deploy.formats.tflite import flatbuffer
 from ca_deploy.formats.tflite.bias_correction import correct_biases
 from ca_deploy.formats.tflite.camera_input import RGB_RANGE, take_uint8
 from ca_deploy.formats.tflite.convert import convert
 from ca_deploy.formats.tflite.quantise import quantise
 from ca_deploy.formats.tflite.ranges import Ranges, activation_ranges
 from ca_deploy.formats.tflite.statistics import observe
+from ca_deploy.graphs import flatbuffer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,7 @@ from ai_edge_quantizer import qtyping, quantizer, recipe_manager
 from ai_edge_quantizer.algorithm_manager import AlgorithmName
 
 from ca_deploy.errors import ModelError
-from ca_deploy.formats.tflite import flatbuffer
+from ca_deploy.graphs import flatbuffer
 
 if TYPE_CHECKING:
     from ca_deploy.formats.tflite.ranges import Ranges

@@ -74,12 +74,17 @@ def shorten_names(model: Any) -> None:
     """
     seen: Counter[str] = Counter()
     for tensor in model.subgraphs[0].tensors:
-        parts = tensor.name.decode().split(";")[0].split("/")
-        # "torch.nn.modules.conv.Conv2d_conv_h" is the attribute conv_h, a Conv2d
-        attributes = [part.rpartition(".")[2].partition("_")[2] for part in parts]
-        name = ".".join(filter(None, attributes)).removeprefix("wrapped.") or "tensor"
+        name = module_path(tensor.name.decode()) or "tensor"
         tensor.name = f"{name};{seen[name]}".encode()
         seen[name] += 1
+
+
+def module_path(name: str) -> str:
+    """The PyTorch module of a tensor that litert-torch named; "" where the name holds none."""
+    parts = name.split(";")[0].split("/")
+    # "torch.nn.modules.conv.Conv2d_conv_h" is the attribute conv_h, a Conv2d
+    attributes = [part.rpartition(".")[2].partition("_")[2] for part in parts]
+    return ".".join(filter(None, attributes)).removeprefix("wrapped.")
 
 
 def name_input_and_output(model: Any) -> None:

@@ -1,0 +1,90 @@
+"""``ca-deploy check``"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ca_deploy.cli import _options as options
+from ca_deploy.cli._command import StepLines, command, print_json
+from ca_deploy.errors import UsageError
+
+if TYPE_CHECKING:
+    from ca_deploy.compat_report import CompatReport
+
+_BEFORE = "Before there is a file"
+
+
+@command
+def check(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A .tflite, .onnx, .mlpackage or .pt2, whoever made it.", show_default=False),
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="A name of `ca-deploy list targets`, with a level as in nnapi:29; may be repeated."),
+    ] = None,
+    fail_on: Annotated[
+        str, typer.Option(help="The mildest verdict for exit code 1: unsupported, falls-back, float, unknown.")
+    ] = "float",
+    strict: Annotated[bool, typer.Option("--strict", help="Short for --fail-on unknown.")] = False,
+    all_nodes: Annotated[
+        bool, typer.Option("--all", help="List accelerated nodes, and every kind of finding.")
+    ] = False,
+    graph: Annotated[Path | None, typer.Option(help="Draw the partitions into this .svg (one target).")] = None,
+    json: options.Json = False,
+    before: Annotated[
+        str | None,
+        typer.Option(help="A model as for export: ask before there is a file.", rich_help_panel=_BEFORE),
+    ] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="With --before: as INT8.", rich_help_panel=_BEFORE)] = False,
+    fp16: Annotated[bool, typer.Option("--fp16", help="With --before: as float16.", rich_help_panel=_BEFORE)] = False,
+    weights: options.Weights = None,
+    input_size: options.InputSize = None,
+    num_classes: options.NumClasses = None,
+    width: options.Width = None,
+) -> None:
+    """Which operators of FILE run where you think, why the others do not, and what to write instead.
+
+    Without --target: every target that takes such a file. Exit code 1: there are findings.
+    """
+    from ca_deploy import render_compat
+    from ca_deploy.compat import check as check_file
+    from ca_deploy.compat_report import verdict_named
+
+    worst = verdict_named("unknown" if strict else fail_on)
+    if (file is None) == (before is None):
+        raise UsageError("Name a FILE to check, or a model with --before MODEL (one of the two).")
+    if graph is not None and (file is None or len(target or ()) != 1):
+        raise UsageError("--graph draws a FILE on one target: name it with --target.")
+    if file is not None:
+        reports = check_file(file, target or ())
+    else:
+        from ca_deploy.before_export import check_before_export
+
+        source = options.model_source(
+            before, weights, input_size, num_classes, width, False, None, None, None, None, None
+        )
+        mode = "static_wi8_ai8" if int8 else "float16" if fp16 else "float32"
+        reports = check_before_export(source, target or (), mode, StepLines())
+    if graph is not None and file is not None:
+        _draw(file, reports[0], graph)
+    if json:
+        print_json([{"file": report.file, **asdict(report.record(all_nodes))} for report in reports])
+    else:
+        render_compat.reports(reports, all_nodes)
+    if target and any(report.skipped for report in reports):
+        raise typer.Exit(2)
+    if any(report.at_least(worst) for report in reports):
+        raise typer.Exit(1)
+
+
+def _draw(file: Path, report: "CompatReport", place: Path) -> None:
+    from ca_deploy.compat_picture import picture
+    from ca_deploy.delivery import write_atomically
+    from ca_deploy.graphs import read
+
+    if not report.skipped:
+        write_atomically(place, picture(read(file), report))

@@ -1,0 +1,181 @@
+"""What is inside a model file, whoever wrote it: operators and tensors in one form for every format.
+
+One module here reads one format; only :func:`read` is for the rest of the house.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ca_deploy.errors import ArtifactError
+
+Format = Literal["tflite", "onnx", "mlpackage", "pt2"]
+AttributeValue = int | float | str | tuple[int, ...] | tuple[float, ...]
+
+ABSENT = -1  # an optional operand that a node does without
+DYNAMIC = -1  # a side that is known at run time only
+
+_READERS: dict[str, Format] = {".tflite": "tflite", ".onnx": "onnx", ".mlpackage": "mlpackage", ".pt2": "pt2"}
+SUFFIXES = tuple(_READERS)
+_INTEGERS = ("int8", "uint8", "int16")
+
+# Neither flatbuffers nor protobufs can be larger: their offsets and lengths are signed 32-bit numbers.
+_LARGEST_BYTES = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One value of the graph.
+
+    ``shape`` is None where the file does not say; a side of -1 varies. ``scales`` and ``zero_points`` are empty for
+    what is not quantised, and have one element a channel where it is quantised by channel. ``values`` holds the
+    numbers of small integer constants (axes, shapes, paddings), else None.
+    """
+
+    name: str
+    shape: tuple[int, ...] | None
+    dtype: str
+    constant: bool = False
+    scales: tuple[float, ...] = ()
+    zero_points: tuple[int, ...] = ()
+    values: tuple[int, ...] | None = None
+    element_bytes: float = 4
+
+    @property
+    def elements(self) -> int:
+        """How many elements; a side that varies counts once, an unknown shape as one element."""
+        product = 1
+        for side in self.shape or ():
+            product *= side if side != DYNAMIC else 1
+        return product
+
+    @property
+    def size_bytes(self) -> int:
+        return round(self.elements * self.element_bytes)
+
+    @property
+    def is_static(self) -> bool:
+        return self.shape is not None and DYNAMIC not in self.shape
+
+    @property
+    def is_quantised(self) -> bool:
+        return self.dtype in _INTEGERS and bool(self.scales)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operator. ``inputs`` and ``outputs`` index :attr:`Graph.tensors`; -1 is an operand left out.
+
+    ``module`` is the PyTorch module it came from (``features.3.attention.pool_w``), "" where the file does not say.
+    ``version`` is the operator's version (TFLite) or the opset it is of (ONNX, Core ML). ``multiply_adds`` counts
+    those of convolutions and matrix products.
+    """
+
+    index: int
+    name: str
+    module: str
+    operator: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    version: int = 1
+    custom: bool = False
+    multiply_adds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A model's operators in the order in which they are carried out.
+
+    ``version`` is the file's own: schema version, opset, or the Core ML specification version.
+    """
+
+    format: Format
+    version: int
+    nodes: tuple[Node, ...]
+    tensors: tuple[Tensor, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def multiply_adds(self) -> int:
+        return sum(node.multiply_adds for node in self.nodes)
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether some convolution or matrix product works on 8- or 16-bit activations."""
+        dequantised = {t for node in self.nodes if node.operator == "DequantizeLinear" for t in node.outputs}
+        for node in self.nodes:
+            fed = [t for t in node.inputs if t != ABSENT and not self.tensors[t].constant]
+            if node.multiply_adds and fed and (self.tensors[fed[0]].dtype in _INTEGERS or fed[0] in dequantised):
+                return True
+        return False
+
+    def is_quantised(self, node: Node) -> bool:
+        data = self.data_inputs(node)
+        return bool(data) and data[0].is_quantised
+
+    def data_inputs(self, node: Node) -> list[Tensor]:
+        """The inputs of a node that are computed or fed, in order."""
+        return [self.tensors[i] for i in node.inputs if i != ABSENT and not self.tensors[i].constant]
+
+    def given_inputs(self, node: Node) -> list[Tensor]:
+        """All inputs that are there, constants too."""
+        return [self.tensors[i] for i in node.inputs if i != ABSENT]
+
+    def results(self, node: Node) -> list[Tensor]:
+        return [self.tensors[i] for i in node.outputs if i != ABSENT]
+
+    def producers(self) -> dict[int, Node]:
+        """Tensor -> the node that computes it."""
+        return {tensor: node for node in self.nodes for tensor in node.outputs}
+
+    def consumers(self) -> dict[int, list[Node]]:
+        """Tensor -> the nodes that read it."""
+        found: dict[int, list[Node]] = {}
+        for node in self.nodes:
+            for tensor in dict.fromkeys(node.inputs):
+                found.setdefault(tensor, []).append(node)
+        return found
+
+
+def read(path: Path) -> Graph:
+    """The graph of a model file, by its suffix.
+
+    Raises:
+        ArtifactError: it is missing, not a model, damaged, too large, empty, or has control flow.
+    """
+    check_place(path)
+    reader = importlib.import_module(f"{__name__}.{_READERS[path.suffix]}")
+    graph: Graph = reader.read(path)
+    if not graph.nodes:
+        raise ArtifactError(f"{path} holds no operator at all: there is nothing to check. Export it again.")
+    return graph
+
+
+def check_place(path: Path) -> None:
+    """Refuse at once what cannot be a model file.
+
+    Raises:
+        ArtifactError: see :func:`read`.
+    """
+    if path.suffix not in _READERS:
+        raise ArtifactError(f"{path} is no model that ca-deploy checks: it reads {', '.join(_READERS)}.")
+    if not path.exists():
+        raise ArtifactError(f"Model file {path} does not exist.")
+    if path.suffix == ".mlpackage":
+        if not path.is_dir():
+            raise ArtifactError(f"{path} is a file, and a Core ML package is a folder. Unpack it, or export it again.")
+        return
+    if path.is_dir():
+        raise ArtifactError(f"{path} is a folder. Name the {path.suffix} file inside it.")
+    size = path.stat().st_size
+    if size == 0:
+        raise ArtifactError(f"{path} is empty. Export it again.")
+    if size > _LARGEST_BYTES and path.suffix != ".pt2":
+        raise ArtifactError(
+            f"{path} has {size / 2**30:.1f} GiB; a {path.suffix} file ends at 2 GiB, where its offsets do. Keep large "
+            "weights outside (ONNX: external data), or quantise it."
+        )

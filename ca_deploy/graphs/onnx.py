@@ -1,0 +1,216 @@
+"""ONNX protobuf -> Graph."""
+
+import ast
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import AttributeProto, TensorProto, numpy_helper
+
+from ca_deploy.errors import ArtifactError
+from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor
+
+# The operators of these domains are ONNX Runtime's own; whatever is in another needs a library of kernels.
+_KNOWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc")
+_CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
+_SCOPES = ("pkg.torch.onnx.name_scopes",)
+_SMALL = 64  # elements; axes, shapes and paddings are shorter
+
+
+def read(path: Path) -> Graph:
+    """The main graph, with shapes inferred.
+
+    Raises:
+        ArtifactError: not an ONNX model, damaged, its external data missing, or it has control flow.
+    """
+    return to_graph(load(path), path)
+
+
+def load(path: Path) -> onnx.ModelProto:
+    """The model with its external data and inferred shapes.
+
+    Raises:
+        ArtifactError: see :func:`read`.
+    """
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError as error:
+        raise ArtifactError(f"{path} is no ONNX model, or a damaged one ({error}): copy or export it again.") from error
+    if not model.HasField("graph") or not model.opset_import:
+        raise ArtifactError(f"{path} is no ONNX model: it holds no graph, or says no opset. Copy or export it again.")
+    flow = sorted({node.op_type for node in model.graph.node} & set(_CONTROL_FLOW))
+    if flow:
+        raise ArtifactError(
+            f"{path} has control flow ({', '.join(flow)}): which operators run is known at run time only, so they "
+            "cannot be placed. Export the body of the loop or branch as a model of its own, and check that."
+        )
+    try:
+        onnx.load_external_data_for_model(model, str(path.parent))
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        places = {e.value for t in model.graph.initializer for e in t.external_data if e.key == "location"}
+        raise ArtifactError(
+            f"{path} keeps its weights in {', '.join(sorted(places)) or 'other files'}, which cannot be read "
+            f"({str(error).splitlines()[0]}). Put them beside the model, under that name."
+        ) from error
+    try:
+        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception:  # custom operators and contradictions: then shapes stay unknown, which every rule can take
+        return model
+
+
+def to_graph(model: onnx.ModelProto, path: Path) -> Graph:
+    """See :func:`read`."""
+    graph = model.graph
+    table = _Tensors(graph)
+    nodes = []
+    for index, node in enumerate(graph.node):
+        inputs, outputs = tuple(map(table.place, node.input)), tuple(map(table.place, node.output))
+        known = node.domain in _KNOWN_DOMAINS
+        nodes.append(
+            Node(
+                index=index,
+                name=node.name or f"{node.op_type}_{index}",
+                module=_module_of(node),
+                operator=node.op_type if known else f"{node.domain}:{node.op_type}",
+                inputs=inputs,
+                outputs=outputs,
+                attributes={a.name: value for a in node.attribute if (value := _value(a)) is not None},
+                version=_opset(model, node.domain),
+                custom=not known,
+                multiply_adds=_multiply_adds(node, inputs, outputs, table.tensors),
+            )
+        )
+    names = {constant.name for constant in graph.initializer}
+    return Graph(
+        "onnx",
+        _opset(model, ""),
+        _with_neighbours_modules(nodes),
+        tuple(table.tensors),
+        tuple(table.place(value.name) for value in graph.input if value.name not in names),
+        tuple(table.place(value.name) for value in graph.output),
+    )
+
+
+def _with_neighbours_modules(nodes: list[Node]) -> tuple[Node, ...]:
+    """Conversions belong to the module whose result they convert; those that feed one, to that one."""
+    makers = {tensor: node.index for node in nodes for tensor in node.outputs}
+    readers = {tensor: node.index for node in reversed(nodes) for tensor in node.inputs}
+    modules = [node.module for node in nodes]
+    conversions = [node for node in nodes if node.operator in ("QuantizeLinear", "DequantizeLinear")]
+    for order, from_maker in ((conversions, True), (conversions[::-1], False)):
+        for node in order:
+            beside = makers.get(node.inputs[0]) if from_maker else readers.get(node.outputs[0])
+            if not modules[node.index] and beside is not None:
+                modules[node.index] = modules[beside]
+    return tuple(replace(node, module=module) for node, module in zip(nodes, modules, strict=True))
+
+
+class _Tensors:
+    """Names -> places in a growing list of tensors, typed as far as the file says."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self.tensors: list[Tensor] = []
+        self._places: dict[str, int] = {}
+        self._types = {v.name: v.type.tensor_type for v in (*graph.value_info, *graph.input, *graph.output)}
+        self._constants: dict[str, TensorProto] = {constant.name: constant for constant in graph.initializer}
+        self._quantised: dict[str, tuple[str, str]] = {}
+        for node in graph.node:
+            if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
+                self._constants[node.output[0]] = node.attribute[0].t
+            elif node.op_type == "QuantizeLinear":
+                self._quantised[node.output[0]] = (node.input[1], node.input[2] if len(node.input) > 2 else "")
+            elif node.op_type == "DequantizeLinear":
+                self._quantised[node.input[0]] = (node.input[1], node.input[2] if len(node.input) > 2 else "")
+
+    def place(self, name: str) -> int:
+        if not name:
+            return ABSENT
+        if name not in self._places:
+            self._places[name] = len(self.tensors)
+            self.tensors.append(self._tensor(name))
+        return self._places[name]
+
+    def _tensor(self, name: str) -> Tensor:
+        constant = self._constants.get(name)
+        scale, zero = self._quantised.get(name, ("", ""))
+        scales = tuple(float(v) for v in self._array(scale).reshape(-1))
+        zeros = tuple(int(v) for v in self._array(zero).reshape(-1))
+        if constant is not None:
+            array = self._array(name) if math.prod(constant.dims) <= _SMALL else np.empty(0)
+            values = tuple(int(v) for v in array.reshape(-1)) if array.dtype.kind in "iu" and array.size else None
+            dtype, shape = _dtype(constant.data_type), tuple(constant.dims)
+            return Tensor(name, shape, dtype, True, scales, zeros, values, _element_bytes(dtype))
+        known = self._types.get(name)
+        if known is None or not known.elem_type:
+            return Tensor(name, None, "int8" if scales else "unknown", False, scales, zeros)
+        shape_known = known.HasField("shape")
+        shape_now = tuple(d.dim_value if d.HasField("dim_value") else DYNAMIC for d in known.shape.dim)
+        dtype = _dtype(known.elem_type)
+        return Tensor(
+            name, shape_now if shape_known else None, dtype, False, scales, zeros, None, _element_bytes(dtype)
+        )
+
+    def _array(self, name: str) -> Any:
+        constant = self._constants.get(name)
+        if constant is None or math.prod(constant.dims) > 65536:
+            return np.empty(0)
+        return np.asarray(numpy_helper.to_array(constant))
+
+
+def _module_of(node: onnx.NodeProto) -> str:
+    """The module in PyTorch's scopes (``["", "features", "features.0", "conv2d"]``), or before a slash in its name."""
+    for prop in node.metadata_props:
+        if prop.key in _SCOPES:
+            scopes = ast.literal_eval(prop.value)
+            named = str(node.name).rpartition("/")[0]  # ca-deploy's names are corrected for what was fused
+            return named or (str(scopes[-2]) if len(scopes) > 1 else "")
+    path = str(node.name).rpartition("/")[0]
+    return path.strip("/").replace("/", ".")  # PyTorch's old exporter: /features/features.0/Conv
+
+
+def _value(attribute: onnx.AttributeProto) -> AttributeValue | None:
+    if attribute.type == AttributeProto.INT:
+        return int(attribute.i)
+    if attribute.type == AttributeProto.FLOAT:
+        return float(attribute.f)
+    if attribute.type == AttributeProto.STRING:
+        return bytes(attribute.s).decode(errors="replace")
+    if attribute.type == AttributeProto.INTS:
+        return tuple(int(i) for i in attribute.ints)
+    return None
+
+
+def _opset(model: onnx.ModelProto, domain: str) -> int:
+    return next((int(o.version) for o in model.opset_import if o.domain.replace("ai.onnx", "") == domain), 1)
+
+
+def _dtype(code: int) -> str:
+    names = {TensorProto.FLOAT: "float32", TensorProto.DOUBLE: "float64"}
+    return names.get(code) or str(TensorProto.DataType.Name(code)).lower()
+
+
+def _element_bytes(dtype: str) -> float:
+    sizes = {"float16": 2.0, "bfloat16": 2.0, "int8": 1.0, "uint8": 1.0, "bool": 1.0, "int16": 2.0, "uint16": 2.0}
+    return {**sizes, "int64": 8.0, "uint64": 8.0, "float64": 8.0, "int4": 0.5, "uint4": 0.5}.get(dtype, 4.0)
+
+
+def _multiply_adds(
+    node: onnx.NodeProto, inputs: tuple[int, ...], outputs: tuple[int, ...], tensors: list[Tensor]
+) -> int:
+    kind = node.op_type.removeprefix("QLinear").removesuffix("Integer")
+    if kind not in ("Conv", "ConvTranspose", "Gemm", "MatMul") or not outputs:
+        return 0
+    second = 3 if node.op_type.startswith("QLinear") else 1
+    left, right, result = tensors[inputs[0]], tensors[inputs[second]], tensors[outputs[0]]
+    if kind == "Conv":
+        return result.elements * math.prod((right.shape or ())[1:]) if right.shape and result.shape else 0
+    if kind == "ConvTranspose":
+        return left.elements * math.prod((right.shape or ())[1:]) if right.shape and left.shape else 0
+    if not left.shape or not result.shape:
+        return 0
+    transposed = any(a.name == "transA" and a.i for a in node.attribute)
+    return result.elements * abs(left.shape[0] if transposed else left.shape[-1])

@@ -1,0 +1,35 @@
+"""The graph that ONNX Runtime's CPU provider really executes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import onnx
+import onnxruntime as ort
+
+
+def planned(
+    model: onnx.ModelProto, arm: bool = True, disabled_optimizers: Sequence[str] = ("ConvActivationFusion",)
+) -> onnx.ModelProto:
+    """The model after ONNX Runtime's extended optimisations.
+
+    ``arm``: plan as on ARM (``session.qdqisint8allowed``); on x86 it leaves S8 activations unfused, having no fast
+    kernels for them. ``ConvActivationFusion`` hides a Clip or Sigmoid inside its float convolution.
+
+    Raises:
+        onnxruntime errors, for a model that the provider cannot run.
+    """
+    options = ort.SessionOptions()
+    options.log_severity_level = 3  # it warns that a planned graph fits this machine only
+    options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.qdqisint8allowed", "1" if arm else "0")
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    with TemporaryDirectory() as folder:
+        options.optimized_model_filepath = str(Path(folder, "planned.onnx"))
+        ort.InferenceSession(
+            onnx.shape_inference.infer_shapes(model).SerializeToString(),  # the planned file repeats these types
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=list(disabled_optimizers),
+        )
+        return onnx.load(options.optimized_model_filepath)

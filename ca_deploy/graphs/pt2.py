@@ -1,0 +1,99 @@
+"""A torch.export program -> Graph: core ATen operators, each with the module that it came from."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from ca_deploy.errors import ArtifactError
+from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor
+
+_BYTES = {"float32": 4.0, "float64": 8.0, "float16": 2.0, "bfloat16": 2.0, "int8": 1.0, "uint8": 1.0, "int64": 8.0}
+
+
+def read(path: Path) -> Graph:
+    """The program, decomposed to core ATen as ExecuTorch takes it (convolution, mean, permute, …).
+
+    Raises:
+        ArtifactError: not a program, damaged, or it has control flow.
+    """
+    import torch
+
+    try:
+        program = torch.export.load(path).run_decompositions()
+    except Exception as error:  # torch.export.load raises whatever its parts raise
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise ArtifactError(f"{path} is no torch.export program, or a damaged one ({reason}).") from error
+    tensors: list[Tensor] = []
+    places: dict[str, int] = {}
+    nodes: list[Node] = []
+    fed = set(program.graph_signature.user_inputs)
+
+    def place(node: Any) -> int:
+        if node.name not in places:
+            places[node.name] = len(tensors)
+            tensors.append(_tensor(node, constant=node.op == "placeholder" and node.name not in fed))
+        return places[node.name]
+
+    for node in program.graph.nodes:
+        if node.op == "placeholder":
+            place(node)
+        if node.op != "call_function":
+            continue
+        operator = str(getattr(node.target, "__name__", node.target)).partition(".")[0]
+        if operator in ("cond", "while_loop", "map_impl", "scan"):
+            raise ArtifactError(
+                f"{path} has control flow ({operator}): which operators run is known at run time only, so they cannot "
+                "be placed. Export the body as a program of its own, and check that."
+            )
+        if operator == "getitem":  # one of several results: the same tensor for all that read it
+            places[node.name] = place(node.args[0])
+            continue
+        modules = [name for name, _ in (node.meta.get("nn_module_stack") or {}).values() if name]
+        inputs = tuple(place(other) for other in node.all_input_nodes)
+        nodes.append(
+            Node(
+                index=len(nodes),
+                name=node.name,
+                module=str(modules[-1]) if modules else "",
+                operator=operator,
+                inputs=inputs or (ABSENT,),
+                outputs=(place(node),),
+                attributes=_attributes(node),
+                multiply_adds=_multiply_adds(operator, [tensors[i] for i in inputs], tensors[places[node.name]]),
+            )
+        )
+    results = tuple(place(node) for node in program.graph.output_node().all_input_nodes)
+    return Graph("pt2", 1, tuple(nodes), tuple(tensors), tuple(places[name] for name in fed), results)
+
+
+def _tensor(node: Any, constant: bool) -> Tensor:
+    value = node.meta.get("val")
+    value = value[0] if isinstance(value, list | tuple) and value else value
+    if not hasattr(value, "shape"):
+        return Tensor(node.name, None, "unknown", constant)
+    dtype = str(value.dtype).removeprefix("torch.")
+    shape = tuple(int(side) if isinstance(side, int) else DYNAMIC for side in value.shape)
+    return Tensor(node.name, shape, dtype, constant, element_bytes=_BYTES.get(dtype, 4.0))
+
+
+def _attributes(node: Any) -> dict[str, AttributeValue]:
+    """Arguments that are no tensors, by the names in the operator's schema (``dim``, ``keepdim``, …)."""
+    schema = getattr(node.target, "_schema", None)
+    names = [argument.name for argument in schema.arguments] if schema is not None else []
+    found: dict[str, AttributeValue] = {}
+    for name, value in (*zip(names, node.args, strict=False), *node.kwargs.items()):
+        if isinstance(value, bool | int | float | str):
+            found[name] = int(value) if isinstance(value, bool) else value
+        elif isinstance(value, list | tuple) and value and all(isinstance(v, int) for v in value):
+            found[name] = tuple(value)
+    return found
+
+
+def _multiply_adds(operator: str, inputs: list[Tensor], result: Tensor) -> int:
+    shapes = [tensor.shape or () for tensor in inputs]
+    if operator in ("convolution", "conv2d") and len(shapes) > 1:
+        return result.elements * math.prod(shapes[1][1:])
+    if operator in ("addmm", "mm", "bmm", "linear") and len(shapes) > 1:
+        factor = shapes[1] if operator == "addmm" else shapes[0]
+        return result.elements * abs(factor[-1]) if factor else 0
+    return 0

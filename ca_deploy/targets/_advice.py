@@ -1,0 +1,48 @@
+"""Why a node is refused and what to write instead: what a measurement cannot say, as data with its source."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ca_deploy.errors import CaDeployError
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """For some operators, on some types (all, if none is named)."""
+
+    operators: tuple[str, ...]
+    types: tuple[str, ...]
+    reason: str
+    remedy: str
+    source: str
+
+
+def load_advice(target: str) -> tuple[Advice, ...]:
+    """All entries of ``targets/<target>.toml``.
+
+    Raises:
+        CaDeployError: an entry lacks a key, has one too many, or one of the wrong kind.
+    """
+    path = Path(__file__).with_name(f"{target}.toml")
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    return tuple(_read(entry, path.name) for entry in content["advice"])
+
+
+def advice_for(advice: tuple[Advice, ...], operator: str, kind: str) -> Advice | None:
+    """The first entry that speaks of the operator on tensors of that type."""
+    return next((a for a in advice if operator in a.operators and (not a.types or kind in a.types)), None)
+
+
+def _read(entry: dict[str, object], where: str) -> Advice:
+    texts = {key: entry.pop(key, "") for key in ("reason", "remedy", "source")}
+    lists = {key: entry.pop(key, []) for key in ("operators", "types")}
+    wrong = [key for key, text in texts.items() if not isinstance(text, str) or not text]
+    wrong += [key for key, names in lists.items() if not isinstance(names, list)]
+    if entry or wrong or not lists["operators"]:
+        raise CaDeployError(f"{where}: an [[advice]] needs operators, reason, remedy and source; see {entry or wrong}.")
+    return Advice(
+        operators=tuple(str(n) for n in lists["operators"]),  # type: ignore[attr-defined]
+        types=tuple(str(n) for n in lists["types"]),  # type: ignore[attr-defined]
+        **{key: str(text) for key, text in texts.items()},
+    )

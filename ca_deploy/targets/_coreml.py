@@ -1,0 +1,35 @@
+"""Core ML: which iOS has every operation, and where the Neural Engine probably is left."""
+
+from dataclasses import replace
+
+from ca_deploy.compat_report import CompatReport
+from ca_deploy.targets import Request
+from ca_deploy.targets._partitions import assess
+from ca_deploy.targets._rules import judge, load_rules
+
+# Specification version -> iOS (coremltools/__init__.py, _SPECIFICATION_VERSION_IOS_*).
+_IOS = {6: 15, 7: 16, 8: 17, 9: 18, 10: 26}
+
+
+def check(request: Request) -> CompatReport:
+    """See :class:`ca_deploy.targets.Checker`. The file's own deployment target is the level, unless one is named."""
+    graph, rules = request.graph, load_rules("coreml")
+    own = _IOS.get(graph.version)
+    level = int(request.level or own or 0)
+    findings = judge(rules, graph, level)
+    notes = ["Where an operation runs is Core ML's choice on the device: what is said of the Neural Engine are hints."]
+    if own is None:
+        notes.append(f"Its specification version {graph.version} is unknown: no iOS version was checked.")
+    elif own > level:
+        reason = f"the package is written for iOS {own} and newer, iOS {level} refuses the whole of it"
+        remedy = f"Convert it again with minimum_deployment_target=coremltools.target.iOS{level}."
+        findings = tuple(
+            replace(
+                f, verdict="unsupported", source=f"specification version {graph.version}", reason=reason, remedy=remedy
+            )
+            for f in findings
+        )
+    else:
+        notes.append(f"It needs iOS {own} or newer.")
+    version = f"by rule: iOS {level}, {rules.version}"
+    return assess(CompatReport("coreml", version, request.path.name, findings, notes=tuple(notes)), graph)

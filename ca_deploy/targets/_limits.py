@@ -1,0 +1,232 @@
+"""The conditions that a rule may set. Each answers True (kept), False (broken) or None (the file does not say)."""
+
+from collections.abc import Callable
+
+from ca_deploy.graphs import ABSENT, AttributeValue, Graph, Node, Tensor
+
+Values = tuple[int | str, ...]
+Condition = Callable[[Graph, Node, Values], bool | None]
+
+
+def input_types(graph: Graph, node: Node, values: Values) -> bool | None:
+    """The first input, constants left aside if there is another, is of one of these types."""
+    data = graph.data_inputs(node) or _given(graph, node)
+    if not data:
+        return True
+    return data[0].dtype in values if data[0].dtype != "unknown" else None
+
+
+def all_input_types(graph: Graph, node: Node, values: Values) -> bool | None:
+    """All inputs that are not constant are."""
+    types = {tensor.dtype for tensor in graph.data_inputs(node)}
+    return types <= set(values) if types and "unknown" not in types else None
+
+
+def output_types(graph: Graph, node: Node, values: Values) -> bool | None:
+    types = {tensor.dtype for tensor in graph.results(node)}
+    return types <= set(values) if types and "unknown" not in types else None
+
+
+def no_integer_weights(graph: Graph, node: Node, values: Values) -> bool | None:
+    """Float activations do not meet integer weights ("hybrid" operators)."""
+    data = graph.data_inputs(node)
+    return not (data and data[0].dtype == "float32" and any(t.constant and t.is_quantised for t in _given(graph, node)))
+
+
+def weights_per_tensor(graph: Graph, node: Node, values: Values) -> bool | None:
+    """Constants are quantised by one scale each."""
+    return all(len(tensor.scales) <= 1 for tensor in _given(graph, node) if tensor.constant)
+
+
+def version_at_most(graph: Graph, node: Node, values: Values) -> bool | None:
+    return node.version <= int(values[0])
+
+
+def rank_at_most(graph: Graph, node: Node, values: Values) -> bool | None:
+    shapes = [tensor.shape for tensor in (*_given(graph, node), *graph.results(node))]
+    return None if None in shapes else all(len(shape) <= int(values[0]) for shape in shapes if shape is not None)
+
+
+def rank_of_input(graph: Graph, node: Node, values: Values) -> bool | None:
+    shape = _shape(graph, node)
+    return None if shape is None else len(shape) in values
+
+
+def result_has_sides(graph: Graph, node: Node, values: Values) -> bool | None:
+    """The result is no scalar."""
+    shapes = [tensor.shape for tensor in graph.results(node)]
+    return None if None in shapes else all(shapes)
+
+
+def only_innermost_three_sides(graph: Graph, node: Node, values: Values) -> bool | None:
+    """All sides but the three innermost are 1."""
+    shapes = [t.shape for t in (*graph.data_inputs(node), *graph.results(node))]
+    return None if None in shapes else all(side == 1 for shape in shapes if shape for side in shape[:-3])
+
+
+def static_shapes(graph: Graph, node: Node, values: Values) -> bool | None:
+    return all(tensor.is_static for tensor in (*_given(graph, node), *graph.results(node)))
+
+
+def constant_inputs(graph: Graph, node: Node, values: Values) -> bool | None:
+    """The inputs at these places are constant, or left out."""
+    places = [node.inputs[int(v)] for v in values if int(v) < len(node.inputs)]
+    made = {t for maker in graph.nodes if maker.operator in ("DequantizeLinear", "Constant") for t in maker.outputs}
+    return all(t == ABSENT or graph.tensors[t].constant or t in made for t in places)
+
+
+def inputs_are(graph: Graph, node: Node, values: Values) -> bool | None:
+    """So many inputs are given."""
+    return sum(t != ABSENT for t in node.inputs) in values
+
+
+def attribute_in(graph: Graph, node: Node, values: Values) -> bool | None:
+    """``[name, value, …]``: the attribute has one of these values. One that is not there has its default: kept."""
+    found = node.attributes.get(str(values[0]))
+    return True if found is None else found in values[1:]
+
+
+def attribute_at_most(graph: Graph, node: Node, values: Values) -> bool | None:
+    """``[name, …, most]``: none of the attributes is larger."""
+    found = [node.attributes.get(str(name)) for name in values[:-1]]
+    return all(largest <= float(values[-1]) for largest in map(_largest, found) if largest is not None)
+
+
+def set_attribute(graph: Graph, node: Node, values: Values) -> bool | None:
+    """The file sets the attribute, whose default is another."""
+    return str(values[0]) in node.attributes
+
+
+def follows(graph: Graph, node: Node, values: Values) -> bool | None:
+    """Its first input comes from one of these operators."""
+    makers = [maker for maker in graph.nodes[: node.index] if set(maker.outputs) & set(node.inputs[:1])]
+    return any(maker.operator in values for maker in makers)
+
+
+def window_at_most(graph: Graph, node: Node, values: Values) -> bool | None:
+    """The pooling window has at most so many elements, if it pools integers."""
+    data = graph.data_inputs(node)
+    height, width = node.attributes.get("filterHeight", 1), node.attributes.get("filterWidth", 1)
+    if data and data[0].is_quantised and isinstance(height, int) and isinstance(width, int):
+        return height * width <= int(values[0])
+    return True
+
+
+def reduces_exactly(graph: Graph, node: Node, values: Values) -> bool | None:
+    axes = _axes(graph, node)
+    return None if axes is None else set(axes) == set(values)
+
+
+def keeps_batch(graph: Graph, node: Node, values: Values) -> bool | None:
+    """The batch is not reduced, split or padded."""
+    axes = _axes(graph, node)
+    return None if axes is None else 0 not in axes
+
+
+def reduced_channels_multiple_of(graph: Graph, node: Node, values: Values) -> bool | None:
+    axes, shape = _axes(graph, node), _shape(graph, node)
+    if axes is None or shape is None:
+        return None
+    return len(shape) - 1 not in axes or shape[-1] % int(values[0]) == 0
+
+
+def same_scale(graph: Graph, node: Node, values: Values) -> bool | None:
+    """Input and result are quantised alike (or not at all)."""
+    data, results = graph.data_inputs(node), graph.results(node)
+    if not data or not results:
+        return None
+    return (data[0].scales, data[0].zero_points) == (results[0].scales, results[0].zero_points)
+
+
+def broadcasts_channels_only(graph: Graph, node: Node, values: Values) -> bool | None:
+    """NHWC operands have the same height and width, or one of them has neither; batches are equal."""
+    shapes = [tensor.shape for tensor in _given(graph, node)[:2]]
+    if None in shapes or len(shapes) < 2:
+        return None
+    first, second = ((1,) * (4 - len(shape)) + shape for shape in shapes if shape is not None)
+    if len(first) > 4 or len(second) > 4:
+        return False
+    if first[0] != second[0] and not any(t.constant and t.elements == 1 for t in _given(graph, node)[:2]):
+        return False
+    if first[1:3] != second[1:3] and (1, 1) not in (first[1:3], second[1:3]):
+        return False
+    return first[3] == second[3] or 1 in (first[3], second[3])
+
+
+def broadcasts_between_ranks(graph: Graph, node: Node, values: Values) -> bool | None:
+    """Operands of unequal rank, both above 1: what LiteRT's GPU delegate can broadcast between (NHWC)."""
+    shapes = [tensor.shape for tensor in _given(graph, node)[:2]]
+    if None in shapes or len(shapes) < 2:
+        return None
+    longer, shorter = sorted((shape for shape in shapes if shape is not None), key=len, reverse=True)
+    if len(shorter) < 2 or len(longer) == len(shorter):
+        return True
+    if len(longer) != 4 or len(shorter) > 3:
+        return False
+    if len(shorter) == 3:
+        return longer[0] == 1
+    return (longer[0] == 1 and shorter == (1, 1)) or shorter == (longer[0], longer[3])
+
+
+def second_operand_is_the_smaller(graph: Graph, node: Node, values: Values) -> bool | None:
+    shapes = [tensor.shape for tensor in _given(graph, node)[:2]]
+    if None in shapes or len(shapes) < 2:
+        return None
+    first, second = _given(graph, node)[:2]
+    return first.elements >= second.elements
+
+
+def sides_at_most(graph: Graph, node: Node, values: Values) -> bool | None:
+    shapes = [t.shape for t in (*graph.data_inputs(node), *graph.results(node))]
+    return None if None in shapes else all(side <= int(values[0]) for shape in shapes if shape for side in shape)
+
+
+def weights_at_most(graph: Graph, node: Node, values: Values) -> bool | None:
+    """``[side, most]``: that side of the largest constant."""
+    shapes = [t.shape for t in _given(graph, node) if t.constant and t.shape and len(t.shape) > int(values[0])]
+    return all(shape[int(values[0])] <= int(values[1]) for shape in shapes if shape)
+
+
+def never(graph: Graph, node: Node, values: Values) -> bool | None:
+    return False
+
+
+CONDITIONS: dict[str, Condition] = {
+    condition.__name__: condition
+    for condition in (
+        input_types, all_input_types, output_types, no_integer_weights, weights_per_tensor, version_at_most,
+        rank_at_most, rank_of_input, result_has_sides, only_innermost_three_sides, static_shapes, constant_inputs,
+        inputs_are, attribute_in, attribute_at_most, set_attribute, follows, window_at_most,
+        reduces_exactly, keeps_batch, reduced_channels_multiple_of, same_scale, broadcasts_channels_only,
+        broadcasts_between_ranks,
+        second_operand_is_the_smaller, sides_at_most, weights_at_most, never,
+    )
+}  # fmt: skip
+
+
+def _given(graph: Graph, node: Node) -> list[Tensor]:
+    return graph.given_inputs(node)
+
+
+def _shape(graph: Graph, node: Node) -> tuple[int, ...] | None:
+    data = graph.data_inputs(node)
+    return data[0].shape if data else None
+
+
+def _axes(graph: Graph, node: Node) -> list[int] | None:
+    """The axes that a node works on, counted from the front: an attribute, or an integer constant."""
+    shape = _shape(graph, node)
+    given = node.attributes.get("axes", node.attributes.get("axis", node.attributes.get("dim")))
+    if given is None:
+        constants = [t.values for t in _given(graph, node) if t.constant and t.values is not None]
+        given = constants[0] if constants else None
+    if given is None or shape is None:
+        return None
+    axes = given if isinstance(given, tuple) else (given,)
+    return [int(axis) % len(shape) for axis in axes if isinstance(axis, int) and shape]
+
+
+def _largest(value: AttributeValue | None) -> float | None:
+    if isinstance(value, tuple):
+        return max(map(float, value), default=0.0)
+    return float(value) if isinstance(value, int | float) else None

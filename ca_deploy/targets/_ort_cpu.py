@@ -1,0 +1,129 @@
+"""What ONNX Runtime's CPU provider makes of a graph: what it fuses, what stays float inside an INT8 model."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+from importlib.metadata import version
+
+import onnx
+from onnx import TensorProto
+
+from ca_deploy.compat_report import CompatReport, Finding
+from ca_deploy.graphs import Graph, Node
+from ca_deploy.graphs import onnx as reader
+from ca_deploy.graphs.ort_plan import planned
+from ca_deploy.targets import Request
+from ca_deploy.targets._advice import advice_for, load_advice
+from ca_deploy.targets._partitions import assess
+
+_QUANTISE = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
+_INTEGERS = (TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16)
+# They move or choose elements, and change none: nothing is lost where they see floats.
+_BOOKKEEPING = ("Constant", "Shape", "Identity", "Cast", "Gather", "Unsqueeze", "Squeeze", "Range", "ConstantOfShape")
+
+
+def check(request: Request) -> CompatReport:
+    """See :class:`ca_deploy.targets.Checker`."""
+    graph, model = request.graph, reader.load(request.path)
+    runtime = f"ONNX Runtime {version('onnxruntime')}, CPU ({request.level})"
+    request.step("planning the graph")
+    try:
+        plan = planned(model, arm=request.level == "arm", disabled_optimizers=())
+    except Exception as error:  # onnxruntime has an exception class a kind of failure, all alike
+        return _refused(request, runtime, str(error))
+    outcome = _Outcome(model, plan, graph)
+    advice = load_advice("ort_cpu")
+    findings = []
+    for node in graph.nodes:
+        made = Finding(node.index, node.name, node.module, node.operator, "accelerated", "measured", runtime)
+        if reason := outcome.left_over(node):
+            remedy = "Quantise the operator between them, or keep its neighbours float too."
+            made = replace(made, verdict="falls back", reason=reason, remedy=remedy)
+        elif graph.is_integer and outcome.is_float(node):
+            said = advice_for(advice, node.operator, "int8")
+            made = replace(
+                made,
+                verdict="float in an INT8 model",
+                reason="it runs in float between a DequantizeLinear and a QuantizeLinear"
+                + (f": {said.reason}" if said else ""),
+                remedy=said.remedy if said else "Quantise it, or leave it out of the integer part on purpose.",
+            )
+        findings.append(made)
+    notes = [f"{len(graph.nodes)} nodes become {len(plan.graph.node)}: {outcome.what_was_fused()}."]
+    report = CompatReport("ort_cpu", runtime, request.path.name, tuple(findings), notes=tuple(notes))
+    return assess(report, graph)
+
+
+class _Outcome:
+    """The planned graph beside the original: tensors that survive the planning keep their names."""
+
+    def __init__(self, model: onnx.ModelProto, plan: onnx.ModelProto, graph: Graph) -> None:
+        self._graph = graph
+        self._makers = {name: node for node in plan.graph.node for name in node.output}
+        types = {v.name: v.type.tensor_type.elem_type for v in (*model.graph.value_info, *plan.graph.value_info)}
+        types |= {v.name: v.type.tensor_type.elem_type for v in (*plan.graph.input, *plan.graph.output)}
+        types |= {n.output[0]: TensorProto.INT8 for n in plan.graph.node if n.op_type == "QuantizeLinear"}
+        self._types = types | {
+            n.output[0]: TensorProto.INT8 for n in plan.graph.node if n.op_type.startswith("QLinear")
+        }
+        self._consumers = graph.consumers()
+        self._plan = plan
+        self._edge = set(graph.inputs) | set(graph.outputs)
+
+    def left_over(self, node: Node) -> str:
+        """Why a Q or DQ node is one too many; "" for one that was fused, or stands where the model begins or ends."""
+        if node.operator not in _QUANTISE or self._edge & {*node.inputs[:1], *node.outputs}:
+            return ""
+        tensor = self._graph.tensors[node.outputs[0]].name
+        maker = self._makers.get(tensor)
+        if maker is None or maker.op_type not in _QUANTISE or self._graph.tensors[node.inputs[0]].constant:
+            return ""
+        return f"this {node.operator} is left over: what is beside it runs in float"
+
+    def is_float(self, node: Node) -> bool:
+        """Whether the node computes on floats alone."""
+        if node.operator in _QUANTISE or node.operator in _BOOKKEEPING:
+            return False
+        maker = self._executed(node)
+        if maker is None or maker.op_type in _QUANTISE:
+            return False
+        touched = {self._types.get(name, TensorProto.FLOAT) for name in (*maker.input[:1], *maker.output) if name}
+        return not touched & set(_INTEGERS) and TensorProto.FLOAT in touched
+
+    def _executed(self, node: Node) -> onnx.NodeProto | None:
+        """The planned node that computes this one: its own, or that of the first tensor behind it that survived."""
+        waiting, seen = list(node.outputs), set[int]()
+        while waiting:
+            tensor = waiting.pop(0)
+            if tensor in seen or tensor < 0:
+                continue
+            seen.add(tensor)
+            maker = self._makers.get(self._graph.tensors[tensor].name)
+            if maker is not None:
+                return maker
+            waiting += [t for reader_ in self._consumers.get(tensor, ()) for t in reader_.outputs]
+        return None
+
+    def what_was_fused(self) -> str:
+        before = Counter(node.operator for node in self._graph.nodes)
+        after = Counter(node.op_type for node in self._plan.graph.node)
+        made = [f"{count} {name}" for name, count in after.most_common() if not before[name]]
+        gone = [f"{before[name] - after[name]} {name}" for name in before if before[name] > after[name]]
+        return f"{', '.join(made[:6]) or 'nothing new'} in place of {', '.join(gone[:6]) or 'nothing'}"
+
+
+def _refused(request: Request, runtime: str, said: str) -> CompatReport:
+    """A model that the provider does not run: the operators that it names are unsupported, the rest unknown."""
+    named = set(re.findall(r"node with name '([^']*)'", said)) | set(re.findall(r"Node \(([^)]*)\)", said))
+    first = said.strip().splitlines()[0][:300]
+    findings = []
+    for node in request.graph.nodes:
+        made = Finding(node.index, node.name, node.module, node.operator, "unknown", "measured", runtime)
+        if node.custom or node.name in named:
+            reason = f"ONNX Runtime has no kernel for {node.operator}"
+            remedy = "Register a library of its kernels, or write that part with standard operators."
+            findings.append(replace(made, verdict="unsupported", reason=reason, remedy=remedy))
+        else:
+            findings.append(replace(made, reason=f"ONNX Runtime does not run the model: {first}"))
+    report = CompatReport("ort_cpu", runtime, request.path.name, tuple(findings))
+    return assess(report, request.graph)

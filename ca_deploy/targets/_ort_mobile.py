@@ -1,0 +1,55 @@
+"""ONNX Runtime's NNAPI and Core ML providers: its own mobile helpers, which know operators, ranks and varying sides,
+and ``ort_nnapi.toml`` and ``ort_coreml.toml`` for the shapes and types that the tables only mention."""
+
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import onnxruntime
+from onnxruntime.tools.mobile_helpers import usability_checker
+from onnxruntime.tools.onnx_model_utils import ModelProtoWithShapeInfo
+
+from ca_deploy.compat_report import CompatReport, Verdict
+from ca_deploy.targets import Request
+from ca_deploy.targets._partitions import assess
+from ca_deploy.targets._rules import judge, load_rules
+
+_TABLES = Path(onnxruntime.__file__).parent / "tools" / "mobile_helpers"
+
+
+def check(request: Request) -> CompatReport:
+    """See :class:`ca_deploy.targets.Checker`."""
+    name = f"coreml_supported_{request.level}_ops.md" if request.target == "ort_coreml" else "nnapi_supported_ops.md"
+    supported = usability_checker._SupportedOpsChecker(_TABLES / name)
+    request.step("asking onnxruntime's mobile helpers")
+    model = ModelProtoWithShapeInfo(request.path).model_with_shape_info
+    if request.target == "ort_coreml":
+        found = usability_checker.check_coreml_partitions(model, True, name)
+    else:
+        found = usability_checker.check_nnapi_partitions(model, True)
+    taken = {tuple(node.output) for group in found.supported_groups for node in group}
+    source = f"onnxruntime {version('onnxruntime')}, tools/mobile_helpers, {name}"
+    rules, graph = load_rules(request.target), request.graph
+    findings = []
+    for finding, node in zip(judge(rules, graph, 0, listed_only=True), model.graph.node, strict=True):
+        table_entry = f"{node.domain or 'ai.onnx'}:{node.op_type}"
+        checked = replace(finding, evidence="runtime's checker", source=source)
+        if tuple(node.output) in taken:
+            if finding.verdict == "accelerated":
+                findings.append(checked)
+            else:
+                findings.append(finding)
+            continue
+        if not supported.is_op_supported(node):
+            reason = "it is not in the provider's table of operators"
+            remedy = rules.remedies.get(node.op_type, "")
+        elif not all(tensor.is_static for tensor in graph.data_inputs(graph.nodes[finding.index])):
+            reason = "its input's shape varies"
+            remedy = "Fix the input's shape: onnxruntime.tools.make_dynamic_shape_fixed."
+        else:
+            reason = f"the checker leaves it out: {supported._ops.get(table_entry) or 'its rank, or its neighbours'}"
+            remedy = ""
+        verdict: Verdict = "unsupported" if graph.nodes[finding.index].custom else "falls back"
+        findings.append(replace(checked, verdict=verdict, reason=reason, remedy=remedy))
+    report = CompatReport(request.target, f"{source}; rules: {rules.version}", request.path.name, tuple(findings))
+    return assess(report, graph)

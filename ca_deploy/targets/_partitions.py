@@ -1,0 +1,97 @@
+"""From verdicts to partitions, as TFLite's interpreter makes them, and what each node off the accelerator costs."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from ca_deploy.compat_report import CompatReport, Cost, Finding, Kind
+from ca_deploy.graphs import ABSENT, Graph, Node
+
+# Costs are found by partitioning again without each node: beyond this many, none is worth the wait.
+_MOST_COSTS = 150
+
+
+def partitions(graph: Graph, taken: Collection[int]) -> list[list[int]]:
+    """The pieces, as node indices, that a delegate which takes the nodes ``taken`` gets.
+
+    Nodes are gathered in order: each piece takes all nodes of its kind whose inputs are ready, until none is left;
+    that of TensorFlow Lite's ``PartitionGraphIntoIndependentNodeSubsets`` (``tensorflow/lite/graph_info.cc``).
+    ONNX Runtime and Core ML group alike, so it serves for them too.
+    """
+    taken = frozenset(taken)
+    pending = {tensor for node in graph.nodes for tensor in node.outputs if tensor != ABSENT}
+    left = list(graph.nodes)
+    pieces: list[list[int]] = []
+    while left:
+        kind: bool | None = None
+        piece: list[int] = []
+        moved = True
+        while moved:
+            moved, waiting = False, []
+            for node in left:
+                ready = not any(tensor in pending for tensor in node.inputs)
+                if ready and kind is None:
+                    kind = node.index in taken
+                if ready and (node.index in taken) == kind:
+                    piece.append(node.index)
+                    pending.difference_update(node.outputs)
+                    moved = True
+                else:
+                    waiting.append(node)
+            left = waiting
+        if not piece:  # a graph that is not in order, or reads what nothing computes
+            break
+        if kind:
+            pieces.append(sorted(piece))
+    return pieces
+
+
+def assess(report: CompatReport, graph: Graph, taken: Collection[int] | None = None) -> CompatReport:
+    """The report with its partitions, its share of multiply-adds and the cost of all findings filled in.
+
+    ``taken`` are the nodes that the accelerator takes, by default those that are "accelerated".
+    """
+    accelerated = frozenset(finding.index for finding in report.nodes if finding.verdict == "accelerated")
+    on = accelerated if taken is None else frozenset(taken)
+    total = graph.multiply_adds
+    now = len(partitions(graph, on))
+    producers, consumers = graph.producers(), graph.consumers()
+
+    def cost(indices: Collection[int], count_pieces: bool = True) -> Cost:
+        nodes = [graph.nodes[index] for index in indices]
+        return Cost(
+            partitions=max(0, now - len(partitions(graph, on.union(indices)))) if count_pieces else 0,
+            bytes_crossing=sum(_crossing(graph, node, on, producers, consumers) for node in nodes),
+            multiply_adds_percent=100 * sum(node.multiply_adds for node in nodes) / total if total else 0.0,
+        )
+
+    one_by_one = len(report.nodes) - len(accelerated) <= _MOST_COSTS
+    alike: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in report.findings:
+        key = (finding.verdict, finding.operator, finding.reason, finding.remedy, finding.evidence, finding.source)
+        alike.setdefault(key, []).append(finding)
+    return replace(
+        report,
+        nodes=tuple(
+            finding if finding.index in accelerated else replace(finding, cost=cost([finding.index], one_by_one))
+            for finding in report.nodes
+        ),
+        kinds=tuple(
+            Kind(same[0], indices := tuple(finding.index for finding in same), cost(indices)) for same in alike.values()
+        ),
+        partitions=now,
+        multiply_adds=total,
+        accelerated_multiply_adds_percent=(
+            100 * sum(graph.nodes[index].multiply_adds for index in accelerated) / total if total else None
+        ),
+    )
+
+
+def _crossing(
+    graph: Graph, node: Node, taken: Collection[int], producers: dict[int, Node], consumers: dict[int, list[Node]]
+) -> int:
+    """Bytes that the node reads from, and writes for, nodes on the accelerator."""
+    if node.index in taken:
+        return 0
+    crossing = {t for t in node.inputs if t in producers and producers[t].index in taken}
+    crossing |= {t for t in node.outputs if any(reader.index in taken for reader in consumers.get(t, ()))}
+    return sum(graph.tensors[tensor].size_bytes for tensor in crossing)

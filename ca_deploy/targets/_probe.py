@@ -1,0 +1,88 @@
+"""One node of a TFLite model as a model of its own: same types, shapes, options, quantisation and constants."""
+
+from collections.abc import Collection
+from copy import copy
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from ca_deploy.graphs import ABSENT, Graph, Node, flatbuffer
+
+_INTEGERS = (schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT16)
+_BIASES = (schema.TensorType.INT32, schema.TensorType.INT64)
+
+
+def one_node_model(model: Any, graph: Graph, node: Node, makers: Collection[int], as_float: bool = False) -> bytes:
+    """The node alone, fed from outside; what makes a constant for it (float16 or sparse weights unpacked) stays.
+
+    Equal nodes give equal bytes: nothing of their names or places is kept. ``makers`` are those of
+    :func:`constant_makers`. ``as_float`` replaces all quantised tensors by float32 ones, to learn whether it is the
+    type that a delegate minds.
+    """
+    nodes = _with_makers(graph, node, makers)
+    main = model.subgraphs[0]
+    made = {tensor for each in nodes for tensor in each.outputs}
+    places: dict[int, int] = {}
+    tensors: list[Any] = []
+    buffers = [schema.BufferT()]
+    for index in (t for each in nodes for t in (*each.inputs, *each.outputs)):
+        if index == ABSENT or index in places:
+            continue
+        places[index] = len(tensors)
+        tensor = copy(main.tensors[index])
+        data = model.buffers[tensor.buffer].data
+        tensor.name, tensor.buffer = f"t{len(tensors)}".encode(), 0
+        if as_float:
+            data = _to_float(tensor, data)
+        if data is not None and len(data):
+            tensor.buffer = len(buffers)
+            buffers.append(schema.BufferT(data=data))
+        tensors.append(tensor)
+
+    subgraph = schema.SubGraphT()
+    subgraph.tensors, subgraph.name = tensors, b"main"
+    subgraph.operators, codes = [], []
+    for each in nodes:
+        operator = copy(main.operators[each.index])
+        codes.append(model.operatorCodes[operator.opcodeIndex])
+        operator.opcodeIndex = len(codes) - 1
+        operator.inputs = [places.get(t, ABSENT) for t in each.inputs]
+        operator.outputs = [places.get(t, ABSENT) for t in each.outputs]
+        subgraph.operators.append(operator)
+    fed = [t for t in dict.fromkeys(t for each in nodes for t in each.inputs) if t != ABSENT and t not in made]
+    subgraph.inputs = [places[t] for t in fed if not tensors[places[t]].buffer and not tensors[places[t]].isVariable]
+    subgraph.outputs = [places[t] for t in node.outputs if t != ABSENT]
+    alone = schema.ModelT()
+    alone.version, alone.operatorCodes, alone.subgraphs, alone.buffers = model.version, codes, [subgraph], buffers
+    return flatbuffer.write(alone)
+
+
+def constant_makers(graph: Graph) -> set[int]:
+    """The nodes that compute from constants alone: weights unpacked when the model is loaded."""
+    found: set[int] = set()
+    fixed = {index for index, tensor in enumerate(graph.tensors) if tensor.constant}
+    for node in graph.nodes:
+        given = [t for t in node.inputs if t != ABSENT]
+        if given and all(t in fixed for t in given):
+            found.add(node.index)
+            fixed.update(node.outputs)
+    return found
+
+
+def _with_makers(graph: Graph, node: Node, makers: Collection[int]) -> list[Node]:
+    needed = {node.index: node}
+    for maker in reversed(graph.nodes[: node.index]):
+        if maker.index in makers and any(set(maker.outputs) & set(other.inputs) for other in needed.values()):
+            needed[maker.index] = maker
+    return [needed[index] for index in sorted(needed)]
+
+
+def _to_float(tensor: Any, data: Any) -> Any:
+    quantisation = tensor.quantization
+    scaled = quantisation is not None and quantisation.scale is not None
+    if tensor.type in _INTEGERS or (tensor.type in _BIASES and scaled):
+        count = int(np.prod(tensor.shape)) if tensor.shape is not None else 1
+        tensor.type, tensor.quantization = schema.TensorType.FLOAT32, None
+        return np.zeros(4 * count, np.uint8) if data is not None and len(data) else data
+    return data

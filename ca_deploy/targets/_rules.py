@@ -1,0 +1,201 @@
+"""Targets without a runtime here: what their sources and documents say, as data, applied node by node.
+
+A ``targets/<name>.toml`` holds ``version`` and ``source`` of the whole, ``unlisted`` (why an operator that no rule
+names is refused), and one ``[[rule]]`` for each group of operators: ``operators``, ``source``, ``since`` (the level
+that first has them) and its ``limits``, each a ``condition`` of :mod:`ca_deploy.targets._limits` with ``values``,
+``below`` or ``from`` (the levels that it holds for), ``reason`` and ``remedy``.
+"""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ca_deploy.compat_report import CompatReport, Finding, Verdict
+from ca_deploy.errors import CaDeployError
+from ca_deploy.graphs import Graph, Node
+from ca_deploy.targets import Request
+from ca_deploy.targets._limits import CONDITIONS
+from ca_deploy.targets._partitions import assess
+
+_ALWAYS = "*"  # a rule for all operators, looked at after their own
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One condition; it holds for levels from ``first`` on and below ``below``. ``verdict`` follows if it is broken."""
+
+    condition: str
+    values: tuple[int | str, ...]
+    reason: str
+    remedy: str
+    verdict: Verdict
+    first: int
+    below: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Operators that are taken, from level ``since`` on and within ``limits``.
+
+    The limits of ``*`` hold too, unless the rule is ``alone``.
+    """
+
+    operators: tuple[str, ...]
+    source: str
+    since: int
+    limits: tuple[Limit, ...]
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """``unlisted`` is the reason for refusing operators that no rule names. ``one_piece``: the compiler makes one
+    partition, and what follows a refused operator stays on the CPU too."""
+
+    name: str
+    version: str
+    source: str
+    unlisted: str
+    remedies: dict[str, str]
+    rules: tuple[Rule, ...]
+    one_piece: bool
+
+
+def check(request: Request) -> CompatReport:
+    """See :class:`ca_deploy.targets.Checker`."""
+    rules = load_rules(request.target)
+    findings = judge(rules, request.graph, int(request.level or 0))
+    level = f", level {request.level}" if request.level else ""
+    report = CompatReport(request.target, f"by rule: {rules.version}{level}", request.path.name, findings)
+    return assess(report, request.graph)
+
+
+def judge(rules: RuleSet, graph: Graph, level: int, listed_only: bool = False) -> tuple[Finding, ...]:
+    """A finding for every node. ``listed_only`` leaves the question which operators there are to somebody else."""
+    by_operator = {name: rule for rule in rules.rules for name in rule.operators}
+    found = [_judge(rules, by_operator, graph, node, level, listed_only) for node in graph.nodes]
+    return tuple(_in_one_piece(graph, found) if rules.one_piece else found)
+
+
+def load_rules(name: str) -> RuleSet:
+    """The rules of ``targets/<name>.toml``.
+
+    Raises:
+        CaDeployError: the file is malformed; lists all that is wrong.
+    """
+    path = Path(__file__).with_name(f"{name}.toml")
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    wrong = list(_wrong(content))
+    if wrong:
+        raise CaDeployError(f"The rules in {path.name} are malformed: {'; '.join(wrong)}.")
+    return RuleSet(
+        name=name,
+        version=content["version"],
+        source=content["source"],
+        unlisted=content["unlisted"],
+        remedies=content.get("remedies", {}),
+        rules=tuple(_rule(entry) for entry in content["rule"]),
+        one_piece=content.get("one_piece", False),
+    )
+
+
+def _rule(entry: dict[str, Any]) -> Rule:
+    limits = tuple(
+        Limit(
+            condition=limit["condition"],
+            values=tuple(limit.get("values", ())),
+            reason=limit["reason"],
+            remedy=limit.get("remedy", ""),
+            verdict=limit.get("verdict", "falls back"),
+            first=limit.get("from", 0),
+            below=limit.get("below", 10**9),
+        )
+        for limit in entry.get("limits", ())
+    )
+    return Rule(tuple(entry["operators"]), entry["source"], entry.get("since", 0), limits, entry.get("alone", False))
+
+
+_TOP = {"version": str, "source": str, "unlisted": str, "remedies": dict, "rule": list, "one_piece": bool}
+_RULE = {"operators": list, "source": str, "since": int, "limits": list, "alone": bool}
+_LIMIT = {
+    "condition": str, "values": list, "reason": str, "remedy": str, "verdict": str, "from": int, "below": int
+}  # fmt: skip
+_VERDICTS = ("falls back", "unsupported", "unknown")
+
+
+def _wrong(content: dict[str, Any]) -> Iterable[str]:
+    """What the schema finds wrong."""
+    yield from _wrong_keys("the file", content, _TOP, ("version", "source", "unlisted", "rule"))
+    seen: set[str] = set()
+    for rule in content.get("rule", ()):
+        where = f"rule {rule.get('operators')}"
+        yield from _wrong_keys(where, rule, _RULE, ("operators", "source"))
+        for name in rule.get("operators", ()):
+            if name in seen:
+                yield f"{name} is in two rules"
+            seen.add(name)
+        for limit in rule.get("limits", ()):
+            yield from _wrong_keys(f"a limit of {where}", limit, _LIMIT, ("condition", "reason"))
+            if limit.get("condition") not in CONDITIONS:
+                yield f"{where} has an unknown condition {limit.get('condition')!r}"
+            if limit.get("verdict", "falls back") not in _VERDICTS:
+                yield f"{where} has an unknown verdict {limit['verdict']!r}"
+
+
+def _wrong_keys(where: str, entry: dict[str, Any], known: dict[str, type], needed: tuple[str, ...]) -> Iterable[str]:
+    for key in needed:
+        if not entry.get(key):
+            yield f"{where} lacks {key}"
+    for key, value in entry.items():
+        if key not in known or not isinstance(value, known[key]):
+            yield f"{where} has a wrong {key}"
+
+
+def _judge(
+    rules: RuleSet, by_operator: dict[str, Rule], graph: Graph, node: Node, level: int, listed_only: bool
+) -> Finding:
+    rule, always = by_operator.get(node.operator), by_operator.get(_ALWAYS)
+    source = rule.source if rule else rules.source
+    made = Finding(node.index, node.name, node.module, node.operator, "accelerated", "rule", source)
+    remedy = rules.remedies.get(node.operator, "")
+    if rule is None:
+        if listed_only:
+            return made
+        verdict: Verdict = "unsupported" if node.custom else "falls back"
+        return replace(made, verdict=verdict, reason=rules.unlisted, remedy=remedy)
+    if rule.since > level > 0:
+        return replace(
+            made, verdict="falls back", reason=f"{node.operator} is there from level {rule.since} on", remedy=remedy
+        )
+    for limit in (*rule.limits, *(always.limits if always and not rule.alone else ())):
+        if not limit.first <= level < limit.below:
+            continue
+        if always and limit in always.limits:
+            made = replace(made, source=always.source)
+        kept = CONDITIONS[limit.condition](graph, node, limit.values)
+        if kept is None:
+            return replace(made, verdict="unknown", reason=f"the file does not say whether it keeps to: {limit.reason}")
+        if not kept:
+            return replace(made, verdict=limit.verdict, reason=limit.reason, remedy=limit.remedy or remedy)
+    return made
+
+
+def _in_one_piece(graph: Graph, findings: list[Finding]) -> list[Finding]:
+    """Nodes behind a refused one that lies behind a taken one are refused too."""
+    taken, lost = set[int](), set[int]()  # tensors
+    found = []
+    for finding in findings:
+        node = graph.nodes[finding.index]
+        behind_lost = any(t in lost for t in node.inputs)
+        behind_taken = any(t in taken for t in node.inputs)
+        if finding.verdict == "accelerated" and behind_lost:
+            reason = "it comes after an operator that is refused, and the compiler makes one piece only"
+            finding = replace(finding, verdict="falls back", reason=reason)
+        if finding.verdict == "accelerated":
+            taken.update(node.outputs)
+        elif behind_lost or behind_taken:
+            lost.update(node.outputs)
+        found.append(finding)
+    return found

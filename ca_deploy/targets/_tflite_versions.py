@@ -1,0 +1,60 @@
+"""Which TFLite runtime first had an operator in the version that a file uses."""
+
+import functools
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+from ca_deploy.compat_report import Finding
+from ca_deploy.errors import UsageError
+from ca_deploy.graphs import Graph, Node
+
+_TABLE = Path(__file__).with_name("tflite_versions.toml")
+
+
+@functools.cache
+def _table() -> tuple[str, dict[str, list[str]]]:
+    content = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
+    return f"{content['source']} ({content['version']})", content["operators"]
+
+
+def first_runtime(node: Node) -> str | None:
+    """``"2.3.0"``, or None where the table does not know that version of the operator."""
+    versions = _table()[1].get(node.operator, [])
+    return (versions[node.version - 1] or None) if 1 <= node.version <= len(versions) else None
+
+
+def version_findings(graph: Graph, findings: tuple[Finding, ...], oldest: str) -> tuple[tuple[Finding, ...], list[str]]:
+    """The findings with those of an older runtime put first, and what has to be said of the model as a whole.
+
+    ``oldest`` is the TFLite version that has to run the model (``"2.14"``), or "" for none.
+
+    Raises:
+        UsageError: ``oldest`` is no version.
+    """
+    first = {node.index: first_runtime(node) for node in graph.nodes}
+    needed = max((v for v in first.values() if v), key=_numbers, default="")
+    if not oldest:
+        return findings, [f"Its operators need TFLite {needed} or newer."] if needed else []
+    wanted, source = _numbers(oldest), _table()[0]
+    found = []
+    for finding in findings:
+        node, since = graph.nodes[finding.index], first[finding.index]
+        if since and _numbers(since) > wanted:
+            reason = f"version {node.version} of {node.operator} came with TFLite {since}, after {oldest}"
+            remedy = "Ship a newer runtime with the app, or export with an older converter."
+            finding = replace(
+                finding, verdict="unsupported", evidence="rule", source=source, reason=reason, remedy=remedy
+            )
+        elif since is None and not node.custom:
+            reason = f"no table says which runtime first had version {node.version} of {node.operator}"
+            finding = replace(finding, verdict="unknown", evidence="rule", source=source, reason=reason)
+        found.append(finding)
+    return tuple(found), [f"Its operators need TFLite {needed} or newer; {oldest} was asked for."] if needed else []
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in version.split("."))
+    except ValueError:
+        raise UsageError(f"{version!r} is no TFLite version. Write it as in xnnpack:2.14.") from None

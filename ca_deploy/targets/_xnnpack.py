@@ -1,0 +1,158 @@
+"""What the XNNPACK delegate of the installed LiteRT takes: node by node, and of the model as a whole."""
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+from ai_edge_litert.interpreter import Interpreter
+
+from ca_deploy.compat_report import CompatReport, Finding
+from ca_deploy.graphs import Graph, Node, tflite
+from ca_deploy.targets import Request
+from ca_deploy.targets._advice import Advice, advice_for, load_advice
+from ca_deploy.targets._partitions import assess, partitions
+from ca_deploy.targets._probe import constant_makers, one_node_model
+from ca_deploy.targets._tflite_versions import version_findings
+
+_CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One node run alone. ``error`` is what the runtime said if it could not run it at all; ``taken_as_float`` is
+    None for a node that was taken, or is float anyway."""
+
+    taken: bool
+    error: str = ""
+    taken_as_float: bool | None = None
+
+
+def check(request: Request) -> CompatReport:
+    """See :class:`ca_deploy.targets.Checker`."""
+    runtime = f"LiteRT {version('ai-edge-litert')}, XNNPACK"
+    graph = request.graph
+    request.step("partitioning the whole model")
+    notes = []
+    real: list[set[int]] | None = None
+    try:
+        real = delegated(request.path.read_bytes(), graph)
+    except (RuntimeError, ValueError) as error:
+        notes.append(f"{runtime} does not run the whole model ({_first_line(error)}): its partitions are predicted.")
+    probes = probe(tflite.load(request.path), graph, request)
+    advice = load_advice("xnnpack")
+    findings = tuple(_finding(graph, node, probes[node.index], runtime, advice) for node in graph.nodes)
+    taken = {finding.index for finding in findings if probes[finding.index].taken}
+    if real is not None:
+        notes += _differences(graph, partitions(graph, taken), real)
+    findings, too_new = version_findings(graph, findings, request.level)
+    report = CompatReport("xnnpack", runtime, request.path.name, findings, notes=(*notes, *too_new))
+    return replace(assess(report, graph, taken), measured_partitions=None if real is None else len(real))
+
+
+def probe(model: Any, graph: Graph, request: Request) -> list[Probe]:
+    """Run each distinct node alone; those of equal content are run once."""
+    known: dict[bytes, Probe] = {}
+    makers = constant_makers(graph)
+    found: list[Probe] = []
+    for node in graph.nodes:
+        request.step(f"trying {node.operator} ({node.module or node.name}) alone")
+        content = one_node_model(model, graph, node, makers)
+        key = hashlib.sha256(content).digest()
+        if key not in known:
+            known[key] = _try(content, graph, node)
+            quantised = any(tensor.is_quantised for tensor in graph.given_inputs(node))
+            if not known[key].taken and quantised and node.operator not in _CONVERSIONS:
+                as_float = _try(one_node_model(model, graph, node, makers, as_float=True), graph, node)
+                known[key] = replace(known[key], taken_as_float=as_float.taken)
+        found.append(known[key])
+    consumers = graph.consumers()
+    for index in sorted(makers, reverse=True):  # unpacked by whoever reads them
+        readers = [reader for output in graph.nodes[index].outputs for reader in consumers.get(output, ())]
+        found[index] = replace(found[index], taken=bool(readers) and all(found[r.index].taken for r in readers))
+    return found
+
+
+def delegated(content: bytes, graph: Graph) -> list[set[int]]:
+    """The nodes of each partition that the default delegate takes.
+
+    The interpreter tells only the operands of each DELEGATE; the nodes are those between its outputs and its inputs.
+
+    Raises:
+        RuntimeError, ValueError: the runtime cannot run the model at all.
+    """
+    producers = graph.producers()
+    pieces = []
+    for operands, results in _delegates(content):
+        waiting, piece = results, set[int]()
+        while waiting:
+            maker = producers.get(waiting.pop())
+            if maker is not None and maker.index not in piece:
+                piece.add(maker.index)
+                waiting |= set(maker.inputs) - operands
+        pieces.append(piece)
+    return pieces
+
+
+def _delegates(content: bytes) -> list[tuple[set[int], set[int]]]:
+    """Inputs and outputs of each DELEGATE node."""
+    interpreter = Interpreter(model_content=content, num_threads=1)
+    interpreter.allocate_tensors()
+    operators = interpreter._get_ops_details()
+    return [(set(o["inputs"].tolist()), set(o["outputs"].tolist())) for o in operators if o["op_name"] == "DELEGATE"]
+
+
+def _try(content: bytes, graph: Graph, node: Node) -> Probe:
+    try:
+        delegates = _delegates(content)
+    except (RuntimeError, ValueError) as error:
+        return Probe(False, _first_line(error))
+    return Probe(bool(delegates))
+
+
+def _finding(graph: Graph, node: Node, probe: Probe, runtime: str, advice: tuple[Advice, ...]) -> Finding:
+    kind = next((t.dtype for t in graph.data_inputs(node)), "constant")
+    if kind == "float32" and any(t.constant and t.is_quantised for t in graph.given_inputs(node)):
+        kind = "float32 with integer weights"
+    made = Finding(node.index, node.name, node.module, node.operator, "accelerated", "measured", runtime)
+    if probe.taken:
+        if graph.is_integer and kind.startswith("float32") and node.operator not in _CONVERSIONS:
+            reason = "taken, but in float32: nothing quantised it"
+            remedy = "Quantise it: a static recipe, or operators that the quantiser knows."
+            return replace(made, verdict="float in an INT8 model", reason=reason, remedy=remedy)
+        return made
+    if node.custom or "nresolved custom op" in probe.error:
+        reason = f"custom operator {node.operator}: the runtime has no kernel of that name"
+        remedy = "Register its kernel in the app (OpResolver), or write that part with built-in operators."
+        return replace(made, verdict="unsupported", reason=reason, remedy=remedy)
+    said = advice_for(advice, node.operator, kind)
+    remedy = said.remedy if said else ""
+    if probe.error:
+        reason = f"the runtime cannot run it alone: {probe.error}"
+        return replace(made, verdict="unknown", reason=reason, remedy=remedy)
+    if probe.taken_as_float:
+        reason = f"the delegate takes this node in float32, but not in {kind}"
+    else:
+        reason = f"the delegate refuses this node in {kind}" + ("" if probe.taken_as_float is None else " and float32")
+    if said:
+        reason += f": {said.reason}"
+    return replace(made, verdict="falls back", reason=reason, remedy=remedy)
+
+
+def _differences(graph: Graph, predicted: list[list[int]], real: list[set[int]]) -> list[str]:
+    """Where the whole model does otherwise than its nodes alone."""
+    if {frozenset(piece) for piece in predicted} == {frozenset(piece) for piece in real}:
+        return []
+    alone, whole = {i for piece in predicted for i in piece}, {i for piece in real for i in piece}
+    lines = [
+        f"{graph.nodes[i].name} ({graph.nodes[i].operator}) is {'taken' if i in alone else 'refused'} alone and "
+        f"{'refused' if i in alone else 'taken'} in the whole model."
+        for i in sorted(alone ^ whole)
+    ]
+    return lines or [f"Its nodes alone lead to {len(predicted)} partitions, the runtime makes {len(real)}."]
+
+
+def _first_line(error: Exception) -> str:
+    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return re.sub(r"^\S+\.cc:\d+ ", "", line)[:200]

@@ -1,0 +1,11 @@
+"""LiteRT's GPU delegate: the runtime's analyzer, and ``litert_gpu.toml`` for what it misses."""
+
+from ca_deploy.targets import Target
+
+TARGET = Target(
+    name="litert_gpu",
+    suffixes=(".tflite",),
+    description="LiteRT's GPU delegate (the runtime's analyzer, and rules)",
+    checker="ca_deploy.targets._litert_gpu:check",
+    packages=("ai_edge_litert",),
+)

@@ -1,0 +1,13 @@
+"""Android's Neural Networks API through TFLite (rules), by API level: nnapi:29: see ``nnapi.toml``."""
+
+from ca_deploy.targets import Target
+
+TARGET = Target(
+    name="nnapi",
+    suffixes=(".tflite",),
+    description="Android's Neural Networks API through TFLite (rules), by API level: nnapi:29",
+    checker="ca_deploy.targets._rules:check",
+    level="Android API level",
+    levels=("27", "28", "29", "30"),
+    default_level="30",
+)
