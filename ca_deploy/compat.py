@@ -1,23 +1,17 @@
 """Check a file against targets, in a process of its own: a native checker that crashes takes nobody along.
 
-The child is ``python -m ca_deploy.compat <file> <log> <target> …``; it writes pickled events to its standard output,
-and ends itself when its parent is gone. One child serves all targets, so that libraries load and the file is read once;
-where it dies, the target it was busy with is named, and another goes on with the rest.
+The child is ``python -m ca_deploy.compat <log> <file> <target> …``. It serves all targets, so that libraries load and
+the file is read once; where it dies, the target it was busy with is named, and another goes on with the rest.
 """
 
-import contextlib
 import os
-import pickle
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
 
+from ca_deploy import child
 from ca_deploy.compat_report import CompatReport
 from ca_deploy.errors import CaDeployError, WorkerError
 from ca_deploy.graphs import check_place, read
@@ -56,12 +50,12 @@ def check(path: Path, targets: Sequence[str] = (), step: Step = lambda target, t
     waiting = [name for name in names if name not in reports]
     crashed: list[str] = []
     while waiting:
-        with _Child(path, waiting) as child:
-            for name, report in child.reports(step):
+        with _Checkers(path, waiting) as checkers:
+            for name, report in checkers.reports(step):
                 reports[name] = replace(report, target=name)
                 waiting.remove(name)
             if waiting:
-                crashed.append(child.last_words())
+                crashed.append(checkers.last_words())
                 reports[waiting[0]] = CompatReport(waiting[0], "", path.name, skipped=crashed[-1])
                 waiting.pop(0)
     if crashed and len(crashed) == len(names):
@@ -69,27 +63,20 @@ def check(path: Path, targets: Sequence[str] = (), step: Step = lambda target, t
     return [reports[name] for name in names]
 
 
-class _Child:
+class _Checkers:
     """The parent's end of one checking process; a context manager that leaves no process behind."""
 
     def __init__(self, path: Path, targets: Sequence[str]) -> None:
         self._path, self._target, self._doing = path, targets[0], "starting"
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
-        command = [sys.executable, "-m", "ca_deploy.compat", str(path), *targets]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, start_new_session=True
-        )
+        self._log = tempfile.NamedTemporaryFile(prefix="ca-deploy-check-")  # noqa: SIM115 - closed in __exit__
+        self._child = child.Child("ca_deploy.compat", [self._log.name, str(path), *targets])
 
-    def __enter__(self) -> "_Child":
+    def __enter__(self) -> "_Checkers":
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._log):
-            if pipe is not None:
-                pipe.close()
+        self._child.__exit__()
+        self._log.close()
 
     def reports(self, step: Step) -> Iterator[tuple[str, CompatReport]]:
         """Each target's report as soon as it is done, until the process ends or dies.
@@ -97,8 +84,7 @@ class _Child:
         Raises:
             CaDeployError: whatever reader or checker raised on purpose.
         """
-        assert self._process.stdout is not None
-        for event in _events(self._process.stdout):
+        for event in self._child.events():
             if isinstance(event, CaDeployError):
                 raise event
             self._target, what = event
@@ -110,41 +96,18 @@ class _Child:
 
     def last_words(self) -> str:
         """Why there is no report."""
-        code = self._process.wait()
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         said = f" It said last: {lines[-1][:300]}" if lines else ""
         return (
-            f"The checker of {self._target} {how} while {self._doing}, of {self._path.name}.{said} The file may be "
-            "damaged, or hit a bug of the runtime: check it without that target."
+            f"The checker of {self._target} {self._child.ending()} while {self._doing}, of {self._path.name}.{said} "
+            "The file may be damaged, or hit a bug of the runtime: check it without that target."
         )
 
 
-def _events(pipe: IO[bytes]) -> Iterator[Any]:
-    while True:
-        try:
-            yield pickle.load(pipe)
-        except (EOFError, pickle.UnpicklingError):
-            return
-
-
-def _end_with_parent() -> None:
-    """The parent holds the other end of standard input; when that closes, nobody waits for us any more."""
-    os.read(0, 1)
-    os.killpg(0, signal.SIGKILL)
-
-
 def main() -> None:
-    path, names = Path(sys.argv[1]), sys.argv[2:]
-    events = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what native code prints goes to the log
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-    def tell(event: object) -> None:
-        pickle.dump(event, events)
-        events.flush()
-
+    log, path, names = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
+    tell = child.teller(os.open(log, os.O_WRONLY))
+    child.end_with_parent()
     try:
         tell((names[0], "reading the file"))
         graph = read(path)
