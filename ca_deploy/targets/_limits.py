@@ -71,8 +71,11 @@ def static_shapes(graph: Graph, node: Node, values: Values) -> bool | None:
 def constant_inputs(graph: Graph, node: Node, values: Values) -> bool | None:
     """The inputs at these places are constant, or left out."""
     places = [node.inputs[int(v)] for v in values if int(v) < len(node.inputs)]
-    made = {t for maker in graph.nodes if maker.operator in ("DequantizeLinear", "Constant") for t in maker.outputs}
-    return all(t == ABSENT or graph.tensors[t].constant or t in made for t in places)
+    computed = {t for t in places if t != ABSENT and not graph.tensors[t].constant}
+    if not computed:
+        return True
+    made = {t for n in graph.nodes[: node.index] if n.operator in ("DequantizeLinear", "Constant") for t in n.outputs}
+    return computed <= made
 
 
 def inputs_are(graph: Graph, node: Node, values: Values) -> bool | None:
