@@ -7,7 +7,7 @@ from ca_deploy.compat_report import CompatReport
 from ca_deploy.graphs import Graph
 from ca_deploy.targets._partitions import partitions
 
-_COLUMN, _ROW, _WIDTH, _HEIGHT, _TOP = 200, 26, 180, 18, 70  # pixels
+_COLUMN, _ROW, _WIDTH, _HEIGHT, _TOP = 270, 26, 250, 18, 70  # pixels
 _REFUSED = {"falls back": "#d33", "unsupported": "#808", "float in an INT8 model": "#e80", "unknown": "#999"}
 _NODE = "font:10px sans-serif;fill:#fff"
 
@@ -40,7 +40,7 @@ def picture(graph: Graph, report: CompatReport) -> str:
         x, y = _corner(places[node.index])
         colour = colours.get(node.index) or _REFUSED.get(finding.verdict, "#999")
         said = f"{node.operator} {node.name}: {finding.verdict}" + (f". {finding.reason}" if finding.reason else "")
-        label = f"{node.operator} {node.module}"[:34]
+        label = f"{node.operator} {node.module}"[:46]
         lines += [
             f'<g><title>{escape(said)}</title><rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="3" '
             f'fill="{colour}"/><text x="{x + 5}" y="{y + 13}" style="{_NODE}">{escape(label)}</text></g>'

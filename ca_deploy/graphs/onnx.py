@@ -31,7 +31,7 @@ def read(path: Path) -> Graph:
 
 
 def load(path: Path) -> onnx.ModelProto:
-    """The model with its external data and inferred shapes.
+    """The model with its external data, inferred shapes, and constants as initializers.
 
     Raises:
         ArtifactError: see :func:`read`.
@@ -56,10 +56,24 @@ def load(path: Path) -> onnx.ModelProto:
             f"{path} keeps its weights in {', '.join(sorted(places)) or 'other files'}, which cannot be read "
             f"({str(error).splitlines()[0]}). Put them beside the model, under that name."
         ) from error
+    _fold_constants(model.graph)
     try:
         return onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception:  # custom operators and contradictions: then shapes stay unknown, which every rule can take
         return model
+
+
+def _fold_constants(graph: onnx.GraphProto) -> None:
+    """``Constant`` nodes become initializers, as every runtime makes of them when it loads the model."""
+    kept = []
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
+            graph.initializer.append(node.attribute[0].t)
+            graph.initializer[-1].name = node.output[0]
+        else:
+            kept.append(node)
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def to_graph(model: onnx.ModelProto, path: Path) -> Graph:
@@ -119,9 +133,7 @@ class _Tensors:
         self._constants: dict[str, TensorProto] = {constant.name: constant for constant in graph.initializer}
         self._quantised: dict[str, tuple[str, str]] = {}
         for node in graph.node:
-            if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
-                self._constants[node.output[0]] = node.attribute[0].t
-            elif node.op_type == "QuantizeLinear":
+            if node.op_type == "QuantizeLinear":
                 self._quantised[node.output[0]] = (node.input[1], node.input[2] if len(node.input) > 2 else "")
             elif node.op_type == "DequantizeLinear":
                 self._quantised[node.input[0]] = (node.input[1], node.input[2] if len(node.input) > 2 else "")

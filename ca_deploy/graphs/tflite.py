@@ -121,7 +121,7 @@ def _node(model: Any, index: int, operator: Any, name: str, tensors: tuple[Tenso
         outputs=outputs,
         attributes=_attributes(operator.builtinOptions),
         version=int(code.version or 1),
-        custom=code.builtinCode == schema.BuiltinOperator.CUSTOM,
+        custom=max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.CUSTOM,
         multiply_adds=_multiply_adds(name, inputs, tensors, result),
     )
 

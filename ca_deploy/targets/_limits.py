@@ -1,8 +1,9 @@
 """The conditions that a rule may set. Each answers True (kept), False (broken) or None (the file does not say)."""
 
+import math
 from collections.abc import Callable
 
-from ca_deploy.graphs import ABSENT, AttributeValue, Graph, Node, Tensor
+from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor
 
 Values = tuple[int | str, ...]
 Condition = Callable[[Graph, Node, Values], bool | None]
@@ -71,8 +72,11 @@ def static_shapes(graph: Graph, node: Node, values: Values) -> bool | None:
 def constant_inputs(graph: Graph, node: Node, values: Values) -> bool | None:
     """The inputs at these places are constant, or left out."""
     places = [node.inputs[int(v)] for v in values if int(v) < len(node.inputs)]
-    made = {t for maker in graph.nodes if maker.operator in ("DequantizeLinear", "Constant") for t in maker.outputs}
-    return all(t == ABSENT or graph.tensors[t].constant or t in made for t in places)
+    computed = {t for t in places if t != ABSENT and not graph.tensors[t].constant}
+    if not computed:
+        return True
+    made = {t for n in graph.nodes[: node.index] if n.operator in ("DequantizeLinear", "Constant") for t in n.outputs}
+    return computed <= made
 
 
 def inputs_are(graph: Graph, node: Node, values: Values) -> bool | None:
@@ -138,6 +142,28 @@ def same_scale(graph: Graph, node: Node, values: Values) -> bool | None:
     return (data[0].scales, data[0].zero_points) == (results[0].scales, results[0].zero_points)
 
 
+def scale_above_product(graph: Graph, node: Node, values: Values) -> bool | None:
+    """The result's scale is larger than the product of the operands' scales (or nothing is quantised)."""
+    operands, results = _given(graph, node), graph.results(node)
+    if not results or not all(tensor.scales for tensor in (*operands, results[0])):
+        return True
+    return results[0].scales[0] > math.prod(tensor.scales[0] for tensor in operands)
+
+
+def dequantised_from(graph: Graph, node: Node, values: Values) -> bool | None:
+    """Where the first input is dequantised, it was of one of these types."""
+    for maker in graph.nodes[: node.index]:
+        if set(maker.outputs) & set(node.inputs[:1]) and maker.operator == "DequantizeLinear":
+            return graph.tensors[maker.inputs[0]].dtype in values
+    return True
+
+
+def static_but_batch(graph: Graph, node: Node, values: Values) -> bool | None:
+    """All sides of the first input are known, but perhaps the first."""
+    shape = _shape(graph, node)
+    return None if shape is None else DYNAMIC not in shape[1:]
+
+
 def broadcasts_channels_only(graph: Graph, node: Node, values: Values) -> bool | None:
     """NHWC operands have the same height and width, or one of them has neither; batches are equal."""
     shapes = [tensor.shape for tensor in _given(graph, node)[:2]]
@@ -198,6 +224,7 @@ CONDITIONS: dict[str, Condition] = {
         rank_at_most, rank_of_input, result_has_sides, only_innermost_three_sides, static_shapes, constant_inputs,
         inputs_are, attribute_in, attribute_at_most, set_attribute, follows, window_at_most,
         reduces_exactly, keeps_batch, reduced_channels_multiple_of, same_scale, broadcasts_channels_only,
+        scale_above_product, dequantised_from, static_but_batch,
         broadcasts_between_ranks,
         second_operand_is_the_smaller, sides_at_most, weights_at_most, never,
     )

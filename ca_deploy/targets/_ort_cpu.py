@@ -55,11 +55,13 @@ def check(request: Request) -> CompatReport:
 
 
 class _Outcome:
-    """The planned graph beside the original: tensors that survive the planning keep their names."""
+    """The planned graph beside the original: nodes and tensors that survive the planning keep their names."""
 
     def __init__(self, model: onnx.ModelProto, plan: onnx.ModelProto, graph: Graph) -> None:
         self._graph = graph
         self._makers = {name: node for node in plan.graph.node for name in node.output}
+        names = Counter(node.name for node in (*plan.graph.node, *model.graph.node) if node.name)
+        self._named = {node.name: node for node in plan.graph.node if names[node.name] == 2}  # one here, one there
         types = {v.name: v.type.tensor_type.elem_type for v in (*model.graph.value_info, *plan.graph.value_info)}
         types |= {v.name: v.type.tensor_type.elem_type for v in (*plan.graph.input, *plan.graph.output)}
         types |= {n.output[0]: TensorProto.INT8 for n in plan.graph.node if n.op_type == "QuantizeLinear"}
@@ -91,7 +93,9 @@ class _Outcome:
         return not touched & set(_INTEGERS) and TensorProto.FLOAT in touched
 
     def _executed(self, node: Node) -> onnx.NodeProto | None:
-        """The planned node that computes this one: its own, or that of the first tensor behind it that survived."""
+        """The planned node that computes this one: of its name, or the maker of the first tensor that survived."""
+        if node.name in self._named:
+            return self._named[node.name]
         waiting, seen = list(node.outputs), set[int]()
         while waiting:
             tensor = waiting.pop(0)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import onnxruntime
 from onnxruntime.tools.mobile_helpers import usability_checker
-from onnxruntime.tools.onnx_model_utils import ModelProtoWithShapeInfo
 
 from ca_deploy.compat_report import CompatReport, Verdict
+from ca_deploy.graphs import onnx as reader
 from ca_deploy.targets import Request
 from ca_deploy.targets._partitions import assess
 from ca_deploy.targets._rules import judge, load_rules
@@ -22,7 +22,7 @@ def check(request: Request) -> CompatReport:
     name = f"coreml_supported_{request.level}_ops.md" if request.target == "ort_coreml" else "nnapi_supported_ops.md"
     supported = usability_checker._SupportedOpsChecker(_TABLES / name)
     request.step("asking onnxruntime's mobile helpers")
-    model = ModelProtoWithShapeInfo(request.path).model_with_shape_info
+    model = reader.load(request.path)
     if request.target == "ort_coreml":
         found = usability_checker.check_coreml_partitions(model, True, name)
     else:

@@ -10,39 +10,51 @@ from ca_deploy.graphs import ABSENT, Graph, Node
 _MOST_COSTS = 150
 
 
-def partitions(graph: Graph, taken: Collection[int]) -> list[list[int]]:
-    """The pieces, as node indices, that a delegate which takes the nodes ``taken`` gets.
+class Partitioner:
+    """The pieces that a delegate gets of a graph, as TFLite's interpreter makes them.
 
-    Nodes are gathered in order: each piece takes all nodes of its kind whose inputs are ready, until none is left;
-    that of TensorFlow Lite's ``PartitionGraphIntoIndependentNodeSubsets`` (``tensorflow/lite/graph_info.cc``).
-    ONNX Runtime and Core ML group alike, so it serves for them too.
+    Nodes are gathered in order: each piece takes all nodes of its kind (taken, or not) that can run once those before
+    it have run, as ``PartitionGraphIntoIndependentNodeSubsets`` does (``tensorflow/lite/graph_info.cc``). ONNX Runtime
+    and Core ML group alike, so it serves for them too.
     """
-    taken = frozenset(taken)
-    pending = {tensor for node in graph.nodes for tensor in node.outputs if tensor != ABSENT}
-    left = list(graph.nodes)
-    pieces: list[list[int]] = []
-    while left:
-        kind: bool | None = None
-        piece: list[int] = []
-        moved = True
-        while moved:
-            moved, waiting = False, []
-            for node in left:
-                ready = not any(tensor in pending for tensor in node.inputs)
-                if ready and kind is None:
-                    kind = node.index in taken
-                if ready and (node.index in taken) == kind:
-                    piece.append(node.index)
-                    pending.difference_update(node.outputs)
-                    moved = True
-                else:
-                    waiting.append(node)
-            left = waiting
-        if not piece:  # a graph that is not in order, or reads what nothing computes
-            break
-        if kind:
-            pieces.append(sorted(piece))
-    return pieces
+
+    def __init__(self, graph: Graph) -> None:
+        makers = graph.producers()
+        self._readers: list[list[int]] = [[] for _ in graph.nodes]
+        self._waits_for = [0] * len(graph.nodes)
+        for node in graph.nodes:
+            for maker in {makers[tensor].index for tensor in node.inputs if tensor != ABSENT and tensor in makers}:
+                self._readers[maker].append(node.index)
+                self._waits_for[node.index] += 1
+
+    def pieces(self, taken: Collection[int]) -> list[list[int]]:
+        """Node indices of each piece that a delegate gets which takes the nodes ``taken``."""
+        taken = frozenset(taken)
+        waits_for = self._waits_for.copy()
+        ready: dict[bool, list[int]] = {True: [], False: []}
+        for index, makers in enumerate(waits_for):
+            if not makers:
+                ready[index in taken].append(index)
+        kind = bool(ready[True]) and (not ready[False] or ready[True][0] < ready[False][0])
+        found = []
+        while ready[kind]:
+            piece = []
+            while ready[kind]:
+                index = ready[kind].pop()
+                piece.append(index)
+                for reader in self._readers[index]:
+                    waits_for[reader] -= 1
+                    if not waits_for[reader]:
+                        ready[reader in taken].append(reader)
+            if kind:
+                found.append(sorted(piece))
+            kind = not kind
+        return found
+
+
+def partitions(graph: Graph, taken: Collection[int]) -> list[list[int]]:
+    """See :class:`Partitioner`."""
+    return Partitioner(graph).pieces(taken)
 
 
 def assess(report: CompatReport, graph: Graph, taken: Collection[int] | None = None) -> CompatReport:
@@ -53,13 +65,14 @@ def assess(report: CompatReport, graph: Graph, taken: Collection[int] | None = N
     accelerated = frozenset(finding.index for finding in report.nodes if finding.verdict == "accelerated")
     on = accelerated if taken is None else frozenset(taken)
     total = graph.multiply_adds
-    now = len(partitions(graph, on))
+    partitioner = Partitioner(graph)
+    now = len(partitioner.pieces(on))
     producers, consumers = graph.producers(), graph.consumers()
 
     def cost(indices: Collection[int], count_pieces: bool = True) -> Cost:
         nodes = [graph.nodes[index] for index in indices]
         return Cost(
-            partitions=max(0, now - len(partitions(graph, on.union(indices)))) if count_pieces else 0,
+            partitions=max(0, now - len(partitioner.pieces(on.union(indices)))) if count_pieces else 0,
             bytes_crossing=sum(_crossing(graph, node, on, producers, consumers) for node in nodes),
             multiply_adds_percent=100 * sum(node.multiply_adds for node in nodes) / total if total else 0.0,
         )

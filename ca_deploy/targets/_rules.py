@@ -51,8 +51,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """``unlisted`` is the reason for refusing operators that no rule names. ``one_piece``: the compiler makes one
-    partition, and what follows a refused operator stays on the CPU too."""
+    """``unlisted`` is the reason for refusing operators that no rule names.
+
+    ``one_piece``: the compiler makes one partition, and what follows a refused operator stays on the CPU too.
+    ``node_units``: ONNX's conversions go where the operator goes that they stand before or behind.
+    """
 
     name: str
     version: str
@@ -61,6 +64,7 @@ class RuleSet:
     remedies: dict[str, str]
     rules: tuple[Rule, ...]
     one_piece: bool
+    node_units: bool
 
 
 def check(request: Request) -> CompatReport:
@@ -76,6 +80,8 @@ def judge(rules: RuleSet, graph: Graph, level: int, listed_only: bool = False) -
     """A finding for every node. ``listed_only`` leaves the question which operators there are to somebody else."""
     by_operator = {name: rule for rule in rules.rules for name in rule.operators}
     found = [_judge(rules, by_operator, graph, node, level, listed_only) for node in graph.nodes]
+    if rules.node_units:
+        found = _in_node_units(graph, found)
     return tuple(_in_one_piece(graph, found) if rules.one_piece else found)
 
 
@@ -98,6 +104,7 @@ def load_rules(name: str) -> RuleSet:
         remedies=content.get("remedies", {}),
         rules=tuple(_rule(entry) for entry in content["rule"]),
         one_piece=content.get("one_piece", False),
+        node_units=content.get("node_units", False),
     )
 
 
@@ -117,9 +124,10 @@ def _rule(entry: dict[str, Any]) -> Rule:
     return Rule(tuple(entry["operators"]), entry["source"], entry.get("since", 0), limits, entry.get("alone", False))
 
 
-_TOP = {"version": str, "source": str, "unlisted": str, "remedies": dict, "rule": list, "one_piece": bool}
-_RULE = {"operators": list, "source": str, "since": int, "limits": list, "alone": bool}
-_LIMIT = {
+_TOP: dict[str, type] = {"version": str, "source": str, "unlisted": str, "remedies": dict, "rule": list}
+_TOP |= {"one_piece": bool, "node_units": bool}
+_RULE: dict[str, type] = {"operators": list, "source": str, "since": int, "limits": list, "alone": bool}
+_LIMIT: dict[str, type] = {
     "condition": str, "values": list, "reason": str, "remedy": str, "verdict": str, "from": int, "below": int
 }  # fmt: skip
 _VERDICTS = ("falls back", "unsupported", "unknown")
@@ -180,6 +188,26 @@ def _judge(
         if not kept:
             return replace(made, verdict=limit.verdict, reason=limit.reason, remedy=limit.remedy or remedy)
     return made
+
+
+def _in_node_units(graph: Graph, findings: list[Finding]) -> list[Finding]:
+    """QuantizeLinear follows what it quantises, DequantizeLinear those that read it."""
+    makers, readers = graph.producers(), graph.consumers()
+    taken = {finding.index for finding in findings if finding.verdict == "accelerated"}
+    found = []
+    for finding in findings:
+        node = graph.nodes[finding.index]
+        unit: list[Node] = []
+        if node.operator == "QuantizeLinear":
+            unit = [makers[node.inputs[0]]] if node.inputs[0] in makers else []
+        elif node.operator == "DequantizeLinear":
+            unit = readers.get(node.outputs[0], [])
+        left = [other for other in unit if other.index not in taken]
+        if node.operator in ("QuantizeLinear", "DequantizeLinear") and (left or not unit):
+            reason = f"it belongs to {left[0].operator}, which is refused" if left else "it belongs to no operator"
+            finding = replace(finding, verdict="falls back", reason=reason, remedy="")
+        found.append(finding)
+    return found
 
 
 def _in_one_piece(graph: Graph, findings: list[Finding]) -> list[Finding]:

@@ -3,8 +3,11 @@
 import tomllib
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from onnx import TensorProto, helper, numpy_helper
 
 import ca_deploy.targets
 from ca_deploy import graphs
@@ -154,6 +157,23 @@ def test_the_edge_tpu_stops_at_the_first_refusal(tmp_path: Path) -> None:
         "accelerated", "falls back", "falls back"
     ]  # fmt: skip
     assert "one piece" in found["RELU"].reason
+
+
+def test_conversions_go_where_their_operator_goes(tmp_path: Path) -> None:
+    pair = [
+        helper.make_node("QuantizeLinear", ["x", "s"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "s"], ["d"]),
+    ]
+    for operator, verdict in (("MaxPool", "accelerated"), ("Sigmoid", "falls back")):
+        attributes = {"kernel_shape": [2, 2]} if operator == "MaxPool" else {}
+        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])
+        y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+        scale = numpy_helper.from_array(np.float32(0.1), "s")
+        nodes = [*pair, helper.make_node(operator, ["d"], ["y"], **attributes)]
+        model = helper.make_model(helper.make_graph(nodes, "g", [x], [y], initializer=[scale]))
+        onnx.save(model, tmp_path / "model.onnx")
+        found = judge(load_rules("ort_xnnpack"), graphs.read(tmp_path / "model.onnx"), 0)
+        assert [finding.verdict for finding in found] == ["falls back", verdict, verdict]
 
 
 def test_what_a_file_does_not_say_is_unknown(tmp_path: Path) -> None:
