@@ -12,7 +12,7 @@ import pytest
 import ca_deploy
 
 PACKAGE = Path(ca_deploy.__file__).parent
-PLUG_INS = ("formats", "runtimes", "lowering", "models")
+PLUG_INS = ("formats", "runtimes", "lowering", "models", "devices")
 
 # Modules of the package itself from the ground up; whatever is in no row here is a verb.
 ERRORS, DATA, PLUG_IN, VERB, PIPELINE, CALLERS, CLI = range(7)
@@ -20,6 +20,7 @@ ROWS = {
     "errors": ERRORS,
     **dict.fromkeys(("tensors", "progress", "data_folders", "memory", "images", "calibration", "source"), DATA),
     **dict.fromkeys(("recipe", "parity_report", "artifact"), DATA),
+    "native": PLUG_IN,
     "pipeline": PIPELINE,
     **dict.fromkeys(("api", "render", "__init__"), CALLERS),
     "cli": CLI,
