@@ -14,6 +14,7 @@ from ca_deploy.cli.evaluate import evaluate
 from ca_deploy.cli.export import export
 from ca_deploy.cli.list import app as list_app
 from ca_deploy.cli.parity import parity
+from ca_deploy.cli.profile import profile
 
 app = typer.Typer(
     name="ca-deploy",
@@ -27,6 +28,7 @@ app.command()(export)
 app.command()(parity)
 app.command()(evaluate)
 app.command()(distill)
+app.command()(profile)
 app.add_typer(list_app, name="list")
 
 
