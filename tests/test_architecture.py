@@ -19,7 +19,7 @@ ERRORS, DATA, PLUG_IN, VERB, PIPELINE, CALLERS, CLI = range(7)
 ROWS = {
     "errors": ERRORS,
     **dict.fromkeys(("tensors", "progress", "data_folders", "memory", "images", "calibration", "source"), DATA),
-    **dict.fromkeys(("recipe", "parity_report", "artifact"), DATA),
+    **dict.fromkeys(("recipe", "parity_report", "artifact", "delivery"), DATA),
     "native": PLUG_IN,
     "pipeline": PIPELINE,
     **dict.fromkeys(("api", "render", "render_latency", "__init__"), CALLERS),

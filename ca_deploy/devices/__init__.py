@@ -115,10 +115,12 @@ class CountingDevice(Device, Protocol):
     """An emulated device."""
 
     def count(self, argv: Sequence[str], timeout_s: float) -> InstructionCounts:
-        """Run a command and count its instructions.
+        """The instructions of the C runner's timed inferences together, exactly: loading and warm-up are not in it.
+
+        One call with one timed inference (``--runs 1 --min-seconds 0 --warmup-runs 0``) is all that it takes.
 
         Raises:
-            DeviceError: the command failed; its message is in the error.
+            DeviceError: the runner failed; its message is in the error.
         """
 
 
