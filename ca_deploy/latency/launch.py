@@ -11,11 +11,12 @@ from ca_deploy.devices import Device, DeviceInfo
 from ca_deploy.errors import UsageError
 from ca_deploy.latency import runner_output
 from ca_deploy.latency.protocol import MeasuringProtocol
-from ca_deploy.latency.runner_output import RunnerOutput
+from ca_deploy.latency.runner_output import OperatorSamples, RunnerOutput
 from ca_deploy.native.bundle import runner_command
 
 RunnerKind = Literal["auto", "c", "python"]
 PYTHON_RUNNER = Path(__file__).parent / "on_device" / "runner.py"
+LITERT_OPERATORS = PYTHON_RUNNER.with_name("litert_operators.py")
 
 # Beyond the longest time that the protocol allows: starting, loading and writing, on a slow device.
 _PATIENCE_S = 300.0
@@ -31,7 +32,6 @@ class Request:
     protocol: MeasuringProtocol
     inputs: Sequence[str] = ()
     output_prefix: str | None = None
-    ops: bool = False
 
     @property
     def timeout_s(self) -> float:
@@ -52,6 +52,9 @@ class Launcher(Protocol):
     def run(self, device: Device, places: Mapping[Path, str], request: Request) -> RunnerOutput:
         """Raises ``RuntimeUnavailable`` when the file does not run, ``DeviceError`` when the device is to blame."""
 
+    def operators(self, device: Device, places: Mapping[Path, str], request: Request) -> tuple[OperatorSamples, ...]:
+        """Time of each operator, in order of execution; raises as ``run`` does."""
+
 
 @dataclass(frozen=True, slots=True)
 class JsonLauncher:
@@ -62,6 +65,7 @@ class JsonLauncher:
     runner_sha256: str | None
     library_sha256: str | None
     start: Callable[[Mapping[Path, str]], list[str]]
+    operators_script: Path | None = None
 
     def argv(self, places: Mapping[Path, str], request: Request) -> list[str]:
         protocol = request.protocol
@@ -81,11 +85,18 @@ class JsonLauncher:
             argv += [name, f"{value:g}" if isinstance(value, float) else str(value)] if value is not None else []
         for path in request.inputs:
             argv += ["--input", path]
-        return [*argv, "--ops"] if request.ops else argv
+        return argv
 
     def run(self, device: Device, places: Mapping[Path, str], request: Request) -> RunnerOutput:
         completed = device.run(self.argv(places, request), request.timeout_s)
         return runner_output.parse(completed, request.model.rpartition("/")[2], device.name)
+
+    def operators(self, device: Device, places: Mapping[Path, str], request: Request) -> tuple[OperatorSamples, ...]:
+        argv = self.argv(places, request)
+        if self.operators_script is not None:
+            argv[1] = places[self.operators_script]
+        completed = device.run([*argv, "--ops"], request.timeout_s)
+        return runner_output.parse_operators(completed, request.model.rpartition("/")[2], device.name)
 
 
 def launcher(device: Device, info: DeviceInfo, runtime: str, kind: RunnerKind, bundle: Path | None) -> Launcher:
@@ -105,6 +116,12 @@ def launcher(device: Device, info: DeviceInfo, runtime: str, kind: RunnerKind, b
     if device.name != "local" and not device.name.startswith("ssh://"):
         raise UsageError(f"--runner python needs a Python on the device; {device.name} has none. Use --runner c.")
     python = sys.executable if device.name == "local" else "python3"
+    operators = LITERT_OPERATORS if runtime == "litert" else None
     return JsonLauncher(
-        "python", (PYTHON_RUNNER,), sha256_of(PYTHON_RUNNER), None, lambda places: [python, places[PYTHON_RUNNER]]
+        "python",
+        (PYTHON_RUNNER, *([operators] if operators else [])),
+        sha256_of(PYTHON_RUNNER),
+        None,
+        lambda places: [python, places[PYTHON_RUNNER]],
+        operators,
     )

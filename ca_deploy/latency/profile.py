@@ -14,6 +14,7 @@ from ca_deploy.devices import Conditions, CountingDevice, Device, InstructionCou
 from ca_deploy.errors import ArtifactError, DeviceError, RuntimeUnavailable, UsageError
 from ca_deploy.latency.cores import affinity_mask, check_threads, cores_of
 from ca_deploy.latency.launch import JsonLauncher, Launcher, Request, RunnerKind, launcher
+from ca_deploy.latency.operators import profile_operators
 from ca_deploy.latency.protocol import PROTOCOLS, MeasuringProtocol
 from ca_deploy.latency.report import (
     SCHEMA_VERSION,
@@ -32,6 +33,10 @@ from ca_deploy.latency.watch import Watch
 from ca_deploy.runtimes import find_runtime
 
 RUNTIMES = ("litert", "onnxruntime")
+
+# One inference to warm up, one to count; and as many as tell an operator's median.
+_COUNTED = MeasuringProtocol("count", 1, 0, 0, 1, 0, 600)
+_OBSERVED = MeasuringProtocol("operators", 1, 10, 0.5, 50, 0, 150)
 
 # What is being done, in a few words.
 Step = Callable[[str], None]
@@ -105,6 +110,8 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
             run.count(jobs)
         else:
             run.rounds(jobs)
+            if wishes.operators:
+                run.each(jobs, "operators of", run.operators)
         after = device.conditions()
     except DeviceError as error:
         errors.append(error)
@@ -156,6 +163,13 @@ class _Run:
             self.step(f"counting {_title(job)}")
             self._attempt(job, self._count)
 
+    def each(self, jobs: Sequence[_Job], doing: str, what: Callable[[_Job], None]) -> None:
+        """Something for every job that ran."""
+        for job in jobs:
+            if job.done:
+                self.step(f"{doing} {_title(job)}")
+                self._attempt(job, what)
+
     def _attempt(self, job: _Job, what: Callable[[_Job], None]) -> None:
         try:
             what(job)
@@ -187,17 +201,16 @@ class _Run:
         )
 
     def _count(self, job: _Job) -> None:
-        """One inference is the difference between a process with two timed ones and a process with one."""
-        device, counts = cast(CountingDevice, self.device), []
         assert isinstance(job.launcher, JsonLauncher)
-        for runs in (1, 2):
-            only = MeasuringProtocol("count", 1, 0, 0, runs, 0, 600)
-            request = self.request(job, only)
-            counts.append(device.count(job.launcher.argv(self.places, request), request.timeout_s))
-            if runs == 1:
-                job.last = job.launcher.run(self.device, self.places, request)
-        names = ("total", "simd", "dot_product", "load_store", "branch")
-        job.instructions = InstructionCounts(*(getattr(counts[1], n) - getattr(counts[0], n) for n in names))
+        request = self.request(job, _COUNTED)
+        job.last = job.launcher.run(self.device, self.places, request)
+        device = cast(CountingDevice, self.device)
+        job.instructions = device.count(job.launcher.argv(self.places, request), request.timeout_s)
+
+    def operators(self, job: _Job) -> None:
+        request = self.request(job, _OBSERVED)
+        found = job.launcher.operators(self.device, self.places, request)
+        job.operators = profile_operators(job.file, found, f"the profiler of {job.last.runtime if job.last else ''}")
 
 
 def runtime_of(file: Path, wanted: str | None) -> str:

@@ -55,7 +55,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class OperatorTime:
-    """Operators of one kind, or of one PyTorch module: how many, median ms per inference, and part of the whole."""
+    """Operators of one kind, or of one PyTorch module: count, ms per inference (sum of medians), part of the whole."""
 
     name: str
     count: int

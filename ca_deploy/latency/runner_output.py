@@ -1,8 +1,9 @@
 """The JSON line that a runner prints, as types."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ca_deploy.devices import Completed
 from ca_deploy.errors import RuntimeUnavailable
@@ -19,11 +20,12 @@ class TensorOnDevice:
 
 @dataclass(frozen=True, slots=True)
 class OperatorSamples:
-    """One operator: its name, its kind, and its time in each inference in ns."""
+    """One operator: its name, its kind, its time in each inference in ns, and the delegate it runs in."""
 
     name: str
     type: str
     ns: tuple[int, ...]
+    delegate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,6 @@ class RunnerOutput:
     inputs: tuple[TensorOnDevice, ...]
     outputs: tuple[TensorOnDevice, ...]
     peak_rss_kb: int | None
-    ops: tuple[OperatorSamples, ...] | None
 
 
 def parse(completed: Completed, model: str, device: str) -> RunnerOutput:
@@ -52,18 +53,40 @@ def parse(completed: Completed, model: str, device: str) -> RunnerOutput:
     Raises:
         RuntimeUnavailable: it failed; says its reason, or how it ended.
     """
+    return _read(completed, model, device, "invoke_ns", _typed)
+
+
+def parse_operators(completed: Completed, model: str, device: str) -> tuple[OperatorSamples, ...]:
+    """The operators of a run with ``--ops``, in order of execution.
+
+    Raises:
+        RuntimeUnavailable: it failed; says its reason, or how it ended.
+    """
+    return _read(completed, model, device, "ops", _operators)
+
+
+T = TypeVar("T")
+
+
+def _read(completed: Completed, model: str, device: str, key: str, decode: Callable[[dict[str, Any]], T]) -> T:
     try:
         content = json.loads(completed.stdout.decode(errors="replace").strip().splitlines()[-1])
     except (IndexError, ValueError):
         content = {}
-    if not isinstance(content, dict) or "invoke_ns" not in content or completed.returncode != 0:
+    if not isinstance(content, dict) or content.get(key) is None or completed.returncode != 0:
         raise RuntimeUnavailable(f"{model} does not run on {device}: {_reason(completed, content)}")
     try:
-        return _typed(content)
-    except (KeyError, TypeError) as error:
+        return decode(content)
+    except (KeyError, TypeError, ValueError) as error:
         raise RuntimeUnavailable(
             f"The runner on {device} answered for {model} in a form that this ca-deploy does not know ({error!r})."
         ) from error
+
+
+def _operators(content: dict[str, Any]) -> tuple[OperatorSamples, ...]:
+    return tuple(
+        OperatorSamples(op["name"], op["type"], tuple(map(int, op["ns"])), op.get("delegate")) for op in content["ops"]
+    )
 
 
 def _reason(completed: Completed, content: Any) -> str:
@@ -86,7 +109,6 @@ def _typed(content: dict[str, Any]) -> RunnerOutput:
         name: tuple(map(int, content[name]))
         for name in ("warmup_ns", "invoke_ns", "start_ns", "set_input_ns", "get_output_ns")
     }
-    ops = content["ops"]
     return RunnerOutput(
         runtime=content["runtime"],
         runtime_version=content["runtime_version"],
@@ -97,7 +119,6 @@ def _typed(content: dict[str, Any]) -> RunnerOutput:
         inputs=tuple(_tensor(tensor) for tensor in content["inputs"]),
         outputs=tuple(_tensor(tensor) for tensor in content["outputs"]),
         peak_rss_kb=content["peak_rss_kb"],
-        ops=None if ops is None else tuple(OperatorSamples(op["name"], op["type"], tuple(op["ns"])) for op in ops),
     )
 
 
