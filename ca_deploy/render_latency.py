@@ -96,8 +96,10 @@ def _remarks(console: Console, one: Measurement) -> None:
         console.print(f"  {_coloured(one.validity.verdict)}{because}", soft_wrap=True)
     if one.verification is not None:
         said = one.verification
-        exact = "bit-exact" if said.bit_exact else f"max error {said.max_abs_error:.3g}" if said.max_abs_error else ""
-        detail = "; ".join(part for part in (exact, said.inputs, said.reason) if part)
+        found = "bit-exact" if said.bit_exact else f"max error {said.max_abs_error or 0:.2g}"
+        if said.sqnr_db is not None:
+            found += f", SQNR {said.sqnr_db:.1f} dB"
+        detail = "; ".join(part for part in (found, f"demanded: {said.demanded}", said.inputs, said.reason) if part)
         console.print(f"  outputs against {said.here}: {_coloured(said.status)} ({detail})", soft_wrap=True)
     if one.operators is not None:
         profile = one.operators

@@ -89,10 +89,11 @@ def profile(
         bundle=bundle,
         operators=ops,
         verify=verify,
+        output=output,
         command_line=tuple(sys.argv),
     )
     steps = StepLines()
-    report = session.profile_on(device, files, wishes, output, keep, lambda text: steps("", text))
+    report = session.profile_on(device, files, wishes, keep, lambda text: steps("", text))
     if json:
         print_json(report)
     else:

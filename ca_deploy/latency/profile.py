@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,7 @@ from ca_deploy.latency.report import (
 from ca_deploy.latency.runner_output import RunnerOutput
 from ca_deploy.latency.statistics import ratio_of_medians, summarise
 from ca_deploy.latency.validity import judge
+from ca_deploy.latency.verify import verify
 from ca_deploy.latency.watch import Watch
 from ca_deploy.runtimes import find_runtime
 
@@ -36,6 +37,7 @@ RUNTIMES = ("litert", "onnxruntime")
 
 # One inference to warm up, one to count; and as many as tell an operator's median.
 _COUNTED = MeasuringProtocol("count", 1, 0, 0, 1, 0, 600)
+_ONCE = MeasuringProtocol("once", 1, 0, 0, 1, 0, 600)
 _OBSERVED = MeasuringProtocol("operators", 1, 10, 0.5, 50, 0, 150)
 
 # What is being done, in a few words.
@@ -55,6 +57,7 @@ class Wishes:
     bundle: Path | None = None
     operators: bool = False
     verify: bool = False
+    output: Path | None = None
     seed: int = 0
     command_line: tuple[str, ...] = ()
 
@@ -112,6 +115,8 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
             run.rounds(jobs)
             if wishes.operators:
                 run.each(jobs, "operators of", run.operators)
+        if wishes.verify:
+            run.each(jobs, "verifying", run.verify)
         after = device.conditions()
     except DeviceError as error:
         errors.append(error)
@@ -169,6 +174,22 @@ class _Run:
             if job.done:
                 self.step(f"{doing} {_title(job)}")
                 self._attempt(job, what)
+
+    def verify(self, job: _Job) -> None:
+        outputs = f"{self.device.scratch()}/output"
+
+        def run_there(inputs: Sequence[Path], folder: Path) -> tuple[RunnerOutput, list[Path]]:
+            places = self.device.push(inputs)
+            there = [places[path] for path in inputs]
+            request = replace(self.request(job, _ONCE), inputs=there, output_prefix=outputs)
+            said = job.launcher.run(self.device, self.places, request)
+            pulled = [folder / f"output{index}.bin" for index in range(len(said.outputs))]
+            for index, path in enumerate(pulled):
+                self.device.pull(f"{outputs}{index}.bin", path)
+            return said, pulled
+
+        keep = self.wishes.output / f"{job.file.name}.{job.threads}.outputs.npz" if self.wishes.output else None
+        job.verification = verify(job.file, run_there, keep)
 
     def _attempt(self, job: _Job, what: Callable[[_Job], None]) -> None:
         try:

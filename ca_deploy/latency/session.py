@@ -8,6 +8,7 @@ from ca_deploy.delivery import write_atomically
 from ca_deploy.devices import open_device
 from ca_deploy.errors import ArtifactError, DeviceError, UsageError, unknown_name
 from ca_deploy.latency.launch import RunnerKind
+from ca_deploy.latency.plot import plot
 from ca_deploy.latency.profile import RUNTIMES, Step, Wishes, profile
 from ca_deploy.latency.protocol import PROTOCOLS, MeasuringProtocol, custom
 from ca_deploy.latency.report import LatencyReport
@@ -30,6 +31,7 @@ def wishes(
     bundle: Path | None = None,
     operators: bool = False,
     verify: bool = False,
+    output: Path | None = None,
     command_line: tuple[str, ...] = (),
 ) -> Wishes:
     """Flags as typed -> what to measure.
@@ -57,6 +59,7 @@ def wishes(
         bundle=bundle,
         operators=operators,
         verify=verify,
+        output=output,
         seed=seed,
         command_line=command_line,
     )
@@ -66,11 +69,10 @@ def profile_on(
     device_name: str,
     files: Sequence[Path],
     wanted: Wishes,
-    output: Path | None = None,
     keep: bool = False,
     step: Step = lambda _: None,
 ) -> LatencyReport:
-    """Open the device, measure, and write report and plot to ``output`` if it is given.
+    """Open the device, measure, and write report and plot to ``wanted.output`` if it is given.
 
     Raises:
         CaDeployError: see :func:`ca_deploy.latency.profile.profile`.
@@ -82,14 +84,16 @@ def profile_on(
     except DeviceError:
         if report is None:  # else it vanished, which the report says, and so could not be tidied
             raise
-    if output is not None:
-        deliver_report(report, output)
+    if wanted.output is not None:
+        deliver_report(report, wanted.output)
     return report
 
 
 def deliver_report(report: LatencyReport, output: Path) -> None:
-    """Write ``latency.json`` into a folder."""
+    """Write ``latency.json``, and the picture as ``latency.svg`` and ``latency.png``, into a folder."""
     write_atomically(output / REPORT_FILE, report.to_json())
+    for suffix, picture in plot(report).items():
+        write_atomically((output / REPORT_FILE).with_suffix(f".{suffix}"), picture)
 
 
 def _thread_counts(text: str) -> tuple[int, ...]:
