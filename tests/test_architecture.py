@@ -22,7 +22,7 @@ ROWS = {
     **dict.fromkeys(("recipe", "parity_report", "artifact", "delivery"), DATA),
     "native": PLUG_IN,
     "pipeline": PIPELINE,
-    **dict.fromkeys(("api", "render", "render_latency", "__init__"), CALLERS),
+    **dict.fromkeys(("api", "render", "render_latency", "render_devices", "__init__"), CALLERS),
     "cli": CLI,
 }
 

@@ -10,6 +10,7 @@ import typer
 
 from ca_deploy.cli._command import interrupt
 from ca_deploy.cli.distill import distill
+from ca_deploy.cli.doctor import doctor
 from ca_deploy.cli.evaluate import evaluate
 from ca_deploy.cli.export import export
 from ca_deploy.cli.list import app as list_app
@@ -29,6 +30,7 @@ app.command()(parity)
 app.command()(evaluate)
 app.command()(distill)
 app.command()(profile)
+app.command()(doctor)
 app.add_typer(list_app, name="list")
 
 

@@ -5,7 +5,9 @@ import typer
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import command, print_json
 
-app = typer.Typer(help="What there is to choose from: models, formats, recipes, calibrations.", no_args_is_help=True)
+app = typer.Typer(
+    help="What there is to choose from: models, formats, recipes, calibrations, devices.", no_args_is_help=True
+)
 
 
 def _show(title: str, rows: dict[str, str], json: bool) -> None:
@@ -56,3 +58,17 @@ def calibrations(json: options.Json = False) -> None:
     from ca_deploy.calibration import calibration_names, load_spec
 
     _show("Calibration sets", {name: load_spec(name).description for name in calibration_names()}, json)
+
+
+@app.command()
+@command
+def devices(json: options.Json = False) -> None:
+    """Devices within reach: this machine, phones, hosts of ~/.ssh/config, emulated processors."""
+    from ca_deploy import render_devices
+    from ca_deploy.devices import discover
+
+    found = discover()
+    if json:
+        print_json(found)
+    else:
+        render_devices.devices(found)

@@ -114,8 +114,8 @@ class Device(Protocol):
 class CountingDevice(Device, Protocol):
     """An emulated device."""
 
-    def count(self, argv: Sequence[str], timeout_s: float) -> InstructionCounts:
-        """The instructions of the C runner's timed inferences together, exactly: loading and warm-up are not in it.
+    def count(self, argv: Sequence[str], timeout_s: float) -> tuple[Completed, InstructionCounts]:
+        """Run the C runner; also gives the instructions of its timed inferences together, exactly, without all else.
 
         One call with one timed inference (``--runs 1 --min-seconds 0 --warmup-runs 0``) is all that it takes.
 

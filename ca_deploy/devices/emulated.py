@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ca_deploy.devices import Conditions, Core, DeviceInfo, DeviceKind, DeviceSummary, InstructionCounts
+from ca_deploy.devices import Completed, Conditions, Core, DeviceInfo, DeviceKind, DeviceSummary, InstructionCounts
 from ca_deploy.devices._here import Here
 from ca_deploy.devices._process import last_line
 from ca_deploy.errors import DeviceError, unknown_name
@@ -42,7 +42,7 @@ class Emulated(Here):
         """An emulated processor has no clock, no heat and no battery: nothing is known."""
         return Conditions(at_s=0.0)
 
-    def count(self, argv: Sequence[str], timeout_s: float) -> InstructionCounts:
+    def count(self, argv: Sequence[str], timeout_s: float) -> tuple[Completed, InstructionCounts]:
         """The instructions of the runner's timed inferences; it marks each of them by a system call.
 
         Raises:
@@ -60,7 +60,7 @@ class Emulated(Here):
         counts = emulator.counts(written)
         if not counts.pop("inferences"):
             raise DeviceError(f"{self.name}: {argv[0]} timed no inference whose instructions could be counted.")
-        return InstructionCounts(**counts)
+        return completed, InstructionCounts(**counts)
 
 
 def _open(rest: str, keep: bool) -> Emulated:

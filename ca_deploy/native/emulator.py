@@ -56,11 +56,15 @@ def missing() -> str | None:
     """What keeps the emulator from running here, with the remedy; None when it can."""
     if platform.system() != "Linux":
         return "the emulated devices need Linux"
-    if not (cache_folder() / _QEMU).is_dir() and (reason := debian.missing()):
+    if not is_cached() and (reason := debian.missing()):
         return f"QEMU 7.2 is fetched from Debian 12, but {reason}"
     if _compiler() is None and not _plugin_place().is_dir():
         return "the instruction counter needs a C compiler: install gcc, or `pip install ziglang`"
     return None
+
+
+def is_cached() -> bool:
+    return (cache_folder() / _QEMU).is_dir()
 
 
 def qemu_command(processor: Processor, sysroot: Path) -> list[str]:

@@ -1,8 +1,8 @@
 """Real parts to test devices with, on a Linux machine without ARM hardware and without root.
 
-A folder of the cache holds an arm64 root with Android's real adbd and busybox, a static QEMU, the real adb client and the
-real sshd, all from Debian. The root runs in private user, mount, pid and network namespaces, with a private binfmt_misc
-(Linux 6.7) that hands its programs to QEMU: nothing outside notices.
+A folder of the cache holds an arm64 root with Android's real adbd and busybox, a static QEMU, the real adb client and
+the real sshd, all from Debian. The root runs in private user, mount, pid and network namespaces, with a private
+binfmt_misc (Linux 6.7) that hands its programs to QEMU: nothing outside notices.
 """
 
 import os

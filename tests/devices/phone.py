@@ -1,4 +1,4 @@
-"""An emulated Android phone and an emulated Raspberry Pi, of real parts: adbd and sshd with arm64 programs behind them."""
+"""An emulated phone and an emulated Raspberry Pi of real parts: adbd and sshd with arm64 programs behind them."""
 
 import os
 import subprocess

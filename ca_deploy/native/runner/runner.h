@@ -27,7 +27,7 @@ typedef struct {
     char *name;       /* the tensor or node that the operator makes */
     char *type;       /* the operator */
     const char *part; /* the delegate that it runs in, or NULL */
-    int64_t index;    /* position in its graph */
+    int64_t index;    /* its place in the order of execution, or in the graph */
     uint64_t *ns;     /* one figure an inference */
     size_t n, room;
 } Operator;
