@@ -57,7 +57,8 @@ def regression(found: Regression) -> None:
 
 
 def _milliseconds(found: LatencyReport) -> Table:
-    table = _table("file", "threads", "load", "first", "n", "min", "median", "p90", "p95", "p99", "max", "verdict")
+    shown = ("min", "median", "mean", "p90", "p95", "p99", "max")
+    table = _table("file", "threads", "load", "first", "n", *shown, "verdict")
     for one in found.measurements:
         statistics = one.statistics
         if statistics is None or one.validity is None:
@@ -68,7 +69,7 @@ def _milliseconds(found: LatencyReport) -> Table:
             _ms(one.load_ms if one.starts else None),
             _ms(one.first_ms if one.starts else None),
             str(statistics.n),
-            *(_ms(getattr(statistics, f"{name}_ms")) for name in ("min", "median", "p90", "p95", "p99", "max")),
+            *(_ms(getattr(statistics, f"{name}_ms")) for name in shown),
             _coloured(one.validity.verdict),
         )
     table.caption = f"ms; {found.protocol.name} protocol, {found.protocol.starts} process starts, interleaved"

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ca_deploy.errors import UsageError
 from ca_deploy.latency.report import LatencyReport, Measurement
 from ca_deploy.latency.statistics import ratio_of_medians
@@ -63,15 +65,15 @@ def _change(old: Measurement, new: Measurement, threshold_percent: float) -> Cha
     file, threads = _key(new)
     limit = 1 + threshold_percent / 100
     if old.instructions is not None and new.instructions is not None:
-        before, after = old.instructions.total, new.instructions.total
-        ratio = after / before
-        return Change(file, threads, before / 1e6, after / 1e6, ratio, None, None, ratio > limit)
-    if not (all(old.samples_ns) and all(new.samples_ns) and old.statistics and new.statistics):
+        millions = (old.instructions.total / 1e6, new.instructions.total / 1e6)
+        ratio = millions[1] / millions[0]
+        return Change(file, threads, *millions, ratio, None, None, ratio > limit)
+    if not (any(old.samples_ns) and any(new.samples_ns)):
         raise UsageError(f"{file}: a report without samples (from a benchmark program) cannot be compared.")
     found = ratio_of_medians(new.samples_ns, old.samples_ns)
     regressed = found.ratio > limit and found.verdict == "slower"
-    medians = (old.statistics.median_ms, new.statistics.median_ms)
-    return Change(file, threads, *medians, found.ratio, found.low, found.high, regressed)
+    before, after = (float(np.median(np.concatenate(one.samples_ns))) / 1e6 for one in (old, new))
+    return Change(file, threads, before, after, found.ratio, found.low, found.high, regressed)
 
 
 def _warnings(before: LatencyReport, after: LatencyReport) -> list[str]:

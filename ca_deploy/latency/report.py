@@ -119,12 +119,12 @@ class Measurement:
         return tuple(start.invoke_ns for start in self.starts)
 
     @property
-    def load_ms(self) -> float:
+    def load_ms(self) -> float | None:
         """Median over the process starts."""
         return summarise([start.load_ns for start in self.starts]).median_ms
 
     @property
-    def first_ms(self) -> float:
+    def first_ms(self) -> float | None:
         """First inference, median over the process starts."""
         return summarise([start.first_ns for start in self.starts]).median_ms
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from ca_deploy.devices import Completed
 from ca_deploy.errors import RuntimeUnavailable
+from ca_deploy.latency.statistics import Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class OperatorSamples:
 
 @dataclass(frozen=True, slots=True)
 class RunnerOutput:
-    """One process of a runner; times in ns."""
+    """One process of a runner; times in ns. ``summary`` is all that a program without samples tells."""
 
     runtime: str
     runtime_version: str
@@ -45,6 +46,7 @@ class RunnerOutput:
     inputs: tuple[TensorOnDevice, ...]
     outputs: tuple[TensorOnDevice, ...]
     peak_rss_kb: int | None
+    summary: Statistics | None = None
 
 
 def parse(completed: Completed, model: str, device: str) -> RunnerOutput:
@@ -105,16 +107,19 @@ def _reason(completed: Completed, content: Any) -> str:
 
 
 def _typed(content: dict[str, Any]) -> RunnerOutput:
-    samples = {
-        name: tuple(map(int, content[name]))
-        for name in ("warmup_ns", "invoke_ns", "start_ns", "set_input_ns", "get_output_ns")
-    }
+    def samples(name: str) -> tuple[int, ...]:
+        return tuple(map(int, content[name]))
+
     return RunnerOutput(
         runtime=content["runtime"],
         runtime_version=content["runtime_version"],
         load_ns=content["load_ns"],
         first_ns=content["first_ns"],
-        **samples,
+        warmup_ns=samples("warmup_ns"),
+        invoke_ns=samples("invoke_ns"),
+        start_ns=samples("start_ns"),
+        set_input_ns=samples("set_input_ns"),
+        get_output_ns=samples("get_output_ns"),
         delegate=_in_words(content["delegate"]),
         inputs=tuple(_tensor(tensor) for tensor in content["inputs"]),
         outputs=tuple(_tensor(tensor) for tensor in content["outputs"]),

@@ -1,15 +1,17 @@
 """From what a user typed to a report on disk: wishes checked, the device opened, results delivered."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 from ca_deploy.delivery import write_atomically
 from ca_deploy.devices import open_device
 from ca_deploy.errors import ArtifactError, DeviceError, UsageError, unknown_name
+from ca_deploy.latency.jobs import Step, Wishes
 from ca_deploy.latency.launch import RunnerKind
 from ca_deploy.latency.plot import plot
-from ca_deploy.latency.profile import RUNTIMES, Step, Wishes, profile
+from ca_deploy.latency.profile import RUNTIMES, profile
 from ca_deploy.latency.protocol import PROTOCOLS, MeasuringProtocol, custom
 from ca_deploy.latency.report import LatencyReport
 
@@ -49,11 +51,13 @@ def wishes(
             raise ArtifactError(f"{flag} {path} does not exist.")
     if benchmark_binary is not None and (runner != "auto" or operators or verify):
         raise UsageError("--benchmark-binary runs by itself: leave out --runner, --ops and --verify.")
+    chosen = _protocol(protocol, runs, min_seconds, starts)
     return Wishes(
         runtime=runtime,
         threads=_thread_counts(threads),
         affinity=affinity,
-        protocol=_protocol(protocol, runs, min_seconds, starts),
+        # A benchmark program keeps no samples that several process starts could be joined by.
+        protocol=replace(chosen, starts=1) if benchmark_binary else chosen,
         runner=runner,  # type: ignore[arg-type]
         benchmark_binary=benchmark_binary,
         bundle=bundle,

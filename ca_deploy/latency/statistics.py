@@ -16,17 +16,20 @@ Difference = Literal["faster", "slower", "no difference"]
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Of ``n`` steady-state inferences, in ms; ``p99_ms`` is None for fewer than 100."""
+    """Of ``n`` steady-state inferences, in ms; ``p99_ms`` is None for fewer than 100.
+
+    What a benchmark program did not tell is None too; with samples at hand nothing else is.
+    """
 
     n: int
-    min_ms: float
-    median_ms: float
+    min_ms: float | None
+    median_ms: float | None
     mean_ms: float
-    std_ms: float
-    p90_ms: float
-    p95_ms: float
+    std_ms: float | None
+    p90_ms: float | None
+    p95_ms: float | None
     p99_ms: float | None
-    max_ms: float
+    max_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)

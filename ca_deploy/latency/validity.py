@@ -34,11 +34,13 @@ def judge(
     after: Conditions,
     starts_ns: Sequence[Sequence[int]],
     cores: Sequence[int] | None = None,
+    runs_told: int | None = None,
 ) -> Validity:
     """Judge the runs of one file; ``starts_ns`` are its samples by process start.
 
-    ``cores`` are those it was bound to. A clock has fallen when two moments in a row are more than 15 % below the
-    fastest seen during the runs: a single one may have been caught between two processes.
+    ``cores`` are those it was bound to; ``runs_told`` is how many runs a program counted that keeps no samples.
+    A clock has fallen when two moments in a row are more than 15 % below the fastest seen during the runs: a single
+    one may have been caught between two processes.
     """
     moments = [*during, after]
     invalid, doubtful = [], []
@@ -49,7 +51,9 @@ def judge(
         doubtful.append("the device does not tell its clock")
     elif fall > _CLOCK_FALL:
         invalid.append(f"the clock fell by {fall:.0%}")
-    runs = sum(map(len, starts_ns))
+    runs = sum(map(len, starts_ns)) if runs_told is None else runs_told
+    if runs_told is not None:
+        doubtful.append("a benchmark program told these figures, without samples to check them by")
     if runs < _FEWEST_RUNS:
         invalid.append(f"too few runs: {runs}, and {_FEWEST_RUNS} are needed")
     governors = {name for moment in (before, *moments) for name in moment.governors or () if name != "performance"}
