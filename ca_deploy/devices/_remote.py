@@ -40,7 +40,10 @@ class Link(Protocol):
     base: str
 
     def start(self, script: str) -> "subprocess.Popen[bytes]":
-        """Run a script in the device's ``sh``; the script's standard input ends when the link does."""
+        """Run a script in the device's ``sh``; what it prints arrives byte for byte."""
+
+    def watch(self, script: str) -> "subprocess.Popen[bytes]":
+        """Run a script whose standard input ends with the link, and when this process ends, however it does."""
 
     def send(self, files: Sequence[Path], folder: str, timeout_s: float) -> None:
         """Copy files, whose names differ, into a folder. Raises ``DeviceError``."""
@@ -185,7 +188,7 @@ class Remote:
             "exec 3<&0; cat <&3 > /dev/null & c=$!\ntrap : HUP TERM PIPE\nwait $c\nkill $c\n"
             + _clean("$b", "$s", self._keep)
         )
-        janitor = self._link.start(script)
+        janitor = self._link.watch(script)
         timer = threading.Timer(_ASK_S, janitor.kill)
         timer.start()
         try:

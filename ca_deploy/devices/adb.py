@@ -44,6 +44,12 @@ class _Adb:
             [*self._adb, "exec-out", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
+    def watch(self, script: str) -> "subprocess.Popen[bytes]":
+        # exec-out would not pass on the end of standard input, by which adb learns that we have ended.
+        return subprocess.Popen(
+            [*self._adb, "shell", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
     def send(self, files: Sequence[Path], folder: str, timeout_s: float) -> None:
         self._copy(["push", *(str(file) for file in files), f"{folder}/"], timeout_s)
 
@@ -59,7 +65,8 @@ class _Adb:
             raise DeviceError(self.explain(done.stderr or done.stdout))
 
     def explain(self, stderr: bytes) -> str:
-        said = last_line(stderr)
+        complaints = [line for line in stderr.splitlines() if b"error" in line]
+        said = last_line(*complaints or [stderr]).removeprefix("adb: ").removeprefix("error: ")
         if "No space left" in said:
             return f"{self.name} is full ({said}). Free some space on it."
         state = {summary.name: summary for summary in _discover()}.get(self.name)
@@ -67,6 +74,8 @@ class _Adb:
             return f"{self.name} vanished (adb says: {said}). Check the cable, and that it does not sleep."
         if state.state != "ready":
             return f"{self.name} is {state.state}. {state.remedy}"
+        if not stderr.strip():
+            return f"{self.name}: an answer broke off in the middle. Check the cable, and try again."
         return f"{self.name}: adb failed: {said}"
 
     def close(self) -> None:

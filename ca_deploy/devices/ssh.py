@@ -67,6 +67,8 @@ class _Ssh:
             stderr=subprocess.PIPE,
         )
 
+    watch = start
+
     def send(self, files: Sequence[Path], folder: str, timeout_s: float) -> None:
         process = self.start(f"tar xf - -C {_quote(folder)}")
         timer = threading.Timer(timeout_s, process.kill)

@@ -21,6 +21,9 @@ class Machine:
     path: Path
     inside: tuple[str, ...]
 
+    def path_variable(self) -> str:
+        return f"{self.path}{os.pathsep}{os.environ['PATH']}"
+
     def shell(self, command: str) -> str:
         """What a command prints that runs on the device, past all that is under test."""
         done = subprocess.run([*self.inside, "/usr/bin/sh", "-c", command], capture_output=True, text=True, timeout=60)
@@ -104,7 +107,3 @@ unshare --user --map-user=1000 --map-group=1000 --keep-caps {sshd} -D -e -r -f {
 
         wait_until(answers, "logging into the emulated Raspberry Pi", 60)
         yield machine
-
-
-def first_in_path(folder: Path) -> str:
-    return f"{folder}{os.pathsep}{os.environ['PATH']}"
