@@ -123,7 +123,12 @@ class Remote:
         if self._ask(script, _ASK_S).strip() != b"made":
             raise DeviceError(f"{self.name}: {self._base} cannot be written. Is the device full?")
         size = sum(file.stat().st_size for file in files)
-        self._link.send(list(files), incoming, _ASK_S + size / _SLOWEST_BYTES_PER_S)
+        try:
+            self._link.send(list(files), incoming, _ASK_S + size / _SLOWEST_BYTES_PER_S)
+        except DeviceError:
+            with contextlib.suppress(DeviceError):
+                self._ask(f"rm -rf {shlex.quote(incoming)}", _CLEAN_S)
+            raise
         moves = [
             f"put {file.stat().st_size} {shlex.quote(f'{incoming}/{file.name}')} {shlex.quote(place)}"
             for file, place in files.items()

@@ -148,7 +148,8 @@ def _from_bundle(bundle: Path, runtime: str) -> Path:
             raise DeviceError(f"Bundle {bundle} does not hold {_member(runtime)}. {advice}") from error
         verified(library, folder / library.name)
 
-    return cached(f"bundled/{library.package}-{library.version}-{library.sha256[:16]}", unpack) / library.name
+    folder = cached(f"bundled/{library.package}-{library.version}-{library.sha256[:16]}", unpack)
+    return verified(library, folder / library.name)
 
 
 def _on_this_machine(device: DeviceInfo, runtime: str) -> RunnerCommand:
