@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from ca_deploy.devices import CountingDevice, Device, InstructionCounts
-from ca_deploy.errors import RuntimeUnavailable
+from ca_deploy.errors import DeviceError, RuntimeUnavailable
 from ca_deploy.latency import runner_output
 from ca_deploy.latency.launch import JsonLauncher, Launcher, Request, RunnerKind
 from ca_deploy.latency.operators import profile_operators
@@ -154,7 +154,10 @@ class Run:
         assert isinstance(job.launcher, JsonLauncher)
         request = self.request(job, _COUNTED)
         device = cast(CountingDevice, self.device)
-        completed, counts = device.count(job.launcher.argv(self.places, request), request.timeout_s)
+        try:
+            completed, counts = device.count(job.launcher.argv(self.places, request), request.timeout_s)
+        except DeviceError as error:  # it cannot vanish: the file is to blame
+            raise RuntimeUnavailable(str(error)) from error
         job.last, job.instructions = runner_output.parse(completed, job.file.name, device.name), counts
 
     def operators(self, job: Job) -> None:

@@ -14,7 +14,7 @@ from ca_deploy.latency.plot import plot
 from ca_deploy.latency.profile import profile
 from ca_deploy.latency.protocol import MeasuringProtocol
 from ca_deploy.latency.regression import compare_reports
-from ca_deploy.latency.report import LatencyReport, Measurement, ProcessStart, read_report
+from ca_deploy.latency.report import LatencyReport, Measurement, read_report
 from ca_deploy.latency.session import profile_on
 from tests.latency.models import onnx_file, tflite_file
 from tests.latency.stand_in import StandIn
