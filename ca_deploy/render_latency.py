@@ -58,13 +58,14 @@ def regression(found: Regression) -> None:
 
 def _milliseconds(found: LatencyReport) -> Table:
     shown = ("min", "median", "mean", "p90", "p95", "p99", "max")
-    table = _table("file", "threads", "load", "first", "n", *shown, "verdict")
+    headings = (f"[bold]{name}[/]" if name == found.protocol.headline else name for name in shown)
+    table = _table("file", "threads", "load", "first", "n", *headings, "verdict")
     for one in found.measurements:
         statistics = one.statistics
         if statistics is None or one.validity is None:
             continue
         table.add_row(
-            one.file.rpartition("/")[2],
+            one.label,
             str(one.threads),
             _ms(one.load_ms if one.starts else None),
             _ms(one.first_ms if one.starts else None),
@@ -82,7 +83,7 @@ def _instructions(found: LatencyReport) -> Table:
         counts = one.instructions
         if counts is not None:
             classes = (counts.total, counts.simd, counts.dot_product, counts.load_store, counts.branch)
-            table.add_row(one.file.rpartition("/")[2], *(f"{number / 1e6:.2f} M" for number in classes))
+            table.add_row(one.label, *(f"{number / 1e6:.2f} M" for number in classes))
     table.caption = "instructions per inference, 1 thread, counted; an emulated device has no milliseconds"
     return table
 

@@ -54,6 +54,7 @@ class Job:
     """One file with one number of threads, and what is known about it so far."""
 
     file: Path
+    label: str
     threads: int
     launcher: Launcher
     starts: list[ProcessStart] = field(default_factory=list)
@@ -64,7 +65,7 @@ class Job:
 
     @property
     def title(self) -> str:
-        return f"{self.file.name}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"{self.label}, {self.threads} thread{'s' if self.threads > 1 else ''}"
 
     @property
     def done(self) -> bool:
@@ -117,7 +118,11 @@ class Run:
                 self.device.pull(f"{outputs}{index}.bin", path)
             return said, pulled
 
-        keep = self.wishes.output / f"{job.file.name}.{job.threads}.outputs.npz" if self.wishes.output else None
+        keep = (
+            self.wishes.output / f"{job.label.replace('/', '_')}.{job.threads}.outputs.npz"
+            if self.wishes.output
+            else None
+        )
         job.verification = verify(job.file, run_there, keep)
 
     def _attempt(self, job: Job, what: Callable[[Job], None]) -> None:

@@ -80,5 +80,4 @@ def _process_began_ns(start: ProcessStart) -> int:
 
 
 def _label(found: Measurement) -> str:
-    name = found.file.rpartition("/")[2]
-    return f"{name}\n{found.threads} thread{'s' if found.threads > 1 else ''}"
+    return f"{found.label}\n{found.threads} thread{'s' if found.threads > 1 else ''}"

@@ -37,6 +37,7 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
         DeviceError: the device failed before anything was measured.
         RuntimeUnavailable: no file runs on the device.
     """
+    files = list(dict.fromkeys(files))
     runtimes = {file: runtime_of(file, wishes.runtime) for file in files}
     info = device.probe()
     mask = affinity_mask(wishes.affinity, info)
@@ -49,7 +50,8 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     launchers = {runtime: _launcher(device, info, runtime, wishes) for runtime in set(runtimes.values())}
     if wishes.benchmark_binary is not None and len(launchers) > 1:
         raise UsageError("--benchmark-binary is one program for one kind of file: measure .tflite and .onnx apart.")
-    jobs = [Job(file, threads, launchers[runtimes[file]]) for file in files for threads in wishes.threads]
+    labels = _labels(files)
+    jobs = [Job(file, labels[file], threads, launchers[runtimes[file]]) for file in files for threads in wishes.threads]
     before, after = device.conditions(), None
     failures: dict[str, str] = {}
     errors: list[Exception] = []
@@ -72,7 +74,7 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     done = [job for job in jobs if job.done]
     if not done:
         raise errors[0]
-    measurements = tuple(_measurement(job, mask, before, after or before) for job in done)
+    measurements = tuple(_measurement(job, mask, before, after or before, wishes.protocol.fewest_runs) for job in done)
     return LatencyReport(
         schema_version=SCHEMA_VERSION,
         ca_deploy_version=version("ca-deploy"),
@@ -120,7 +122,16 @@ def runtime_of(file: Path, wanted: str | None) -> str:
     return able[0]
 
 
-def _measurement(job: Job, mask: str | None, before: Conditions, after: Conditions) -> Measurement:
+def _labels(files: Sequence[Path]) -> dict[Path, str]:
+    """The name of each file, with as many folders before it as are needed to tell the files apart."""
+    for length in range(1, max(len(file.parts) for file in files) + 1):
+        labels = {file: "/".join(file.parts[-length:]) for file in files}
+        if len(set(labels.values())) == len(files):
+            return labels
+    return {file: str(file) for file in files}
+
+
+def _measurement(job: Job, mask: str | None, before: Conditions, after: Conditions, fewest: int) -> Measurement:
     assert job.last is not None
     starts = tuple(job.starts)
     samples = [start.invoke_ns for start in starts]
@@ -129,6 +140,7 @@ def _measurement(job: Job, mask: str | None, before: Conditions, after: Conditio
     during = [moment for start in starts for moment in start.conditions]
     return Measurement(
         file=str(job.file),
+        label=job.label,
         sha256=sha256_of(job.file),
         size_bytes=job.file.stat().st_size,
         threads=job.threads,
@@ -143,7 +155,7 @@ def _measurement(job: Job, mask: str | None, before: Conditions, after: Conditio
         ),
         starts=starts,
         statistics=summary or summarise([ns for start in samples for ns in start]) if starts else None,
-        validity=judge(before, during, after, samples, cores_of(mask), told) if starts else None,
+        validity=judge(before, during, after, samples, cores_of(mask), told, fewest) if starts else None,
         instructions=job.instructions,
         operators=job.operators,
         verification=job.verification,

@@ -1,7 +1,6 @@
 """Two latency reports of the same device: has anything become slower? For use in CI."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -58,7 +57,7 @@ def compare_reports(before: LatencyReport, after: LatencyReport, threshold_perce
 
 
 def _key(found: Measurement) -> tuple[str, int]:
-    return Path(found.file).name, found.threads
+    return found.label, found.threads
 
 
 def _change(old: Measurement, new: Measurement, threshold_percent: float) -> Change:

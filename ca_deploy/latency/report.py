@@ -94,9 +94,13 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One file with one number of threads. ``statistics`` is None on an emulated device, ``instructions`` elsewhere."""
+    """One file with one number of threads. ``statistics`` is None on an emulated device, ``instructions`` elsewhere.
+
+    ``label`` is the shortest end of the path that tells the files of the report apart.
+    """
 
     file: str
+    label: str
     sha256: str
     size_bytes: int
     threads: int
@@ -111,7 +115,7 @@ class Measurement:
 
     @property
     def name(self) -> str:
-        return f"{Path(self.file).name}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"{self.label}, {self.threads} thread{'s' if self.threads > 1 else ''}"
 
     @property
     def samples_ns(self) -> tuple[tuple[int, ...], ...]:

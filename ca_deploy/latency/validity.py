@@ -10,7 +10,6 @@ import numpy as np
 from ca_deploy.devices import Conditions
 
 _CLOCK_FALL = 0.15
-_FEWEST_RUNS = 50
 _STARTS_DIFFER = 1.10
 _OTHER_LOAD = 0.5
 _HOT_C = 80.0
@@ -35,6 +34,7 @@ def judge(
     starts_ns: Sequence[Sequence[int]],
     cores: Sequence[int] | None = None,
     runs_told: int | None = None,
+    fewest_runs: int = 50,
 ) -> Validity:
     """Judge the runs of one file; ``starts_ns`` are its samples by process start.
 
@@ -54,8 +54,8 @@ def judge(
     runs = sum(map(len, starts_ns)) if runs_told is None else runs_told
     if runs_told is not None:
         doubtful.append("a benchmark program told these figures, without samples to check them by")
-    if runs < _FEWEST_RUNS:
-        invalid.append(f"too few runs: {runs}, and {_FEWEST_RUNS} are needed")
+    if runs < fewest_runs:
+        invalid.append(f"too few runs: {runs}, and {fewest_runs} are needed")
     governors = {name for moment in (before, *moments) for name in moment.governors or () if name != "performance"}
     if governors:
         doubtful.append(f"the clock's governor is {', '.join(sorted(governors))}, not performance")

@@ -30,8 +30,7 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
-        if kind is None:
-            self._thread.join()
+        self._thread.join(timeout=None if kind is None else 2)  # a device that vanished may not answer for long
 
     def _look(self) -> None:
         wait = _FIRST_AFTER_S

@@ -177,6 +177,17 @@ def test_wishes_that_the_device_cannot_fulfil(
     assert not device.ran
 
 
+def test_files_of_one_name_are_told_apart(files: tuple[Path, Path], tmp_path: Path) -> None:
+    again = tmp_path / "again" / files[0].name
+    again.parent.mkdir()
+    again.write_bytes(files[0].read_bytes())
+    quick = MeasuringProtocol("quick", 1, 0, 0, 5, 0, 1)
+    report = profile([files[0], again, files[0]], StandIn(tmp_path), replace(PYTHON, protocol=quick))
+    labels = [found.label for found in report.measurements]
+    assert labels == [f"{files[0].parent.name}/small.tflite", "again/small.tflite"]
+    assert report.comparisons[0].subject == "again/small.tflite, 1 thread"
+
+
 def test_big_and_little_cores(files: tuple[Path, Path], tmp_path: Path) -> None:
     quick = MeasuringProtocol("quick", 1, 0, 0, 1, 0, 1)
     for wanted, mask in (("little", "0x1"), ("big", "0x2"), ("0x3", "0x3")):
