@@ -7,7 +7,7 @@ PYTHON ?= python3
 CONSTRAINTS ?= -c constraints.txt
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint runner clean
 
 demo: .venv/.installed
 	$(BIN)/ca-deploy export --format tflite --int8 --output demo
@@ -19,6 +19,10 @@ lint: .venv/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The measuring program for devices, from ca_deploy/native/runner/*.c; the same bytes on every machine.
+runner: .venv/.installed-test
+	$(BIN)/python -m ca_deploy.native.build
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -104,7 +104,7 @@ def manifest_of(model_file: Path) -> Manifest | None:
         version = content["schema_version"]
         if version != SCHEMA_VERSION:
             raise ArtifactError(f"Manifest {path} has schema version {version}; this ca-deploy reads {SCHEMA_VERSION}.")
-        manifest: Manifest = _decode(Manifest, content)
+        manifest: Manifest = decode(Manifest, content)
     except (KeyError, TypeError, ValueError, UsageError) as error:  # bad JSON and bad UTF-8 are ValueErrors
         raise ArtifactError(f"Manifest {path} is damaged ({error!r}). Export again, or remove it.") from error
     if sha256_of(model_file) != manifest.sha256:
@@ -120,23 +120,23 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _decode(kind: Any, value: Any) -> Any:
+def decode(kind: Any, value: Any) -> Any:
     """JSON back into the frozen dataclass, tuple, mapping or optional that it was written from."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        return None if value is None else _decode(next(a for a in arguments if a is not type(None)), value)
+        return None if value is None else decode(next(a for a in arguments if a is not type(None)), value)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         return kind(
             **{
-                field.name: _decode(hints[field.name], value[field.name])
+                field.name: decode(hints[field.name], value[field.name])
                 for field in dataclasses.fields(kind)
                 if field.name in value or field.default is dataclasses.MISSING  # what came later has a default
             }
         )
     if origin is tuple:
         element = arguments[0]
-        return tuple(_decode(element, item) for item in value)
+        return tuple(decode(element, item) for item in value)
     if kind is Path:
         return Path(value)
     return value

@@ -11,7 +11,8 @@
     ├── OutputError             results that cannot be written
     ├── ArtifactError           an exported file or manifest that cannot be opened
     ├── RuntimeUnavailable      a runtime that is not installed, or cannot run this file
-    └── WorkerError             a converter process that crashed, was killed, or failed
+    ├── WorkerError             a converter process that crashed, was killed, or failed
+    └── DeviceError             a device that cannot be reached, vanished, is full, or cannot run the files
 
 A message says what happened, where, why, and what to do about it. Only the command line turns an
 error into an exit code.
@@ -59,6 +60,10 @@ class RuntimeUnavailable(CaDeployError):
 
 class WorkerError(CaDeployError):
     """A converter process that crashed, was killed, or failed; names its log."""
+
+
+class DeviceError(CaDeployError):
+    """A device that cannot be reached, vanished, is full, or cannot run what was sent."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], list_command: str | None = None) -> UsageError:

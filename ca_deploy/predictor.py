@@ -39,14 +39,15 @@ class Predictor:
     def __call__(self, images: Iterable[NDArray[np.uint8]]) -> Iterable[NDArray[np.float32]]:
         """The float32 output of one image ``(S, S, 3)`` after the other, without the batch dimension."""
         for image in images:
-            answer = self.session.run({self.input.name: self._to_input(image)})[self.output.name][0]
+            answer = self.session.run({self.input.name: self.to_input(image)})[self.output.name][0]
             if self.output.scale is not None:
                 answer = (answer.astype(np.float32) - np.float32(self.output.zero_point or 0)) * np.float32(
                     self.output.scale
                 )
             yield answer.astype(np.float32)
 
-    def _to_input(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+    def to_input(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        """One image ``(S, S, 3)`` as the file takes it, with the batch dimension."""
         spec = self.input
         if spec.normalised:
             value: NDArray[Any] = self.preprocessing.normalise(image)

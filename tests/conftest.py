@@ -4,12 +4,18 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before PyTorch: its waiting threads would starve converters
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import ca_deploy
 from ca_deploy.pipeline import Export
+
+if TYPE_CHECKING:
+    from tests.devices.kit import Kit
+    from tests.devices.machines import Machine
 
 # The labelled photos that figures are taken on; they may not be redistributed with the project.
 FLOWERS = Path(__file__).resolve().parents[2] / "shared" / "data" / "flowers"
@@ -32,3 +38,33 @@ def reference_exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Exp
     names = ["tflite_static_wi8_ai8", "tflite_float32", "onnx_static_wi8_ai8", "onnx_float32"]
     done = ca_deploy.export(recipes=names, output=tmp_path_factory.mktemp("reference"))
     return {export.manifest.recipe.name: export for export in done}
+
+
+@pytest.fixture(scope="session")
+def arm_kit() -> "Kit":
+    """Emulated devices of real parts (adbd, sshd, QEMU); fetched once, then cached. See tests/devices/kit.py."""
+    from tests.devices import kit
+
+    if reason := kit.unavailable():
+        if os.environ.get("CI"):
+            pytest.fail(f"{reason}, and CI has to have the emulated devices")
+        pytest.skip(reason)
+    return kit.kit()
+
+
+@pytest.fixture(scope="session")
+def emulated_phone(arm_kit: "Kit", tmp_path_factory: pytest.TempPathFactory) -> Iterator["Machine"]:
+    """A running phone for the real adb client; put its ``path`` first in PATH."""
+    from tests.devices.machines import phone
+
+    with phone(arm_kit, tmp_path_factory.mktemp("phone") / "files") as machine:
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def emulated_pi(arm_kit: "Kit", tmp_path_factory: pytest.TempPathFactory) -> Iterator["Machine"]:
+    """A running Raspberry Pi for the system's ssh; put its ``path`` first in PATH."""
+    from tests.devices.machines import raspberry
+
+    with raspberry(arm_kit, tmp_path_factory.mktemp("pi") / "files") as machine:
+        yield machine

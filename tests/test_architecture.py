@@ -12,7 +12,7 @@ import pytest
 import ca_deploy
 
 PACKAGE = Path(ca_deploy.__file__).parent
-PLUG_INS = ("formats", "runtimes", "lowering", "models", "targets")
+PLUG_INS = ("formats", "runtimes", "lowering", "models", "targets", "devices")
 
 # Modules of the package itself from the ground up; whatever is in no row here is a verb.
 ERRORS, DATA, PLUG_IN, VERB, PIPELINE, CALLERS, CLI = range(7)
@@ -21,10 +21,10 @@ ROWS = {
     **dict.fromkeys(
         ("tensors", "progress", "child", "data_folders", "memory", "images", "calibration", "source"), DATA
     ),
-    **dict.fromkeys(("recipe", "parity_report", "artifact"), DATA),
-    **dict.fromkeys(("graphs", "compat_report"), DATA),
+    **dict.fromkeys(("recipe", "parity_report", "artifact", "delivery", "graphs", "compat_report"), DATA),
+    "native": PLUG_IN,
     "pipeline": PIPELINE,
-    **dict.fromkeys(("api", "render", "render_compat", "__init__"), CALLERS),
+    **dict.fromkeys(("api", "render", "render_compat", "render_latency", "render_devices", "__init__"), CALLERS),
     "cli": CLI,
 }
 

@@ -11,10 +11,12 @@ import typer
 from ca_deploy.cli._command import interrupt
 from ca_deploy.cli.check import check
 from ca_deploy.cli.distill import distill
+from ca_deploy.cli.doctor import doctor
 from ca_deploy.cli.evaluate import evaluate
 from ca_deploy.cli.export import export
 from ca_deploy.cli.list import app as list_app
 from ca_deploy.cli.parity import parity
+from ca_deploy.cli.profile import profile
 
 app = typer.Typer(
     name="ca-deploy",
@@ -29,6 +31,8 @@ app.command()(check)
 app.command()(parity)
 app.command()(evaluate)
 app.command()(distill)
+app.command()(profile)
+app.command()(doctor)
 app.add_typer(list_app, name="list")
 
 

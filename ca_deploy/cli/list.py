@@ -6,7 +6,8 @@ from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import command, print_json
 
 app = typer.Typer(
-    help="What there is to choose from: models, formats, recipes, calibrations, targets.", no_args_is_help=True
+    help="What there is to choose from: models, formats, recipes, calibrations, targets, devices.",
+    no_args_is_help=True,
 )
 
 
@@ -73,3 +74,17 @@ def targets(json: options.Json = False) -> None:
         rows[name] = f"{', '.join(found.suffixes)}: {found.description}"
         rows[name] += f" (not installed here: {', '.join(missing)})" if missing else ""
     _show("Targets", rows, json)
+
+
+@app.command()
+@command
+def devices(json: options.Json = False) -> None:
+    """Devices within reach: this machine, phones, hosts of ~/.ssh/config, emulated processors."""
+    from ca_deploy import render_devices
+    from ca_deploy.devices import discover
+
+    found = discover()
+    if json:
+        print_json(found)
+    else:
+        render_devices.devices(found)

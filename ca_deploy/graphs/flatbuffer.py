@@ -126,6 +126,17 @@ def float_operators(model: Any) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
+def has_integer_weights(model: Any) -> bool:
+    """Is there a convolution or a matrix product with weights in int8 or int4?"""
+    integers = (schema.TensorType.INT8, schema.TensorType.INT4)
+    return any(
+        graph.tensors[operator.inputs[1]].type in integers
+        for graph in model.subgraphs
+        for operator in graph.operators
+        if operator_name(model, operator) in WEIGHTED
+    )
+
+
 def activations(model: Any) -> list[int]:
     """Indices of the float tensors that the main graph computes or is given."""
     graph = model.subgraphs[0]

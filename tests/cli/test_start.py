@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 from ca_deploy.cli import app
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list", "recipes"], ["list", "models"], ["list", "formats"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list", "recipes"], ["list", "models"], ["list", "formats"], ["list", "devices"]]
+)
 def test_help_and_lists_load_no_heavy_library(arguments: list[str]) -> None:
     code = (
         "import sys\nfrom ca_deploy.cli import app\n"

@@ -1,0 +1,34 @@
+"""``ca-deploy doctor``"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ca_deploy.cli import _options as options
+from ca_deploy.cli._command import command, print_json
+
+
+@command
+def doctor(
+    make_bundle: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the runtimes' ARM libraries into this file, for `profile --bundle` without a network."
+        ),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """What measuring on devices needs, what is missing here, and how to install it."""
+    from ca_deploy import doctor as examination
+    from ca_deploy.render_devices import checks
+
+    if make_bundle is not None:
+        examination.bundle(make_bundle)
+    found = examination.examine()
+    if json:
+        print_json(found)
+    else:
+        checks(found)
+        if make_bundle is not None:
+            typer.echo(f"\n{make_bundle} written: ca-deploy profile … --bundle {make_bundle}")

@@ -1,0 +1,119 @@
+"""``ca-deploy profile``"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ca_deploy.cli import _options as options
+from ca_deploy.cli._command import StepLines, command, print_json
+from ca_deploy.errors import CaDeployError, UsageError
+
+_HOW = "How to measure"
+_WHAT = "What else to do"
+
+
+@command
+def profile(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Exported files (.tflite, .onnx).", show_default=False)
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="local, ssh://[user@]host[:port], adb[:SERIAL], emulated:cortex-a53|a72|a76.")
+    ] = "local",
+    runtime: Annotated[str | None, typer.Option(help="litert or onnxruntime; by default the file's own.")] = None,
+    threads: Annotated[str, typer.Option(help="Threads, or several numbers: 1,2,4.", rich_help_panel=_HOW)] = "1",
+    affinity: Annotated[
+        str | None, typer.Option(help="Cores to run on: big, little or a mask such as 0xf0.", rich_help_panel=_HOW)
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="quick, standard (the default) or publication.", rich_help_panel=_HOW)
+    ] = None,
+    runs: Annotated[int | None, typer.Option(min=1, help="Runs a process start.", rich_help_panel=_HOW)] = None,
+    min_seconds: Annotated[
+        float | None, typer.Option(min=0, help="Seconds a process start, at least.", rich_help_panel=_HOW)
+    ] = None,
+    starts: Annotated[int | None, typer.Option(min=1, help="Process starts.", rich_help_panel=_HOW)] = None,
+    seed: Annotated[int, typer.Option(help="Of the order in which files take turns.", rich_help_panel=_HOW)] = 0,
+    runner: Annotated[
+        str, typer.Option(help="c, python (what pip installed on a Pi), or auto.", rich_help_panel=_HOW)
+    ] = "auto",
+    benchmark_binary: Annotated[
+        Path | None,
+        typer.Option(help="Use this benchmark_model or onnxruntime_perf_test instead.", rich_help_panel=_HOW),
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="The runner's parts from this file.", rich_help_panel=_HOW)
+    ] = None,
+    ops: Annotated[bool, typer.Option("--ops", help="Time by operator and module.", rich_help_panel=_WHAT)] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Hold its outputs against this machine's.", rich_help_panel=_WHAT)
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for report, plot and raw outputs.", rich_help_panel=_WHAT)
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the files on the device.", rich_help_panel=_WHAT)] = False,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(help="Instead of measuring: two reports, before and after.", show_default=False),
+    ] = None,
+    threshold: Annotated[float, typer.Option(min=0, help="Percent slower that --compare accepts.")] = 5.0,
+    json: options.Json = False,
+) -> None:
+    """How long do FILES take on a device? Several are measured in turn, so that they can be compared.
+
+    An emulated device counts instructions and never tells milliseconds. Exit code 1: --verify or --compare failed.
+    """
+    if compare is not None:
+        if files:
+            raise UsageError("--compare takes two reports and measures nothing: leave the model files out.")
+        _compare(*compare, threshold, json)
+        return
+    from ca_deploy import render_latency
+    from ca_deploy.latency import session
+
+    if not files:
+        raise UsageError("Nothing to measure: name files that `ca-deploy export` wrote, or reports with --compare.")
+    wishes = session.wishes(
+        runtime=runtime,
+        threads=threads,
+        affinity=affinity,
+        protocol=protocol,
+        runs=runs,
+        min_seconds=min_seconds,
+        starts=starts,
+        seed=seed,
+        runner=runner,
+        benchmark_binary=benchmark_binary,
+        bundle=bundle,
+        operators=ops,
+        verify=verify,
+        output=output,
+        command_line=tuple(sys.argv),
+    )
+    steps = StepLines()
+    report = session.profile_on(device, files, wishes, keep, lambda text: steps("", text))
+    if json:
+        print_json(report)
+    else:
+        render_latency.report(report)
+    if report.failures:
+        kept = f" What was measured before is kept in {output}." if output else ""
+        raise CaDeployError(" ".join(report.failures.values()) + kept)
+    if any(found.verification and found.verification.status != "pass" for found in report.measurements):
+        raise typer.Exit(1)
+
+
+def _compare(before: Path, after: Path, threshold: float, json: bool) -> None:
+    from ca_deploy import render_latency
+    from ca_deploy.latency.regression import compare_reports
+    from ca_deploy.latency.report import read_report
+
+    found = compare_reports(read_report(before), read_report(after), threshold)
+    if json:
+        print_json(found)
+    else:
+        render_latency.regression(found)
+    if not found.passed:
+        raise typer.Exit(1)

@@ -1,0 +1,69 @@
+"""What ``local`` and ``emulated`` share: files stay where they are, commands run on this machine."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ca_deploy.devices import Completed, Conditions
+from ca_deploy.devices._process import run
+from ca_deploy.devices._shell import CONDITIONS, read_conditions
+from ca_deploy.errors import DeviceError
+
+_ASK_S = 60.0
+
+
+class Here:
+    """Base of both; ``command`` turns an argument list into the one that is run here."""
+
+    def __init__(self, name: str, keep: bool) -> None:
+        self.name = name
+        self._keep = keep
+        self._scratch: Path | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._scratch is not None and not self._keep:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        return list(argv)
+
+    def push(self, files: Sequence[Path]) -> Mapping[Path, str]:
+        for file in files:
+            if not file.is_file():
+                raise DeviceError(f"{file} does not exist.")
+        return {file: str(file.absolute()) for file in files}
+
+    def run(self, argv: Sequence[str], timeout_s: float) -> Completed:
+        return self._run(self.command(argv), timeout_s)
+
+    def _run(self, argv: Sequence[str], timeout_s: float, environment: Mapping[str, str] | None = None) -> Completed:
+        try:
+            return run(argv, timeout_s, Path(self.scratch()), environment)
+        except subprocess.TimeoutExpired as error:
+            raise DeviceError(f"{self.name}: the run was ended after {timeout_s:.0f} s; it took too long.") from error
+        except OSError as error:
+            raise DeviceError(f"{self.name}: {argv[0]} cannot be started: {error.strerror or error}.") from error
+
+    def conditions(self) -> Conditions:
+        return read_conditions(self._run(["sh", "-c", CONDITIONS], _ASK_S).stdout.decode(errors="replace"))
+
+    def pull(self, remote: str, local: Path) -> None:
+        try:
+            shutil.copyfile(remote, local)
+        except OSError as error:
+            raise DeviceError(f"{self.name}: {remote} cannot be read: {error.strerror or error}.") from error
+
+    def scratch(self) -> str:
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="ca-deploy-run-"))
+        return str(self._scratch)

@@ -1,0 +1,59 @@
+"""A command on this machine that ends with us: on a timeout, an error or Ctrl-C nothing of it is left."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ca_deploy.devices import Completed
+
+
+def run(
+    argv: Sequence[str],
+    timeout_s: float,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    give: bytes | None = None,
+) -> Completed:
+    """Run in a process group of its own, which is killed when it is left early.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer than ``timeout_s``.
+        OSError: it cannot be started.
+    """
+    process = subprocess.Popen(
+        argv,
+        cwd=cwd,
+        env=None if environment is None else {**os.environ, **environment},
+        stdin=subprocess.DEVNULL if give is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        process_group=0,
+    )
+    try:
+        stdout, stderr = process.communicate(give, timeout=timeout_s)
+    except BaseException:
+        end(process)
+        raise
+    return Completed(process.returncode, stdout, stderr)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a process and its group, and wait for it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+def last_line(*texts: bytes) -> str:
+    """The last thing that a program said; for messages."""
+    lines = [line.strip() for text in texts for line in text.decode(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "no message"

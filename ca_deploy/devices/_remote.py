@@ -1,0 +1,267 @@
+"""A device at the other end of a link: files pushed once, commands run, and nothing left behind.
+
+While a session lasts, a janitor waits on the device for the link to end: a shell that reads from it, does nothing, and
+cleans up when there is no more to read. So a pulled cable, a killed ca-deploy or a lost network leave neither files nor
+processes there. ``keep`` leaves the pushed files, which the next session then finds by their sha256.
+"""
+
+import contextlib
+import re
+import secrets
+import shlex
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from ca_deploy.artifact import sha256_of
+from ca_deploy.devices import Completed, Conditions, DeviceInfo
+from ca_deploy.devices._process import end
+from ca_deploy.devices._shell import CONDITIONS, PROBE, read_conditions, read_probe
+from ca_deploy.errors import DeviceError
+
+_ASK_S = 60.0
+_CLEAN_S = 20.0
+_SLOWEST_BYTES_PER_S = 200_000
+# "SIZE PATH" for each file there is. The first Androids had no stat, and busybox's wc reads the whole file.
+_SIZES = (
+    'sizes() { if command -v stat > /dev/null; then stat -c "%s %n" "$@"; '
+    'else for f in "$@"; do [ -f "$f" ] && echo $(wc -c < "$f") "$f"; done; fi 2> /dev/null; }'
+)
+_DONE, _END, _READY = "CA-DEPLOY-DONE", "CA-DEPLOY-END", "CA-DEPLOY-READY"
+
+
+class Link(Protocol):
+    """How a device is reached. ``base`` is a folder there, in the words of its shell; it is made when it is missing."""
+
+    name: str
+    base: str
+
+    def start(self, script: str) -> "subprocess.Popen[bytes]":
+        """Run a script in the device's ``sh``; what it prints arrives byte for byte."""
+
+    def watch(self, script: str) -> "subprocess.Popen[bytes]":
+        """Run a script whose standard input ends with the link, and when this process ends, however it does."""
+
+    def send(self, files: Sequence[Path], folder: str, timeout_s: float) -> None:
+        """Copy files, whose names differ, into a folder. Raises ``DeviceError``."""
+
+    def fetch(self, remote: str, local: Path, timeout_s: float) -> None: ...
+
+    def explain(self, stderr: bytes) -> str:
+        """Why a command's answer did not arrive, and what to do about it."""
+
+    def close(self) -> None: ...
+
+
+class Remote:
+    """A device behind a link."""
+
+    counts_instructions = False
+
+    def __init__(self, link: Link, keep: bool) -> None:
+        self.name = link.name
+        self._link = link
+        self._keep = keep
+        self._janitor: subprocess.Popen[bytes] | None = None
+        self._base = self._folder = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._janitor is not None and self._janitor.poll() is None:
+                with contextlib.suppress(DeviceError):
+                    self._ask(_clean(self._base, self._folder, self._keep), _CLEAN_S)
+        finally:
+            if self._janitor is not None:
+                end(self._janitor)
+                self._janitor = None
+            self._link.close()
+
+    def probe(self) -> DeviceInfo:
+        return read_probe(self.name, self._ask(PROBE, _ASK_S).decode(errors="replace"))
+
+    def conditions(self) -> Conditions:
+        return read_conditions(self._ask(CONDITIONS, _ASK_S).decode(errors="replace"))
+
+    def scratch(self) -> str:
+        self._open()
+        return self._folder
+
+    def push(self, files: Sequence[Path]) -> Mapping[Path, str]:
+        self._open()
+        for file in files:
+            if not file.is_file():
+                raise DeviceError(f"{file} does not exist.")
+        places = {file: f"{self._base}/{sha256_of(file)[:16]}/{_plain(file.name)}" for file in dict.fromkeys(files)}
+        there = self._present(places)
+        missing = {file: place for file, place in places.items() if place not in there}
+        for group in _with_different_names(list(missing)):
+            self._send({file: missing[file] for file in group})
+        return places
+
+    def _present(self, places: Mapping[Path, str]) -> set[str]:
+        """Of all places those that hold a file of the right size; files get their names only when they are whole."""
+        listed = " ".join(shlex.quote(place) for place in places.values())
+        sizes = {place: str(file.stat().st_size) for file, place in places.items()}
+        answer = self._ask(f"{_SIZES}\nsizes {listed}", _ASK_S).decode(errors="replace")
+        found = (line.strip().partition(" ") for line in answer.splitlines())
+        return {place for size, _, place in found if size == sizes.get(place)}
+
+    def _send(self, files: Mapping[Path, str]) -> None:
+        incoming = f"{self._folder}/incoming"
+        folders = sorted({place.rpartition("/")[0] for place in files.values()})
+        listed = " ".join(shlex.quote(folder) for folder in folders)
+        pushed = shlex.quote(f"{self._folder}/pushed")
+        script = f'mkdir -p {shlex.quote(incoming)} && for d in {listed}; do echo "$d"; done >> {pushed} && echo made'
+        if self._ask(script, _ASK_S).strip() != b"made":
+            raise DeviceError(f"{self.name}: {self._base} cannot be written. Is the device full?")
+        size = sum(file.stat().st_size for file in files)
+        try:
+            self._link.send(list(files), incoming, _ASK_S + size / _SLOWEST_BYTES_PER_S)
+        except DeviceError:
+            with contextlib.suppress(DeviceError):
+                self._ask(f"rm -rf {shlex.quote(incoming)}", _CLEAN_S)
+            raise
+        moves = [
+            f"put {file.stat().st_size} {shlex.quote(f'{incoming}/{file.name}')} {shlex.quote(place)}"
+            for file, place in files.items()
+        ]
+        script = (
+            f"mkdir -p {listed}\n"
+            f"{_SIZES}\n"
+            'put() { n=$(sizes "$2") && [ "${n%% *}" = $1 ] && chmod 755 "$2" && mv -f "$2" "$3" && echo "$3"; }\n'
+            + "\n".join(moves)
+        )
+        arrived = set(self._ask(script, _ASK_S).decode(errors="replace").splitlines())
+        lost = [file.name for file, place in files.items() if place not in arrived]
+        if lost:
+            raise DeviceError(f"{self.name}: {', '.join(lost)} did not arrive whole. Is the device full?")
+
+    def pull(self, remote: str, local: Path) -> None:
+        self._link.fetch(remote, local, _ASK_S)
+
+    def run(self, argv: Sequence[str], timeout_s: float) -> Completed:
+        """The output is kept in files there until the command ends: it does not disturb, and cannot be cut unseen."""
+        self._open()
+        command = " ".join(shlex.quote(part) for part in argv)
+        starting = shlex.quote(f"echo $$ > pid; exec {command}")
+        script = (
+            f"cd {shlex.quote(self._folder)} || exit 1\n"
+            f"sh -c {starting} > out 2> err < /dev/null\n"
+            "rc=$?; rm -f pid\n"
+            f"echo {_DONE} $rc $(wc -c < out) $(wc -c < err); cat out err"
+        )
+        try:
+            answer = self._ask(script, timeout_s)
+        except BaseException:
+            self._kill()
+            raise
+        header, _, rest = answer.partition(b"\n")
+        found = re.fullmatch(rf"{_DONE} (\d+) (\d+) (\d+)", header.decode(errors="replace").strip())
+        if found is None:
+            raise DeviceError(f"{self.name}: the command could not be started: {header.decode(errors='replace')[:200]}")
+        code, n_out, n_err = (int(number) for number in found.groups())
+        if len(rest) < n_out + n_err:
+            raise DeviceError(f"{self.name}: the command's answer was cut off after {len(rest)} bytes.")
+        return Completed(code, rest[:n_out], rest[n_out : n_out + n_err])
+
+    def _kill(self) -> None:
+        """End the command that runs on the device."""
+        with contextlib.suppress(DeviceError):
+            pid = shlex.quote(f"{self._folder}/pid")
+            self._ask(f"read p < {pid} && kill -9 $p", _CLEAN_S)
+
+    def _open(self) -> None:
+        """Start the janitor, which makes the session's folder and tells its path."""
+        if self._janitor is not None:
+            if self._janitor.poll() is not None:
+                raise DeviceError(self._link.explain(_rest(self._janitor)))
+            return
+        session = f"run-{secrets.token_hex(6)}"
+        script = (
+            f'b={self._link.base}; s="$b/{session}"\n'
+            f'mkdir -p "$s" && cd "$b" && b=$(pwd) && s="$b/{session}" || exit 1\n'
+            f'echo "{_READY} $b"\n'
+            # adbd tells the end of the link by SIGHUP, sshd by the end of standard input.
+            "exec 3<&0; cat <&3 > /dev/null & c=$!\ntrap : HUP TERM PIPE\nwait $c\nkill $c\n"
+            + _clean("$b", "$s", self._keep)
+        )
+        janitor = self._link.watch(script)
+        timer = threading.Timer(_ASK_S, janitor.kill)
+        timer.start()
+        try:
+            assert janitor.stdout is not None
+            line = janitor.stdout.readline().decode(errors="replace").strip()
+        except BaseException:
+            end(janitor)
+            raise
+        finally:
+            timer.cancel()
+        word, _, base = line.partition(" ")
+        if word != _READY:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                janitor.wait(1)  # let it say why
+            stderr = _rest(janitor)
+            end(janitor)
+            raise DeviceError(self._link.explain(stderr))
+        self._janitor, self._base, self._folder = janitor, base, f"{base}/{session}"
+
+    def _ask(self, script: str, timeout_s: float) -> bytes:
+        """What a script prints; its end is marked, so that an answer that was cut is seen."""
+        process = self._link.start(f"{script}\necho {_END}\n")
+        try:
+            stdout, stderr = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            end(process)
+            raise DeviceError(
+                f"{self.name} gave no answer in {timeout_s:.0f} s: it hangs, is too slow, or the connection is lost."
+            ) from error
+        except BaseException:
+            end(process)
+            raise
+        if not stdout.endswith(f"{_END}\n".encode()):
+            raise DeviceError(self._link.explain(stderr))
+        return stdout[: -len(_END) - 1]
+
+
+def _clean(base: str, folder: str, keep: bool) -> str:
+    """A script that ends what runs and removes what was pushed; to be run any number of times."""
+    forget = 'while read -r d; do rm -rf "$d"; done < "$s/pushed"; ' if not keep else ""
+    return (
+        f'b="{base}"; s="{folder}"\nexec 2> /dev/null\n'
+        '[ -f "$s/pid" ] && read -r p < "$s/pid" && kill -9 $p\n'
+        f'[ -f "$s/pushed" ] && {{ {forget}:; }}\n'
+        'rm -rf "$s"; rmdir "$b"\n:'
+    )
+
+
+def _plain(name: str) -> str:
+    """A file's name without what shells and protocols take amiss."""
+    return re.sub(r"[^A-Za-z0-9._+-]", "_", name)
+
+
+def _with_different_names(files: Sequence[Path]) -> list[list[Path]]:
+    groups: list[list[Path]] = []
+    for file in files:
+        group = next((g for g in groups if all(other.name != file.name for other in g)), None)
+        if group is None:
+            groups.append([file])
+        else:
+            group.append(file)
+    return groups
+
+
+def _rest(process: "subprocess.Popen[bytes]") -> bytes:
+    """What an ended process has said on standard error."""
+    if process.poll() is None:
+        end(process)
+        return b""
+    assert process.stderr is not None
+    return b"" if process.stderr.closed else process.stderr.read()

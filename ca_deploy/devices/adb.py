@@ -1,0 +1,148 @@
+"""Android phones, through the system's adb. Nothing is installed on them and nobody has to be root there.
+
+``adb exec-out`` gives a script's very bytes on every Android since 5; exit codes, which the shells of some devices
+lose, travel in the output.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from ca_deploy.devices import Completed, DeviceKind, DeviceSummary
+from ca_deploy.devices._process import last_line, run
+from ca_deploy.devices._remote import Remote
+from ca_deploy.errors import DeviceError
+
+_INSTALL = "Install Android's platform-tools (Debian, Ubuntu: apt install adb) and connect the phone by USB."
+_DEBUGGING = "Enable USB debugging in the phone's developer options (Settings > About > tap the build number 7 times)."
+_REMEDIES = {
+    "unauthorized": "Unlock the phone and accept the question whether this computer may debug it.",
+    "offline": "Unplug it and plug it in again; if that does not help: adb kill-server.",
+    "no permissions": "This user may not use the USB device: apt install android-sdk-platform-tools-common, replug it.",
+    "recovery": "It runs its recovery system: restart it.",
+    "sideload": "It waits for an update: restart it.",
+    "bootloader": "It stands in its bootloader: restart it.",
+    "authorizing": "It is being authorised: try again in a moment.",
+    "connecting": "It is being connected: try again in a moment.",
+}
+_PATIENCE_S = 30.0
+
+
+class _Adb:
+    """One phone; ``-s`` is always given, so that a second one is never meant by mistake."""
+
+    base = "/data/local/tmp/ca-deploy"
+
+    def __init__(self, serial: str) -> None:
+        self.name = f"adb:{serial}"
+        self._serial = serial
+        self._adb = ["adb", "-s", serial]
+
+    def start(self, script: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [*self._adb, "exec-out", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def watch(self, script: str) -> "subprocess.Popen[bytes]":
+        # exec-out would not pass on the end of standard input, by which adb learns that we have ended.
+        return subprocess.Popen(
+            [*self._adb, "shell", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def send(self, files: Sequence[Path], folder: str, timeout_s: float) -> None:
+        self._copy(["push", *(str(file) for file in files), f"{folder}/"], timeout_s)
+
+    def fetch(self, remote: str, local: Path, timeout_s: float) -> None:
+        self._copy(["pull", remote, str(local)], timeout_s)
+
+    def _copy(self, arguments: list[str], timeout_s: float) -> None:
+        try:
+            done = run([*self._adb, *arguments], timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise DeviceError(f"{self.name}: adb {arguments[0]} did not end in {timeout_s:.0f} s.") from error
+        if done.returncode:
+            raise DeviceError(self.explain(done.stderr or done.stdout))
+
+    def explain(self, stderr: bytes) -> str:
+        complaints = [line for line in stderr.splitlines() if b"error" in line]
+        said = last_line(*complaints or [stderr]).removeprefix("adb: ").removeprefix("error: ")
+        if "No space left" in said:
+            return f"{self.name} is full ({said}). Free some space on it."
+        state = {summary.name: summary for summary in _discover()}.get(self.name)
+        if state is None:
+            return f"{self.name} vanished (adb says: {said}). Check the cable, and that it does not sleep."
+        if state.state != "ready":
+            return f"{self.name} is {state.state}. {state.remedy}"
+        if not stderr.strip():
+            return f"{self.name}: an answer broke off in the middle. Check the cable, and try again."
+        return f"{self.name}: adb failed: {said}"
+
+    def close(self) -> None:
+        """adb's server stays: it is the user's."""
+
+
+def _open(rest: str, keep: bool) -> Remote:
+    """``adb`` takes the only phone; ``adb:SERIAL`` one of several."""
+    _check_installed()
+    found = {summary.name.partition(":")[2]: summary for summary in _discover()}
+    if not rest:
+        ready = [serial for serial, summary in found.items() if summary.state == "ready"]
+        if len(ready) > 1:
+            choices = ", ".join(f"adb:{serial} ({found[serial].detail})" for serial in ready)
+            raise DeviceError(f"Several phones are connected: {choices}. Name one of them by --device.")
+        if not ready and found:
+            raise DeviceError(" ".join(f"{s.name} is {s.state}. {s.remedy}" for s in found.values()))
+        if not ready:
+            raise DeviceError(f"adb sees no phone. Connect one by USB. {_DEBUGGING}")
+        rest = ready[0]
+    if rest not in found:
+        known = f" It sees {', '.join(found)}." if found else f" {_DEBUGGING}"
+        raise DeviceError(f"adb sees no phone with the serial number {rest}.{known}")
+    if found[rest].state != "ready":
+        raise DeviceError(f"{found[rest].name} is {found[rest].state}. {found[rest].remedy}")
+    return Remote(_Adb(rest), keep)
+
+
+def _check_installed() -> None:
+    if shutil.which("adb") is None:
+        raise DeviceError(f"adb is not installed on this machine. {_INSTALL}")
+
+
+def devices() -> Completed:
+    """``adb devices -l``; starts adb's server if there is none.
+
+    Raises:
+        DeviceError: adb is not installed, or does not answer.
+    """
+    _check_installed()
+    try:
+        return run(["adb", "devices", "-l"], _PATIENCE_S)
+    except (subprocess.TimeoutExpired, OSError) as error:
+        raise DeviceError(f"`adb devices` gave no answer ({error}). Try: adb kill-server") from error
+
+
+def _discover() -> list[DeviceSummary]:
+    try:
+        listed = devices()
+    except DeviceError as error:
+        return [DeviceSummary("adb", "not available", "Android phones", str(error))]
+    if listed.returncode:
+        return [DeviceSummary("adb", "not available", "Android phones", last_line(listed.stderr, listed.stdout))]
+    return [_summary(line) for line in listed.stdout.decode(errors="replace").splitlines()[1:] if line.strip()]
+
+
+def _summary(line: str) -> DeviceSummary:
+    """``R58M123  device usb:1-2 product:x model:SM_G973F device:beyond1 transport_id:1``"""
+    serial, _, rest = line.strip().partition(" ")
+    rest = rest.strip()
+    state = "no permissions" if rest.startswith("no permissions") else (rest.split() or ["unknown"])[0]
+    facts = dict(word.split(":", 1) for word in rest.split() if ":" in word)
+    detail = facts.get("model", "").replace("_", " ") or "Android phone"
+    name = f"adb:{serial}"
+    if state == "device":
+        return DeviceSummary(name, "ready", detail)
+    return DeviceSummary(name, state, detail, _REMEDIES.get(state, "Unplug it and plug it in again."))
+
+
+KIND = DeviceKind("adb", "adb[:SERIAL]", "an Android phone", _open, _discover)

@@ -1,0 +1,85 @@
+"""A processor that QEMU emulates: exact counts of instructions, and the very results of its kernels, but no time."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ca_deploy.devices import Completed, Conditions, Core, DeviceInfo, DeviceKind, DeviceSummary, InstructionCounts
+from ca_deploy.devices._here import Here
+from ca_deploy.devices._process import last_line
+from ca_deploy.errors import DeviceError, unknown_name
+from ca_deploy.native import emulator
+
+
+class Emulated(Here):
+    """One processor. Programs for aarch64 run under QEMU; all else about them is this machine's."""
+
+    counts_instructions = True
+
+    def __init__(self, processor: emulator.Processor, keep: bool) -> None:
+        super().__init__(f"emulated:{processor.name}", keep)
+        self._processor = processor
+        self._qemu: list[str] | None = None
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        if self._qemu is None:
+            if reason := emulator.missing():
+                raise DeviceError(f"{self.name} cannot be used: {reason}.")
+            self._qemu = emulator.qemu_command(self._processor, emulator.sysroot(self._processor))
+        return [*self._qemu, *argv]
+
+    def probe(self) -> DeviceInfo:
+        part = self._processor.part
+        return DeviceInfo(
+            name=self.name,
+            model=f"{self._processor.name} (emulated)",
+            os="Linux (QEMU 7.2 user mode)",
+            architecture="aarch64",
+            cpu_features=self._processor.features,
+            cores=tuple(Core(index, part, None) for index in range(4)),
+        )
+
+    def conditions(self) -> Conditions:
+        """An emulated processor has no clock, no heat and no battery: nothing is known."""
+        return Conditions(at_s=0.0)
+
+    def count(self, argv: Sequence[str], timeout_s: float) -> tuple[Completed, InstructionCounts]:
+        """The instructions of the runner's timed inferences; it marks each of them by a system call.
+
+        Raises:
+            DeviceError: the runner failed, or it timed no inference.
+        """
+        command = self.command(argv)
+        at = command.index("-cpu")
+        command[at:at] = ["-plugin", str(emulator.plugin())]
+        written = Path(self.scratch()) / "counts.json"
+        written.unlink(missing_ok=True)
+        environment = {"CA_DEPLOY_MARKS": "1", "CA_DEPLOY_COUNTS": str(written)}
+        completed = self._run(command, timeout_s, environment)
+        if completed.returncode or not written.is_file():
+            raise DeviceError(f"{self.name}: the run failed: {last_line(completed.stderr, completed.stdout)}")
+        counts = emulator.counts(written)
+        if not counts.pop("inferences"):
+            raise DeviceError(f"{self.name}: {argv[0]} timed no inference whose instructions could be counted.")
+        return completed, InstructionCounts(**counts)
+
+
+def _open(rest: str, keep: bool) -> Emulated:
+    if rest not in emulator.PROCESSORS:
+        raise unknown_name("emulated processor", rest, emulator.PROCESSORS, "ca-deploy list devices")
+    return Emulated(emulator.PROCESSORS[rest], keep)
+
+
+def _discover() -> list[DeviceSummary]:
+    reason = emulator.missing()
+    return [
+        DeviceSummary(
+            f"emulated:{name}",
+            "not available" if reason else "ready",
+            f"counts instructions; as in {processor.found_in}",
+            reason or "",
+        )
+        for name, processor in emulator.PROCESSORS.items()
+    ]
+
+
+KIND = DeviceKind("emulated", "emulated:cortex-a53|a72|a76", "a processor that QEMU emulates", _open, _discover)

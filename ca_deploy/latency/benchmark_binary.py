@@ -1,0 +1,191 @@
+"""The runtimes' own benchmark programs: TFLite's ``benchmark_model`` and ONNX Runtime's ``onnxruntime_perf_test``."""
+
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ca_deploy.devices import Completed, Device
+from ca_deploy.errors import DeviceError, RuntimeUnavailable, UsageError
+from ca_deploy.latency.launch import Request
+from ca_deploy.latency.runner_output import OperatorSamples, RunnerOutput
+from ca_deploy.latency.statistics import Statistics
+
+_NUMBER = r"([\d.]+(?:e[+-]?\d+)?)"
+_COUNT = re.compile(
+    r"count=(\d+) .*?min=(\d+) max=(\d+) avg=" + _NUMBER + r" std=(\d+)(?: p5=\d+ median=(\d+) p95=(\d+))?"
+)
+_TIMINGS = re.compile(
+    rf"Inference timings in us: Init: {_NUMBER}, First inference: {_NUMBER}, "
+    rf"Warmup \(avg\): {_NUMBER}, Inference \(avg\): {_NUMBER}"
+)
+_DELEGATE = re.compile(
+    r"Replacing (\d+) out of (\d+) node\(s\) with delegate \(TfLiteXNNPackDelegate\).*?(\d+) partitions"
+)
+_EXPLICIT = re.compile(r"Explicitly applied XNNPACK delegate, .*?(?:w/ (\d+) delegate kernels|completely executed)")
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkBinary:
+    """One of the two programs, as a way to run files; it tells no operator's time that could be attributed."""
+
+    runner: str
+    files: tuple[Path, ...]
+    runner_sha256: str | None
+    library_sha256: str | None = None
+
+    def run(self, device: Device, places: Mapping[Path, str], request: Request) -> RunnerOutput:
+        """Raises ``RuntimeUnavailable`` when the program fails or says nothing that is known."""
+        program, model = places[self.files[0]], request.model.rpartition("/")[2]
+        start = ["taskset", request.affinity.removeprefix("0x"), program] if request.affinity else [program]
+        if self.runner == "benchmark_model":
+            completed = device.run([*start, *_benchmark_model_flags(request)], request.timeout_s)
+            return read_benchmark_model(_said(completed, model, device.name))
+        times = f"{device.scratch()}/times.csv"
+        completed = device.run([*start, *_perf_test_flags(request), request.model, times], request.timeout_s)
+        return read_perf_test(_said(completed, model, device.name), _pulled(device, times))
+
+    def operators(self, device: Device, places: Mapping[Path, str], request: Request) -> tuple[OperatorSamples, ...]:
+        raise UsageError(f"--ops is measured by ca-deploy's own runner, not by {self.runner}: leave one of them out.")
+
+
+def read_benchmark_model(text: str) -> RunnerOutput:
+    """What ``benchmark_model`` printed, of any version since 2019: microseconds, and no samples.
+
+    Raises:
+        RuntimeUnavailable: the lines with the timings are missing.
+    """
+    timings, counts = _TIMINGS.search(text), _COUNT.findall(text)
+    if timings is None or not counts:
+        raise RuntimeUnavailable("benchmark_model printed no `Inference timings in us`: is it TFLite's?")
+    n, least, most, mean, std, median, p95 = counts[-1]
+    return RunnerOutput(
+        runtime="litert",
+        runtime_version="unknown",
+        load_ns=_us(timings[1]),
+        first_ns=_us(timings[2]),
+        warmup_ns=(),
+        invoke_ns=(),
+        start_ns=(),
+        set_input_ns=(),
+        get_output_ns=(),
+        delegate=_delegate(text),
+        inputs=(),
+        outputs=(),
+        peak_rss_kb=None,
+        summary=Statistics(
+            n=int(n),
+            min_ms=float(least) / 1e3,
+            median_ms=float(median) / 1e3 if median else None,
+            mean_ms=float(mean) / 1e3,
+            std_ms=float(std) / 1e3,
+            p90_ms=None,
+            p95_ms=float(p95) / 1e3 if p95 else None,
+            p99_ms=None,
+            max_ms=float(most) / 1e3,
+        ),
+    )
+
+
+def read_perf_test(text: str, times_csv: str | None) -> RunnerOutput:
+    """What ``onnxruntime_perf_test`` printed, and the file of single times (model, seconds, …) that it wrote.
+
+    Raises:
+        RuntimeUnavailable: neither tells any time.
+    """
+    load = _value(text, r"Session creation time cost:\s*", "s")
+    count = _value(text, r"Total (?:inference requests|iterations):\s*", "")
+    mean = _value(text, r"Average (?:inference )?time cost[^:]*:\s*", "ms")
+    seconds = [float(line.split(",")[1]) for line in (times_csv or "").splitlines() if line.count(",")]
+    if not seconds and (count is None or mean is None):
+        raise RuntimeUnavailable(
+            "onnxruntime_perf_test told no times. Is it ONNX Runtime's, of version 1.10 or later (it needs -I)?"
+        )
+    latency = {name: _value(text, rf"{name} Latency(?: is|:)\s*", "s") for name in ("Min", "Max", "P50", "P90", "P95")}
+    in_ms = {name: None if value is None else value * 1e3 for name, value in latency.items()}
+    summary = None
+    if not seconds:
+        assert count is not None and mean is not None
+        summary = Statistics(
+            n=int(count),
+            min_ms=in_ms["Min"],
+            median_ms=in_ms["P50"],
+            mean_ms=mean,
+            std_ms=None,
+            p90_ms=in_ms["P90"],
+            p95_ms=in_ms["P95"],
+            p99_ms=None,
+            max_ms=in_ms["Max"],
+        )
+    return RunnerOutput(
+        runtime="onnxruntime",
+        runtime_version="unknown",
+        load_ns=int((load or 0) * 1e9),
+        first_ns=int((_value(text, r"First inference time cost:\s*", "ms") or 0) * 1e6),
+        warmup_ns=(),
+        invoke_ns=tuple(int(value * 1e9) for value in seconds),
+        start_ns=(),
+        set_input_ns=(),
+        get_output_ns=(),
+        delegate=None,
+        inputs=(),
+        outputs=(),
+        peak_rss_kb=None,
+        summary=summary,
+    )
+
+
+def _benchmark_model_flags(request: Request) -> list[str]:
+    protocol = request.protocol
+    return [
+        f"--graph={request.model}",
+        f"--num_threads={request.threads}",
+        f"--warmup_runs={max(1, protocol.warmup_runs)}",
+        f"--warmup_min_secs={protocol.warmup_seconds:g}",
+        f"--num_runs={protocol.runs}",
+        f"--min_secs={protocol.min_seconds:g}",
+        f"--max_secs={protocol.max_seconds:g}",
+        "--use_xnnpack=true",
+    ]
+
+
+def _perf_test_flags(request: Request) -> list[str]:
+    """Generated inputs, a fixed number of runs (it cannot be told both a number and a time)."""
+    return ["-I", "-s", "-m", "times", "-r", str(request.protocol.runs), "-x", str(request.threads), "-y", "1"]
+
+
+def _said(completed: Completed, model: str, device: str) -> str:
+    text = "\n".join(part.decode(errors="replace") for part in (completed.stdout, completed.stderr))
+    if completed.returncode:
+        last = (text.strip().splitlines() or ["nothing"])[-1][:300]
+        raise RuntimeUnavailable(f"{model} on {device}: the benchmark failed ({completed.returncode}). It said: {last}")
+    return text
+
+
+def _pulled(device: Device, remote: str) -> str | None:
+    """The file of single times; programs built without it write none."""
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(folder, "times.csv")
+        try:
+            device.pull(remote, local)
+        except DeviceError:
+            return None
+        return local.read_text(errors="replace")
+
+
+def _delegate(text: str) -> str | None:
+    if found := _DELEGATE.search(text):
+        return f"XNNPACK: {found[3]} partition{'' if found[3] == '1' else 's'}, {found[1]} of {found[2]} nodes"
+    if found := _EXPLICIT.search(text):
+        return f"XNNPACK: {found[1]} partitions" if found[1] else "XNNPACK: 1 partition"
+    return None
+
+
+def _value(text: str, label: str, unit: str) -> float | None:
+    found = re.search(rf"{label}{_NUMBER}\s*{unit}", text)
+    return float(found[1]) if found else None
+
+
+def _us(text: str) -> int:
+    return int(float(text) * 1e3)

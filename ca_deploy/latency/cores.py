@@ -1,0 +1,55 @@
+"""Which cores to run on: ``big``, ``little`` or a hexadecimal mask, held against what the device has."""
+
+from ca_deploy.devices import Core, DeviceInfo
+from ca_deploy.errors import UsageError
+
+# From small to big; Arm's part numbers are not in order of speed.
+_LITTLE_PARTS = ("0xd03", "0xd04", "0xd05", "0xd46", "0xd80")  # Cortex-A53, A35, A55, A510, A520
+
+
+def affinity_mask(wanted: str | None, info: DeviceInfo) -> str | None:
+    """The mask as ``"0xf0"``, or None for no binding.
+
+    Raises:
+        UsageError: no mask, a mask of cores that are not there, or big and little where all cores are alike.
+    """
+    if wanted is None:
+        return None
+    if wanted in ("big", "little"):
+        chosen = [core.index for core in info.cores if _is_little(core, info.cores) == (wanted == "little")]
+        if not chosen or len(chosen) == len(info.cores):
+            raise UsageError(
+                f"--affinity {wanted}: the cores of {info.name} are all alike. Leave it out, or give a mask: 0x1."
+            )
+        return hex(sum(1 << index for index in chosen))
+    try:
+        mask = int(wanted, 16)
+    except ValueError:
+        raise UsageError(f"--affinity {wanted!r} is none of big, little and a hexadecimal mask such as 0xf0.") from None
+    there = sum(1 << core.index for core in info.cores)
+    if mask < 1 or (there and mask & ~there):
+        raise UsageError(f"--affinity {wanted}: {info.name} has {len(info.cores)} cores, mask {there:#x}.")
+    return hex(mask)
+
+
+def cores_of(mask: str | None) -> tuple[int, ...] | None:
+    """Indices of the cores in a mask."""
+    return None if mask is None else tuple(core for core in range(64) if int(mask, 16) >> core & 1)
+
+
+def check_threads(threads: int, mask: str | None, info: DeviceInfo) -> None:
+    """Raises ``UsageError`` for more threads than there are cores to run them."""
+    cores = cores_of(mask)
+    available = len(info.cores) if cores is None else len(cores)
+    if available and threads > available:
+        raise UsageError(
+            f"--threads {threads} is more than the {available} cores that "
+            f"{info.name if cores is None else f'--affinity {mask}'} has. They would wait for each other."
+        )
+
+
+def _is_little(core: Core, cores: tuple[Core, ...]) -> bool:
+    speeds = [other.max_khz for other in cores if other.max_khz is not None]
+    if core.part is not None and any(other.part in _LITTLE_PARTS for other in cores):
+        return core.part in _LITTLE_PARTS
+    return core.max_khz is not None and core.max_khz < max(speeds) and core.max_khz == min(speeds)

@@ -1,0 +1,171 @@
+"""The jobs of one measurement, and carrying them out on a device: in rounds, counting, observing, verifying."""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import cast
+
+from ca_deploy.devices import CountingDevice, Device, InstructionCounts
+from ca_deploy.errors import DeviceError, RuntimeUnavailable
+from ca_deploy.latency import runner_output
+from ca_deploy.latency.launch import JsonLauncher, Launcher, Request, RunnerKind
+from ca_deploy.latency.operators import profile_operators
+from ca_deploy.latency.protocol import PROTOCOLS, MeasuringProtocol
+from ca_deploy.latency.report import (
+    OperatorProfile,
+    ProcessStart,
+    Verification,
+)
+from ca_deploy.latency.runner_output import RunnerOutput
+from ca_deploy.latency.verify import verify
+from ca_deploy.latency.watch import Watch
+
+# One inference to warm up, one to count; and as many as tell an operator's median.
+_COUNTED = MeasuringProtocol("count", 1, 0, 0, 1, 0, 600)
+_ONCE = MeasuringProtocol("once", 1, 0, 0, 1, 0, 600)
+_OBSERVED = MeasuringProtocol("operators", 1, 10, 0.5, 50, 0, 150)
+
+# What is being done, in a few words.
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What to measure, and how; see ``ca-deploy profile --help``."""
+
+    runtime: str | None = None
+    threads: tuple[int, ...] = (1,)
+    affinity: str | None = None
+    protocol: MeasuringProtocol = PROTOCOLS["standard"]
+    runner: RunnerKind = "auto"
+    benchmark_binary: Path | None = None
+    bundle: Path | None = None
+    operators: bool = False
+    verify: bool = False
+    output: Path | None = None
+    seed: int = 0
+    command_line: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Job:
+    """One file with one number of threads, and what is known about it so far."""
+
+    file: Path
+    label: str
+    threads: int
+    launcher: Launcher
+    starts: list[ProcessStart] = field(default_factory=list)
+    last: RunnerOutput | None = None
+    instructions: InstructionCounts | None = None
+    operators: OperatorProfile | None = None
+    verification: Verification | None = None
+
+    @property
+    def title(self) -> str:
+        return f"{self.label}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+
+    @property
+    def done(self) -> bool:
+        return bool(self.starts or self.instructions)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What all the jobs of one call share."""
+
+    device: Device
+    places: Mapping[Path, str]
+    mask: str | None
+    wishes: Wishes
+    failures: dict[str, str]
+    errors: list[Exception]
+    step: Step
+
+    def rounds(self, jobs: Sequence[Job]) -> None:
+        """Every job once a round, in another order each time, so that a slow moment does not meet one file alone."""
+        order = random.Random(self.wishes.seed)
+        for number in range(self.wishes.protocol.starts):
+            left = [job for job in jobs if str(job.file) not in self.failures]
+            for job in order.sample(left, len(left)):
+                self.step(f"round {number + 1} of {self.wishes.protocol.starts}: {job.title}")
+                self._attempt(job, self._start)
+
+    def count(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            self.step(f"counting {job.title}")
+            self._attempt(job, self._count)
+
+    def each(self, jobs: Sequence[Job], doing: str, what: Callable[[Job], None]) -> None:
+        """Something for every job that ran."""
+        for job in jobs:
+            if job.done:
+                self.step(f"{doing} {job.title}")
+                self._attempt(job, what)
+
+    def verify(self, job: Job) -> None:
+        outputs = f"{self.device.scratch()}/output"
+
+        def run_there(inputs: Sequence[Path], folder: Path) -> tuple[RunnerOutput, list[Path]]:
+            places = self.device.push(inputs)
+            there = [places[path] for path in inputs]
+            request = replace(self.request(job, _ONCE), inputs=there, output_prefix=outputs)
+            said = job.launcher.run(self.device, self.places, request)
+            pulled = [folder / f"output{index}.bin" for index in range(len(said.outputs))]
+            for index, path in enumerate(pulled):
+                self.device.pull(f"{outputs}{index}.bin", path)
+            return said, pulled
+
+        keep = (
+            self.wishes.output / f"{job.label.replace('/', '_')}.{job.threads}.outputs.npz"
+            if self.wishes.output
+            else None
+        )
+        job.verification = verify(job.file, run_there, keep)
+
+    def _attempt(self, job: Job, what: Callable[[Job], None]) -> None:
+        try:
+            what(job)
+        except RuntimeUnavailable as error:
+            self.failures[str(job.file)] = str(error)
+            self.errors.append(error)
+
+    def request(self, job: Job, protocol: MeasuringProtocol) -> Request:
+        return Request(self.places[job.file], job.threads, self.mask, protocol)
+
+    def _start(self, job: Job) -> None:
+        began = time.monotonic()
+        with Watch(self.device) as watch:
+            found = job.launcher.run(self.device, self.places, self.request(job, self.wishes.protocol))
+        job.last = found
+        job.starts.append(
+            ProcessStart(
+                began_at_s=began,
+                load_ns=found.load_ns,
+                first_ns=found.first_ns,
+                warmup_ns=found.warmup_ns,
+                invoke_ns=found.invoke_ns,
+                start_ns=found.start_ns,
+                set_input_ns=found.set_input_ns,
+                get_output_ns=found.get_output_ns,
+                peak_rss_kb=found.peak_rss_kb,
+                conditions=tuple(watch.seen),
+            )
+        )
+
+    def _count(self, job: Job) -> None:
+        assert isinstance(job.launcher, JsonLauncher)
+        request = self.request(job, _COUNTED)
+        device = cast(CountingDevice, self.device)
+        try:
+            completed, counts = device.count(job.launcher.argv(self.places, request), request.timeout_s)
+        except DeviceError as error:  # it cannot vanish: the file is to blame
+            raise RuntimeUnavailable(str(error)) from error
+        job.last, job.instructions = runner_output.parse(completed, job.file.name, device.name), counts
+
+    def operators(self, job: Job) -> None:
+        request = self.request(job, _OBSERVED)
+        found = job.launcher.operators(self.device, self.places, request)
+        job.operators = profile_operators(job.file, found, f"the profiler of {job.last.runtime if job.last else ''}")

@@ -1,0 +1,127 @@
+"""Ways of running a file on a device: the C runner, the Python one, or a runtime's own benchmark program."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from ca_deploy.artifact import sha256_of
+from ca_deploy.devices import Device, DeviceInfo
+from ca_deploy.errors import UsageError
+from ca_deploy.latency import runner_output
+from ca_deploy.latency.protocol import MeasuringProtocol
+from ca_deploy.latency.runner_output import OperatorSamples, RunnerOutput
+from ca_deploy.native.bundle import runner_command
+
+RunnerKind = Literal["auto", "c", "python"]
+PYTHON_RUNNER = Path(__file__).parent / "on_device" / "runner.py"
+LITERT_OPERATORS = PYTHON_RUNNER.with_name("litert_operators.py")
+
+# Beyond the longest time that the protocol allows: starting, loading and writing, on a slow device.
+_PATIENCE_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One process: ``model`` and ``inputs`` are paths on the device, ``affinity`` a hexadecimal mask of cores."""
+
+    model: str
+    threads: int
+    affinity: str | None
+    protocol: MeasuringProtocol
+    inputs: Sequence[str] = ()
+    output_prefix: str | None = None
+
+    @property
+    def timeout_s(self) -> float:
+        return 2 * self.protocol.max_seconds + _PATIENCE_S
+
+
+class Launcher(Protocol):
+    """Starts one process for one request. ``files`` are to be on the device before; ``places`` says where they are."""
+
+    @property
+    def runner(self) -> str: ...
+    @property
+    def files(self) -> tuple[Path, ...]: ...
+    @property
+    def runner_sha256(self) -> str | None: ...
+    @property
+    def library_sha256(self) -> str | None: ...
+    def run(self, device: Device, places: Mapping[Path, str], request: Request) -> RunnerOutput:
+        """Raises ``RuntimeUnavailable`` when the file does not run, ``DeviceError`` when the device is to blame."""
+
+    def operators(self, device: Device, places: Mapping[Path, str], request: Request) -> tuple[OperatorSamples, ...]:
+        """Time of each operator, in order of execution; raises as ``run`` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLauncher:
+    """The C and the Python runner: the same options, the same answer."""
+
+    runner: str
+    files: tuple[Path, ...]
+    runner_sha256: str | None
+    library_sha256: str | None
+    start: Callable[[Mapping[Path, str]], list[str]]
+    operators_script: Path | None = None
+
+    def argv(self, places: Mapping[Path, str], request: Request) -> list[str]:
+        protocol = request.protocol
+        options = {
+            "--model": request.model,
+            "--threads": request.threads,
+            "--affinity": request.affinity,
+            "--warmup-runs": protocol.warmup_runs,
+            "--warmup-seconds": protocol.warmup_seconds,
+            "--runs": protocol.runs,
+            "--min-seconds": protocol.min_seconds,
+            "--max-seconds": protocol.max_seconds,
+            "--output-prefix": request.output_prefix,
+        }
+        argv = list(self.start(places))
+        for name, value in options.items():
+            argv += [name, f"{value:g}" if isinstance(value, float) else str(value)] if value is not None else []
+        for path in request.inputs:
+            argv += ["--input", path]
+        return argv
+
+    def run(self, device: Device, places: Mapping[Path, str], request: Request) -> RunnerOutput:
+        completed = device.run(self.argv(places, request), request.timeout_s)
+        return runner_output.parse(completed, request.model.rpartition("/")[2], device.name)
+
+    def operators(self, device: Device, places: Mapping[Path, str], request: Request) -> tuple[OperatorSamples, ...]:
+        argv = self.argv(places, request)
+        if self.operators_script is not None:
+            argv[1] = places[self.operators_script]
+        completed = device.run([*argv, "--ops"], request.timeout_s)
+        return runner_output.parse_operators(completed, request.model.rpartition("/")[2], device.name)
+
+
+def launcher(device: Device, info: DeviceInfo, runtime: str, kind: RunnerKind, bundle: Path | None) -> Launcher:
+    """The way to run files of ``runtime`` on a device.
+
+    "auto" is the C runner, except for TFLite on x86-64, whose wheels export no C API for it.
+
+    Raises:
+        UsageError: Python asked for where there is none.
+        DeviceError: no runner for this device.
+    """
+    if kind == "auto":
+        kind = "python" if runtime == "litert" and info.architecture == "x86_64" else "c"
+    if kind == "c":
+        command = runner_command(info, runtime, bundle)
+        return JsonLauncher("c", command.files, command.runner_sha256, command.library_sha256, command.argv)
+    if device.name != "local" and not device.name.startswith("ssh://"):
+        raise UsageError(f"--runner python needs a Python on the device; {device.name} has none. Use --runner c.")
+    python = sys.executable if device.name == "local" else "python3"
+    operators = LITERT_OPERATORS if runtime == "litert" else None
+    return JsonLauncher(
+        "python",
+        (PYTHON_RUNNER, *([operators] if operators else [])),
+        sha256_of(PYTHON_RUNNER),
+        None,
+        lambda places: [python, places[PYTHON_RUNNER]],
+        operators,
+    )

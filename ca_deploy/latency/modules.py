@@ -1,0 +1,158 @@
+"""From a runtime's operators back to the PyTorch modules that they come from, by the names inside exported files."""
+
+import ast
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ca_deploy.latency.runner_output import OperatorSamples
+
+# What attention blocks are called as attributes of a network, and what they are without their own children.
+_ATTENTION = re.compile(
+    r"(?i)(attention|attn|ca|se|cbam|eca|coord_?att(n|ention)?|squeeze_?excite|(ca|se)_?(block|layer|module))"
+)
+_DEPTH = 3
+
+# Operators of the .tflite schema -> what XNNPACK calls the operators that do their work. Copies and conversions
+# belong to several; what XNNPACK fuses away (PAD, RESHAPE, RELU6) finds no partner.
+_XNNPACK = {
+    "CONV_2D": ("Convolution", "Fully Connected"),
+    "DEPTHWISE_CONV_2D": ("Convolution",),
+    "TRANSPOSE_CONV": ("Deconvolution",),
+    "FULLY_CONNECTED": ("Fully Connected",),
+    "BATCH_MATMUL": ("Batch Matrix Multiply",),
+    "MEAN": ("Mean", "Global Average Pooling"),
+    "SUM": ("Sum",),
+    "AVERAGE_POOL_2D": ("Average Pooling", "Global Average Pooling"),
+    "MAX_POOL_2D": ("Max Pooling",),
+    "RESHAPE": ("Static Reshape", "Copy"),
+    "CONCATENATION": ("Copy", "Concatenate"),
+    "SPLIT": ("Copy", "Slice", "Split"),
+    "SPLIT_V": ("Copy", "Slice", "Split"),
+    "SLICE": ("Slice",),
+    "STRIDED_SLICE": ("Slice",),
+    "TRANSPOSE": ("Transpose",),
+    "PAD": ("Constant Pad",),
+    "QUANTIZE": ("Convert",),
+    "DEQUANTIZE": ("Convert",),
+    "LOGISTIC": ("Sigmoid",),
+    "HARD_SWISH": ("HardSwish",),
+    "MUL": ("Multiply",),
+    "ADD": ("Add",),
+    "SUB": ("Subtract",),
+    "DIV": ("Divide",),
+    "RELU": ("Clamp",),
+    "RELU6": ("Clamp",),
+    "RELU_N1_TO_1": ("Clamp",),
+    "MINIMUM": ("Minimum",),
+    "MAXIMUM": ("Maximum",),
+    "SOFTMAX": ("Softmax",),
+    "RESIZE_BILINEAR": ("Resize Bilinear",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node of a file: its operator, and the path of its PyTorch module ("" where the file does not tell)."""
+
+    operator: str
+    module: str
+
+
+def modules_of(file: Path, operators: Sequence[OperatorSamples]) -> list[str]:
+    """The module of each operator of a run; those that a runtime added by itself go with the one before."""
+    found = _in_tflite(file, operators) if file.suffix == ".tflite" else _in_onnx(file, operators)
+    modules: list[str] = []
+    for module in found:
+        modules.append(module if module is not None else modules[-1] if modules else "")
+    return modules
+
+
+def block_of(module: str) -> str:
+    """The part of a path to report: down to an attention block, else the first three names."""
+    names = module.split(".")
+    for length, name in enumerate(names, 1):
+        if _ATTENTION.fullmatch(name):
+            return ".".join(names[:length])
+    return ".".join(names[:_DEPTH])
+
+
+def is_attention(module: str) -> bool:
+    return any(_ATTENTION.fullmatch(name) for name in module.split("."))
+
+
+def _in_tflite(file: Path, operators: Sequence[OperatorSamples]) -> list[str | None]:
+    from ca_deploy.graphs import flatbuffer
+
+    model = flatbuffer.read(file.read_bytes())
+    graph = model.subgraphs[0]
+    nodes = [
+        Node(
+            flatbuffer.operator_name(model, operator),
+            flatbuffer.tensor_name(model, operator.outputs[0]).partition(";")[0].replace("/", "."),
+        )
+        for operator in graph.operators
+    ]
+    partners = align(nodes, [operator.type for operator in operators])
+    return [None if node is None else nodes[node].module for node in partners]
+
+
+def align(nodes: Sequence[Node], operators: Sequence[str]) -> list[int | None]:
+    """Which node each operator carries out, both in order of execution: the longest common subsequence.
+
+    XNNPACK keeps the order of the graph's nodes, leaves some out and adds a few.
+    """
+    best = [[0] * (len(operators) + 1) for _ in range(len(nodes) + 1)]
+    for i in reversed(range(len(nodes))):
+        for j in reversed(range(len(operators))):
+            best[i][j] = max(best[i + 1][j], best[i][j + 1])
+            if _carries_out(operators[j], nodes[i].operator):
+                best[i][j] = max(best[i][j], best[i + 1][j + 1] + 1)
+    partners: list[int | None] = [None] * len(operators)
+    i = j = 0
+    while i < len(nodes) and j < len(operators):
+        if _carries_out(operators[j], nodes[i].operator) and best[i][j] == best[i + 1][j + 1] + 1:
+            partners[j] = i
+            i, j = i + 1, j + 1
+        elif best[i + 1][j] >= best[i][j + 1]:
+            i += 1
+        else:
+            j += 1
+    return partners
+
+
+def _carries_out(operator: str, node: str) -> bool:
+    return operator == node or operator.startswith(_XNNPACK.get(node, ()))
+
+
+def _in_onnx(file: Path, operators: Sequence[OperatorSamples]) -> list[str | None]:
+    import onnx
+
+    nodes = onnx.load(file, load_external_data=False).graph.node
+    by_name = {node.name: _scope(node) for node in nodes}
+    by_tensor = {output: by_name[node.name] for node in nodes for output in node.output}
+    return [_module_of_kernel(operator.name, by_name.get, by_tensor.get) for operator in operators]
+
+
+def _scope(node: object) -> str:
+    """Our own files name nodes ``<module>/<operator>``; the exporter of PyTorch leaves its scopes as metadata."""
+    name = str(getattr(node, "name", ""))
+    if "/" in name:
+        return name.rpartition("/")[0]
+    for entry in getattr(node, "metadata_props", ()):
+        if entry.key == "pkg.torch.onnx.name_scopes":
+            scopes = ast.literal_eval(entry.value)
+            return str(scopes[-2]) if len(scopes) > 1 else ""
+    return ""
+
+
+def _module_of_kernel(
+    name: str, by_name: Callable[[str], str | None], by_tensor: Callable[[str], str | None]
+) -> str | None:
+    """ONNX Runtime's optimisers make new names from a node's, a tensor's or a weight's, with something behind it."""
+    base = re.sub(r"(_nchwc|_token_\d+|_quant|_nhwc|_fused)+$", "", name)
+    tensor = re.sub(r"_(De)?[Qq]uantizeLinear.*$", "", base)
+    weight = re.match(r"(.+)\.(weight|bias)\b", tensor)
+    found = (by_name(name), by_name(base), by_tensor(base), by_tensor(tensor), weight and weight[1])
+    return next((module for module in found if module), None)

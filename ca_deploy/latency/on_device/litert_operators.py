@@ -1,0 +1,175 @@
+"""Time of each operator of a .tflite file, inside XNNPACK too, by the profiler in ai-edge-litert's ``libLiteRt.so``.
+
+The Python ``Interpreter`` has no profiler, but the C API of LiteRT 2.1 and later, which the same wheel carries, has.
+Started as a file by itself, like the runner beside it; prints one JSON line. Inputs are zeros.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import struct
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+# LiteRtProfilerEventType, in litert/c/litert_profiler_event.h
+OPERATOR, DELEGATE_OPERATOR, INSIDE_DELEGATE = 2, 4, 8
+CPU = 1
+# Room for one ProfiledEventData of any version (104 bytes in 2.3), and the byte that says "never written".
+ROOM, UNTOUCHED = 128, 0xAB
+
+
+class LiteRt:
+    """The C API; every call that fails raises with its own name."""
+
+    def __init__(self) -> None:
+        import ai_edge_litert
+
+        folder = Path(str(ai_edge_litert.__file__)).parent
+        self.library = ctypes.CDLL(str(folder / "libLiteRt.so"))
+        if not hasattr(self.library, "LiteRtGetProfilerEvents"):
+            raise RuntimeError(f"ai-edge-litert {metadata.version('ai-edge-litert')} has no profiler; 2.3 has one")
+
+    def __call__(self, name: str, *arguments: Any) -> None:
+        status = getattr(self.library, name)(*arguments)
+        if status:
+            raise RuntimeError(f"{name} failed with status {status}")
+
+    def handle(self, name: str, *arguments: Any) -> ctypes.c_void_p:
+        """Call a function that gives an object by its last parameter."""
+        found = ctypes.c_void_p()
+        self(name, *arguments, ctypes.byref(found))
+        return found
+
+
+def options(api: LiteRt, threads: int) -> ctypes.c_void_p:
+    """Compiler options: on the CPU, with so many threads, profiled. Payloads are TOML, as in litert/c/options."""
+    c = ctypes.CDLL(None)
+    c.strdup.restype = ctypes.c_void_p
+    free = ctypes.cast(c.free, ctypes.c_void_p)
+    found = api.handle("LiteRtCreateOptions")
+    api("LiteRtSetOptionsHardwareAccelerators", found, CPU)
+    for name, toml in (
+        (b"runtime_options_string", b"enable_profiling = true\n"),
+        (b"xnnpack", f"num_threads = {threads}\n".encode()),
+    ):
+        payload = ctypes.c_void_p(c.strdup(toml))
+        api("LiteRtAddOpaqueOptions", found, api.handle("LiteRtCreateOpaqueOptions", name, payload, free))
+    return found
+
+
+def buffers(api: LiteRt, environment: Any, model: Any, compiled: Any, kind: str) -> Any:
+    """Tensor buffers for all inputs or outputs of the first signature."""
+    signature = api.handle("LiteRtGetModelSignature", model, ctypes.c_size_t(0))
+    count = ctypes.c_size_t()
+    api(f"LiteRtGetNumSignature{kind}s", signature, ctypes.byref(count))
+    found = (ctypes.c_void_p * count.value)()
+    for index in range(count.value):
+        tensor = api.handle(f"LiteRtGetSignature{kind}TensorByIndex", signature, ctypes.c_size_t(index))
+        kind_of_tensor = (ctypes.c_char * 4096)()
+        api("LiteRtGetRankedTensorType", tensor, kind_of_tensor)
+        needs = api.handle(
+            f"LiteRtGetCompiledModel{kind}BufferRequirements", compiled, ctypes.c_size_t(0), ctypes.c_size_t(index)
+        )
+        made = api.handle("LiteRtCreateManagedTensorBufferFromRequirements", environment, kind_of_tensor, needs)
+        found[index] = made.value
+    return found
+
+
+def events(api: LiteRt, profiler: Any) -> list[tuple[str, int, int]]:
+    """Tag, type and microseconds of every event, in order.
+
+    The size of an event differs between versions; it is found by how far the memory was written.
+    """
+    number = ctypes.c_int()
+    api("LiteRtGetNumProfilerEvents", profiler, ctypes.byref(number))
+    if number.value < 1:
+        raise RuntimeError("the profiler saw no operator")
+    memory = (ctypes.c_ubyte * (number.value * ROOM))(*[UNTOUCHED] * (number.value * ROOM))
+    api("LiteRtGetProfilerEvents", profiler, number, memory)
+    content = bytes(memory)
+    size = -(-len(content.rstrip(bytes([UNTOUCHED]))) // number.value)
+    found = []
+    for index in range(number.value):
+        tag, kind, _, microseconds = struct.unpack_from("<Qi4xQQ", content, index * size)
+        found.append(((ctypes.string_at(tag) or b"").decode(errors="replace"), kind, microseconds))
+    return found
+
+
+def by_operator(found: list[tuple[str, int, int]], runs: int) -> list[dict[str, Any]]:
+    """Operators of one inference in their order, each with its ns in every run.
+
+    A delegate's own entry is left out where its operators report for themselves.
+    """
+    inside = any(kind == INSIDE_DELEGATE for _, kind, _ in found)
+    wanted = (OPERATOR, INSIDE_DELEGATE) if inside else (OPERATOR, DELEGATE_OPERATOR)
+    operators = [
+        (tag, 1000 * microseconds, "XNNPACK" if kind == INSIDE_DELEGATE else None)
+        for tag, kind, microseconds in found
+        if kind in wanted
+    ]
+    each, rest = divmod(len(operators), runs)
+    if rest or not each or any(operators[i][0] != operators[i % each][0] for i in range(len(operators))):
+        raise RuntimeError(f"{len(operators)} operators in {runs} runs: they do not repeat")
+    return [
+        {
+            "name": operators[i][0],
+            "type": operators[i][0],
+            "delegate": operators[i][2],
+            "ns": [ns for _, ns, _ in operators[i::each]],
+        }
+        for i in range(each)
+    ]
+
+
+def measure(model_file: str, threads: int, warmup_runs: int, runs: int) -> dict[str, Any]:
+    api = LiteRt()
+    environment = api.handle("LiteRtCreateEnvironment", 0, None)
+    model = api.handle("LiteRtCreateModelFromFile", environment, model_file.encode())
+    compiled = api.handle("LiteRtCreateCompiledModel", environment, model, options(api, threads))
+    profiler = api.handle("LiteRtCompiledModelGetProfiler", compiled)
+    if not profiler:
+        raise RuntimeError(f"ai-edge-litert {metadata.version('ai-edge-litert')} did not switch its profiler on")
+    inputs, outputs = (buffers(api, environment, model, compiled, kind) for kind in ("Input", "Output"))
+    sizes = [ctypes.c_size_t(count) for count in (0, len(inputs), len(outputs))]
+
+    def run() -> None:
+        api("LiteRtRunCompiledModel", compiled, sizes[0], sizes[1], inputs, sizes[2], outputs)
+
+    for _ in range(warmup_runs + 1):
+        run()
+    api("LiteRtStartProfiler", profiler)
+    for _ in range(runs):
+        run()
+    api("LiteRtStopProfiler", profiler)
+    operators = by_operator(events(api, profiler), runs)
+    return {"schema": 1, "runtime": "litert", "runtime_version": metadata.version("ai-edge-litert"), "ops": operators}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--affinity")
+    parser.add_argument("--warmup-runs", type=int, default=10)
+    parser.add_argument("--runs", type=int, default=50)
+    wanted, _ = parser.parse_known_args()
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    if wanted.affinity:
+        mask = int(wanted.affinity, 16)
+        os.sched_setaffinity(0, {core for core in range(mask.bit_length()) if mask >> core & 1})
+    try:
+        found = measure(wanted.model, wanted.threads, wanted.warmup_runs, wanted.runs)
+    except Exception as error:
+        found = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+    answers.write(json.dumps(found) + "\n")
+    answers.close()
+    sys.stderr.flush()
+    os._exit(1 if "error" in found else 0)  # handles go with the process
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Time by operator and by PyTorch module, from the samples that a run of its own gave."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ca_deploy.errors import RuntimeUnavailable
+from ca_deploy.latency.modules import block_of, is_attention, modules_of
+from ca_deploy.latency.report import OperatorProfile, OperatorTime
+from ca_deploy.latency.runner_output import OperatorSamples
+
+
+def profile_operators(file: Path, operators: Sequence[OperatorSamples], source: str) -> OperatorProfile:
+    """A group takes the sum of its operators' medians over the runs, so that groups add up to the whole.
+
+    Raises:
+        RuntimeUnavailable: there are no samples.
+    """
+    operators = _without_wrappers([operator for operator in operators if operator.ns])
+    if not operators:
+        raise RuntimeUnavailable(f"{file.name}: the runtime told no operator's time.")
+    medians = np.array([np.median(operator.ns) for operator in operators]) / 1e6
+    modules = modules_of(file, operators)
+    attention = np.array([is_attention(module) for module in modules])
+    return OperatorProfile(
+        runs=min(len(operator.ns) for operator in operators),
+        total_ms=float(medians.sum()),
+        by_operator=_grouped([operator.type for operator in operators], medians),
+        by_module=_grouped([block_of(module) or "(no module)" for module in modules], medians),
+        attention_percent=float(100 * medians[attention].sum() / medians.sum()) if attention.any() else None,
+        source=source,
+    )
+
+
+def _without_wrappers(operators: Sequence[OperatorSamples]) -> list[OperatorSamples]:
+    """A delegate's own entry holds the time of the operators inside it, where those report for themselves."""
+    inside = any(operator.delegate for operator in operators)
+    return [o for o in operators if o.delegate or not (inside and "Delegate" in o.type)]
+
+
+def _grouped(names: Sequence[str], medians: NDArray[np.float64]) -> tuple[OperatorTime, ...]:
+    """The slowest group first; ``medians`` in ms, one an operator."""
+    sums: dict[str, float] = {}
+    for name, median in zip(names, medians, strict=True):
+        sums[name] = sums.get(name, 0.0) + float(median)
+    total, counts = float(medians.sum()), Counter(names)
+    rows = [OperatorTime(name, counts[name], ms, 100 * ms / total) for name, ms in sums.items()]
+    return tuple(sorted(rows, key=lambda row: -row.median_ms))

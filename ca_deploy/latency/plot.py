@@ -1,0 +1,83 @@
+"""Latency report -> picture: how the samples spread, and how they went along with the device's temperature."""
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ca_deploy.latency.report import LatencyReport, Measurement, ProcessStart
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FORMATS = ("svg", "png")
+
+
+def plot(report: LatencyReport) -> dict[str, bytes]:
+    """The picture by file format; nothing for an emulated device, which has no times, or without any samples."""
+    timed = [found for found in report.measurements if any(found.samples_ns)]
+    if not timed:
+        return {}
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    # Text stays text and identifiers do not depend on chance: the same report gives the same file.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ca-deploy", "font.size": 9}):
+        figure = Figure(figsize=(11, 2.8 + 0.35 * len(timed)), layout="constrained")
+        distribution, series = figure.subplots(1, 2, width_ratios=(1, 1.4))
+        _distribution(distribution, timed)
+        _series(series, report, timed)
+        figure.suptitle(
+            f"{report.device.model} ({report.device.name}), {report.measured_on[:10]}, {report.protocol.name} protocol"
+        )
+        pictures = {}
+        for suffix in FORMATS:
+            buffer = io.BytesIO()
+            # A date in the file would make two equal pictures differ.
+            figure.savefig(buffer, format=suffix, dpi=150, metadata={"Date": None} if suffix == "svg" else {})
+            pictures[suffix] = buffer.getvalue()
+    return pictures
+
+
+def _distribution(axes: "Axes", timed: list[Measurement]) -> None:
+    """Every sample counts: boxes with whiskers to minimum and maximum."""
+    samples = [np.concatenate([np.asarray(start) for start in found.samples_ns]) / 1e6 for found in timed]
+    names = [_label(found) for found in timed]
+    boxes = axes.boxplot(
+        samples, orientation="horizontal", whis=(0, 100), tick_labels=names, widths=0.6, patch_artist=True
+    )
+    for number, (box, middle) in enumerate(zip(boxes["boxes"], boxes["medians"], strict=True)):
+        box.set_facecolor(f"C{number}")
+        middle.set_color("black")
+    axes.invert_yaxis()
+    axes.set_xlabel("ms (box: quartiles, whiskers: all)")
+    axes.set_xlim(left=0)
+
+
+def _series(axes: "Axes", report: LatencyReport, timed: list[Measurement]) -> None:
+    """Samples in the colours of their boxes over the time, and the temperature where the device tells it."""
+    zero = min(start.began_at_s for found in timed for start in found.starts)
+    for number, found in enumerate(timed):
+        for start in found.starts:
+            at = [start.began_at_s - zero + (ns - _process_began_ns(start)) / 1e9 for ns in start.start_ns]
+            axes.plot(at, [ns / 1e6 for ns in start.invoke_ns], ".", color=f"C{number}", markersize=3)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("seconds since the first process start")
+    axes.set_ylabel("ms")
+    moments = [report.before, *(m for found in timed for start in found.starts for m in start.conditions)]
+    moments += [report.after] if report.after else []
+    heat: list[Any] = sorted((m.at_s - zero, m.temperature_c) for m in moments if m.temperature_c is not None)
+    if heat:
+        warmth = axes.twinx()
+        warmth.plot(*zip(*heat, strict=True), color="tab:red", linewidth=1)
+        warmth.set_ylabel("°C (red line)")
+
+
+def _process_began_ns(start: ProcessStart) -> int:
+    """The device's clock when its process began to work: what came before the first timed inference taken off."""
+    spent = start.load_ns + start.first_ns + sum(start.warmup_ns)
+    return int(start.start_ns[0] - spent) if start.start_ns else 0
+
+
+def _label(found: Measurement) -> str:
+    return f"{found.label}\n{found.threads} thread{'s' if found.threads > 1 else ''}"

@@ -1,0 +1,175 @@
+"""``profile()``: several files on one device, in turn and in random order, over several process starts."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from ca_deploy.artifact import sha256_of
+from ca_deploy.devices import Conditions, Device, DeviceInfo
+from ca_deploy.errors import ArtifactError, DeviceError, UsageError
+from ca_deploy.latency.benchmark_binary import BenchmarkBinary
+from ca_deploy.latency.cores import affinity_mask, check_threads, cores_of
+from ca_deploy.latency.jobs import Job, Run, Step, Wishes
+from ca_deploy.latency.launch import Launcher, launcher
+from ca_deploy.latency.report import (
+    SCHEMA_VERSION,
+    Comparison,
+    Engine,
+    LatencyReport,
+    Measurement,
+)
+from ca_deploy.latency.statistics import ratio_of_medians, summarise
+from ca_deploy.latency.validity import judge
+from ca_deploy.runtimes import find_runtime
+
+RUNTIMES = ("litert", "onnxruntime")
+
+
+def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = lambda _: None) -> LatencyReport:
+    """Measure files on a device.
+
+    A file that does not run there, or a device that vanishes, ends up in ``failures`` of a report that keeps
+    everything measured until then.
+
+    Raises:
+        UsageError, ArtifactError: files and wishes that contradict each other or the device.
+        DeviceError: the device failed before anything was measured.
+        RuntimeUnavailable: no file runs on the device.
+    """
+    files = list(dict.fromkeys(files))
+    runtimes = {file: runtime_of(file, wishes.runtime) for file in files}
+    info = device.probe()
+    mask = affinity_mask(wishes.affinity, info)
+    for threads in wishes.threads:
+        check_threads(threads, mask, info)
+    if device.counts_instructions and wishes.operators:
+        raise UsageError("--ops measures time, and an emulated device has none: leave it out.")
+    if device.counts_instructions and wishes.threads != (1,):
+        raise UsageError("An emulated device counts instructions of one thread: leave out --threads.")
+    launchers = {runtime: _launcher(device, info, runtime, wishes) for runtime in set(runtimes.values())}
+    if wishes.benchmark_binary is not None and len(launchers) > 1:
+        raise UsageError("--benchmark-binary is one program for one kind of file: measure .tflite and .onnx apart.")
+    labels = _labels(files)
+    jobs = [Job(file, labels[file], threads, launchers[runtimes[file]]) for file in files for threads in wishes.threads]
+    before, after = device.conditions(), None
+    failures: dict[str, str] = {}
+    errors: list[Exception] = []
+    try:
+        step(f"pushing to {device.name}")
+        places = device.push([*files, *{path: None for found in launchers.values() for path in found.files}])
+        run = Run(device, places, mask, wishes, failures, errors, step)
+        if device.counts_instructions:
+            run.count(jobs)
+        else:
+            run.rounds(jobs)
+            if wishes.operators:
+                run.each(jobs, "operators of", run.operators)
+        if wishes.verify:
+            run.each(jobs, "verifying", run.verify)
+        after = device.conditions()
+    except DeviceError as error:
+        errors.append(error)
+        failures[device.name] = str(error)
+    done = [job for job in jobs if job.done]
+    if not done:
+        raise errors[0]
+    measurements = tuple(_measurement(job, mask, before, after or before, wishes.protocol.fewest_runs) for job in done)
+    return LatencyReport(
+        schema_version=SCHEMA_VERSION,
+        ca_deploy_version=version("ca-deploy"),
+        command_line=wishes.command_line,
+        measured_on=datetime.now(UTC).isoformat(timespec="seconds"),
+        device=info,
+        emulated=device.counts_instructions,
+        protocol=wishes.protocol,
+        seed=wishes.seed,
+        before=before,
+        after=after,
+        measurements=measurements,
+        comparisons=_comparisons(measurements, wishes.seed),
+        failures=failures,
+    )
+
+
+def _launcher(device: Device, info: DeviceInfo, runtime: str, wishes: Wishes) -> Launcher:
+    binary = wishes.benchmark_binary
+    if binary is None:
+        return launcher(device, info, runtime, wishes.runner, wishes.bundle)
+    if device.counts_instructions:
+        raise UsageError("--benchmark-binary measures time, and an emulated device has none.")
+    return BenchmarkBinary(
+        "benchmark_model" if runtime == "litert" else "onnxruntime_perf_test", (binary,), sha256_of(binary)
+    )
+
+
+def runtime_of(file: Path, wanted: str | None) -> str:
+    """The runtime that runs a file on devices.
+
+    Raises:
+        ArtifactError: no such file, or of a kind that no runtime runs.
+        UsageError: ``wanted`` does not run this kind of file.
+    """
+    if not file.is_file():
+        raise ArtifactError(f"Model file {file} does not exist.")
+    suffixes = {name: find_runtime(name)[0].suffixes for name in RUNTIMES}
+    able = [name for name in RUNTIMES if file.suffix in suffixes[name]]
+    if not able:
+        known = ", ".join(suffix for found in suffixes.values() for suffix in found)
+        raise ArtifactError(f"No runtime runs {file.name} on devices: profile takes {known} files.")
+    if wanted is not None and wanted not in able:
+        raise UsageError(f"--runtime {wanted} does not run {file.name}; {able[0]} does. Leave --runtime out.")
+    return able[0]
+
+
+def _labels(files: Sequence[Path]) -> dict[Path, str]:
+    """The name of each file, with as many folders before it as are needed to tell the files apart."""
+    for length in range(1, max(len(file.parts) for file in files) + 1):
+        labels = {file: "/".join(file.parts[-length:]) for file in files}
+        if len(set(labels.values())) == len(files):
+            return labels
+    return {file: str(file) for file in files}
+
+
+def _measurement(job: Job, mask: str | None, before: Conditions, after: Conditions, fewest: int) -> Measurement:
+    assert job.last is not None
+    starts = tuple(job.starts)
+    samples = [start.invoke_ns for start in starts]
+    summary = job.last.summary
+    told = summary.n if summary else None
+    during = [moment for start in starts for moment in start.conditions]
+    return Measurement(
+        file=str(job.file),
+        label=job.label,
+        sha256=sha256_of(job.file),
+        size_bytes=job.file.stat().st_size,
+        threads=job.threads,
+        affinity=mask,
+        engine=Engine(
+            job.launcher.runner,
+            job.last.runtime,
+            job.last.runtime_version,
+            job.launcher.runner_sha256,
+            job.launcher.library_sha256,
+            job.last.delegate,
+        ),
+        starts=starts,
+        statistics=summary or summarise([ns for start in samples for ns in start]) if starts else None,
+        validity=judge(before, during, after, samples, cores_of(mask), told, fewest) if starts else None,
+        instructions=job.instructions,
+        operators=job.operators,
+        verification=job.verification,
+    )
+
+
+def _comparisons(measurements: Sequence[Measurement], seed: int) -> tuple[Comparison, ...]:
+    """Every timed measurement against the first."""
+    timed = [found for found in measurements if any(found.samples_ns)]
+    return tuple(
+        Comparison(
+            subject.name,
+            timed[0].name,
+            ratio_of_medians(subject.samples_ns, timed[0].samples_ns, paired=True, seed=seed),
+        )
+        for subject in timed[1:]
+    )

@@ -1,0 +1,90 @@
+"""Two latency reports of the same device: has anything become slower? For use in CI."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ca_deploy.errors import UsageError
+from ca_deploy.latency.report import LatencyReport, Measurement
+from ca_deploy.latency.statistics import ratio_of_medians
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One file, before and after: medians in ms, or millions of instructions (exact: no interval).
+
+    ``regressed``: slower by more than the threshold, and the whole interval says slower.
+    """
+
+    file: str
+    threads: int
+    before: float
+    after: float
+    ratio: float
+    low: float | None
+    high: float | None
+    regressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """Every measurement that both reports hold; ``warnings`` say where they are not quite comparable."""
+
+    unit: str
+    threshold_percent: float
+    changes: tuple[Change, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not any(change.regressed for change in self.changes)
+
+
+def compare_reports(before: LatencyReport, after: LatencyReport, threshold_percent: float) -> Regression:
+    """Measurements are matched by file name and threads.
+
+    Raises:
+        UsageError: the reports share no measurement, or one is of an emulated device and the other is not.
+    """
+    if before.emulated != after.emulated:
+        raise UsageError("One report counts instructions and the other times: they cannot be compared.")
+    earlier = {_key(found): found for found in before.measurements}
+    pairs = [(earlier[_key(found)], found) for found in after.measurements if _key(found) in earlier]
+    if not pairs:
+        raise UsageError("The two reports share no file: they are matched by file name and number of threads.")
+    changes = tuple(_change(old, new, threshold_percent) for old, new in pairs)
+    return Regression("M" if after.emulated else "ms", threshold_percent, changes, tuple(_warnings(before, after)))
+
+
+def _key(found: Measurement) -> tuple[str, int]:
+    return found.label, found.threads
+
+
+def _change(old: Measurement, new: Measurement, threshold_percent: float) -> Change:
+    file, threads = _key(new)
+    limit = 1 + threshold_percent / 100
+    if old.instructions is not None and new.instructions is not None:
+        millions = (old.instructions.total / 1e6, new.instructions.total / 1e6)
+        ratio = millions[1] / millions[0]
+        return Change(file, threads, *millions, ratio, None, None, ratio > limit)
+    if not (any(old.samples_ns) and any(new.samples_ns)):
+        raise UsageError(f"{file}: a report without samples (from a benchmark program) cannot be compared.")
+    found = ratio_of_medians(new.samples_ns, old.samples_ns)
+    regressed = found.ratio > limit and found.verdict == "slower"
+    before, after = (float(np.median(np.concatenate(one.samples_ns))) / 1e6 for one in (old, new))
+    return Change(file, threads, before, after, found.ratio, found.low, found.high, regressed)
+
+
+def _warnings(before: LatencyReport, after: LatencyReport) -> list[str]:
+    said = []
+    if (before.device.model, before.device.architecture) != (after.device.model, after.device.architecture):
+        said.append(f"the devices differ: {before.device.model} before, {after.device.model} after")
+    said += [
+        f"{found.name} is invalid in the report {label}: {found.validity.reasons[0]}"
+        for label, report in (("before", before), ("after", after))
+        for found in report.measurements
+        if found.validity is not None and found.validity.verdict == "invalid"
+    ]
+    missing = {_key(found) for found in before.measurements} - {_key(found) for found in after.measurements}
+    said += [f"{file} with {threads} threads is missing in the report after" for file, threads in sorted(missing)]
+    return said

@@ -1,0 +1,188 @@
+"""What a measurement found, with everything needed to judge and repeat it; to JSON and back."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ca_deploy.artifact import decode
+from ca_deploy.devices import Conditions, DeviceInfo, InstructionCounts
+from ca_deploy.errors import ArtifactError
+from ca_deploy.latency.protocol import MeasuringProtocol
+from ca_deploy.latency.statistics import Ratio, Statistics, summarise
+from ca_deploy.latency.validity import Validity
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStart:
+    """One process from its start to its end; times in ns, kept raw.
+
+    ``began_at_s`` is the measuring machine's monotonic clock, as in :class:`~ca_deploy.devices.Conditions`;
+    ``start_ns`` holds the device's own clock at the beginning of each timed inference. ``set_input_ns`` and
+    ``get_output_ns`` are outside ``invoke_ns``.
+    """
+
+    began_at_s: float
+    load_ns: int
+    first_ns: int
+    warmup_ns: tuple[int, ...]
+    invoke_ns: tuple[int, ...]
+    start_ns: tuple[int, ...]
+    set_input_ns: tuple[int, ...]
+    get_output_ns: tuple[int, ...]
+    peak_rss_kb: int | None
+    conditions: tuple[Conditions, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What ran the file. ``runner``: ``c``, ``python``, ``benchmark_model`` or ``onnxruntime_perf_test``.
+
+    ``delegate`` says in words how much of the graph runs in XNNPACK; None where the runtime cannot tell.
+    """
+
+    runner: str
+    runtime: str
+    runtime_version: str
+    runner_sha256: str | None
+    library_sha256: str | None
+    delegate: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorTime:
+    """Operators of one kind, or of one PyTorch module: count, ms per inference (sum of medians), part of the whole."""
+
+    name: str
+    count: int
+    median_ms: float
+    percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorProfile:
+    """Time by operator and by PyTorch module, from a run of its own: observing changes the total a little.
+
+    ``attention_percent`` is what attention blocks cost; None where no module is recognised as one.
+    """
+
+    runs: int
+    total_ms: float
+    by_operator: tuple[OperatorTime, ...]
+    by_module: tuple[OperatorTime, ...]
+    attention_percent: float | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The device's outputs against this machine's on the same inputs. ``status`` "skipped" is never "pass"."""
+
+    status: Literal["pass", "fail", "skipped"]
+    reason: str
+    inputs: str
+    demanded: str
+    bit_exact: bool | None
+    max_abs_error: float | None
+    sqnr_db: float | None
+    here: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One file with one number of threads. ``statistics`` is None on an emulated device, ``instructions`` elsewhere.
+
+    ``label`` is the shortest end of the path that tells the files of the report apart.
+    """
+
+    file: str
+    label: str
+    sha256: str
+    size_bytes: int
+    threads: int
+    affinity: str | None
+    engine: Engine
+    starts: tuple[ProcessStart, ...]
+    statistics: Statistics | None
+    validity: Validity | None
+    instructions: InstructionCounts | None = None
+    operators: OperatorProfile | None = None
+    verification: Verification | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.label}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+
+    @property
+    def samples_ns(self) -> tuple[tuple[int, ...], ...]:
+        """Steady-state inferences by process start."""
+        return tuple(start.invoke_ns for start in self.starts)
+
+    @property
+    def load_ms(self) -> float | None:
+        """Median over the process starts."""
+        return summarise([start.load_ns for start in self.starts]).median_ms
+
+    @property
+    def first_ms(self) -> float | None:
+        """First inference, median over the process starts."""
+        return summarise([start.first_ns for start in self.starts]).median_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Measurement ``subject`` over measurement ``reference``; both are names of measurements."""
+
+    subject: str
+    reference: str
+    ratio: Ratio
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyReport:
+    """All files measured in one go. ``failures`` says what could not be measured and why; {} when all went well."""
+
+    schema_version: int
+    ca_deploy_version: str
+    command_line: tuple[str, ...]
+    measured_on: str
+    device: DeviceInfo
+    emulated: bool
+    protocol: MeasuringProtocol
+    seed: int
+    before: Conditions
+    after: Conditions | None
+    measurements: tuple[Measurement, ...]
+    comparisons: tuple[Comparison, ...]
+    failures: Mapping[str, str]
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1, default=str) + "\n"
+
+
+def read_report(path: Path) -> LatencyReport:
+    """Read what :meth:`LatencyReport.to_json` wrote.
+
+    Raises:
+        ArtifactError: missing, damaged, or of another schema version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content["schema_version"]
+        if version != SCHEMA_VERSION:
+            raise ArtifactError(
+                f"Latency report {path} has schema version {version}; this ca-deploy reads {SCHEMA_VERSION}. "
+                "Measure again."
+            )
+        report: LatencyReport = decode(LatencyReport, content)
+    except FileNotFoundError:
+        raise ArtifactError(
+            f"Latency report {path} does not exist. Write one with `ca-deploy profile … --output DIR`."
+        ) from None
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArtifactError(f"{path} is not a latency report ({error!r}), or it is damaged. Measure again.") from error
+    return report

@@ -1,0 +1,120 @@
+"""From what a user typed to a report on disk: wishes checked, the device opened, results delivered."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+from ca_deploy.delivery import write_atomically
+from ca_deploy.devices import open_device
+from ca_deploy.errors import ArtifactError, DeviceError, UsageError, unknown_name
+from ca_deploy.latency.jobs import Step, Wishes
+from ca_deploy.latency.launch import RunnerKind
+from ca_deploy.latency.plot import plot
+from ca_deploy.latency.profile import RUNTIMES, profile
+from ca_deploy.latency.protocol import PROTOCOLS, MeasuringProtocol, custom
+from ca_deploy.latency.report import LatencyReport
+
+REPORT_FILE = "latency.json"
+
+
+def wishes(
+    *,
+    runtime: str | None = None,
+    threads: str = "1",
+    affinity: str | None = None,
+    protocol: str | None = None,
+    runs: int | None = None,
+    min_seconds: float | None = None,
+    starts: int | None = None,
+    seed: int = 0,
+    runner: str = "auto",
+    benchmark_binary: Path | None = None,
+    bundle: Path | None = None,
+    operators: bool = False,
+    verify: bool = False,
+    output: Path | None = None,
+    command_line: tuple[str, ...] = (),
+) -> Wishes:
+    """Flags as typed -> what to measure.
+
+    Raises:
+        UsageError: names that nothing answers to, or flags that contradict each other.
+        ArtifactError: --bundle or --benchmark-binary names no file.
+    """
+    if runtime is not None and runtime not in RUNTIMES:
+        raise unknown_name("runtime on devices", runtime, RUNTIMES)
+    if runner not in get_args(RunnerKind):
+        raise unknown_name("runner", runner, get_args(RunnerKind))
+    for flag, path in (("--bundle", bundle), ("--benchmark-binary", benchmark_binary)):
+        if path is not None and not path.is_file():
+            raise ArtifactError(f"{flag} {path} does not exist.")
+    if benchmark_binary is not None and (runner != "auto" or operators or verify):
+        raise UsageError("--benchmark-binary runs by itself: leave out --runner, --ops and --verify.")
+    chosen = _protocol(protocol, runs, min_seconds, starts)
+    return Wishes(
+        runtime=runtime,
+        threads=_thread_counts(threads),
+        affinity=affinity,
+        # A benchmark program keeps no samples that several process starts could be joined by.
+        protocol=replace(chosen, starts=1) if benchmark_binary else chosen,
+        runner=runner,  # type: ignore[arg-type]
+        benchmark_binary=benchmark_binary,
+        bundle=bundle,
+        operators=operators,
+        verify=verify,
+        output=output,
+        seed=seed,
+        command_line=command_line,
+    )
+
+
+def profile_on(
+    device_name: str,
+    files: Sequence[Path],
+    wanted: Wishes,
+    keep: bool = False,
+    step: Step = lambda _: None,
+) -> LatencyReport:
+    """Open the device, measure, and write report and plot to ``wanted.output`` if it is given.
+
+    Raises:
+        CaDeployError: see :func:`ca_deploy.latency.profile.profile`.
+    """
+    report: LatencyReport | None = None
+    try:
+        with open_device(device_name, keep) as device:
+            report = profile(files, device, wanted, step)
+    except DeviceError:
+        if report is None:  # else it vanished, which the report says, and so could not be tidied
+            raise
+    if wanted.output is not None:
+        deliver_report(report, wanted.output)
+    return report
+
+
+def deliver_report(report: LatencyReport, output: Path) -> None:
+    """Write ``latency.json``, and the picture as ``latency.svg`` and ``latency.png``, into a folder."""
+    write_atomically(output / REPORT_FILE, report.to_json())
+    for suffix, picture in plot(report).items():
+        write_atomically((output / REPORT_FILE).with_suffix(f".{suffix}"), picture)
+
+
+def _thread_counts(text: str) -> tuple[int, ...]:
+    try:
+        counts = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        counts = ()
+    if not counts or min(counts) < 1:
+        raise UsageError(f"--threads {text!r} is not a number of 1 or more, nor several with commas: 1,2,4.")
+    return counts
+
+
+def _protocol(name: str | None, runs: int | None, min_seconds: float | None, starts: int | None) -> MeasuringProtocol:
+    if name is None:
+        return custom(runs, min_seconds, starts)
+    if name not in PROTOCOLS:
+        raise unknown_name("protocol", name, PROTOCOLS)
+    if any(value is not None for value in (runs, min_seconds, starts)):
+        raise UsageError(f"--protocol {name} says how often to run: it contradicts --runs, --min-seconds and --starts.")
+    return PROTOCOLS[name]

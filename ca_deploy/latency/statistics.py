@@ -1,0 +1,92 @@
+"""Statistics of inference times: pure functions on samples. Nothing is clipped: outliers are how throttling shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A 99th percentile of fewer samples than these is the maximum under another name.
+P99_NEEDS = 100
+_RESAMPLES = 2000
+
+Difference = Literal["faster", "slower", "no difference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Of ``n`` steady-state inferences, in ms; ``p99_ms`` is None for fewer than 100.
+
+    What a benchmark program did not tell is None too; with samples at hand nothing else is.
+    """
+
+    n: int
+    min_ms: float | None
+    median_ms: float | None
+    mean_ms: float
+    std_ms: float | None
+    p90_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Median of one over the median of another, with a 95 % bootstrap interval.
+
+    ``verdict`` speaks of the first: "faster", "slower", or "no difference" where the interval spans 1.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    verdict: Difference
+
+
+def summarise(samples_ns: Sequence[int]) -> Statistics:
+    """Summary of at least one sample in ns. Percentiles interpolate linearly (numpy's default)."""
+    ms = np.asarray(samples_ns, np.float64) / 1e6
+    median, p90, p95, p99 = np.percentile(ms, [50, 90, 95, 99])
+    return Statistics(
+        n=len(ms),
+        min_ms=float(ms.min()),
+        median_ms=float(median),
+        mean_ms=float(ms.mean()),
+        std_ms=float(ms.std(ddof=1)) if len(ms) > 1 else 0.0,
+        p90_ms=float(p90),
+        p95_ms=float(p95),
+        p99_ms=float(p99) if len(ms) >= P99_NEEDS else None,
+        max_ms=float(ms.max()),
+    )
+
+
+def ratio_of_medians(
+    first: Sequence[Sequence[int]], second: Sequence[Sequence[int]], paired: bool = False, seed: int = 0
+) -> Ratio:
+    """Compare two files; each is given as its samples by process start.
+
+    The bootstrap resamples process starts, and then samples within each: inferences of one process share their
+    memory layout and their moment, so they are not independent (Kalibera and Jones, "Rigorous benchmarking in
+    reasonable time", ISMM 2013). ``paired``: start ``i`` of both happened side by side, and is drawn for both.
+    """
+    random = np.random.default_rng(seed)
+    firsts, seconds = ([np.asarray(start, np.float64) for start in starts] for starts in (first, second))
+    paired = paired and len(firsts) == len(seconds)
+    ratios = np.empty(_RESAMPLES)
+    for index in range(_RESAMPLES):
+        drawn = random.integers(len(firsts), size=len(firsts))
+        other = drawn if paired else random.integers(len(seconds), size=len(seconds))
+        ratios[index] = _median_of(firsts, drawn, random) / _median_of(seconds, other, random)
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    verdict: Difference = "no difference" if low <= 1 <= high else "faster" if high < 1 else "slower"
+    ratio = float(np.median(np.concatenate(firsts)) / np.median(np.concatenate(seconds)))
+    return Ratio(ratio, float(low), float(high), verdict)
+
+
+def _median_of(
+    starts: Sequence[NDArray[np.float64]], drawn: NDArray[np.int64], random: np.random.Generator
+) -> np.float64:
+    samples = [random.choice(starts[index], size=len(starts[index])) for index in drawn]
+    return np.float64(np.median(np.concatenate(samples)))

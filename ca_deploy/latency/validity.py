@@ -1,0 +1,88 @@
+"""Can the figures be trusted? A verdict with its reasons, from what the device was like while it ran."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ca_deploy.devices import Conditions
+
+_CLOCK_FALL = 0.15
+_STARTS_DIFFER = 1.10
+_OTHER_LOAD = 0.5
+_HOT_C = 80.0
+_LOW_BATTERY_PERCENT = 20
+
+# Bits of `vcgencmd get_throttled` that say what is the case now; the bits 16 above them say that it once was.
+_PI_NOW = 0xF
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """Whether to quote a figure: "valid" as it is, "doubtful" with the reasons, "invalid" not at all."""
+
+    verdict: Literal["valid", "doubtful", "invalid"]
+    reasons: tuple[str, ...]
+
+
+def judge(
+    before: Conditions,
+    during: Sequence[Conditions],
+    after: Conditions,
+    starts_ns: Sequence[Sequence[int]],
+    cores: Sequence[int] | None = None,
+    runs_told: int | None = None,
+    fewest_runs: int = 50,
+) -> Validity:
+    """Judge the runs of one file; ``starts_ns`` are its samples by process start.
+
+    ``cores`` are those it was bound to; ``runs_told`` is how many runs a program counted that keeps no samples.
+    A clock has fallen when two moments in a row are more than 15 % below the fastest seen during the runs: a single
+    one may have been caught between two processes.
+    """
+    moments = [*during, after]
+    invalid, doubtful = [], []
+    if any(_throttled(moment) for moment in moments):
+        invalid.append("the device throttled itself")
+    fall = _clock_fall(during, cores)
+    if fall is None:
+        doubtful.append("the device does not tell its clock")
+    elif fall > _CLOCK_FALL:
+        invalid.append(f"the clock fell by {fall:.0%}")
+    runs = sum(map(len, starts_ns)) if runs_told is None else runs_told
+    if runs_told is not None:
+        doubtful.append("a benchmark program told these figures, without samples to check them by")
+    if runs < fewest_runs:
+        invalid.append(f"too few runs: {runs}, and {fewest_runs} are needed")
+    governors = {name for moment in (before, *moments) for name in moment.governors or () if name != "performance"}
+    if governors:
+        doubtful.append(f"the clock's governor is {', '.join(sorted(governors))}, not performance")
+    if before.load_1min is not None and before.load_1min > _OTHER_LOAD:
+        doubtful.append(f"other programs were running: load {before.load_1min:.1f} before the start")
+    medians = [float(np.median(start)) for start in starts_ns if len(start)]
+    if len(medians) > 1 and max(medians) > _STARTS_DIFFER * min(medians):
+        doubtful.append(f"process starts differ: medians {min(medians) / 1e6:.3g} to {max(medians) / 1e6:.3g} ms")
+    if before.on_battery and before.battery_percent is not None and before.battery_percent < _LOW_BATTERY_PERCENT:
+        doubtful.append(f"the battery is at {before.battery_percent} %")
+    temperatures = [moment.temperature_c for moment in moments if moment.temperature_c is not None]
+    if temperatures and max(temperatures) >= _HOT_C:
+        doubtful.append(f"the device was at {max(temperatures):.0f} °C")
+    return Validity("invalid" if invalid else "doubtful" if doubtful else "valid", (*invalid, *doubtful))
+
+
+def _throttled(moment: Conditions) -> bool:
+    return moment.throttled is not None and bool(moment.throttled & _PI_NOW)
+
+
+def _clock_fall(during: Sequence[Conditions], cores: Sequence[int] | None) -> float | None:
+    fastest = []
+    for moment in during:
+        if moment.frequencies_khz:
+            used = [khz for core, khz in enumerate(moment.frequencies_khz) if cores is None or core in cores]
+            fastest.append(max(used, default=0))
+    if not fastest or not max(fastest):
+        return None
+    pairs = [max(pair) for pair in itertools.pairwise(fastest)] or fastest
+    return 1 - min(pairs) / max(fastest)

@@ -1,0 +1,171 @@
+"""Does the device compute what this machine computes? The same inputs through the same file, here and there."""
+
+import io
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ca_deploy import metrics
+from ca_deploy.artifact import manifest_of
+from ca_deploy.calibration import NOT_YOUR_DOMAIN, load_calibration, load_spec
+from ca_deploy.errors import RuntimeUnavailable
+from ca_deploy.latency.report import Verification
+from ca_deploy.latency.runner_output import RunnerOutput
+from ca_deploy.predictor import exported_predictor
+from ca_deploy.runtimes import Session, open_session
+
+INPUTS = 4
+# What other kernels for the same arithmetic may differ by, as SQNR of the outputs in dB. Float kernels add in another
+# order (about 1e-6 relative); ONNX Runtime's INT8 kernels for x86 and ARM round differently, and fuse differently.
+FLOAT_SQNR_DB = 80.0
+# A float that falls to another side of a rounding threshold changes what dynamic quantisation sees.
+DYNAMIC_SQNR_DB = 30.0
+QUANTISED_SQNR_DB = 20.0
+
+Arrays = list[NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """``feeds``: for each case the file's inputs in order, as it takes them; ``description`` for the report."""
+
+    feeds: tuple[Arrays, ...]
+    description: str
+
+
+# Runs one case on the device: the inputs as files here -> what the runner said, and the outputs as files here.
+RunThere = Callable[[Sequence[Path], Path], tuple[RunnerOutput, list[Path]]]
+
+
+def verify(file: Path, run_there: RunThere, keep: Path | None = None) -> Verification:
+    """Compare all outputs on a few inputs. ``keep``: an ``.npz`` to write inputs and both sides' outputs to.
+
+    Bit for bit where XNNPACK computes everything in integers, else within the tolerances above.
+
+    Raises:
+        RuntimeUnavailable: the file does not run here, or not there.
+    """
+    session = open_session(file, threads=1)
+    inputs = _inputs(file, session)
+    here = [_run_here(session, feeds) for feeds in inputs.feeds]
+    there = []
+    with tempfile.TemporaryDirectory(prefix="ca-deploy-verify-") as scratch:
+        for number, feeds in enumerate(inputs.feeds):
+            folder = Path(scratch, str(number))
+            folder.mkdir()
+            there.append(_run_case(file, session, feeds, folder, run_there))
+    if keep is not None:
+        _save(keep, session, inputs, here, there)
+    return judge(here, there, _demand(file), inputs.description, session.runtime)
+
+
+def judge(
+    here: Sequence[Arrays], there: Sequence[Arrays], demand_db: float | None, inputs: str, runtime: str
+) -> Verification:
+    """Outputs of each case, here and there -> verdict; ``demand_db`` as in :func:`_demand`."""
+    pairs = [
+        (mine.astype(np.float64).ravel(), its.astype(np.float64).ravel())
+        for case, other in zip(here, there, strict=True)
+        for mine, its in zip(case, other, strict=True)
+    ]
+    same = all(
+        mine.tobytes() == its.tobytes()
+        for case, other in zip(here, there, strict=True)
+        for mine, its in zip(case, other, strict=True)
+    )
+    mine, its = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    found_db = metrics.sqnr_db(mine, its)
+    failed = not (same if demand_db is None else found_db >= demand_db)
+    return Verification(
+        status="fail" if failed else "pass",
+        reason="the outputs differ by more than that" if failed else "",
+        inputs=inputs,
+        demanded="bit-exact" if demand_db is None else f"SQNR of {demand_db:g} dB or more",
+        bit_exact=same,
+        max_abs_error=metrics.max_abs_error(mine, its),
+        sqnr_db=found_db if np.isfinite(found_db) else None,
+        here=runtime,
+    )
+
+
+def _inputs(file: Path, session: Session) -> Inputs:
+    """Photos, prepared as the manifest says; without a manifest, noise of a fixed seed."""
+    manifest = manifest_of(file)
+    if manifest is not None:
+        predictor = exported_predictor(file, manifest)
+        spec = load_spec(NOT_YOUR_DOMAIN)
+        photos = load_calibration(spec, predictor.preprocessing).held_out.pixels[:INPUTS]
+        return Inputs(tuple([predictor.to_input(photo)] for photo in photos), f"{len(photos)} photos of {spec.name}")
+    random = np.random.default_rng(0)
+    feeds = []
+    for _ in range(INPUTS):
+        case = []
+        for spec_ in session.inputs:
+            shape = [max(1, side) for side in spec_.shape]
+            if spec_.dtype.startswith("float"):
+                case.append(random.standard_normal(shape).astype(spec_.dtype))
+            else:
+                limits = np.iinfo(spec_.dtype)
+                case.append(random.integers(limits.min, limits.max, shape, spec_.dtype, endpoint=True))
+        feeds.append(case)
+    return Inputs(tuple(feeds), f"{INPUTS} inputs of noise")
+
+
+def _run_here(session: Session, feeds: Arrays) -> Arrays:
+    answers = session.run({spec.name: value for spec, value in zip(session.inputs, feeds, strict=True)})
+    return [answers[spec.name] for spec in session.outputs]
+
+
+def _run_case(file: Path, session: Session, feeds: Arrays, folder: Path, run_there: RunThere) -> Arrays:
+    paths = [folder / f"input{index}.bin" for index in range(len(feeds))]
+    for path, value in zip(paths, feeds, strict=True):
+        path.write_bytes(value.tobytes())
+    said, written = run_there(paths, folder)
+    wanted = [(spec.dtype, [max(1, side) for side in spec.shape]) for spec in session.outputs]
+    found = [(output.type, list(output.shape)) for output in said.outputs]
+    if found != wanted:
+        raise RuntimeUnavailable(
+            f"{file.name} gives {found} on the device, and {wanted} here: they cannot be compared."
+        )
+    return [
+        np.frombuffer(path.read_bytes(), dtype).reshape(shape)
+        for path, (dtype, shape) in zip(written, wanted, strict=True)
+    ]
+
+
+def _demand(file: Path) -> float | None:
+    """The SQNR in dB that the outputs have to reach; None: they have to be equal, bit for bit."""
+    if file.suffix == ".onnx":
+        import onnx
+
+        kinds = {node.op_type for node in onnx.load(file, load_external_data=False).graph.node}
+        quantised = any("Quantize" in kind or kind.startswith("QLinear") for kind in kinds)
+        return QUANTISED_SQNR_DB if quantised else FLOAT_SQNR_DB
+    from ca_deploy.graphs import flatbuffer
+
+    model = flatbuffer.read(file.read_bytes())
+    if not flatbuffer.float_operators(model):
+        return None
+    return DYNAMIC_SQNR_DB if flatbuffer.has_integer_weights(model) else FLOAT_SQNR_DB
+
+
+def _save(path: Path, session: Session, inputs: Inputs, here: Sequence[Arrays], there: Sequence[Arrays]) -> None:
+    from ca_deploy.delivery import write_atomically
+
+    content: dict[str, NDArray[Any]] = {}
+    sides: Mapping[str, tuple[Sequence[Any], Sequence[Arrays]]] = {
+        "input": (session.inputs, inputs.feeds),
+        "here": (session.outputs, here),
+        "device": (session.outputs, there),
+    }
+    for side, (specs, cases) in sides.items():
+        for index, spec in enumerate(specs):
+            content[f"{side}/{spec.name}"] = np.stack([case[index] for case in cases])
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **content)  # type: ignore[arg-type]
+    write_atomically(path, buffer.getvalue())

@@ -1,0 +1,103 @@
+"""Debian packages, fetched and unpacked into a folder of ours: nothing is installed, and nobody has to be root.
+
+apt runs with a private configuration on the mirror that the system's own sources name, so that other suites and other
+architectures than the system's can be had.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from ca_deploy.errors import DeviceError
+
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_SOURCES = Path("/etc/apt")
+_TIMEOUT_S = 300
+
+
+def missing() -> str | None:
+    """Why Debian packages cannot be had here; None when they can."""
+    for tool in ("apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            return f"this system has no {tool} (it is no Debian)"
+    if not _KEYRING.exists():
+        return "the package debian-archive-keyring is not installed"
+    return None if _mirror() else "no Debian mirror is named in /etc/apt"
+
+
+def _mirror() -> str | None:
+    """The first mirror that carries Debian itself; the security archive has only a part."""
+    files = [_SOURCES / "sources.list", *sorted((_SOURCES / "sources.list.d").glob("*"))]
+    for file in files:
+        for line in file.read_text(errors="replace").splitlines() if file.is_file() else ():
+            found = re.match(r"\s*(?:deb\s+(?:\[[^]]*]\s+)?|URIs:\s*)(\S+/debian/?)(?:\s|$)", line)
+            if found:
+                return found[1]
+    return None
+
+
+def fetch(packages: Sequence[str], suite: str, architecture: str, into: Path, dependencies: bool = False) -> list[str]:
+    """Unpack packages, and all that they depend on if asked, into ``into``; gives their file names with versions.
+
+    Raises:
+        DeviceError: this system cannot, or the mirror does not answer.
+    """
+    if reason := missing():
+        raise DeviceError(f"Debian packages ({', '.join(packages)}) cannot be fetched: {reason}.")
+    with tempfile.TemporaryDirectory(prefix="ca-deploy-apt-") as folder:
+        private = _Apt(Path(folder), suite, architecture)
+        private.get("update")
+        if dependencies:
+            private.get("-y", "--no-install-recommends", "--download-only", "install", *packages)
+        else:
+            private.get("download", *packages)
+        found = sorted({*private.archives.glob("*.deb"), *Path(folder).glob("*.deb")})
+        into.mkdir(parents=True, exist_ok=True)
+        for package in found:
+            subprocess.run(["dpkg", "-x", package, into], check=True, capture_output=True)
+    return [package.name for package in found]
+
+
+class _Apt:
+    def __init__(self, folder: Path, suite: str, architecture: str) -> None:
+        self.archives = folder / "archives"
+        for name in ("lists/partial", "archives/partial", "etc/apt.conf.d", "etc/preferences.d"):
+            (folder / name).mkdir(parents=True)
+        (folder / "status").touch()
+        (folder / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {_mirror()} {suite} main\n")
+        settings = {
+            "APT::Architecture": architecture,
+            "Dir::State": folder,
+            "Dir::State::lists": folder / "lists",
+            "Dir::State::status": folder / "status",
+            "Dir::Cache": folder,
+            "Dir::Etc": folder / "etc",
+            "Dir::Etc::sourcelist": folder / "sources.list",
+            "Dir::Etc::sourceparts": "-",
+            "Acquire::Languages": "none",
+            "Acquire::Retries": "3",
+        }
+        lines = [f'{key} "{value}";' for key, value in settings.items()] + [
+            f'APT::Architectures {{"{architecture}";}};'
+        ]
+        if os.getuid() == 0:  # apt's own user could not read a private folder
+            lines.append('APT::Sandbox::User "root";')
+        self._folder, self._config = folder, folder / "apt.conf"
+        self._config.write_text("\n".join(lines))
+
+    def get(self, *arguments: str) -> None:
+        command = ["apt-get", "-qq", *arguments]
+        environment = {**os.environ, "APT_CONFIG": str(self._config), "LC_ALL": "C"}
+        try:
+            done = subprocess.run(
+                command, cwd=self._folder, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DeviceError(f"`{' '.join(command)}` did not end in {_TIMEOUT_S} s: does the network work?") from error
+        if done.returncode:
+            reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no message"]
+            raise DeviceError(f"`{' '.join(command)}` failed: {reason[0]}. Does the network work?")

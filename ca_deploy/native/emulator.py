@@ -1,0 +1,152 @@
+"""QEMU with a counter of instructions, set up in the cache on first use.
+
+It has to be version 7.2 of Debian 12: the later packages of ``qemu-user`` are static, and have no plugins. That
+version does not emulate /proc/cpuinfo, by which the runtimes choose their kernels, so each processor gets a written
+one; and its ``-cpu max`` computes some INT8 results wrongly, so only named processors are offered.
+"""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ca_deploy.errors import DeviceError
+from ca_deploy.native import debian
+from ca_deploy.native.build import digest
+from ca_deploy.native.bundle import LOADER, support_files
+from ca_deploy.native.cache import cache_folder, cached
+
+_PLUGIN = Path(__file__).parent / "instruction_count.c"
+_SUITE = "bookworm"
+_QEMU = f"qemu-7.2-{_SUITE}"
+_CORES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """A processor that QEMU emulates: Arm's part number, its variant, and the features that Linux shows of it."""
+
+    name: str
+    part: str
+    variant: str
+    features: tuple[str, ...]
+    found_in: str
+
+
+_ARMV8 = ("fp", "asimd", "evtstrm", "crc32", "cpuid")
+_ARMV8_2 = ("fp", "asimd", "evtstrm", "aes", "pmull", "sha1", "sha2", "crc32", "cpuid", "atomics", "fphp", "asimdhp")
+_A76 = (*_ARMV8_2, "asimdrdm", "lrcpc", "dcpop", "asimddp")
+
+PROCESSORS = {
+    processor.name: processor
+    for processor in (
+        Processor("cortex-a53", "0xd03", "0x0", _ARMV8, "Raspberry Pi 3, budget phones"),
+        Processor("cortex-a72", "0xd08", "0x0", _ARMV8, "Raspberry Pi 4, phones of 2016"),
+        Processor("cortex-a76", "0xd0b", "0x4", _A76, "Raspberry Pi 5, phones since 2019"),
+    )
+}
+
+
+def missing() -> str | None:
+    """What keeps the emulator from running here, with the remedy; None when it can."""
+    if platform.system() != "Linux":
+        return "the emulated devices need Linux"
+    if not is_cached() and (reason := debian.missing()):
+        return f"QEMU 7.2 is fetched from Debian 12, but {reason}"
+    if _compiler() is None and not _plugin_place().is_dir():
+        return "the instruction counter needs a C compiler: install gcc, or `pip install ziglang`"
+    return None
+
+
+def is_cached() -> bool:
+    return (cache_folder() / _QEMU).is_dir()
+
+
+def qemu_command(processor: Processor, sysroot: Path) -> list[str]:
+    """The start of a command line that runs an aarch64 program.
+
+    Raises:
+        DeviceError: QEMU is not here and cannot be fetched.
+    """
+    root = cached(_QEMU, _fetch_qemu)
+    (loader,) = [path for path in (root / "lib64", root / "lib") for path in path.glob("ld-linux-*.so.*")][:1]
+    triplet = "x86_64-linux-gnu" if platform.machine() == "x86_64" else "aarch64-linux-gnu"
+    libraries = f"{root}/lib/{triplet}:{root}/usr/lib/{triplet}"
+    start = [str(loader), "--inhibit-cache", "--library-path", libraries, f"{root}/usr/bin/qemu-aarch64"]
+    return [*start, "-L", str(sysroot), "-cpu", processor.name]
+
+
+def plugin() -> Path:
+    """The instruction counter, compiled into the cache.
+
+    Raises:
+        DeviceError: there is no C compiler, or it refuses.
+    """
+    return cached(_plugin_place().name, _compile) / "instruction_count.so"
+
+
+def sysroot(processor: Processor) -> Path:
+    """A folder that QEMU shows the program in place of ``/``: its loader, and the processor in /proc and /sys."""
+    cpuinfo = "".join(
+        f"processor\t: {core}\nBogoMIPS\t: 108.00\nFeatures\t: {' '.join(processor.features)}\n"
+        f"CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: {processor.variant}\n"
+        f"CPU part\t: {processor.part}\nCPU revision\t: 1\n\n"
+        for core in range(_CORES)
+    )
+    loader = next(file for file in support_files() if file.name == LOADER)
+
+    def make(folder: Path) -> None:
+        cpus = folder / "sys/devices/system/cpu"
+        for place in (folder / "lib", folder / "proc", cpus):
+            place.mkdir(parents=True)
+        shutil.copy(loader, folder / "lib" / LOADER)
+        (folder / "proc/cpuinfo").write_text(cpuinfo)
+        for name in ("possible", "present"):
+            (cpus / name).write_text(f"0-{_CORES - 1}\n")
+
+    return cached(f"sysroot-{processor.name}-{digest(cpuinfo.encode())[:8]}", make)
+
+
+def counts(file: Path) -> dict[str, int]:
+    """What the plugin wrote."""
+    content: dict[str, int] = json.loads(file.read_text())
+    return content
+
+
+def _fetch_qemu(folder: Path) -> None:
+    architecture = "amd64" if platform.machine() == "x86_64" else "arm64"
+    debian.fetch(["qemu-user"], _SUITE, architecture, folder, dependencies=True)
+    binaries = folder / "usr/bin"
+    for file in binaries.iterdir():
+        if file.name != "qemu-aarch64":
+            file.unlink()
+    unneeded = [folder / name for name in ("usr/share", "usr/sbin", "var", "etc", "sbin")]
+    for place in (*unneeded, *folder.glob("usr/lib/*/gconv")):
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _plugin_place() -> Path:
+    return cache_folder() / f"instruction-count-{platform.machine()}-{digest(_PLUGIN.read_bytes())[:16]}"
+
+
+def _compiler() -> Sequence[str] | None:
+    for name in (os.environ.get("CC", "cc"), "gcc", "clang"):
+        if shutil.which(name):
+            return [name]
+    zig = subprocess.run([sys.executable, "-m", "ziglang", "version"], capture_output=True)
+    return [sys.executable, "-m", "ziglang", "cc"] if zig.returncode == 0 else None
+
+
+def _compile(folder: Path) -> None:
+    compiler = _compiler()
+    if compiler is None:
+        raise DeviceError("The instruction counter needs a C compiler. Install gcc, or `pip install ziglang`.")
+    command = [*compiler, "-O2", "-shared", "-fPIC", "-o", str(folder / "instruction_count.so"), str(_PLUGIN)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise DeviceError(f"`{' '.join(command)}` failed:\n{done.stderr.strip()}")

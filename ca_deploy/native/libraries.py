@@ -1,0 +1,123 @@
+"""The runtimes' C libraries for aarch64, taken from their PyPI wheels: fetched once by pip, verified, cached."""
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ca_deploy.artifact import sha256_of
+from ca_deploy.errors import DeviceError, unknown_name
+from ca_deploy.native.cache import cache_folder, cached
+
+_TIMEOUT_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A library in a wheel, and the oldest glibc that it works with on a device of its own."""
+
+    runtime: str
+    package: str
+    version: str
+    platform: str
+    member: str
+    sha256: str
+    glibc: tuple[int, int]
+
+    @property
+    def name(self) -> str:
+        return self.member.rpartition("/")[2]
+
+
+# The last LiteRT wheels whose library exports the TFLite C API (with a thread count) are 1.4.0 and 2.0.3; the first is
+# an eighth of the size. Both need the model's buffers inside the flatbuffer, as ca-deploy writes them.
+LIBRARIES = {
+    "litert": Library(
+        "litert",
+        "ai-edge-litert",
+        "1.4.0",
+        "manylinux_2_17_aarch64",
+        "ai_edge_litert/libLiteRtRuntimeCApi.so",
+        "23781d014a0e0de4f8dd40553e558e5f1248e29b1d135edeb187894588fd8d33",
+        (2, 30),
+    ),
+    "onnxruntime": Library(
+        "onnxruntime",
+        "onnxruntime",
+        "1.32.0",
+        "manylinux_2_28_aarch64",
+        "onnxruntime/capi/libonnxruntime.so.1.32.0",
+        "49852228a93995158b2a813d4df487d47a1b76b0eaa894507ef49e91b6d7954a",
+        (2, 28),
+    ),
+}
+
+
+def find_library(runtime: str) -> Library:
+    """Raises ``UsageError`` for a runtime that has no C library here."""
+    if runtime not in LIBRARIES:
+        raise unknown_name("runtime for devices", runtime, LIBRARIES)
+    return LIBRARIES[runtime]
+
+
+def library_path(runtime: str) -> Path:
+    """The library in the cache, fetched by pip if it is not there yet.
+
+    Raises:
+        DeviceError: pip is missing or cannot fetch it, or the file is not the one that is expected.
+    """
+    library = find_library(runtime)
+    path = cached(_place(library), lambda folder: _fetch(library, folder)) / library.name
+    return verified(library, path)
+
+
+def is_cached(runtime: str) -> bool:
+    library = find_library(runtime)
+    return (cache_folder() / _place(library) / library.name).is_file()
+
+
+def verified(library: Library, path: Path) -> Path:
+    """``path``, if it holds the expected bytes; else ``DeviceError``."""
+    if not path.is_file() or sha256_of(path) != library.sha256:
+        raise DeviceError(
+            f"{path} is not the {library.name} of {library.package} {library.version} that was expected "
+            f"(sha256 {library.sha256[:16]}…). Remove {path.parent} and try again."
+        )
+    return path
+
+
+def _place(library: Library) -> str:
+    return f"libraries/{library.package}-{library.version}-{library.sha256[:16]}"
+
+
+def _fetch(library: Library, folder: Path) -> None:
+    wanted = f"{library.package}=={library.version}"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--only-binary=:all:", "--python-version=3.11", f"--platform={library.platform}", wanted]
+    advice = (
+        "Fetch it on a machine with a network (`ca-deploy doctor --make-bundle FILE`), and give it by --bundle FILE."
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            done = subprocess.run(
+                [*command, "--dest", scratch],
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT_S,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DeviceError(f"pip did not fetch {wanted} in {_TIMEOUT_S} s. {advice}") from error
+        wheels = list(Path(scratch).glob("*.whl"))
+        if done.returncode or len(wheels) != 1:
+            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise DeviceError(f"pip cannot fetch {wanted} for {library.platform}: {reason} {advice}")
+        try:
+            with zipfile.ZipFile(wheels[0]) as wheel:
+                content = wheel.read(library.member)
+        except (zipfile.BadZipFile, KeyError) as error:
+            raise DeviceError(f"The wheel {wheels[0].name} does not hold {library.member}. {advice}") from error
+    (folder / library.name).write_bytes(content)
+    verified(library, folder / library.name)

@@ -1,0 +1,67 @@
+/* What the main program (runner.c) and the two runtimes (tflite.c, onnxruntime.c) share. */
+#ifndef CA_DEPLOY_RUNNER_H
+#define CA_DEPLOY_RUNNER_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MAX_TENSORS = 32, MAX_RANK = 8 };
+
+typedef struct {
+    const char *name;
+    const char *type; /* numpy's name: "float32", "int8" */
+    int64_t shape[MAX_RANK];
+    int rank;
+    size_t bytes;
+    void *data; /* the caller's copy, of `bytes` bytes */
+} Tensor;
+
+/* What XNNPACK took over, -1 where the library cannot tell. */
+typedef struct {
+    const char *name;
+    int partitions, delegated_nodes, total_nodes;
+} Delegate;
+
+typedef struct {
+    char *name;       /* the tensor or node that the operator makes */
+    char *type;       /* the operator */
+    const char *part; /* the delegate that it runs in, or NULL */
+    int64_t index;    /* its place in the order of execution, or in the graph */
+    uint64_t *ns;     /* one figure an inference */
+    size_t n, room;
+} Operator;
+
+typedef struct {
+    const char *model;
+    int threads, xnnpack, operators;
+} Options;
+
+/* One runtime: functions over its only model. Each ends the program by fail() when something is wrong. */
+typedef struct {
+    const char *runtime;
+    const char *(*version)(void *library);
+    void (*load)(void *library, const Options *options);
+    void (*set_inputs)(void);  /* from the tensors' `data` */
+    void (*invoke)(void);
+    void (*get_outputs)(void); /* into the tensors' `data` */
+    void (*collect_operators)(void); /* once, after the last inference */
+} Runtime;
+
+extern const Runtime tflite, onnxruntime;
+
+/* Filled in by load(). */
+extern Tensor inputs[MAX_TENSORS], outputs[MAX_TENSORS];
+extern int n_inputs, n_outputs;
+extern Delegate delegate;
+
+/* Print {"error": ...} and end with exit code 2. */
+_Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void *symbol(void *library, const char *name); /* fails when it is missing */
+void *memory(size_t bytes);                    /* 64-byte aligned, zeroed; never freed, the process is short */
+uint64_t now_ns(void);
+
+extern int measuring; /* a timed inference is running */
+void note_operator(const char *name, const char *type, const char *part, int64_t index, uint64_t ns);
+
+#endif

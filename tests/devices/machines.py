@@ -1,0 +1,109 @@
+"""An emulated phone and an emulated Raspberry Pi of real parts: adbd and sshd with arm64 programs behind them."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.devices.kit import Kit, free_port, running, wait_until, write_program
+
+_ADBD_PORT = 5600  # in a network of its own: it is always free
+_ARM_SHELL_ENVIRONMENT = "PATH=/usr/bin:/system/bin HOME=/data/local/tmp QEMU_CPU=cortex-a76"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A device to be tested: its name for ``open_device``, and the folder that comes first in PATH meanwhile."""
+
+    name: str
+    path: Path
+    inside: tuple[str, ...]
+
+    def path_variable(self) -> str:
+        return f"{self.path}{os.pathsep}{os.environ['PATH']}"
+
+    def shell(self, command: str) -> str:
+        """What a command prints that runs on the device, past all that is under test."""
+        done = subprocess.run([*self.inside, "/usr/bin/sh", "-c", command], capture_output=True, text=True, timeout=60)
+        return done.stdout
+
+
+def _enter(pid: int, *namespaces: str) -> list[str]:
+    return ["nsenter", f"--target={pid}", "--user", "--preserve-credentials", *namespaces]
+
+
+@contextmanager
+def phone(kit: Kit, folder: Path, scratch_mb: int = 200) -> Iterator[Machine]:
+    """Android's adbd in a network of its own; ``adb`` in ``folder/bin`` is the real client, inside that network."""
+    prepare = f"""
+python3 -c 'import fcntl, socket, struct
+fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh", b"lo", 0x41))'
+mkdir $ROOT/dev/pts; mount -t devpts -o newinstance,ptmxmode=0666 none $ROOT/dev/pts; ln -s pts/ptmx $ROOT/dev/ptmx
+exec /usr/sbin/chroot $ROOT /usr/bin/env -i {_ARM_SHELL_ENVIRONMENT} SHELL=/system/bin/sh ADBD_PORT={_ADBD_PORT} \\
+    /usr/lib/android-sdk/platform-tools/adbd
+"""
+    with running(kit.enter(scratch_mb, prepare), ["--net"]) as pid:
+        adb = [*_enter(pid, "--net"), *kit.host_command("/usr/lib/android-sdk/platform-tools/adb").split()]
+        home = folder / "home"
+        home.mkdir(parents=True)
+        write_program(folder / "bin" / "adb", f"env HOME={home} {' '.join(adb)}")
+        serial = f"127.0.0.1:{_ADBD_PORT}"
+
+        def connected() -> bool:
+            command = [str(folder / "bin" / "adb"), "connect", serial]
+            subprocess.run(command, capture_output=True, timeout=60)
+            listed = subprocess.run([command[0], "devices"], capture_output=True, text=True, timeout=60).stdout
+            return f"{serial}\tdevice" in listed
+
+        inside = (*_enter(pid, "--mount", "--pid"), "/usr/sbin/chroot", str(kit.root))
+        try:
+            wait_until(connected, "connecting to the emulated phone", 60)
+            yield Machine(f"adb:{serial}", folder / "bin", inside)
+        finally:
+            subprocess.run([str(folder / "bin" / "adb"), "kill-server"], capture_output=True, timeout=60)
+
+
+@contextmanager
+def raspberry(kit: Kit, folder: Path, scratch_mb: int = 200) -> Iterator[Machine]:
+    """sshd on the loopback interface; each command it gets runs in the arm64 root. ``ssh`` in ``folder/bin`` is the
+    system's own client with a configuration that knows the key."""
+    home, port = folder / "home", free_port()
+    home.mkdir(parents=True)
+    for key in ("host_key", "user_key"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / key)], check=True)
+    (folder / "authorized").write_bytes((folder / "user_key.pub").read_bytes())
+    (folder / "passwd").write_text(f"pi:x:1000:1000:Pi:{home}:/bin/sh\nroot:x:0:0:root:/root:/bin/sh\n")
+    write_program(
+        folder / "in_root",
+        f'/usr/sbin/chroot {kit.root} /usr/bin/env -i {_ARM_SHELL_ENVIRONMENT} /usr/bin/sh -c "$SSH_ORIGINAL_COMMAND"',
+    )
+    (folder / "sshd_config").write_text(
+        f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized\n"
+        f"UsePAM no\nStrictModes no\nPasswordAuthentication no\nPidFile none\nForceCommand {folder}/in_root\n"
+    )
+    (folder / "config").write_text(
+        f"Host *\nIdentityFile {folder}/user_key\nIdentitiesOnly yes\nUserKnownHostsFile {folder}/known\n"
+        "StrictHostKeyChecking accept-new\n"
+    )
+    write_program(folder / "bin" / "ssh", f"/usr/bin/ssh -F {folder}/config")
+    # sshd drops its rights to a user of its own when it is root: so it is not.
+    sshd = kit.host_command("/usr/sbin/sshd")
+    prepare = f"""
+mount --bind {folder}/passwd /etc/passwd
+unshare --user --map-user=1000 --map-group=1000 --keep-caps {sshd} -D -e -r -f {folder}/sshd_config
+"""
+    with running(kit.enter(scratch_mb, prepare)) as pid:
+        machine = Machine(
+            f"ssh://pi@127.0.0.1:{port}",
+            folder / "bin",
+            (*_enter(pid, "--mount", "--pid"), "/usr/sbin/chroot", str(kit.root)),
+        )
+
+        def answers() -> bool:
+            command = [str(folder / "bin" / "ssh"), machine.name, "true"]
+            return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+
+        wait_until(answers, "logging into the emulated Raspberry Pi", 60)
+        yield machine

@@ -1,0 +1,162 @@
+"""The real adb client against a daemon that fails on purpose: one clear message each, and nothing left behind."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ca_deploy.devices import discover, open_device
+from ca_deploy.errors import DeviceError
+from ca_deploy.native.bundle import runner_command
+from tests.devices.faulty_adbd import FaultyAdbd
+from tests.devices.kit import Kit, free_port, wait_until, write_program
+
+GONE = r"vanished|is offline"
+Faulty = Callable[..., FaultyAdbd]
+
+
+@pytest.fixture
+def adb(arm_kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The real client with a server of its own."""
+    program = tmp_path / "bin" / "adb"
+    write_program(program, arm_kit.host_command("/usr/lib/android-sdk/platform-tools/adb"))
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(free_port()))
+    yield program
+    subprocess.run([program, "kill-server"], capture_output=True)
+
+
+@pytest.fixture
+def faulty(adb: Path, tmp_path: Path) -> Iterator[Faulty]:
+    """``faulty(fault)``: a daemon, and adb's server connected to it."""
+    daemons = []
+
+    def start(fault: str, uname: str = "aarch64") -> FaultyAdbd:
+        daemon = FaultyAdbd(tmp_path / "device", fault, uname)
+        daemons.append(daemon)
+        serial = f"127.0.0.1:{daemon.port}"
+
+        def listed() -> bool:
+            subprocess.run([adb, "connect", serial], capture_output=True)
+            return serial in subprocess.run([adb, "devices"], capture_output=True, text=True).stdout
+
+        wait_until(listed, "adb's connecting")
+        return daemon
+
+    yield start
+    for daemon in daemons:
+        daemon.close()
+
+
+def name(daemon: FaultyAdbd) -> str:
+    return f"adb:127.0.0.1:{daemon.port}"
+
+
+def nothing_is_left(daemon: FaultyAdbd) -> None:
+    def processes() -> str:
+        return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+
+    wait_until(lambda: not list((daemon.root / "tmp").iterdir()), "cleaning up on the device")
+    wait_until(lambda: str(daemon.root / "tmp") not in processes(), "ending processes on the device")
+
+
+def big_file(folder: Path) -> Path:
+    path = folder / "model.tflite"
+    path.write_bytes(os.urandom(1_000_000))
+    return path
+
+
+def test_without_faults_it_is_a_device(faulty: Faulty, tmp_path: Path) -> None:
+    """Also: a device whose shell has no exit codes."""
+    daemon, model = faulty(""), big_file(tmp_path)
+    with open_device(name(daemon)) as device:
+        places = device.push([model])
+        assert device.run(["cmp", places[model], str(model)], 30).returncode == 0
+        assert device.run(["sh", "-c", "exit 9"], 30).returncode == 9
+        device.pull(places[model], tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == model.read_bytes()
+    nothing_is_left(daemon)
+
+
+def test_unauthorized(faulty: Faulty) -> None:
+    daemon = faulty("unauthorized")
+    with pytest.raises(DeviceError, match=r"is (unauthorized|offline|authorizing)\. \w+"):
+        open_device(name(daemon))
+    with pytest.raises(DeviceError, match=name(daemon)):
+        open_device("adb")
+    (found,) = [summary for summary in discover() if summary.name == name(daemon)]
+    assert found.state != "ready"
+    assert found.remedy
+
+
+@pytest.mark.parametrize("fault", ["vanish_in_push", "no_space"])
+def test_faults_of_a_push(faulty: Faulty, tmp_path: Path, fault: str) -> None:
+    daemon, model = faulty(fault), big_file(tmp_path)
+    message = GONE if fault == "vanish_in_push" else "full .*No space left on device"
+    with pytest.raises(DeviceError, match=message), open_device(name(daemon)) as device:
+        device.push([model])
+    nothing_is_left(daemon)
+
+
+def test_vanishes_in_a_run(faulty: Faulty) -> None:
+    daemon = faulty("vanish_in_run")
+    with pytest.raises(DeviceError, match=GONE), open_device(name(daemon)) as device:
+        device.run(["sh", "-c", ": VANISH; sleep 77"], 60)
+    nothing_is_left(daemon)
+
+
+def test_vanishes_in_a_pull(faulty: Faulty, tmp_path: Path) -> None:
+    daemon = faulty("vanish_in_pull")
+    with pytest.raises(DeviceError, match=GONE), open_device(name(daemon)) as device:
+        place = f"{device.scratch()}/answer.bin"
+        device.run(["sh", "-c", f"echo answer > {place}"], 30)
+        device.pull(place, tmp_path / "answer.bin")
+    nothing_is_left(daemon)
+
+
+def test_output_that_is_cut(faulty: Faulty) -> None:
+    daemon = faulty("cut")
+    with pytest.raises(DeviceError, match="broke off"), open_device(name(daemon)) as device:
+        device.run(["sh", "-c", ": CUT; printf %10000s x"], 30)
+    nothing_is_left(daemon)
+
+
+def test_a_runner_that_is_killed_is_no_error_of_the_device(faulty: Faulty) -> None:
+    with open_device(name(faulty(""))) as device:
+        done = device.run(["sh", "-c", "echo partly; kill -9 $$"], 30)
+    assert (done.returncode, done.stdout) == (137, b"partly\n")
+
+
+@pytest.mark.parametrize(("uname", "reason"), [("armv7l", "32-bit"), ("armv8l", "32-bit"), ("x86_64", "emulator")])
+def test_wrong_architectures_are_refused(faulty: Faulty, uname: str, reason: str) -> None:
+    with open_device(name(faulty("", uname))) as device:
+        info = device.probe()
+    assert info.architecture == uname
+    with pytest.raises(DeviceError, match=reason):
+        runner_command(info, "litert")
+
+
+def test_phones_that_are_not_there(adb: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match=r"sees no phone.*USB debugging"):
+        open_device("adb")
+    with pytest.raises(DeviceError, match="serial number R58M"):
+        open_device("adb:R58M")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DeviceError, match=r"not installed.*apt install adb"):
+        open_device("adb")
+
+
+def test_one_of_two_phones_has_to_be_named(faulty: Faulty, adb: Path, tmp_path: Path) -> None:
+    first, second = faulty(""), FaultyAdbd(tmp_path / "second", "")
+    try:
+        subprocess.run([adb, "connect", f"127.0.0.1:{second.port}"], capture_output=True)
+        wait_until(lambda: len([s for s in discover() if s.state == "ready" and "adb:" in s.name]) == 2, "two phones")
+        with pytest.raises(DeviceError, match="Several phones"):
+            open_device("adb")
+        with open_device(name(first)) as one, open_device(name(second)) as other:
+            assert one.run(["true"], 30).returncode == other.run(["true"], 30).returncode == 0
+    finally:
+        second.close()

@@ -1,0 +1,39 @@
+"""Profiling a phone and a Raspberry Pi, from the command line to what their ARM kernels compute.
+
+Both are emulated, so their times mean nothing; all else is as on real ones.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ca_deploy.cli import app
+from tests.devices.machines import Machine
+from tests.latency.models import onnx_file, tflite_file
+
+
+@pytest.mark.parametrize(("device", "make"), [("emulated_phone", tflite_file), ("emulated_pi", onnx_file)])
+def test_profile_end_to_end(
+    device: str,
+    make: Callable[[Path], Path],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine: Machine = request.getfixturevalue(device)
+    monkeypatch.setenv("PATH", machine.path_variable())
+    file = make(tmp_path / f"small.{'tflite' if make is tflite_file else 'onnx'}")
+    brief = ["--runs", "5", "--min-seconds", "0", "--starts", "1", "--verify", "--ops", "--json"]
+    done = CliRunner().invoke(app, ["profile", str(file), "--device", machine.name, *brief])
+    assert done.exit_code == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["device"]["architecture"] == "aarch64"
+    assert report["before"]["memory_available_kb"] > 0
+    (found,) = report["measurements"]
+    assert found["verification"]["status"] == "pass"
+    assert found["engine"]["runner"] == "c"
+    assert found["statistics"]["n"] == 5
+    assert "features.1.attention" in [row["name"] for row in found["operators"]["by_module"]]

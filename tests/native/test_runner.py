@@ -1,0 +1,152 @@
+"""The runner itself, on this machine with ONNX Runtime: what it prints, what it computes, and how it fails."""
+
+import json
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from ca_deploy.devices import open_device
+from ca_deploy.native import build
+from ca_deploy.native.bundle import RunnerCommand, runner_binary, runner_command
+from ca_deploy.runtimes import open_session
+
+pytestmark = pytest.mark.skipif(
+    (platform.system(), platform.machine()) != ("Linux", "x86_64"), reason="the runner for this machine is x86-64 Linux"
+)
+_QUICK = ["--runs", "3", "--min-seconds", "0", "--warmup-runs", "2", "--warmup-seconds", "0"]
+
+
+@pytest.fixture(scope="module")
+def command() -> RunnerCommand:
+    with open_device("local") as device:
+        return runner_command(device.probe(), "onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two inputs of different types, two outputs."""
+    nodes = [
+        helper.make_node("Cast", ["whole"], ["cast"], "cast", to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["real", "cast"], ["product"], "multiply"),
+        helper.make_node("Sigmoid", ["product"], ["gate"], "gating"),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("real", TensorProto.FLOAT, [2, 64]),
+        helper.make_tensor_value_info("whole", TensorProto.INT8, [64, 32]),
+    ]
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 32]) for name in ("product", "gate")]
+    graph = helper.make_graph(nodes, "small", inputs, outputs)
+    path = tmp_path_factory.mktemp("runner") / "a model.onnx"
+    onnx.save(helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)]), path)
+    return path
+
+
+def run(command: RunnerCommand, *options: object, cwd: Path | None = None) -> tuple[int, dict[str, Any]]:
+    """Exit code and report; the report is one line, and nothing else is on standard output."""
+    argv = [*command.argv({file: str(file) for file in command.files}), *(str(option) for option in options)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, cwd=cwd)
+    assert done.stdout.count("\n") == 1
+    report: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, report
+
+
+def test_it_computes_what_the_python_package_computes(command: RunnerCommand, model: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    feeds = {
+        "real": random.normal(size=(2, 64)).astype(np.float32),
+        "whole": random.integers(-128, 128, (64, 32)).astype(np.int8),
+    }
+    for name, value in feeds.items():
+        (tmp_path / f"{name}.bin").write_bytes(value.tobytes())
+    given = [part for name in feeds for part in ("--input", tmp_path / f"{name}.bin")]
+    code, report = run(command, "--model", model, *_QUICK, *given, "--output-prefix", tmp_path / "out")
+    assert code == 0
+    for index, expected in enumerate(open_session(model).run(feeds).values()):
+        np.testing.assert_array_equal(np.fromfile(tmp_path / f"out{index}.bin", np.float32), expected.ravel())
+    assert report["inputs"][1] == {"name": "whole", "type": "int8", "shape": [64, 32], "bytes": 2048}
+    assert [output["name"] for output in report["outputs"]] == ["product", "gate"]
+
+
+def test_it_reports_every_single_time(command: RunnerCommand, model: Path) -> None:
+    _, report = run(command, "--model", model, *_QUICK, "--threads", 1, "--affinity", "0x1")
+    assert (report["schema"], report["runtime"], report["threads"]) == (1, "onnxruntime", 1)
+    assert report["affinity"] == "0x1"
+    assert len(report["warmup_ns"]) == 2
+    for key in ("invoke_ns", "start_ns", "set_input_ns", "get_output_ns"):
+        assert len(report[key]) == 3
+    assert all(time > 0 for time in [report["load_ns"], report["first_ns"], *report["invoke_ns"]])
+    assert report["start_ns"] == sorted(report["start_ns"])
+    assert report["peak_rss_kb"] > 1000
+    assert report["ops"] is None
+
+
+def test_it_goes_on_for_the_time_that_is_asked_and_no_longer(command: RunnerCommand, model: Path) -> None:
+    def span(report: dict[str, Any]) -> float:
+        return float(report["start_ns"][-1] - report["start_ns"][0]) / 1e9
+
+    _, longer = run(command, "--model", model, *_QUICK, "--min-seconds", "0.3")
+    assert len(longer["invoke_ns"]) > 3
+    assert span(longer) > 0.25
+    _, ended = run(command, "--model", model, *_QUICK, "--runs", "1000000000", "--max-seconds", "0.2")
+    assert len(ended["invoke_ns"]) < 1000000000
+
+
+def test_time_by_operator(command: RunnerCommand, model: Path, tmp_path: Path) -> None:
+    _, report = run(command, "--model", model, *_QUICK, "--ops", cwd=tmp_path)
+    assert {(op["name"], op["type"]) for op in report["ops"]} >= {("multiply", "MatMul"), ("gating", "Sigmoid")}
+    assert all(len(op["ns"]) == 3 for op in report["ops"])
+    assert not list(tmp_path.iterdir())  # ONNX Runtime's own profile is gone
+
+
+def test_probe(command: RunnerCommand) -> None:
+    import onnxruntime
+
+    code, report = run(command, "--probe")
+    assert (code, report["runtime_version"]) == (0, onnxruntime.__version__)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--model", "/no/such.onnx"], "/no/such.onnx"),
+        ([], "--model is missing"),
+        (["--model", "MODEL", "--input", "/no/such.bin"], "No such file"),
+        (["--model", "MODEL", "--input", "SHORT"], "512 bytes of real"),
+        (["--model", "MODEL", *["--input", "SHORT"] * 3], "3 input files for a model with 2 inputs"),
+        (["--model", "MODEL", "--output-prefix", "/no/such/folder/out"], "No such file"),
+        (["--model", "MODEL", "--affinity", "0x0"], "mask"),
+        (["--model", "MODEL", "--affinity", "0x8000000000000000"], "affinity"),
+        (["--model", "MODEL", "--threads", "0"], "--threads"),
+        (["--model", "MODEL", "--runs", "many"], "--runs takes a number"),
+        (["--model", "MODEL", "--fast", "1"], "unknown option --fast"),
+        (["--library", "/no/such.so", "--model", "MODEL"], "/no/such.so"),
+        (["--library", "libm.so.6", "--model", "MODEL"], "neither LiteRT"),
+    ],
+)
+def test_failures_are_one_line_of_json(
+    command: RunnerCommand, model: Path, tmp_path: Path, options: list[str], reason: str
+) -> None:
+    (tmp_path / "short.bin").write_bytes(b"short")
+    places = {"MODEL": str(model), "SHORT": str(tmp_path / "short.bin")}
+    code, report = run(command, *_QUICK, *(places.get(option, option) for option in options))
+    assert code == 2
+    assert reason in report["error"]
+
+
+def test_the_shipped_runners_are_built_from_these_sources() -> None:
+    provenance = (build.HERE / "bin" / "PROVENANCE.toml").read_text(encoding="utf-8")
+    assert f'sources_sha256 = "{build.sources_digest()}"' in provenance, "run `make runner`"
+
+
+def test_building_gives_the_same_bytes(tmp_path: Path) -> None:
+    build.build_runner(tmp_path)
+    for architecture in build.TARGETS:
+        name = f"runner-{architecture}"
+        assert (tmp_path / name).read_bytes() == runner_binary(architecture).read_bytes(), name
+    assert (tmp_path / "PROVENANCE.toml").read_text() == (build.HERE / "bin" / "PROVENANCE.toml").read_text()
