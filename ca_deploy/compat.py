@@ -1,6 +1,6 @@
 """Check a file against targets, in a process of its own: a native checker that crashes takes nobody along.
 
-The child is ``python -m ca_deploy.compat <file> <log> <target> …``; it writes pickled events to its standard output,
+The child is ``python -m ca_deploy.compat <file> <target> …``; it writes pickled events to its standard output,
 and ends itself when its parent is gone. One child serves all targets, so that libraries load and the file is read once;
 where it dies, the target it was busy with is named, and another goes on with the rest.
 """
