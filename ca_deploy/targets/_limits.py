@@ -194,12 +194,15 @@ def broadcasts_between_ranks(graph: Graph, node: Node, values: Values) -> bool |
     return (longer[0] == 1 and shorter == (1, 1)) or shorter == (longer[0], longer[3])
 
 
-def second_operand_is_the_smaller(graph: Graph, node: Node, values: Values) -> bool | None:
-    shapes = [tensor.shape for tensor in _given(graph, node)[:2]]
-    if None in shapes or len(shapes) < 2:
+def second_operand_broadcasts(graph: Graph, node: Node, values: Values) -> bool | None:
+    """Of two computed operands, every side of the second is that of the first, or 1."""
+    shapes = [tensor.shape for tensor in graph.data_inputs(node)]
+    if None in shapes:
         return None
-    first, second = _given(graph, node)[:2]
-    return first.elements >= second.elements
+    if len(shapes) < 2:
+        return True
+    first, second = ((1,) * (4 - len(shape)) + shape for shape in shapes[:2] if shape is not None)
+    return len(first) == len(second) and all(b in (a, 1) for a, b in zip(first, second, strict=True))
 
 
 def sides_at_most(graph: Graph, node: Node, values: Values) -> bool | None:
@@ -226,7 +229,7 @@ CONDITIONS: dict[str, Condition] = {
         reduces_exactly, keeps_batch, reduced_channels_multiple_of, same_scale, broadcasts_channels_only,
         scale_above_product, dequantised_from, static_but_batch,
         broadcasts_between_ranks,
-        second_operand_is_the_smaller, sides_at_most, weights_at_most, never,
+        second_operand_broadcasts, sides_at_most, weights_at_most, never,
     )
 }  # fmt: skip
 

@@ -6,9 +6,6 @@ from dataclasses import replace
 from ca_deploy.compat_report import CompatReport, Cost, Finding, Kind
 from ca_deploy.graphs import ABSENT, Graph, Node
 
-# Costs are found by partitioning again without each node: beyond this many, none is worth the wait.
-_MOST_COSTS = 150
-
 
 class Partitioner:
     """The pieces that a delegate gets of a graph, as TFLite's interpreter makes them.
@@ -69,15 +66,14 @@ def assess(report: CompatReport, graph: Graph, taken: Collection[int] | None = N
     now = len(partitioner.pieces(on))
     producers, consumers = graph.producers(), graph.consumers()
 
-    def cost(indices: Collection[int], count_pieces: bool = True) -> Cost:
+    def cost(indices: Collection[int]) -> Cost:
         nodes = [graph.nodes[index] for index in indices]
         return Cost(
-            partitions=max(0, now - len(partitioner.pieces(on.union(indices)))) if count_pieces else 0,
+            partitions=max(0, now - len(partitioner.pieces(on.union(indices)))),
             bytes_crossing=sum(_crossing(graph, node, on, producers, consumers) for node in nodes),
             multiply_adds_percent=100 * sum(node.multiply_adds for node in nodes) / total if total else 0.0,
         )
 
-    one_by_one = len(report.nodes) - len(accelerated) <= _MOST_COSTS
     alike: dict[tuple[str, ...], list[Finding]] = {}
     for finding in report.findings:
         key = (finding.verdict, finding.operator, finding.reason, finding.remedy, finding.evidence, finding.source)
@@ -85,7 +81,7 @@ def assess(report: CompatReport, graph: Graph, taken: Collection[int] | None = N
     return replace(
         report,
         nodes=tuple(
-            finding if finding.index in accelerated else replace(finding, cost=cost([finding.index], one_by_one))
+            finding if finding.index in accelerated else replace(finding, cost=cost([finding.index]))
             for finding in report.nodes
         ),
         kinds=tuple(

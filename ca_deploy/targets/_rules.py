@@ -168,25 +168,28 @@ def _judge(
     source = rule.source if rule else rules.source
     made = Finding(node.index, node.name, node.module, node.operator, "accelerated", "rule", source)
     remedy = rules.remedies.get(node.operator, "")
-    if rule is None:
-        if listed_only:
-            return made
+    if rule is None and not listed_only:
         verdict: Verdict = "unsupported" if node.custom else "falls back"
         return replace(made, verdict=verdict, reason=rules.unlisted, remedy=remedy)
-    if rule.since > level > 0:
-        return replace(
-            made, verdict="falls back", reason=f"{node.operator} is there from level {rule.since} on", remedy=remedy
-        )
-    for limit in (*rule.limits, *(always.limits if always and not rule.alone else ())):
-        if not limit.first <= level < limit.below:
-            continue
-        if always and limit in always.limits:
-            made = replace(made, source=always.source)
-        kept = CONDITIONS[limit.condition](graph, node, limit.values)
-        if kept is None:
-            return replace(made, verdict="unknown", reason=f"the file does not say whether it keeps to: {limit.reason}")
-        if not kept:
-            return replace(made, verdict=limit.verdict, reason=limit.reason, remedy=limit.remedy or remedy)
+    if rule and rule.since > level > 0:
+        reason = f"{node.operator} is there from level {rule.since} on"
+        return replace(made, verdict="falls back", reason=reason, remedy=remedy)
+    for sayer in [r for r in (rule, None if rule and rule.alone else always) if r is not None]:
+        for limit in sayer.limits:
+            kept = (
+                CONDITIONS[limit.condition](graph, node, limit.values) if limit.first <= level < limit.below else True
+            )
+            if kept is None:
+                reason = f"the file does not say whether it keeps to: {limit.reason}"
+                return replace(made, verdict="unknown", source=sayer.source, reason=reason)
+            if not kept:
+                return replace(
+                    made,
+                    verdict=limit.verdict,
+                    source=sayer.source,
+                    reason=limit.reason,
+                    remedy=limit.remedy or remedy,
+                )
     return made
 
 

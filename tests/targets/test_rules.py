@@ -139,12 +139,18 @@ def test_the_core_ml_delegate_refuses_gates_along_one_axis(tmp_path: Path, gate:
     assert found.source
 
 
-def test_the_gpu_wants_the_gate_second(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("shapes", "verdict"),
+    [
+        (((1, 8, 8, 16), (1, 8, 1, 16)), "accelerated"),
+        (((1, 8, 1, 16), (1, 8, 8, 16)), "falls back"),
+        (((1, 8, 1, 16), (1, 1, 8, 16)), "falls back"),  # the outer product of the gates
+    ],
+)
+def test_the_gpu_wants_the_gate_second(tmp_path: Path, shapes: tuple[tuple[int, ...], ...], verdict: str) -> None:
     model = Model("float32")
-    x, gate = model.input((1, 8, 8, 16)), model.input((1, 8, 1, 16))
-    model.add("MUL", [gate, x], (1, 8, 8, 16), options=schema.MulOptionsT())
-    found = _judged(model, "litert_gpu", tmp_path)["MUL"]
-    assert found.verdict == "falls back" and "x * gate" in found.remedy
+    model.add("MUL", [model.input(shape) for shape in shapes], (1, 8, 8, 16), options=schema.MulOptionsT())
+    assert _judged(model, "litert_gpu", tmp_path)["MUL"].verdict == verdict
 
 
 def test_the_edge_tpu_stops_at_the_first_refusal(tmp_path: Path) -> None:
