@@ -49,7 +49,7 @@ exec /usr/sbin/chroot $ROOT /usr/bin/env -i {_ARM_SHELL_ENVIRONMENT} SHELL=/syst
         adb = [*_enter(pid, "--net"), *kit.host_command("/usr/lib/android-sdk/platform-tools/adb").split()]
         home = folder / "home"
         home.mkdir(parents=True)
-        write_program(folder / "bin" / "adb", f"env HOME={home} {' '.join(adb)}")
+        write_program(folder / "bin" / "adb", f"env HOME={home} TMPDIR={home} {' '.join(adb)}")
         serial = f"127.0.0.1:{_ADBD_PORT}"
 
         def connected() -> bool:
