@@ -4,13 +4,12 @@ import importlib.util
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 from ca_deploy.artifact import sha256_of
 from ca_deploy.devices import DeviceSummary, discover
 from ca_deploy.errors import DeviceError
 from ca_deploy.native import emulator, libraries
-from ca_deploy.native.bundle import make_bundle, runner_binary, support_files
+from ca_deploy.native.bundle import runner_binary, support_files
 from ca_deploy.native.cache import cache_folder
 
 
@@ -35,11 +34,6 @@ def examine() -> list[Check]:
         _emulator(),
         *(_device(summary) for summary in discover() if summary.name.startswith("adb:")),
     ]
-
-
-def bundle(path: Path) -> None:
-    """Write the runtimes' libraries into one file; see :func:`ca_deploy.native.bundle.make_bundle`."""
-    make_bundle(path)
 
 
 def _runner(architecture: str) -> Check:

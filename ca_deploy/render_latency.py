@@ -20,7 +20,7 @@ _COLOURS = {
 
 def report(found: LatencyReport) -> None:
     """Device, table, and everything that has to be said about each file."""
-    console = Console(width=max(120, Console().width), highlight=False)
+    console = Console(width=max(130, Console().width), highlight=False)
     cores = ", ".join(dict.fromkeys(core.part or "?" for core in found.device.cores))
     console.print(
         f"[bold]{found.device.name}[/]: {found.device.model}, {found.device.os}, {found.device.architecture}, "
@@ -41,7 +41,7 @@ def report(found: LatencyReport) -> None:
 
 def regression(found: Regression) -> None:
     """Each measurement that two reports share."""
-    console = Console(width=max(120, Console().width), highlight=False)
+    console = Console(width=max(130, Console().width), highlight=False)
     table = _table("file", "threads", "before", "after", "ratio", "95 %", "")
     for change in found.changes:
         interval = "exact" if change.low is None else f"{change.low:.3f} to {change.high:.3f}"

@@ -20,12 +20,13 @@ def doctor(
     json: options.Json = False,
 ) -> None:
     """What measuring on devices needs, what is missing here, and how to install it."""
-    from ca_deploy import doctor as examination
+    from ca_deploy.doctor import examine
+    from ca_deploy.native import bundle
     from ca_deploy.render_devices import checks
 
     if make_bundle is not None:
-        examination.bundle(make_bundle)
-    found = examination.examine()
+        bundle.make_bundle(make_bundle)
+    found = examine()
     if json:
         print_json(found)
     else:

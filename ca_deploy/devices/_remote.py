@@ -151,7 +151,8 @@ class Remote:
         """The output is kept in files there until the command ends: it does not disturb, and cannot be cut unseen."""
         self._open()
         command = " ".join(shlex.quote(part) for part in argv)
-        starting = shlex.quote(f"echo $$ > pid; exec {command}")
+        # Cleaning removes `live` before it reads `pid`: a command that it does not see does not start.
+        starting = shlex.quote(f"echo $$ > pid; [ -f live ] || exit 125; exec {command}")
         script = (
             f"cd {shlex.quote(self._folder)} || exit 1\n"
             f"sh -c {starting} > out 2> err < /dev/null\n"
@@ -187,7 +188,7 @@ class Remote:
         session = f"run-{secrets.token_hex(6)}"
         script = (
             f'b={self._link.base}; s="$b/{session}"\n'
-            f'mkdir -p "$s" && cd "$b" && b=$(pwd) && s="$b/{session}" || exit 1\n'
+            f'mkdir -p "$s" && cd "$b" && b=$(pwd) && s="$b/{session}" && : > "$s/live" || exit 1\n'
             f'echo "{_READY} $b"\n'
             # adbd tells the end of the link by SIGHUP, sshd by the end of standard input.
             "exec 3<&0; cat <&3 > /dev/null & c=$!\ntrap : HUP TERM PIPE\nwait $c\nkill $c\n"
@@ -236,9 +237,9 @@ def _clean(base: str, folder: str, keep: bool) -> str:
     forget = 'while read -r d; do rm -rf "$d"; done < "$s/pushed"; ' if not keep else ""
     return (
         f'b="{base}"; s="{folder}"\nexec 2> /dev/null\n'
-        '[ -f "$s/pid" ] && read -r p < "$s/pid" && kill -9 $p\n'
+        'rm -f "$s/live"; [ -f "$s/pid" ] && read -r p < "$s/pid" && kill -9 $p\n'
         f'[ -f "$s/pushed" ] && {{ {forget}:; }}\n'
-        'rm -rf "$s"; rmdir "$b"\n:'
+        'rm -rf "$s" || { sleep 1; rm -rf "$s"; }; rmdir "$b"\n:'  # what just starts may still write into it
     )
 
 

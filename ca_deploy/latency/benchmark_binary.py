@@ -34,6 +34,7 @@ class BenchmarkBinary:
     files: tuple[Path, ...]
     runner_sha256: str | None
     library_sha256: str | None = None
+    package_version: str | None = None
 
     def run(self, device: Device, places: Mapping[Path, str], request: Request) -> RunnerOutput:
         """Raises ``RuntimeUnavailable`` when the program fails or says nothing that is known."""

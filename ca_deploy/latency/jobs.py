@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from ca_deploy.devices import CountingDevice, Device, InstructionCounts
-from ca_deploy.errors import DeviceError, RuntimeUnavailable
+from ca_deploy.errors import CaDeployError, DeviceError, RuntimeUnavailable
 from ca_deploy.latency import runner_output
 from ca_deploy.latency.launch import JsonLauncher, Launcher, Request, RunnerKind
 from ca_deploy.latency.operators import profile_operators
@@ -128,7 +128,9 @@ class Run:
     def _attempt(self, job: Job, what: Callable[[Job], None]) -> None:
         try:
             what(job)
-        except RuntimeUnavailable as error:
+        except DeviceError:
+            raise  # nothing more can be measured
+        except CaDeployError as error:
             self.failures[str(job.file)] = str(error)
             self.errors.append(error)
 

@@ -49,6 +49,10 @@ class Launcher(Protocol):
     def runner_sha256(self) -> str | None: ...
     @property
     def library_sha256(self) -> str | None: ...
+    @property
+    def package_version(self) -> str | None:
+        """Of the package that the library came from, where the library itself says something else."""
+
     def run(self, device: Device, places: Mapping[Path, str], request: Request) -> RunnerOutput:
         """Raises ``RuntimeUnavailable`` when the file does not run, ``DeviceError`` when the device is to blame."""
 
@@ -64,6 +68,7 @@ class JsonLauncher:
     files: tuple[Path, ...]
     runner_sha256: str | None
     library_sha256: str | None
+    package_version: str | None
     start: Callable[[Mapping[Path, str]], list[str]]
     operators_script: Path | None = None
 
@@ -112,7 +117,14 @@ def launcher(device: Device, info: DeviceInfo, runtime: str, kind: RunnerKind, b
         kind = "python" if runtime == "litert" and info.architecture == "x86_64" else "c"
     if kind == "c":
         command = runner_command(info, runtime, bundle)
-        return JsonLauncher("c", command.files, command.runner_sha256, command.library_sha256, command.argv)
+        return JsonLauncher(
+            "c",
+            command.files,
+            command.runner_sha256,
+            command.library_sha256,
+            command.runtime_version,
+            command.argv,
+        )
     if device.name != "local" and not device.name.startswith("ssh://"):
         raise UsageError(f"--runner python needs a Python on the device; {device.name} has none. Use --runner c.")
     python = sys.executable if device.name == "local" else "python3"
@@ -121,6 +133,7 @@ def launcher(device: Device, info: DeviceInfo, runtime: str, kind: RunnerKind, b
         "python",
         (PYTHON_RUNNER, *([operators] if operators else [])),
         sha256_of(PYTHON_RUNNER),
+        None,
         None,
         lambda places: [python, places[PYTHON_RUNNER]],
         operators,

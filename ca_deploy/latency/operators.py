@@ -36,9 +36,13 @@ def profile_operators(file: Path, operators: Sequence[OperatorSamples], source: 
 
 
 def _without_wrappers(operators: Sequence[OperatorSamples]) -> list[OperatorSamples]:
-    """A delegate's own entry holds the time of the operators inside it, where those report for themselves."""
-    inside = any(operator.delegate for operator in operators)
-    return [o for o in operators if o.delegate or not (inside and "Delegate" in o.type)]
+    """A delegate's own entry holds the time of the operators inside it, where those report for themselves.
+
+    XNNPACK's operators tell their layout and types in brackets: ``Mean (ND)``; those of TFLite do not.
+    """
+    if not any("(" in operator.type for operator in operators):
+        return list(operators)
+    return [operator for operator in operators if "delegate" not in operator.type.lower()]
 
 
 def _grouped(names: Sequence[str], medians: NDArray[np.float64]) -> tuple[OperatorTime, ...]:

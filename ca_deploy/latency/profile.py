@@ -148,7 +148,7 @@ def _measurement(job: Job, mask: str | None, before: Conditions, after: Conditio
         engine=Engine(
             job.launcher.runner,
             job.last.runtime,
-            job.last.runtime_version,
+            job.launcher.package_version or job.last.runtime_version,
             job.launcher.runner_sha256,
             job.launcher.library_sha256,
             job.last.delegate,

@@ -21,12 +21,11 @@ class TensorOnDevice:
 
 @dataclass(frozen=True, slots=True)
 class OperatorSamples:
-    """One operator: its name, its kind, its time in each inference in ns, and the delegate it runs in."""
+    """One operator: its name, its kind, and its time in each inference in ns."""
 
     name: str
     type: str
     ns: tuple[int, ...]
-    delegate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +85,7 @@ def _read(completed: Completed, model: str, device: str, key: str, decode: Calla
 
 
 def _operators(content: dict[str, Any]) -> tuple[OperatorSamples, ...]:
-    return tuple(
-        OperatorSamples(op["name"], op["type"], tuple(map(int, op["ns"])), op.get("delegate")) for op in content["ops"]
-    )
+    return tuple(OperatorSamples(op["name"], op["type"], tuple(map(int, op["ns"]))) for op in content["ops"])
 
 
 def _reason(completed: Completed, content: Any) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from ca_deploy.delivery import write_atomically
+from ca_deploy.delivery import staging, write_atomically
 from ca_deploy.devices import open_device
 from ca_deploy.errors import ArtifactError, DeviceError, UsageError, unknown_name
 from ca_deploy.latency.jobs import Step, Wishes
@@ -79,9 +79,12 @@ def profile_on(
     """Open the device, measure, and write report and plot to ``wanted.output`` if it is given.
 
     Raises:
-        CaDeployError: see :func:`ca_deploy.latency.profile.profile`.
+        CaDeployError: see :func:`ca_deploy.latency.profile.profile`; ``OutputError`` for the folder.
     """
     report: LatencyReport | None = None
+    if wanted.output is not None:
+        with staging(wanted.output):  # a place that cannot be written is told before minutes of measuring
+            pass
     try:
         with open_device(device_name, keep) as device:
             report = profile(files, device, wanted, step)

@@ -15,8 +15,10 @@ _OTHER_LOAD = 0.5
 _HOT_C = 80.0
 _LOW_BATTERY_PERCENT = 20
 
-# Bits of `vcgencmd get_throttled` that say what is the case now; the bits 16 above them say that it once was.
+# Bits of `vcgencmd get_throttled` that say what is the case now, and those that say what once was since the start:
+# under-voltage, clock capped, throttled, soft temperature limit. Android's thermal status is a number up to 6.
 _PI_NOW = 0xF
+_PI_SINCE_BOOT = 0xF0000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ def judge(
     """
     moments = [*during, after]
     invalid, doubtful = [], []
-    if any(_throttled(moment) for moment in moments):
-        invalid.append("the device throttled itself")
+    if throttled := _throttled(before, moments):
+        invalid.append(f"the device throttled itself (status {throttled:#x})")
     fall = _clock_fall(during, cores)
     if fall is None:
         doubtful.append("the device does not tell its clock")
@@ -72,8 +74,14 @@ def judge(
     return Validity("invalid" if invalid else "doubtful" if doubtful else "valid", (*invalid, *doubtful))
 
 
-def _throttled(moment: Conditions) -> bool:
-    return moment.throttled is not None and bool(moment.throttled & _PI_NOW)
+def _throttled(before: Conditions, moments: Sequence[Conditions]) -> int:
+    """What was the case at some moment, or came to be remembered since before; 0 for nothing."""
+    known = before.throttled or 0
+    seen = 0
+    for moment in moments:
+        status = moment.throttled or 0
+        seen |= status & _PI_NOW | status & ~known & _PI_SINCE_BOOT
+    return seen
 
 
 def _clock_fall(during: Sequence[Conditions], cores: Sequence[int] | None) -> float | None:

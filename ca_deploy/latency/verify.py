@@ -105,13 +105,13 @@ def _inputs(file: Path, session: Session) -> Inputs:
     feeds = []
     for _ in range(INPUTS):
         case = []
-        for spec_ in session.inputs:
-            shape = [max(1, side) for side in spec_.shape]
-            if spec_.dtype.startswith("float"):
-                case.append(random.standard_normal(shape).astype(spec_.dtype))
+        for tensor in session.inputs:
+            shape = [max(1, side) for side in tensor.shape]
+            if tensor.dtype.startswith("float"):
+                case.append(random.standard_normal(shape).astype(tensor.dtype))
             else:
-                limits = np.iinfo(spec_.dtype)
-                case.append(random.integers(limits.min, limits.max, shape, spec_.dtype, endpoint=True))
+                limits = np.iinfo(tensor.dtype)
+                case.append(random.integers(limits.min, limits.max, shape, tensor.dtype, endpoint=True))
         feeds.append(case)
     return Inputs(tuple(feeds), f"{INPUTS} inputs of noise")
 

@@ -104,6 +104,7 @@ def test_what_was_measured_is_shown_before_the_failure(
         (["{small}", "--affinity", "red"], "none of big, little"),
         (["{small}", "--device", "emulated:cortex-a76", "--ops"], "--ops measures time"),
         (["{small}", "--device", "emulated:cortex-a76", "--runner", "python"], "needs a Python"),
+        (["{small}", "--output", "{text}"], "is not a folder"),
         (["{small}", "--bundle", "missing.tar"], "missing.tar does not exist"),
         (["{small}", "--compare", "a.json", "b.json"], "leave the model files out"),
         (["--compare", "a.json", "b.json"], "a.json does not exist"),

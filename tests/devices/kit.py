@@ -69,7 +69,7 @@ mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
 printf %s ':q:M::{_MAGIC}:{_MASK}:{self.folder}/qemu-aarch64:POCF' > /proc/sys/fs/binfmt_misc/register
 mount -t proc none $ROOT/proc
 mount --rbind /sys/devices/system/cpu $ROOT/sys/devices/system/cpu
-mount -t tmpfs none $ROOT/dev
+mount -t tmpfs -o mode=755 none $ROOT/dev
 for n in null zero urandom random tty; do touch $ROOT/dev/$n; mount --bind /dev/$n $ROOT/dev/$n; done
 mount -t tmpfs -o size={scratch_mb}m none $ROOT/data/local/tmp
 {prepare}

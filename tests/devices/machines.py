@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ def _enter(pid: int, *namespaces: str) -> list[str]:
 def phone(kit: Kit, folder: Path, scratch_mb: int = 200) -> Iterator[Machine]:
     """Android's adbd in a network of its own; ``adb`` in ``folder/bin`` is the real client, inside that network."""
     prepare = f"""
-python3 -c 'import fcntl, socket, struct
+{sys.executable} -c 'import fcntl, socket, struct
 fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh", b"lo", 0x41))'
 mkdir $ROOT/dev/pts; mount -t devpts -o newinstance,ptmxmode=0666 none $ROOT/dev/pts; ln -s pts/ptmx $ROOT/dev/ptmx
 exec /usr/sbin/chroot $ROOT /usr/bin/env -i {_ARM_SHELL_ENVIRONMENT} SHELL=/system/bin/sh ADBD_PORT={_ADBD_PORT} \\
@@ -48,7 +49,7 @@ exec /usr/sbin/chroot $ROOT /usr/bin/env -i {_ARM_SHELL_ENVIRONMENT} SHELL=/syst
         adb = [*_enter(pid, "--net"), *kit.host_command("/usr/lib/android-sdk/platform-tools/adb").split()]
         home = folder / "home"
         home.mkdir(parents=True)
-        write_program(folder / "bin" / "adb", f"env HOME={home} {' '.join(adb)}")
+        write_program(folder / "bin" / "adb", f"env HOME={home} TMPDIR={home} {' '.join(adb)}")
         serial = f"127.0.0.1:{_ADBD_PORT}"
 
         def connected() -> bool:

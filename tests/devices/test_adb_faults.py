@@ -21,7 +21,8 @@ Faulty = Callable[..., FaultyAdbd]
 def adb(arm_kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The real client with a server of its own."""
     program = tmp_path / "bin" / "adb"
-    write_program(program, arm_kit.host_command("/usr/lib/android-sdk/platform-tools/adb"))
+    client = arm_kit.host_command("/usr/lib/android-sdk/platform-tools/adb")
+    write_program(program, f"env TMPDIR={tmp_path} {client}")
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(free_port()))

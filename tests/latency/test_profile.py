@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ca_deploy.devices import Completed, open_device
@@ -16,6 +17,7 @@ from ca_deploy.latency.protocol import MeasuringProtocol
 from ca_deploy.latency.regression import compare_reports
 from ca_deploy.latency.report import LatencyReport, Measurement, read_report
 from ca_deploy.latency.session import profile_on
+from ca_deploy.latency.verify import judge
 from tests.latency.models import onnx_file, tflite_file
 from tests.latency.stand_in import StandIn
 
@@ -149,6 +151,26 @@ def test_a_runner_that_fails_costs_only_its_own_file(
     assert said in report.failures[failed]
     assert len(report.measurements) == 1
     assert device.ran.count(Path(failed).name) == 1
+
+
+def test_a_file_that_is_not_its_manifests_keeps_its_times(files: tuple[Path, Path], tmp_path: Path) -> None:
+    copy = tmp_path / "copy.onnx"
+    copy.write_bytes(files[1].read_bytes())
+    copy.with_suffix(".json").write_text('{"schema_version": 99}')
+    quick = MeasuringProtocol("quick", 1, 0, 0, 5, 0, 1)
+    report = profile([copy], StandIn(tmp_path), replace(PYTHON, protocol=quick, verify=True))
+    assert "schema version 99" in report.failures[str(copy)]
+    assert report.measurements[0].statistics is not None
+    assert report.measurements[0].verification is None
+
+
+def test_different_outputs_fail() -> None:
+    here, there = [[np.array([1.0, 2.0])]], [[np.array([1.0, 2.002])]]
+    assert judge(here, here, None, "", "").status == "pass"
+    assert judge(here, there, None, "", "").status == "fail"
+    assert judge(here, there, 60, "", "").status == "pass"
+    assert judge(here, there, 80, "", "").status == "fail"
+    assert judge(here, [[np.array([1.0, np.nan])]], 20, "", "").status == "fail"
 
 
 def test_nothing_that_runs_is_an_error(tmp_path: Path) -> None:

@@ -105,22 +105,13 @@ def by_operator(found: list[tuple[str, int, int]], runs: int) -> list[dict[str, 
     """
     inside = any(kind == INSIDE_DELEGATE for _, kind, _ in found)
     wanted = (OPERATOR, INSIDE_DELEGATE) if inside else (OPERATOR, DELEGATE_OPERATOR)
-    operators = [
-        (tag, 1000 * microseconds, "XNNPACK" if kind == INSIDE_DELEGATE else None)
-        for tag, kind, microseconds in found
-        if kind in wanted
-    ]
+    operators = [(tag, 1000 * microseconds) for tag, kind, microseconds in found if kind in wanted]
     each, rest = divmod(len(operators), runs)
     if rest or not each or any(operators[i][0] != operators[i % each][0] for i in range(len(operators))):
         raise RuntimeError(f"{len(operators)} operators in {runs} runs: they do not repeat")
     return [
-        {
-            "name": operators[i][0],
-            "type": operators[i][0],
-            "delegate": operators[i][2],
-            "ns": [ns for _, ns, _ in operators[i::each]],
-        }
-        for i in range(each)
+        {"name": tag, "type": tag, "ns": [ns for _, ns in operators[index::each]]}
+        for index, (tag, _) in enumerate(operators[:each])
     ]
 
 

@@ -1,0 +1,47 @@
+"""``ca-deploy doctor`` and ``ca-deploy list devices``: what is there, what is missing, and what to do about it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ca_deploy.cli import app
+
+
+def test_doctor_names_what_is_missing_with_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CA_DEPLOY_CACHE", str(tmp_path / "cache"))
+    done = CliRunner().invoke(app, ["doctor", "--json"])
+    assert done.exit_code == 0
+    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    assert checks["runner for aarch64"]["status"] == checks["loader for aarch64"]["status"] == "ok"
+    assert checks["litert library"]["status"] == "later"
+    assert (checks["adb"]["status"], checks["ssh"]["status"]) == ("missing", "missing")
+    assert "apt install adb" in checks["adb"]["remedy"]
+    assert checks["emulated processors"]["status"] == "missing"
+    assert all(check["remedy"] for check in checks.values() if check["status"] == "missing")
+    table = CliRunner().invoke(app, ["doctor"]).stdout
+    assert "emulated processors" in table
+    assert "apt install openssh-client" in table
+
+
+def test_hosts_of_the_ssh_configuration_are_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text("Host pi5 attic\n  User pi\nHost *.example.org\nhost pi5\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    done = CliRunner().invoke(app, ["list", "devices", "--json"])
+    states = {device["name"]: device["state"] for device in json.loads(done.stdout)}
+    assert states["local"] == "ready"
+    assert {name for name in states if name.startswith("ssh://")} == {"ssh://pi5", "ssh://attic"}
+    assert states["ssh://pi5"] == "not contacted"
+    table = CliRunner().invoke(app, ["list", "devices"]).stdout
+    assert "emulated:cortex-a76" in table
+
+
+def test_the_bundle_is_written(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["doctor", "--make-bundle", str(tmp_path / "arm.zip")])
+    assert done.exit_code == 0
+    assert (tmp_path / "arm.zip").stat().st_size > 5_000_000
+    done = CliRunner().invoke(app, ["doctor", "--make-bundle", str(tmp_path / "arm.zip" / "below")])
+    assert done.exit_code == 2
