@@ -40,7 +40,7 @@ def export(
     Args:
         model: a registered name, ``package.module:factory``, a ``.pt2`` file, or a :class:`ModelSource` that
             also names weights, sizes and preprocessing.
-        formats: ``"onnx"``, ``"tflite"``.
+        formats: ``"onnx"``, ``"tflite"``, ``"coreml"``.
         int8: the format's static INT8 recipe, with float32 input and output.
         fp16: the format's float16 recipe; without either, float32.
         recipes: recipes by name (``"tflite_static_wi8_ai16"``) or TOML path, instead of the flags.
@@ -81,7 +81,7 @@ def compare(
     Args:
         model: an exported file (or a PyTorch model).
         against: the reference; by default the PyTorch model that the file's manifest names.
-        runtime: ``"litert"``, ``"litert:reference"``, ``"tensorflow"``, ``"onnxruntime"``, … for ``model``.
+        runtime: ``"litert"``, ``"litert:reference"``, ``"tensorflow"``, ``"onnxruntime"``, ``"mil"``, … for ``model``.
         threads: threads of the runtime.
         source: weights and preprocessing where the file has no manifest.
         calibration: the set whose held-out images are used; by default the one the file was made with.

@@ -45,9 +45,19 @@ def staging(output: Path) -> Iterator[Path]:
 
 
 def deliver(files: Mapping[Path, Path]) -> None:
-    """Move finished files from the scratch folder to their places, each in one step."""
+    """Move finished files and folders from the scratch folder to their places, each in one step."""
     for finished, place in files.items():
-        finished.replace(place)
+        # A file replaces a file in one step; whatever stands in the way of a folder has to step aside before.
+        aside = finished.with_name(f".replaced-{place.name}")
+        moved = place.exists() and (finished.is_dir() or place.is_dir())
+        if moved:
+            place.replace(aside)
+        try:
+            finished.replace(place)
+        except OSError:
+            if moved:
+                aside.replace(place)
+            raise
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

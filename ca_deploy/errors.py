@@ -11,6 +11,7 @@
     ├── OutputError             results that cannot be written
     ├── ArtifactError           an exported file or manifest that cannot be opened
     ├── RuntimeUnavailable      a runtime that is not installed, or cannot run this file
+    │   └── UnsupportedOperation    an operation of the file that the runtime does not know
     └── WorkerError             a converter process that crashed, was killed, or failed
 
 A message says what happened, where, why, and what to do about it. Only the command line turns an
@@ -55,6 +56,10 @@ class ArtifactError(CaDeployError):
 
 class RuntimeUnavailable(CaDeployError):
     """A runtime that is not installed here, or that cannot run this file."""
+
+
+class UnsupportedOperation(RuntimeUnavailable):
+    """An operation of the file that the runtime does not know, or not with these parameters."""
 
 
 class WorkerError(CaDeployError):

@@ -19,7 +19,7 @@ ERRORS, DATA, PLUG_IN, VERB, PIPELINE, CALLERS, CLI = range(7)
 ROWS = {
     "errors": ERRORS,
     **dict.fromkeys(("tensors", "progress", "data_folders", "memory", "images", "calibration", "source"), DATA),
-    **dict.fromkeys(("recipe", "parity_report", "artifact"), DATA),
+    **dict.fromkeys(("recipe", "parity_report", "artifact", "mil"), DATA),
     "pipeline": PIPELINE,
     **dict.fromkeys(("api", "render", "__init__"), CALLERS),
     "cli": CLI,

@@ -1,0 +1,40 @@
+"""Write an ``.mlpackage`` so that two exports are the same, byte by byte."""
+
+import json
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+_AUTHOR = "com.apple.CoreML"
+_ITEMS = {
+    "model.mlmodel": "CoreML Model Specification",
+    "weights": "CoreML Model Weights",
+}
+
+
+def save(model: Any, path: Path) -> None:
+    """Write an ``MLModel`` to the folder ``path``, which must not exist.
+
+    ``MLModel.save`` gives every item a fresh identifier, leaves the order of maps in the specification to chance, and
+    (coremltools 9) adds a mapping for ExecuTorch's debugger, the size of the specification.
+    """
+    folder = path / "Data" / _AUTHOR
+    folder.mkdir(parents=True)
+    (folder / "model.mlmodel").write_bytes(model.get_spec().SerializeToString(deterministic=True))
+    shutil.copytree(model.weights_dir, folder / "weights", copy_function=shutil.copyfile)
+    identifiers = {name: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{_AUTHOR}/{name}")).upper() for name in _ITEMS}
+    manifest = {
+        "fileFormatVersion": "1.0.0",
+        "itemInfoEntries": {
+            identifiers[name]: {
+                "author": _AUTHOR,
+                "description": description,
+                "name": name,
+                "path": f"{_AUTHOR}/{name}",
+            }
+            for name, description in _ITEMS.items()
+        },
+        "rootModelIdentifier": identifiers["model.mlmodel"],
+    }
+    (path / "Manifest.json").write_text(json.dumps(manifest, indent=4) + "\n", encoding="utf-8")
