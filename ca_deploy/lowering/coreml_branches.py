@@ -98,7 +98,6 @@ def _position_wise(node: Node, inside: set[Node], size: torch.Size) -> bool:
 
 def _take_apart(graph_module: GraphModule, region: _Region) -> None:
     graph = graph_module.graph
-    anchor = region.body[-1] if region.body else region.cat
     for branch, part in enumerate(_arguments(region.cat)[0]):
         swapped = _swaps(part)
         twins = {region.cat: _arguments(part)[0] if swapped else part}
@@ -107,8 +106,8 @@ def _take_apart(graph_module: GraphModule, region: _Region) -> None:
             return known.get(operand, operand)
 
         for node in region.body:
-            with graph.inserting_after(anchor):
-                anchor = twins[node] = graph.node_copy(node, twin_of)
+            with graph.inserting_after(node):
+                twins[node] = graph.node_copy(node, twin_of)
         for piece, source, number in region.pieces:
             if number == branch:
                 _replace(graph_module, piece, twins[source], swapped)

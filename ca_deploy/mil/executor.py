@@ -41,6 +41,7 @@ class Executor:
                 "Mac (--runtime coreml), or replace the operation in the network."
             )
         self._constants = _constants(self.program)
+        self._beside_tensors: dict[str, Any] = {}  # constants in one list with tensors, as concat may have them
         dynamic = [o for o in self.program.operations if o.outputs[0].name not in self._constants]
         self._steps = [(o, operations()[o.kind], self._static_inputs(o)) for o in dynamic]
         self._last_uses = _last_uses(dynamic, self.program.outputs)
@@ -49,13 +50,17 @@ class Executor:
         """The array behind an operation's input, or None if it is computed; compressed weights are unpacked."""
         return self._constants.get(value.name) if isinstance(value, Name) else value
 
+    def settings(self, operation: Operation) -> dict[str, Any]:
+        """The constant inputs of an operation other than its weight and bias, as its function takes them."""
+        return {key: v for key, v in self._static_inputs(operation).items() if key not in ("weight", "bias")}
+
     def run(self, feeds: "Mapping[str, NDArray[Any]]", observe: Observer | None = None) -> dict[str, Any]:
         """All outputs by name: arrays, and of a classifier its label and its probabilities by label.
 
         ``feeds`` are arrays of the inputs' shapes; a picture is uint8 RGB ``(1, H, W, 3)``. ``observe`` is told of
         every tensor, the inputs included.
         """
-        values: dict[str, Any] = {}
+        values = dict(self._beside_tensors)
         for tensor in self.program.inputs:
             value = torch.from_numpy(np.ascontiguousarray(feeds[tensor.name])).to(torch.float32)
             values[tensor.name] = value.permute(0, 3, 1, 2) if tensor.name in self.program.images else value
@@ -84,8 +89,9 @@ class Executor:
             if all(not isinstance(item, Name) or item.name in self._constants for item in items):
                 known = tuple(_argument(self.constant(item)) for item in items)
                 found[key] = known if isinstance(value, tuple) else known[0]
-            elif isinstance(value, tuple) and any(self.constant(item) is not None for item in items):
-                raise UnsupportedOperation(f"{operation.kind} mixes constants and tensors in {key!r}.")
+            else:
+                named = [item.name for item in items if item.name in self._constants]
+                self._beside_tensors |= {name: _argument(self._constants[name]) for name in named}
         return found
 
 

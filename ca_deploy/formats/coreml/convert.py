@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ca_deploy.source import Network
     from ca_deploy.tensors import Preprocessing
 
-INPUT, OUTPUT, PROBABILITIES, LABEL = "image", "logits", "probabilities", "classLabel"
+INPUT, OUTPUT, PROBABILITIES = "image", "logits", "probabilities"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ def trace(network: "Network", camera: bool) -> Traced:
 
 def convert(traced: Traced, precision: str, target: str) -> Any:
     """The ML Program, an ``MLModel``. ``precision`` is float32 or float16; inputs and outputs stay float32.
+    With labels, :data:`PROBABILITIES` is a second output.
 
     Raises:
         ModelError: coremltools has no form for an operation; names it, and the module it is from.
@@ -108,13 +109,11 @@ def convert(traced: Traced, precision: str, target: str) -> Any:
         outputs.append(ct.TensorType(PROBABILITIES, dtype=np.float32))
     pipeline = ct.PassPipeline.DEFAULT
     pipeline.insert_pass(0, "ca_deploy::clip_as_relu6")
-    pipeline.append_pass("ca_deploy::forget_output_types")
     try:
         return ct.convert(
             traced.program,
             inputs=[traced.input],
             outputs=outputs,
-            classifier_config=ct.ClassifierConfig(list(traced.labels), LABEL, PROBABILITIES) if traced.labels else None,
             convert_to="mlprogram",
             compute_precision=ct.precision.FLOAT32 if precision == "float32" else ct.precision.FLOAT16,
             minimum_deployment_target=getattr(ct.target, target),
@@ -140,15 +139,6 @@ class clip_as_relu6(AbstractGraphPass):
                 new = mb.relu6(x=op.x, name=op.name, before_op=op)
                 block.replace_uses_of_var_after_op(anchor_op=op, old_var=op.outputs[0], new_var=new)
                 block.remove_ops([op])
-
-
-@register_pass(namespace="ca_deploy")
-class forget_output_types(AbstractGraphPass):
-    """A classifier gives its label besides the outputs asked for, which coremltools 9 does not count: IndexError."""
-
-    def apply(self, prog: Any) -> None:
-        for function in prog.functions.values():
-            function.output_types = None
 
 
 def _explain(traced: Traced, error: Exception) -> str:

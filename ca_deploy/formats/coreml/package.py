@@ -13,16 +13,17 @@ _ITEMS = {
 }
 
 
-def save(model: Any, path: Path) -> None:
-    """Write an ``MLModel`` to the folder ``path``, which must not exist.
+def save(spec: Any, weights: Path, path: Path) -> None:
+    """Write a specification and its folder of weights to the folder ``path``, which must not exist.
 
     ``MLModel.save`` gives every item a fresh identifier, leaves the order of maps in the specification to chance, and
-    (coremltools 9) adds a mapping for ExecuTorch's debugger, the size of the specification.
+    (coremltools 9) adds a mapping for ExecuTorch's debugger, the size of the specification. The date goes, too.
     """
+    spec.description.metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
     folder = path / "Data" / _AUTHOR
     folder.mkdir(parents=True)
-    (folder / "model.mlmodel").write_bytes(model.get_spec().SerializeToString(deterministic=True))
-    shutil.copytree(model.weights_dir, folder / "weights", copy_function=shutil.copyfile)
+    (folder / "model.mlmodel").write_bytes(spec.SerializeToString(deterministic=True))
+    shutil.copytree(weights, folder / "weights", copy_function=shutil.copyfile)
     identifiers = {name: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{_AUTHOR}/{name}")).upper() for name in _ITEMS}
     manifest = {
         "fileFormatVersion": "1.0.0",
