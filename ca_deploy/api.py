@@ -33,6 +33,7 @@ def export(
     calibration_count: int | None = None,
     output: str | Path = ".",
     dynamic_batch: bool = False,
+    zipped: bool = False,
     step: "Step" = _no_step,
 ) -> "list[Export]":
     """Export a trained network, verify every file against PyTorch, and write a manifest beside it.
@@ -48,6 +49,7 @@ def export(
         calibration_count: how many images calibrate; by default what the set says, 200 for a folder.
         output: folder for the files; made if missing.
         dynamic_batch: let the batch dimension vary (ONNX).
+        zipped: pack Core ML's folder into a .zip beside it.
         step: is told ``(recipe, what is being done)``.
 
     Returns:
@@ -60,7 +62,7 @@ def export(
     from ca_deploy import pipeline
 
     names = choose_recipes(formats, int8, fp16, recipes)
-    return pipeline.export(model, names, Path(output), calibration, calibration_count, dynamic_batch, step)
+    return pipeline.export(model, names, Path(output), calibration, calibration_count, dynamic_batch, zipped, step)
 
 
 def compare(

@@ -20,7 +20,7 @@ from ca_deploy.artifact import (
     size_of,
 )
 from ca_deploy.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
-from ca_deploy.delivery import deliver, staging
+from ca_deploy.delivery import deliver, staging, zip_folder
 from ca_deploy.errors import RuntimeUnavailable, UsageError
 from ca_deploy.formats import Converted, Format, find_format
 from ca_deploy.latency import against_float32
@@ -63,6 +63,7 @@ def export(
     calibration: str | None = None,
     calibration_count: int | None = None,
     dynamic_batch: bool = False,
+    zipped: bool = False,
     step: Step = lambda recipe, text: None,
 ) -> list[Export]:
     """Export a model by each recipe, verify every file against PyTorch, and write a manifest beside it.
@@ -77,6 +78,7 @@ def export(
         calibration: name of a set, TOML path, or folder of images; by default the model's own set.
         calibration_count: how many images calibrate; by default what the set says (200 for a folder).
         dynamic_batch: let the batch dimension vary (ONNX only).
+        zipped: pack a result that is a folder (Core ML) into a .zip beside it.
         step: is told what is being done, for showing progress.
 
     Raises:
@@ -135,7 +137,7 @@ def export(
                 for future in pending:
                     future.cancel()
         for done in exports.values():
-            deliver(_with_companions(scratch / done.manifest.file, done))
+            deliver(_with_companions(scratch / done.manifest.file, done, zipped))
     return [exports[recipe.name] for recipe in chosen]
 
 
@@ -235,7 +237,7 @@ def _verify(
     return replace(draft, parity=parity, speed=speed, warnings=tuple(warnings))
 
 
-def _with_companions(finished: Path, export: Export) -> dict[Path, Path]:
+def _with_companions(finished: Path, export: Export, zipped: bool) -> dict[Path, Path]:
     """Write manifest and snippets beside the finished file, and say where all of them go."""
     apple = export.manifest.format == "coreml"
     contents = {
@@ -247,4 +249,8 @@ def _with_companions(finished: Path, export: Export) -> dict[Path, Path]:
     }
     for path, content in contents.items():
         path.write_text(content, encoding="utf-8")
-    return {path: export.path.with_name(path.name) for path in (finished, *contents)}
+    companions = [*contents]
+    if zipped and finished.is_dir():
+        companions.append(finished.with_name(f"{finished.name}.zip"))
+        zip_folder(finished, companions[-1])
+    return {path: export.path.with_name(path.name) for path in (finished, *companions)}

@@ -31,6 +31,7 @@ def export(
     calibration_count: Annotated[int | None, typer.Option(min=1, help="How many images calibrate.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(),
     dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="Let the batch size vary (ONNX).")] = False,
+    zip: Annotated[bool, typer.Option("--zip", help="Pack an .mlpackage, which is a folder, into a .zip too.")] = False,
     weights: options.Weights = None,
     input_size: options.InputSize = None,
     num_classes: options.NumClasses = None,
@@ -64,6 +65,7 @@ def export(
         calibration_count=calibration_count,
         output=output,
         dynamic_batch=dynamic_batch,
+        zipped=zip,
         step=StepLines(),
     )
     if json:

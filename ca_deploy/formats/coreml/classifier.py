@@ -43,7 +43,7 @@ def add_classifier(spec: Any, probabilities: str, labels: Sequence[str]) -> None
     others = [output for output in description.output if output.name != probabilities]
     del description.output[:]
     ParseDict({"name": LABEL, "type": {"stringType": {}}}, description.output.add())
-    dictionary = {"dictionaryType": {"stringKeyType": {}}}
+    dictionary: dict[str, Any] = {"dictionaryType": {"stringKeyType": {}}}
     ParseDict({"name": LABEL_PROBABILITIES, "type": dictionary}, description.output.add())
     description.output.extend(others)
     description.predictedFeatureName = LABEL

@@ -8,12 +8,11 @@ import numpy as np
 from coremltools.converters.mil.mil import Builder as mb
 from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
 from coremltools.converters.mil.mil.passes.helper import block_context_manager
-from coremltools.models.neural_network.quantization_utils import _get_kmeans_lookup_table_and_weight
 from coremltools.models.utils import _apply_graph_pass
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from ca_deploy.formats.coreml.palettise import TablesWithScales, lookup_table
 
+if TYPE_CHECKING:
     from ca_deploy.recipe import ExportRecipe
 
 _FEWEST_VALUES = 512  # smaller weights stay float16: their bits would not pay for the operation that unpacks them
@@ -21,9 +20,12 @@ _FEWEST_VALUES = 512  # smaller weights stay float16: their bits would not pay f
 
 def compress_weights(model: Any, recipe: "ExportRecipe") -> Any:
     """A new ``MLModel`` with smaller weights; everything else stays as it is."""
+    if recipe.mode == "palettized" and recipe.weight_bits == 4:
+        return apply_passes(model, [TablesWithScales(_FEWEST_VALUES)])
     if recipe.mode == "palettized":
+        bits = recipe.weight_bits or 8
         config = cto.coreml.OpPalettizerConfig(
-            mode="custom", lut_function=_lookup_table(recipe.weight_bits or 8), weight_threshold=_FEWEST_VALUES
+            mode="custom", lut_function=lambda weight: lookup_table(weight, bits), weight_threshold=_FEWEST_VALUES
         )
         return cto.coreml.palettize_weights(model, cto.coreml.OptimizationConfig(global_config=config))
     linear = cto.coreml.OpLinearQuantizerConfig(
@@ -38,19 +40,6 @@ def apply_passes(model: Any, passes: list[Any]) -> Any:
     """Rewrite a converted model. coremltools 9 does this itself in every ``optimize`` function, but exports no name."""
     logging.getLogger("coremltools").setLevel(logging.ERROR)
     return _apply_graph_pass(model, passes, skip_model_load=True)
-
-
-def _lookup_table(bits: int) -> Any:
-    """K-means in one dimension, solved exactly (arXiv 1701.07204), whatever the size of the weight.
-
-    coremltools' own mode takes scikit-learn for small weights, which finds a local optimum.
-    """
-
-    def cluster(weight: "NDArray[Any]") -> "tuple[NDArray[Any], NDArray[np.uint8]]":
-        table, indices = _get_kmeans_lookup_table_and_weight(bits, weight.reshape(-1), force_kmeans1d=True)
-        return table.astype(weight.dtype), indices.astype(np.uint8)
-
-    return cluster
 
 
 class ZeroChannels(AbstractGraphPass):

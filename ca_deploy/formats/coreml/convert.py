@@ -143,10 +143,10 @@ class clip_as_relu6(AbstractGraphPass):
 
 def _explain(traced: Traced, error: Exception) -> str:
     """coremltools names the operation only; the traced program knows which module it is from."""
-    named = re.search(r"convert function for op '([\w.]+)'", str(error))
+    named = re.search(r"(?:convert function for op|Unsupported fx node) '?(\w+)", str(error))
     name = traced.network.name
     for node in traced.program.graph.nodes:
-        if named and node.op == "call_function" and named.group(1) in str(node.target).replace(".", "_"):
+        if named and node.op == "call_function" and named.group(1) in (node.name, *str(node.target).split(".")):
             modules = [path for path, _ in node.meta.get("nn_module_stack", {}).values() if path]
             where = f"in its module {modules[-1]!r}" if modules else "in its forward"
             return (

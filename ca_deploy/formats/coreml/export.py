@@ -73,7 +73,7 @@ def export(
                 raise RecipeError(f"{recipe.name} needs calibration images. Pass them with --calibration.")
             feeds = (_feed(network, image, camera) for image in calibration)
             step(f"calibrating on {len(calibration)} images with the reference executor")
-            compressed = _quantise_activations(model, compressed, feeds, recipe, path.parent)
+            compressed = _calibrate(model, compressed, feeds, recipe, path.parent)
         model = compressed
     step("writing the package")
     spec = model.get_spec()
@@ -95,10 +95,13 @@ def export(
     )
 
 
-def _quantise_activations(
+def _calibrate(
     model: Any, compressed: Any, feeds: "Iterable[NDArray[np.generic]]", recipe: "ExportRecipe", folder: Path
 ) -> Any:
-    """``compressed`` is ``model`` with smaller weights; both are run as they would be saved."""
+    """Correct the biases of ``compressed``, which is ``model`` with smaller weights, and quantise its activations.
+
+    Both are run as they would be saved.
+    """
     with TemporaryDirectory(dir=folder) as scratch:
         packages = Path(scratch, "float16.mlpackage"), Path(scratch, "compressed.mlpackage")
         for converted, package in zip((model, compressed), packages, strict=True):
@@ -106,7 +109,8 @@ def _quantise_activations(
         seen = observe(packages[0], feeds)
         original = Executor(packages[0])
         shifts = bias_shifts(original, Executor(packages[1]), seen)
-    return apply_passes(compressed, [ShiftBiases(shifts), *activation_passes(original.program, seen, recipe)])
+    passes = activation_passes(original.program, seen, recipe) if recipe.activation_bits else []
+    return apply_passes(compressed, [ShiftBiases(shifts), *passes])
 
 
 def _feed(network: "Network", rgb: "NDArray[np.uint8]", camera: bool) -> "NDArray[Any]":

@@ -38,4 +38,5 @@ def save(spec: Any, weights: Path, path: Path) -> None:
         },
         "rootModelIdentifier": identifiers["model.mlmodel"],
     }
-    (path / "Manifest.json").write_text(json.dumps(manifest, indent=4) + "\n", encoding="utf-8")
+    # In the very bytes that coremltools would write: it writes the file again whenever it opens the package.
+    (path / "Manifest.json").write_text(json.dumps(manifest, indent=4, sort_keys=True) + "\n", encoding="utf-8")

@@ -6,6 +6,7 @@ from ca_deploy.formats import FloatOperator
 from ca_deploy.mil.program import Name, Program
 
 _CONVERSIONS = ("const", "cast", "quantize", "dequantize", "classify", "softmax")
+_MOVES = ("reshape", "squeeze", "expand_dims", "transpose", "concat", "split", "slice_by_index", "pad")
 _FUSED = ("relu", "relu6", "sigmoid")
 
 
@@ -13,13 +14,14 @@ def float_operators(program: Program) -> tuple[FloatOperator, ...]:
     """Kinds of operations whose inputs do not come straight from a ``dequantize``, most frequent first.
 
     An activation counts as part of the layer before it where its result is quantised. Whether a device runs the
-    quantised ones in INT8 is for Core ML to decide. The softmax of a classifier is not counted.
+    quantised ones in INT8 is for Core ML to decide. Operations that only move
+    values are not counted, nor is the softmax of a classifier.
     """
     made = {tensor.name: operation for operation in program.operations for tensor in operation.outputs}
     quantised = {o.inputs["input"].name for o in program.operations if o.kind == "quantize"}
     found: Counter[tuple[str, str]] = Counter()
     for operation in program.operations:
-        if operation.kind in _CONVERSIONS or operation.kind.startswith("constexpr_"):
+        if operation.kind in (*_CONVERSIONS, *_MOVES) or operation.kind.startswith("constexpr_"):
             continue
         taken = [v.name for key, v in operation.inputs.items() if key in ("x", "y") and isinstance(v, Name)]
         kinds = {made[name].kind if name in made else "input" for name in taken}
