@@ -34,6 +34,7 @@ def export(
     output: str | Path = ".",
     dynamic_batch: bool = False,
     check: Sequence[str] = (),
+    zipped: bool = False,
     step: "Step" = _no_step,
 ) -> "list[Export]":
     """Export a trained network, verify every file against PyTorch, and write a manifest beside it.
@@ -41,7 +42,7 @@ def export(
     Args:
         model: a registered name, ``package.module:factory``, a ``.pt2`` file, or a :class:`ModelSource` that
             also names weights, sizes and preprocessing.
-        formats: ``"onnx"``, ``"tflite"``.
+        formats: ``"onnx"``, ``"tflite"``, ``"coreml"``.
         int8: the format's static INT8 recipe, with float32 input and output.
         fp16: the format's float16 recipe; without either, float32.
         recipes: recipes by name (``"tflite_static_wi8_ai16"``) or TOML path, instead of the flags.
@@ -50,6 +51,7 @@ def export(
         output: folder for the files; made if missing.
         dynamic_batch: let the batch dimension vary (ONNX).
         check: targets that look at the files they can read (``"xnnpack"``); findings go into the manifest.
+        zipped: pack Core ML's folder into a .zip beside it.
         step: is told ``(recipe, what is being done)``.
 
     Returns:
@@ -62,7 +64,9 @@ def export(
     from ca_deploy import pipeline
 
     names = choose_recipes(formats, int8, fp16, recipes)
-    return pipeline.export(model, names, Path(output), calibration, calibration_count, dynamic_batch, check, step)
+    return pipeline.export(
+        model, names, Path(output), calibration, calibration_count, dynamic_batch, check, zipped, step
+    )
 
 
 def compare(
@@ -83,7 +87,7 @@ def compare(
     Args:
         model: an exported file (or a PyTorch model).
         against: the reference; by default the PyTorch model that the file's manifest names.
-        runtime: ``"litert"``, ``"litert:reference"``, ``"tensorflow"``, ``"onnxruntime"``, … for ``model``.
+        runtime: ``"litert"``, ``"litert:reference"``, ``"tensorflow"``, ``"onnxruntime"``, ``"mil"``, … for ``model``.
         threads: threads of the runtime.
         source: weights and preprocessing where the file has no manifest.
         calibration: the set whose held-out images are used; by default the one the file was made with.

@@ -116,8 +116,21 @@ def manifest_of(model_file: Path) -> Manifest | None:
 
 
 def sha256_of(path: Path) -> str:
+    """Of a file's content; of a folder's (an ``.mlpackage``): of the hashes and relative paths of all its files."""
+    if path.is_dir():
+        listing = "".join(f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n" for file in _files(path))
+        return hashlib.sha256(listing.encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    return sum(file.stat().st_size for file in _files(path)) if path.is_dir() else path.stat().st_size
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def decode(kind: Any, value: Any) -> Any:
@@ -127,13 +140,9 @@ def decode(kind: Any, value: Any) -> Any:
         return None if value is None else decode(next(a for a in arguments if a is not type(None)), value)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        return kind(
-            **{
-                field.name: decode(hints[field.name], value[field.name])
-                for field in dataclasses.fields(kind)
-                if field.name in value or field.default is dataclasses.MISSING  # what came later has a default
-            }
-        )
+        # A field that older manifests lack has a default; without one, the dataclass complains.
+        known = [field.name for field in dataclasses.fields(kind) if field.name in value]
+        return kind(**{name: decode(hints[name], value[name]) for name in known})
     if origin is tuple:
         element = arguments[0]
         return tuple(decode(element, item) for item in value)

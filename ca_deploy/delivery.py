@@ -3,6 +3,7 @@
 import errno
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,7 @@ def refusal(error: OSError, output: Path) -> OutputError | None:
 
 
 def deliver(files: Mapping[Path, Path]) -> None:
-    """Move finished files from the scratch folder to their places, each in one step.
+    """Move finished files and folders from the scratch folder to their places, each in one step.
 
     Raises:
         OutputError: a folder stands where a file is to go.
@@ -62,7 +63,26 @@ def deliver(files: Mapping[Path, Path]) -> None:
     for finished, place in files.items():
         if place.is_dir() and not finished.is_dir():
             raise OutputError(f"{place} is a folder; a file is to be written there. Remove it, or choose another name.")
-        finished.replace(place)
+        # A file replaces a file in one step; what stands in the way of a folder has to step aside before.
+        aside = finished.with_name(f".replaced-{place.name}")
+        moved = finished.is_dir() and place.exists()
+        if moved:
+            place.replace(aside)
+        try:
+            finished.replace(place)
+        except OSError:
+            if moved:
+                aside.replace(place)
+            raise
+
+
+def zip_folder(folder: Path, place: Path) -> None:
+    """Pack a folder, its own name included; the same content gives the same bytes."""
+    with zipfile.ZipFile(place, "w") as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(path.relative_to(folder.parent).as_posix())  # dated 1980
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

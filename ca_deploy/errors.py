@@ -11,6 +11,7 @@
     ├── OutputError             results that cannot be written
     ├── ArtifactError           an exported file or manifest that cannot be opened
     ├── RuntimeUnavailable      a runtime that is not installed, or cannot run this file
+    │   └── UnsupportedOperation    an operation of the file that the runtime does not know
     ├── WorkerError             a converter process that crashed, was killed, or failed
     └── DeviceError             a device that cannot be reached, vanished, is full, or cannot run the files
 
@@ -56,6 +57,10 @@ class ArtifactError(CaDeployError):
 
 class RuntimeUnavailable(CaDeployError):
     """A runtime that is not installed here, or that cannot run this file."""
+
+
+class UnsupportedOperation(RuntimeUnavailable):
+    """An operation of the file that the runtime does not know, or not with these parameters."""
 
 
 class WorkerError(CaDeployError):

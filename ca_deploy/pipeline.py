@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ca_deploy import compat, snippets
+from ca_deploy import compat, snippets, snippets_swift
 from ca_deploy.artifact import (
     SCHEMA_VERSION,
     CalibrationRecord,
@@ -17,10 +17,11 @@ from ca_deploy.artifact import (
     ModelRecord,
     manifest_path,
     sha256_of,
+    size_of,
 )
 from ca_deploy.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
 from ca_deploy.compat_report import CompatRecord
-from ca_deploy.delivery import deliver, staging
+from ca_deploy.delivery import deliver, staging, zip_folder
 from ca_deploy.errors import RuntimeUnavailable, UsageError
 from ca_deploy.formats import Converted, Format, find_format
 from ca_deploy.latency import against_float32
@@ -29,6 +30,7 @@ from ca_deploy.parity import FEWEST_IMAGES, measure, outputs_of
 from ca_deploy.parity_report import ParityReport
 from ca_deploy.predictor import exported_predictor, network_predictor
 from ca_deploy.recipe import ExportRecipe, load_recipe
+from ca_deploy.runtimes import runtimes_for
 from ca_deploy.source import ModelSource, Network, load
 from ca_deploy.targets import find_target
 from ca_deploy.worker import Job, Worker
@@ -64,6 +66,7 @@ def export(
     calibration_count: int | None = None,
     dynamic_batch: bool = False,
     check: Sequence[str] = (),
+    zipped: bool = False,
     step: Step = lambda recipe, text: None,
 ) -> list[Export]:
     """Export a model by each recipe, verify every file against PyTorch, and write a manifest beside it.
@@ -80,6 +83,7 @@ def export(
         dynamic_batch: let the batch dimension vary (ONNX only).
         check: targets (``"xnnpack"``, ``"nnapi:29"``) that look at the files they can read; what they find goes into
             the manifest.
+        zipped: pack a result that is a folder (Core ML) into a .zip beside it.
         step: is told what is being done, for showing progress.
 
     Raises:
@@ -142,7 +146,7 @@ def export(
                 for future in pending:
                     future.cancel()
         for done in exports.values():
-            deliver(_with_companions(scratch / done.manifest.file, done))
+            deliver(_with_companions(scratch / done.manifest.file, done, zipped))
     return [exports[recipe.name] for recipe in chosen]
 
 
@@ -202,8 +206,8 @@ def _verify(
         ca_deploy_version=version("ca-deploy"),
         file=path.name,
         sha256=sha256_of(path),
-        size_bytes=path.stat().st_size,
-        float32_size_bytes=(converted.float32_path or path).stat().st_size,
+        size_bytes=size_of(path),
+        float32_size_bytes=size_of(converted.float32_path or path),
         format=recipe.format,
         model=ModelRecord(
             network.name,
@@ -234,7 +238,19 @@ def _verify(
     try:
         subject = exported_predictor(path, draft)
         parity = measure(subject, reference_name, answers, images.held_out, recipe.tolerances)
-        speed = against_float32(path, converted.float32_path) if converted.float32_path else None
+        first, *others = runtimes_for(path)
+        timed = converted.float32_path is not None and not first.reference
+        speed = against_float32(path, converted.float32_path) if timed and converted.float32_path else None
+        for other in others:
+            if other.reference:  # on a Mac: do Core ML and the executor that stands in for it elsewhere agree?
+                second = measure(
+                    exported_predictor(path, draft, other.name),
+                    reference_name,
+                    answers,
+                    images.held_out,
+                    recipe.tolerances,
+                )
+                warnings.append(f"The {second.runtime} on the same images: {second.status}, SQNR {second.sqnr_db} dB.")
     except RuntimeUnavailable as error:
         parity, speed = replace(draft.parity, reason=str(error)), None
     if speed is not None and speed.median_ms > speed.float32_median_ms:
@@ -243,13 +259,20 @@ def _verify(
     return replace(draft, parity=parity, speed=speed, warnings=tuple(warnings))
 
 
-def _with_companions(finished: Path, export: Export) -> dict[Path, Path]:
+def _with_companions(finished: Path, export: Export, zipped: bool) -> dict[Path, Path]:
     """Write manifest and snippets beside the finished file, and say where all of them go."""
+    apple = export.manifest.format == "coreml"
     contents = {
         manifest_path(finished): export.manifest.to_json(),
         finished.with_suffix(".py"): snippets.python(export.manifest),
-        finished.with_suffix(".kt"): snippets.kotlin(export.manifest),
+        finished.with_suffix(".swift" if apple else ".kt"): (snippets_swift.swift if apple else snippets.kotlin)(
+            export.manifest
+        ),
     }
     for path, content in contents.items():
         path.write_text(content, encoding="utf-8")
-    return {path: export.path.with_name(path.name) for path in (finished, *contents)}
+    companions = [*contents]
+    if zipped and finished.is_dir():
+        companions.append(finished.with_name(f"{finished.name}.zip"))
+        zip_folder(finished, companions[-1])
+    return {path: export.path.with_name(path.name) for path in (finished, *companions)}

@@ -21,7 +21,7 @@ from ca_deploy.tensors import Preprocessing, TensorSpec
 if TYPE_CHECKING:
     from ca_deploy.source import Network
 
-MODEL_SUFFIXES = (".onnx", ".tflite")
+MODEL_SUFFIXES = (".onnx", ".tflite", ".mlpackage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def open_predictor(
         if runtime is not None:
             raise UsageError(f"--runtime {runtime} is for exported files; {model} is a PyTorch model.")
         return network_predictor(load(replace(source or ModelSource(), model=str(model))))
-    manifest = manifest_of(path) if path.is_file() else None
+    manifest = manifest_of(path) if path.exists() else None
     return exported_predictor(path, manifest, runtime, threads, source)
 
 

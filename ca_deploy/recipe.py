@@ -1,12 +1,13 @@
 """Export recipes: TOML files that say how a model becomes a file, and how exact it has to be.
 
-Names decode as ``<format>_<mode>``: ``onnx_float32``, ``tflite_float16``, or, quantised,
-``<format>_<mode>_wi<weight bits>_a<activations>[_<io>_io]``, where activations are ``i8``, ``i16`` or ``fp32``:
-``tflite_static_wi8_ai8``, ``onnx_dynamic_wi8_afp32``, ``tflite_static_wi8_ai8_uint8rgb_io``.
+Names decode as ``<format>_<mode>``: ``onnx_float32``, ``tflite_float16``, or, with weights in fewer bits,
+``<format>_<mode>_wi<weight bits>_a<activations>[_<io>_io]``, where activations are ``i8``, ``i16``, ``fp16`` or
+``fp32``: ``tflite_static_wi8_ai8``, ``onnx_dynamic_wi8_afp32``, ``tflite_static_wi8_ai8_uint8rgb_io``; in Core ML
+also ``coreml_weight_only_wi8_afp16`` and, with look-up tables, ``coreml_palettized_wi6_afp16``.
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -14,16 +15,26 @@ from ca_deploy.data_folders import data_files, find_data_file
 from ca_deploy.errors import RecipeError, UsageError
 from ca_deploy.formats import find_format, format_names
 
-Mode = Literal["float32", "float16", "dynamic", "static"]
+Mode = Literal["float32", "float16", "dynamic", "static", "weight_only", "palettized"]
 Io = Literal["float32", "int8", "uint8rgb"]
 Method = Literal["min_max", "percentile"]
 
+DeploymentTarget = Literal["iOS15", "iOS16", "iOS17", "iOS18"]
+
 FOLDER = "export_recipes"
 
-# No recipe may be looser than these (issue 2). SQNR and agreement bind integer recipes.
+# What Core ML needs for each mode: compressed weights came with iOS 16, quantized activations with iOS 17. Tables of 16
+# values need a scale a channel beside them to be of use, which came with iOS 18.
+OLDEST_TARGET = {
+    "float32": "iOS15", "float16": "iOS15", "weight_only": "iOS16", "palettized": "iOS16", "static": "iOS17",
+}  # fmt: skip
+
+# No recipe may be looser than these (issue 2). SQNR and agreement bind integer recipes. Weights in 4 bits are
+# reported as they are (issue 5): there the SQNR may be lower.
 FLOOR_MAX_ABS_ERROR = 1e-4
 FLOOR_SQNR_DB = 15.0
 FLOOR_AGREEMENT_PERCENT = 97.0
+FLOOR_SQNR_DB_4_BIT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,7 @@ class ExportRecipe:
     ``io`` is what the file takes and gives: float32; int8; or a camera's uint8 RGB image in (normalisation
     inside the file) and float32 out. ``opset`` is for ONNX. ``calibration`` says how ranges are chosen from
     the activations seen in calibration; ``percentile`` is the share of values (in percent) kept inside.
+    ``deployment_target`` is for Core ML: the oldest iOS that the file has to run on.
     """
 
     name: str
@@ -55,21 +67,28 @@ class ExportRecipe:
     calibration: Method = "min_max"
     percentile: float = 99.99
     opset: int | None = None
+    deployment_target: DeploymentTarget | None = None
 
     @property
     def is_integer(self) -> bool:
         return self.mode in ("dynamic", "static")
 
     @property
+    def compresses_weights(self) -> bool:
+        return self.is_integer or self.mode in ("weight_only", "palettized")
+
+    @property
     def needs_calibration(self) -> bool:
-        return self.mode == "static"
+        return self.mode in ("static", "palettized")
 
     @property
     def decoded_name(self) -> str:
         """The name that the contents spell."""
         name = f"{self.format}_{self.mode}"
-        if self.is_integer:
-            activations = f"ai{self.activation_bits}" if self.activation_bits else "afp32"
+        if self.compresses_weights:
+            activations = (
+                f"ai{self.activation_bits}" if self.activation_bits else "afp32" if self.is_integer else "afp16"
+            )
             name += f"_wi{self.weight_bits}_{activations}"
         return name if self.io == "float32" else f"{name}_{self.io}_io"
 
@@ -109,7 +128,7 @@ def choose_recipes(formats: Sequence[str], int8: bool, fp16: bool, recipes: Sequ
         raise UsageError("--int8, --fp16 and --recipe each choose the recipe: use one of them.")
     if not recipes:
         if not formats:
-            raise UsageError("Say what to export to: --format tflite, --format onnx, or both.")
+            raise UsageError("Say what to export to: --format tflite, --format onnx, --format coreml, or several.")
         for name in formats:
             find_format(name)
         mode = "static_wi8_ai8" if int8 else "float16" if fp16 else "float32"
@@ -146,11 +165,14 @@ class _Reader:
             format=self._choice("format", tuple(format_names())),
             mode=self._choice("mode", get_args(Mode)),
             io=self._choice("io", get_args(Io), "float32"),
-            weight_bits=self._integer("weight_bits", (8,)),
+            weight_bits=self._integer("weight_bits", (4, 6, 8)),
             activation_bits=self._integer("activation_bits", (8, 16)),
             calibration=self._choice("calibration", get_args(Method), "min_max"),
             percentile=self._number(content, "percentile", "", 50, 100) or 99.99,
             opset=self._integer("opset", tuple(range(13, 26))),
+            deployment_target=self._choice("deployment_target", get_args(DeploymentTarget))
+            if "deployment_target" in content
+            else None,
             tolerances=Tolerances(
                 max_abs_error=self._number(tolerances, "max_abs_error", "tolerances.", 0, None),
                 sqnr_db=self._number(tolerances, "sqnr_db", "tolerances.", 0, None),
@@ -168,32 +190,59 @@ class _Reader:
             if error.partition(":")[0] not in known:
                 self.errors.append(error)
 
-        if recipe.is_integer and recipe.weight_bits is None:
+        if recipe.compresses_weights and recipe.weight_bits is None:
             complain(f"weight_bits: missing; mode = {recipe.mode!r} quantises weights.")
         if recipe.mode == "static" and recipe.activation_bits is None:
             complain("activation_bits: missing; mode = 'static' quantises activations.")
         if recipe.mode != "static" and recipe.activation_bits is not None:
             complain(f"activation_bits: mode = {recipe.mode!r} leaves activations float; remove the key.")
-        if not recipe.is_integer and recipe.weight_bits is not None:
+        if not recipe.compresses_weights and recipe.weight_bits is not None:
             complain(f"weight_bits: mode = {recipe.mode!r} leaves weights float; remove the key.")
+        if recipe.mode != "palettized" and recipe.weight_bits not in (None, 8):
+            complain(f"weight_bits: {recipe.weight_bits} is possible with mode = 'palettized' only; else it is 8.")
         if recipe.io == "int8" and not (recipe.mode == "static" and recipe.activation_bits == 8):
             complain("io: 'int8' needs mode = 'static' and activation_bits = 8.")
         if recipe.format == "onnx" and recipe.opset is None:
             complain("opset: missing; an ONNX recipe states its opset.")
         if recipe.format in format_names() and recipe.format != "onnx" and recipe.opset is not None:
             complain(f"opset: format = {recipe.format!r} has none; remove the key.")
+        if recipe.format == "coreml":
+            self._check_coreml(recipe, complain)
+        elif recipe.format in format_names():
+            if recipe.mode in ("weight_only", "palettized"):
+                complain(f"mode: {recipe.mode!r} is for format = 'coreml'.")
+            if recipe.deployment_target is not None:
+                complain(f"deployment_target: format = {recipe.format!r} has none; remove the key.")
         found = recipe.tolerances
         if recipe.mode == "float32":
             if found.max_abs_error is None or found.max_abs_error > FLOOR_MAX_ABS_ERROR:
                 complain(f"tolerances.max_abs_error: float32 needs one, at most {FLOOR_MAX_ABS_ERROR:g}.")
         else:
-            if found.sqnr_db is None or found.sqnr_db < FLOOR_SQNR_DB:
-                complain(f"tolerances.sqnr_db: {recipe.mode} needs one, at least {FLOOR_SQNR_DB:g}.")
+            floor = FLOOR_SQNR_DB_4_BIT if recipe.mode == "palettized" and recipe.weight_bits == 4 else FLOOR_SQNR_DB
+            if found.sqnr_db is None or found.sqnr_db < floor:
+                complain(f"tolerances.sqnr_db: {recipe.mode} needs one, at least {floor:g}.")
             least = FLOOR_AGREEMENT_PERCENT
             if found.agreement_percent is None or found.agreement_percent < least:
                 complain(f"tolerances.agreement_percent: {recipe.mode} needs one, at least {least:g}.")
         if recipe.name in recipe_names() and recipe.decoded_name != recipe.name:
             complain(f"file name: the contents spell {recipe.decoded_name!r}.")
+
+    def _check_coreml(self, recipe: ExportRecipe, complain: Callable[[str], None]) -> None:
+        if recipe.mode not in OLDEST_TARGET:
+            complain(f"mode: Core ML has no {recipe.mode!r}. One of: {', '.join(OLDEST_TARGET)}.")
+        if recipe.io == "int8":
+            complain("io: Core ML takes and gives float tensors, or takes a picture (uint8rgb).")
+        if recipe.activation_bits == 16:
+            complain("activation_bits: Core ML quantises activations to 8 bits only.")
+        oldest = (
+            "iOS18" if (recipe.mode, recipe.weight_bits) == ("palettized", 4) else OLDEST_TARGET.get(recipe.mode, "")
+        )
+        if recipe.deployment_target is None:
+            complain("deployment_target: missing; a Core ML recipe states the oldest iOS it is for.")
+        elif recipe.deployment_target < oldest:
+            complain(
+                f"deployment_target: {recipe.deployment_target} is too old; {recipe.mode} needs {oldest} or newer."
+            )
 
     def _refuse_unknown(self, table: dict[str, Any], known: set[str], where: str) -> None:
         for key in sorted(table.keys() - known):

@@ -51,7 +51,7 @@ def exports(done: Sequence[Export]) -> None:
         for line in _remarks(export.manifest):
             console.print(f"  {line}", highlight=False, soft_wrap=True)
     console.print(
-        "\nBeside each file: its manifest (.json), code that feeds it (.py, .kt), the converter's log (.log)."
+        "\nBeside each file: its manifest (.json), code that feeds it (.py; .kt or .swift), the converter's log (.log)."
     )
 
 

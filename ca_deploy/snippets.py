@@ -56,6 +56,15 @@ _INVOKE_TFLITE = """interpreter = Interpreter(str(MODEL))
 _INVOKE_ONNX = """session = onnxruntime.InferenceSession(MODEL)
     logits = session.run(None, {session.get_inputs()[0].name: tensor})[0][0]"""
 
+_INVOKE_COREML = """if sys.platform == "darwin":
+        import coremltools
+
+        given = Image.fromarray(tensor[0]) if tensor.dtype == np.uint8 else tensor
+        return coremltools.models.MLModel(str(MODEL)).predict({"$name": given})["$output"][0]
+    from ca_deploy.mil.executor import Executor  # Core ML needs a Mac; this computes the same
+
+    logits = Executor(MODEL).run({"$name": tensor})["$output"][0]"""
+
 _KOTLIN = Template("""// Classify a Bitmap with $file (written by ca-deploy).
 // Put the file into app/src/main/assets, and into build.gradle.kts:
 //     implementation("$gradle")
@@ -115,7 +124,15 @@ _KOTLIN_ONNX = Template("""class Classifier(context: Context) {
 def python(manifest: Manifest) -> str:
     """A script that classifies a photo with nothing but numpy, Pillow and the file's own runtime."""
     spec, output = manifest.inputs[0], manifest.outputs[0]
-    tflite = manifest.format == "tflite"
+    package, imports, invoke = {
+        "tflite": ("ai-edge-litert", "from ai_edge_litert.interpreter import Interpreter", _INVOKE_TFLITE),
+        "onnx": ("onnxruntime", "import onnxruntime", _INVOKE_ONNX),
+        "coreml": (
+            "coremltools on a Mac, ca-deploy elsewhere",
+            "",
+            _INVOKE_COREML.replace("$name", spec.name).replace("$output", output.name),
+        ),
+    }[manifest.format]
     steps = []
     if spec.normalised:
         steps.append("pixels = (pixels.astype(np.float32) / 255 - MEAN) / STD")
@@ -127,8 +144,8 @@ def python(manifest: Manifest) -> str:
     return _PYTHON.substitute(
         file=manifest.file,
         script=manifest.file.rpartition(".")[0] + ".py",
-        package="ai-edge-litert" if tflite else "onnxruntime",
-        imports="from ai_edge_litert.interpreter import Interpreter" if tflite else "import onnxruntime",
+        package=package,
+        imports=imports,
         labels=list(manifest.labels) if manifest.labels else None,
         resize=manifest.preprocessing.resize,
         crop=manifest.preprocessing.crop,
@@ -136,7 +153,7 @@ def python(manifest: Manifest) -> str:
         std=list(manifest.preprocessing.std),
         input_text=_input_text(spec),
         convert="\n    ".join(steps),
-        invoke=_INVOKE_TFLITE if tflite else _INVOKE_ONNX,
+        invoke=invoke,
         dequantise="logits.astype(np.float32)"
         if output.scale is None
         else f"(logits.astype(np.float32) - {output.zero_point}) * {output.scale!r}",

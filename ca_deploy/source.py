@@ -35,6 +35,8 @@ class RegisteredModel:
     input_size: int
     weights: Path | None = None
     calibration: str | None = None
+    author: str | None = None
+    licence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ class Network:
     checkpoint_sha256: str | None
     checkpoint_layout: str | None
     default_calibration: str | None
+    author: str | None = None
+    licence: str | None = None
 
     def example(self, batch: int = 1) -> "torch.Tensor":
         """Noise of the right shape, ``(batch, 3, S, S)``, always the same."""
@@ -129,7 +133,12 @@ def registered_models() -> dict[str, RegisteredModel]:
         entry = tomllib.loads(path.read_text(encoding="utf-8"))
         weights = _REGISTRY / "weights" / entry["weights"] if "weights" in entry else None
         found[path.stem] = RegisteredModel(
-            path.stem, entry["description"], entry["factory"], entry["input_size"], weights, entry.get("calibration")
+            path.stem,
+            entry["description"],
+            entry["factory"],
+            entry["input_size"],
+            weights,
+            *(entry.get(key) for key in ("calibration", "author", "licence")),
         )
     return found
 
@@ -158,7 +167,7 @@ def load(source: ModelSource) -> Network:
         layout = load_weights(module, checkpoint)
     sha256 = _sha256(Path(source.model)) if source.is_program else checkpoint.sha256 if checkpoint else None
     input_size = _input_size(source, registered, metadata, program_size)
-    own_calibration = registered and registered.weights and checkpoint and checkpoint.path == registered.weights
+    own_weights = registered and registered.weights and checkpoint and checkpoint.path == registered.weights
     network = Network(
         name=source.stem,
         module=module,
@@ -169,7 +178,9 @@ def load(source: ModelSource) -> Network:
         checkpoint=Path(source.model) if source.is_program else checkpoint.path if checkpoint else None,
         checkpoint_sha256=sha256,
         checkpoint_layout="torch.export program" if source.is_program else layout,
-        default_calibration=registered.calibration if registered and own_calibration else None,
+        default_calibration=registered.calibration if registered and own_weights else None,
+        author=metadata.get("author") or (registered.author if registered and own_weights else None),
+        licence=metadata.get("licence") or (registered.licence if registered and own_weights else None),
     )
     _prove_it_runs(network)
     return network

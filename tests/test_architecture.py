@@ -21,7 +21,7 @@ ROWS = {
     **dict.fromkeys(
         ("tensors", "progress", "child", "data_folders", "memory", "images", "calibration", "source"), DATA
     ),
-    **dict.fromkeys(("recipe", "parity_report", "artifact", "delivery", "graphs", "compat_report"), DATA),
+    **dict.fromkeys(("recipe", "parity_report", "artifact", "delivery", "graphs", "compat_report", "mil"), DATA),
     "native": PLUG_IN,
     "pipeline": PIPELINE,
     **dict.fromkeys(("api", "render", "render_compat", "render_latency", "render_devices", "__init__"), CALLERS),

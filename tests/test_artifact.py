@@ -15,6 +15,7 @@ from ca_deploy.artifact import (
     manifest_of,
     manifest_path,
     sha256_of,
+    size_of,
 )
 from ca_deploy.errors import ArtifactError
 from ca_deploy.formats import FloatOperator
@@ -100,3 +101,16 @@ def test_a_damaged_manifest_is_named(model_file: Path, damage: str) -> None:
     with pytest.raises(ArtifactError, match="is damaged") as error:
         manifest_of(model_file)
     assert str(manifest_path(model_file)) in str(error.value)
+
+
+def test_a_folder_is_hashed_and_measured_as_a_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "a.mlpackage"
+    (folder / "Data").mkdir(parents=True)
+    (folder / "Manifest.json").write_text("{}")
+    (folder / "Data" / "weights").write_bytes(b"1234")
+    first = sha256_of(folder)
+    assert size_of(folder) == 6
+    (folder / "Data" / "weights").rename(folder / "Data" / "moved")
+    moved = sha256_of(folder)
+    (folder / "Data" / "moved").write_bytes(b"1235")
+    assert len({first, moved, sha256_of(folder)}) == 3

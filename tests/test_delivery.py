@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ca_deploy import delivery
-from ca_deploy.delivery import deliver, staging, write_atomically
+from ca_deploy.delivery import deliver, staging, write_atomically, zip_folder
 from ca_deploy.errors import OutputError
 
 Usage = namedtuple("Usage", "total used free")
@@ -106,3 +106,49 @@ def test_the_old_file_survives_a_failed_write(tmp_path: Path, monkeypatch: pytes
         write_atomically(place, "new")
     assert place.read_text() == "old"
     assert list(tmp_path.iterdir()) == [place]
+
+
+def package(folder: Path, content: str) -> Path:
+    (folder / "Data").mkdir(parents=True)
+    (folder / "Data" / "weights").write_text(content)
+    return folder
+
+
+def test_a_zipped_folder_unpacks_as_it_was(tmp_path: Path) -> None:
+    folder = package(tmp_path / "a.mlpackage", "numbers")
+    for name in ("one.zip", "two.zip"):
+        zip_folder(folder, tmp_path / name)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    shutil.unpack_archive(tmp_path / "one.zip", tmp_path / "out")
+    assert (tmp_path / "out" / "a.mlpackage" / "Data" / "weights").read_text() == "numbers"
+
+
+@pytest.mark.parametrize("before", ["nothing", "folder", "file"])
+def test_a_folder_takes_the_place_of_what_was_there(tmp_path: Path, before: str) -> None:
+    place = tmp_path / "a.mlpackage"
+    if before == "folder":
+        package(place, "old")
+        (place / "left over").touch()
+    elif before == "file":
+        place.touch()
+    with staging(tmp_path) as scratch:
+        deliver({package(scratch / "a.mlpackage", "new"): place})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mlpackage"]
+    assert [path.name for path in place.iterdir()] == ["Data"]
+    assert (place / "Data" / "weights").read_text() == "new"
+
+
+def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, real = package(tmp_path / "a.mlpackage", "old"), Path.replace
+
+    def full(path: Path, target: Path) -> Path:
+        if path.parent != place.parent and path.name == place.name:
+            raise OSError(errno.ENOSPC, "no space", str(path))
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OutputError, match="disk is full"), staging(tmp_path) as scratch:
+        deliver({package(scratch / "a.mlpackage", "new"): place})
+    assert (place / "Data" / "weights").read_text() == "old"

@@ -14,11 +14,13 @@ import pytest
 import ca_deploy
 from ca_deploy import ModelSource
 from ca_deploy.artifact import manifest_of
-from ca_deploy.errors import OutputError, UsageError
+from ca_deploy.errors import ArtifactError, OutputError, RuntimeUnavailable, UsageError
 from ca_deploy.pipeline import Export
 from ca_deploy.recipe import recipe_names
 
 TINY = ModelSource("tests.networks:tiny_trained", input_size=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
+
+APP_SUFFIX = {".mlpackage": ".swift"}
 
 
 @pytest.fixture(scope="module")
@@ -31,19 +33,22 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Export]:
 def test_every_recipe_makes_a_verified_file_and_its_companions(exports: dict[str, Export], name: str) -> None:
     export = exports[name]
     assert export.manifest.parity.status == "pass", export.manifest.parity.reason
-    assert export.path.name == f"tiny_trained.{name}.{'onnx' if name.startswith('onnx') else 'tflite'}"
+    suffix = {"coreml": "mlpackage"}.get(name.partition("_")[0], name.partition("_")[0])
+    assert export.path.name == f"tiny_trained.{name}.{suffix}"
     assert manifest_of(export.path) == manifest_of(export.path)
     assert export.log.is_file()
     ast.parse(export.path.with_suffix(".py").read_text())
-    kotlin = export.path.with_suffix(".kt").read_text()
-    assert kotlin.count("{") == kotlin.count("}")
-    assert "$" not in kotlin
+    app = export.path.with_suffix(APP_SUFFIX.get(export.path.suffix, ".kt")).read_text()
+    assert app.count("{") == app.count("}")
+    assert "$" not in app.replace("$0", "")
 
 
 def test_nothing_else_is_left_in_the_output_folder(exports: dict[str, Export]) -> None:
     folder = next(iter(exports.values())).path.parent
     expected = {
-        f"{e.path.stem}{suffix}" for e in exports.values() for suffix in (e.path.suffix, ".json", ".py", ".kt", ".log")
+        f"{e.path.stem}{suffix}"
+        for e in exports.values()
+        for suffix in (e.path.suffix, ".json", ".py", APP_SUFFIX.get(e.path.suffix, ".kt"), ".log")
     }
     assert {path.name for path in folder.iterdir()} == expected
 
@@ -160,3 +165,35 @@ def test_an_interrupt_leaves_no_file_and_no_process(tmp_path: Path, moment: str,
             assert marker not in process.read_text()
         except (FileNotFoundError, ProcessLookupError):
             continue
+
+
+def test_core_ml_packages_are_verified_by_the_reference_executor(exports: dict[str, Export]) -> None:
+    """It is not Core ML, and what it takes on this machine says nothing of a phone."""
+    for name, export in exports.items():
+        if name.startswith("coreml"):
+            assert export.manifest.parity.runtime == "reference executor"
+            assert export.manifest.speed is None
+            assert export.path.is_dir()
+    image = exports["coreml_static_wi8_ai8_uint8rgb_io"].manifest.inputs[0]
+    assert (image.dtype, image.layout, image.normalised) == ("uint8", "NHWC", False)
+
+
+def test_a_changed_package_is_refused(exports: dict[str, Export], tmp_path: Path) -> None:
+    import shutil
+
+    source = exports["coreml_float32"].path
+    copy = shutil.copytree(source, tmp_path / source.name)
+    shutil.copy(source.with_suffix(".json"), tmp_path)
+    (weights,) = copy.rglob("weight.bin")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x00\x01")
+    with pytest.raises(ArtifactError, match="its sha256 differs"):
+        ca_deploy.compare(copy)
+
+
+def test_without_coremltools_the_export_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "coremltools" else find(name))
+    with pytest.raises(RuntimeUnavailable, match="needs coremltools, which this machine lacks"):
+        ca_deploy.export(TINY, formats=["coreml"], output=tmp_path / "out")

@@ -9,6 +9,7 @@ from ca_deploy.recipe import (
     FLOOR_AGREEMENT_PERCENT,
     FLOOR_MAX_ABS_ERROR,
     FLOOR_SQNR_DB,
+    FLOOR_SQNR_DB_4_BIT,
     choose_recipes,
     load_recipe,
     recipe_names,
@@ -42,7 +43,7 @@ def test_shipped_recipe_loads_and_its_name_decodes(name: str) -> None:
         assert found.max_abs_error <= FLOOR_MAX_ABS_ERROR
     else:
         assert found.sqnr_db is not None
-        assert found.sqnr_db >= FLOOR_SQNR_DB
+        assert found.sqnr_db >= (FLOOR_SQNR_DB_4_BIT if recipe.weight_bits == 4 else FLOOR_SQNR_DB)
         assert found.agreement_percent is not None
         assert found.agreement_percent >= FLOOR_AGREEMENT_PERCENT
 
@@ -53,6 +54,15 @@ def test_both_formats_ship_every_precision() -> None:
             assert f"{name}_{precision}" in recipe_names()
         assert {f"{name}_static_wi8_ai8_{io}_io" for io in ("int8", "uint8rgb")} <= set(recipe_names())
     assert "tflite_static_wi8_ai16" in recipe_names()
+    modes = (
+        "float32",
+        "float16",
+        "weight_only_wi8_afp16",
+        "static_wi8_ai8",
+        "palettized_wi6_afp16",
+        "palettized_wi4_afp16",
+    )
+    assert {f"coreml_{mode}" for mode in modes} <= set(recipe_names())
 
 
 def test_own_recipe_loads_by_path(tmp_path: Path) -> None:
@@ -105,6 +115,14 @@ def test_all_errors_are_listed_at_once_with_file_and_key(tmp_path: Path) -> None
         (("activation_bits = 8", "activation_bits = 8\nopset = 18"), "opset: format = 'tflite' has none"),
         (('"tflite"', '"onnx"'), "opset: missing"),
         (("[tolerances]", "tolerances = 5\n[more]"), "tolerances: must be a table"),
+        (('"static"', '"palettized"'), "mode: 'palettized' is for format = 'coreml'"),
+        (("weight_bits = 8", "weight_bits = 4"), "weight_bits: 4 is possible with mode = 'palettized' only"),
+        (("weight_bits = 8", 'weight_bits = 8\ndeployment_target = "iOS17"'), "deployment_target: format = 'tflite'"),
+        (('"tflite"', '"coreml"'), "deployment_target: missing"),
+        (('"tflite"', '"coreml"\ndeployment_target = "iOS16"'), "iOS16 is too old; static needs iOS17 or newer"),
+        (('"tflite"', '"coreml"\ndeployment_target = "iOS7"'), "deployment_target: 'iOS7' is unknown"),
+        (('"tflite"', '"coreml"\ndeployment_target = "iOS17"\nio = "int8"'), "io: Core ML takes"),
+        (('"static"', '"dynamic"\ndeployment_target = "iOS17"'), "deployment_target: format = 'tflite'"),
     ],
 )
 def test_loosened_or_contradictory_recipe_is_refused(tmp_path: Path, change: tuple[str, str], said: str) -> None:
@@ -127,6 +145,7 @@ def test_unknown_recipe_gets_a_suggestion() -> None:
 def test_flags_stand_for_recipes() -> None:
     assert choose_recipes(["tflite", "onnx"], True, False, []) == ["tflite_static_wi8_ai8", "onnx_static_wi8_ai8"]
     assert choose_recipes(["onnx"], False, True, []) == ["onnx_float16"]
+    assert choose_recipes(["coreml"], True, False, []) == ["coreml_static_wi8_ai8"]
     assert choose_recipes(["onnx"], False, False, []) == ["onnx_float32"]
     assert choose_recipes([], False, False, ["onnx_float32"]) == ["onnx_float32"]
     assert choose_recipes(["onnx", "tflite"], False, False, ["float16"]) == ["onnx_float16", "tflite_float16"]

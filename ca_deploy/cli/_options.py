@@ -30,7 +30,10 @@ Labels = Annotated[Path | None, typer.Option(help="Text file, one class a line."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Runtime = Annotated[
     str | None,
-    typer.Option(help="litert, litert:builtin, litert:reference, tensorflow[:builtin|:reference], onnxruntime."),
+    typer.Option(
+        help="litert, litert:builtin, litert:reference, tensorflow[:builtin|:reference], onnxruntime, "
+        "coreml (on a Mac), mil."
+    ),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
 

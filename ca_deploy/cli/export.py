@@ -17,7 +17,9 @@ def export(
             help="A name of `ca-deploy list models`, package.module:factory, or FILE.pt2.", show_default=False
         ),
     ] = None,
-    format: Annotated[list[str] | None, typer.Option("--format", help="onnx or tflite; may be repeated.")] = None,
+    format: Annotated[
+        list[str] | None, typer.Option("--format", help="onnx, tflite or coreml; may be repeated.")
+    ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="INT8 weights and activations, float input and output.")] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="16-bit float weights.")] = False,
     recipe: Annotated[
@@ -32,6 +34,7 @@ def export(
     check: Annotated[
         list[str] | None, typer.Option(help="A name of `ca-deploy list targets`: findings go into the manifest.")
     ] = None,
+    zip: Annotated[bool, typer.Option("--zip", help="Pack an .mlpackage, which is a folder, into a .zip too.")] = False,
     weights: options.Weights = None,
     input_size: options.InputSize = None,
     num_classes: options.NumClasses = None,
@@ -44,7 +47,7 @@ def export(
     labels: options.Labels = None,
     json: options.Json = False,
 ) -> None:
-    """Export a trained network to ONNX or TFLite, quantise it, and prove that it computes the same.
+    """Export a trained network to ONNX, TFLite or Core ML, quantise it, and prove that it computes the same.
 
     Without MODEL: the bundled CA-MobileNetV2, trained on five flowers.
     Exit code 1: a file was written but missed its tolerances.
@@ -66,6 +69,7 @@ def export(
         output=output,
         dynamic_batch=dynamic_batch,
         check=check or (),
+        zipped=zip,
         step=StepLines(),
     )
     if json:

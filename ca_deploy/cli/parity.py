@@ -11,7 +11,7 @@ from ca_deploy.cli._command import CountLine, command, print_json
 
 @command
 def parity(
-    file: Annotated[str, typer.Argument(help="An exported file (.onnx, .tflite).", show_default=False)],
+    file: Annotated[str, typer.Argument(help="An exported file (.onnx, .tflite, .mlpackage).", show_default=False)],
     against: Annotated[
         str | None, typer.Option(help="A model or another file; by default the model that the manifest names.")
     ] = None,
@@ -43,9 +43,10 @@ def parity(
     """
     import ca_deploy
     from ca_deploy import render
+    from ca_deploy.predictor import MODEL_SUFFIXES
     from ca_deploy.recipe import Tolerances
 
-    is_file = against is not None and against.endswith((".onnx", ".tflite"))
+    is_file = against is not None and against.rstrip("/").endswith(MODEL_SUFFIXES)
     source = options.model_source(
         None if is_file else against,
         weights, input_size, num_classes, width, random_weights, mean, std, resize, crop, labels,

@@ -6,6 +6,7 @@ A runtime is named ``litert``, or with a variant of its kernels ``litert:referen
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,10 @@ class Session(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """One inference runtime. ``opener`` is ``module:function(path, threads, variant) -> Session``."""
+    """One inference runtime. ``opener`` is ``module:function(path, threads, variant) -> Session``.
+
+    ``platform`` is the ``sys.platform`` that it needs. ``reference``: it shows what a file computes, not how fast.
+    """
 
     name: str
     suffixes: tuple[str, ...]
@@ -43,19 +47,29 @@ class Runtime:
     opener: str
     variants: tuple[str, ...] = ()
     install: str = "pip install ca-deploy"
+    platform: str | None = None
+    reference: bool = False
+
+    def missing(self) -> str:
+        """Why it cannot run here, or an empty text."""
+        if self.platform not in (None, sys.platform):
+            return f"Runtime {self.name} runs on {'macOS' if self.platform == 'darwin' else self.platform} only."
+        if importlib.util.find_spec(self.package) is None:
+            return f"Runtime {self.name} is not installed here. Install it: {self.install}"
+        return ""
 
     def open(self, path: Path, threads: int, variant: str) -> Session:
         """Open a file.
 
         Raises:
-            RuntimeUnavailable: the runtime is not installed, or does not open files of this kind.
+            RuntimeUnavailable: the runtime is not installed, needs another system, or opens no files of this kind.
             ArtifactError: the file is missing or damaged.
         """
         if path.suffix not in self.suffixes:
             raise RuntimeUnavailable(f"Runtime {self.name} opens {', '.join(self.suffixes)} files, not {path.name}.")
-        if importlib.util.find_spec(self.package) is None:
-            raise RuntimeUnavailable(f"Runtime {self.name} is not installed here. Install it: {self.install}")
-        if not path.is_file():
+        if missing := self.missing():
+            raise RuntimeUnavailable(missing)
+        if not path.exists():
             raise ArtifactError(f"Model file {path} does not exist.")
         module, _, function = self.opener.partition(":")
         session: Session = getattr(importlib.import_module(module), function)(path, threads, variant)
@@ -82,7 +96,7 @@ def find_runtime(name: str) -> tuple[Runtime, str]:
 
 
 def open_session(path: Path, runtime: str | None = None, threads: int = 1) -> Session:
-    """Open a file with the named runtime, or with the first one made for its suffix.
+    """Open a file with the named runtime, or with the first of :func:`runtimes_for`.
 
     Raises:
         UsageError, RuntimeUnavailable, ArtifactError: see :func:`find_runtime` and :meth:`Runtime.open`.
@@ -90,9 +104,13 @@ def open_session(path: Path, runtime: str | None = None, threads: int = 1) -> Se
     if runtime is not None:
         found, variant = find_runtime(runtime)
         return found.open(path, threads, variant)
-    for name in runtime_names():
-        found, _ = find_runtime(name)
-        if path.suffix in found.suffixes:
-            return found.open(path, threads, "")
+    for found in runtimes_for(path):
+        return found.open(path, threads, "")
     known = sorted({suffix for name in runtime_names() for suffix in find_runtime(name)[0].suffixes})
     raise ArtifactError(f"No runtime opens {path.name}: ca-deploy reads {', '.join(known)} files.")
+
+
+def runtimes_for(path: Path) -> list[Runtime]:
+    """Those that open files of this suffix, by name; those that can run here come first."""
+    found = [find_runtime(name)[0] for name in runtime_names()]
+    return sorted((r for r in found if path.suffix in r.suffixes), key=lambda runtime: bool(runtime.missing()))

@@ -38,6 +38,7 @@ def test_checkpoints(tmp_path: Path) -> None:
         (["export", "mobilnet_v2_ca", "--format", "onnx"], "mobilenet_v2_ca"),
         (["export", "--format", "tflight"], "tflite"),
         (["export", "--recipe", "tflite_static_wi8_ai9"], "tflite_static_wi8_ai8"),
+        (["parity", "missing.mlpackage", "--mean", "0", "0", "0", "--std", "1", "1", "1"], "does not exist"),
         (["export"], "--format tflite"),
         ([*EXPORT, "--int8", "--fp16"], "use one of them"),
         ([*EXPORT, "--recipe", "tflite_float32"], "contradicts --format onnx"),
@@ -71,7 +72,7 @@ def test_an_output_that_is_a_file(tmp_path: Path) -> None:
     _refused([*EXPORT, "--output", str(tmp_path / "out")], "not a folder")
 
 
-@pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
+@pytest.mark.parametrize("suffix", [".onnx", ".tflite", ".mlpackage"])
 def test_a_damaged_model_file(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"model{suffix}"
     path.write_bytes(b"TFL3" * 30)

@@ -1,0 +1,54 @@
+"""Let a program name its class: the ``classify`` operation, and what the specification says of it.
+
+coremltools adds it too, but only while it converts, and its ``optimize`` functions cannot write such a program again
+when there is another output beside the class (coremltools 9: ``classify`` has to be the last operation, and no longer
+is). So it is added to the finished specification, in the words that coremltools uses.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from google.protobuf.json_format import ParseDict
+
+LABEL, LABEL_PROBABILITIES = "classLabel", "classLabel_probs"
+
+_TEXT = {"tensorType": {"dataType": "STRING"}}
+_DICTIONARY = {"keyType": _TEXT, "valueType": {"tensorType": {"dataType": "FLOAT64"}}}
+
+
+def add_classifier(spec: Any, probabilities: str, labels: Sequence[str]) -> None:
+    """Replace the output ``probabilities (1, classes)`` of an ML Program by the class and its dictionary, in place."""
+    function = spec.mlProgram.functions["main"]
+    block = function.block_specializations[function.opset]
+    classes = {
+        "type": {"listType": {"type": _TEXT, "length": {"constant": {"size": len(labels)}}}},
+        "immediateValue": {"list": {"values": [_text(label) for label in labels]}},
+    }
+    operation = {
+        "type": "classify",
+        "inputs": {
+            "probabilities": {"arguments": [{"name": probabilities}]},
+            "classes": {"arguments": [{"value": classes}]},
+        },
+        "outputs": [
+            {"name": LABEL, "type": _TEXT},
+            {"name": LABEL_PROBABILITIES, "type": {"dictionaryType": _DICTIONARY}},
+        ],
+        "attributes": {"name": _text("classify_0")},
+    }
+    ParseDict(operation, block.operations.add())
+    block.outputs[:] = [LABEL, LABEL_PROBABILITIES, *(name for name in block.outputs if name != probabilities)]
+
+    description = spec.description
+    others = [output for output in description.output if output.name != probabilities]
+    del description.output[:]
+    ParseDict({"name": LABEL, "type": {"stringType": {}}}, description.output.add())
+    dictionary: dict[str, Any] = {"dictionaryType": {"stringKeyType": {}}}
+    ParseDict({"name": LABEL_PROBABILITIES, "type": dictionary}, description.output.add())
+    description.output.extend(others)
+    description.predictedFeatureName = LABEL
+    description.predictedProbabilitiesName = LABEL_PROBABILITIES
+
+
+def _text(value: str) -> dict[str, Any]:
+    return {"type": _TEXT, "immediateValue": {"tensor": {"strings": {"values": [value]}}}}

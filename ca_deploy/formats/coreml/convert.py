@@ -1,0 +1,164 @@
+"""Network -> float ML Program, with coremltools."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import coremltools as ct
+import numpy as np
+import torch
+from coremltools.converters.mil.mil import Builder as mb
+from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
+from coremltools.converters.mil.mil.passes.helper import block_context_manager
+from coremltools.converters.mil.mil.passes.pass_registry import register_pass
+from torch import Tensor, nn
+
+from ca_deploy.errors import ModelError
+from ca_deploy.lowering.coreml import lower_for_coreml
+
+if TYPE_CHECKING:
+    from ca_deploy.source import Network
+    from ca_deploy.tensors import Preprocessing
+
+INPUT, OUTPUT, PROBABILITIES = "image", "logits", "probabilities"
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A lowered program of ATen operations, and what coremltools has to know of its input and outputs."""
+
+    network: "Network"
+    program: torch.export.ExportedProgram
+    input: Any
+    labels: tuple[str, ...] | None
+
+
+class Normalise(nn.Module):
+    """RGB 0..255 ``(N, 3, S, S)`` -> normalised: a factor and an offset a channel, of any mean and deviation."""
+
+    def __init__(self, preprocessing: "Preprocessing") -> None:
+        super().__init__()
+        mean, std = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (preprocessing.mean, preprocessing.std))
+        self.register_buffer("factor", 1 / (255 * std))
+        self.register_buffer("offset", -mean / std)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        return rgb * self.get_buffer("factor") + self.get_buffer("offset")
+
+
+class WithProbabilities(nn.Module):
+    """Logits ``(N, classes)`` -> the same, and their softmax."""
+
+    def forward(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        return logits, logits.softmax(1)
+
+
+def trace(network: "Network", camera: bool) -> Traced:
+    """Trace and lower the network. ``camera``: take a picture, and normalise inside.
+
+    ``ImageType`` knows one scale for all channels. Where the deviations differ, the normalisation is part of the graph
+    instead. A network with labels becomes a classifier.
+
+    Raises:
+        ModelError: torch.export cannot take the network, or it has another number of classes than of labels.
+    """
+    preprocessing, example = network.preprocessing, network.example()
+    one_scale = len(set(preprocessing.std)) == 1
+    parts = [network.module]
+    if camera and not one_scale:
+        parts.insert(0, Normalise(preprocessing))
+    with torch.inference_mode():
+        shape = tuple(network.module(example).shape)
+    if network.labels and len(shape) == 2:
+        if len(network.labels) != shape[1]:
+            raise ModelError(
+                f"{network.name} gives {shape[1]} values, but there are {len(network.labels)} labels. Pass a file with "
+                "one label a line: --labels FILE."
+            )
+        parts.append(WithProbabilities())
+    module = nn.Sequential(*parts)
+    try:
+        graph = cast(torch.fx.GraphModule, torch.export.export(module, (example,)).module())
+    except Exception as error:  # tracing runs a user's code
+        raise ModelError(
+            f"{network.name} cannot be traced by torch.export ({type(error).__name__}: {_first_line(error)}). Its "
+            "forward() must not branch on the values of tensors; see https://pytorch.org/docs/stable/export.html."
+        ) from error
+    lower_for_coreml(graph)
+    program = torch.export.export(graph, (example,)).run_decompositions({})
+    side = network.input_size
+    if camera:
+        std = preprocessing.std[0]
+        folded = {"scale": 1 / (255 * std), "bias": [-mean / std for mean in preprocessing.mean]} if one_scale else {}
+        source = ct.ImageType(INPUT, (1, 3, side, side), color_layout=ct.colorlayout.RGB, **folded)
+    else:
+        source = ct.TensorType(INPUT, (1, 3, side, side), dtype=np.float32)
+    labels = network.labels if isinstance(parts[-1], WithProbabilities) else None
+    return Traced(network, program, source, labels)
+
+
+def convert(traced: Traced, precision: str, target: str) -> Any:
+    """The ML Program, an ``MLModel``. ``precision`` is float32 or float16; inputs and outputs stay float32.
+    With labels, :data:`PROBABILITIES` is a second output.
+
+    Raises:
+        ModelError: coremltools has no form for an operation; names it, and the module it is from.
+    """
+    outputs = [ct.TensorType(OUTPUT, dtype=np.float32)]
+    if traced.labels:
+        outputs.append(ct.TensorType(PROBABILITIES, dtype=np.float32))
+    pipeline = ct.PassPipeline.DEFAULT
+    pipeline.insert_pass(0, "ca_deploy::clip_as_relu6")
+    try:
+        return ct.convert(
+            traced.program,
+            inputs=[traced.input],
+            outputs=outputs,
+            convert_to="mlprogram",
+            compute_precision=ct.precision.FLOAT32 if precision == "float32" else ct.precision.FLOAT16,
+            minimum_deployment_target=getattr(ct.target, target),
+            pass_pipeline=pipeline,
+            skip_model_load=True,  # only a Mac can
+        )
+    except Exception as error:  # the converter raises whatever its parts raise
+        raise ModelError(_explain(traced, error)) from error
+
+
+@register_pass(namespace="ca_deploy")
+class clip_as_relu6(AbstractGraphPass):
+    """PyTorch traces ReLU6 to a general clip; coremltools' activation quantiser knows it as ``relu6`` only."""
+
+    def apply(self, prog: Any) -> None:
+        for function in prog.functions.values():
+            self._rewrite(function)
+
+    @block_context_manager
+    def _rewrite(self, block: Any) -> None:
+        for op in list(block.operations):
+            if op.op_type == "clip" and op.alpha.val == 0 and op.beta.val == 6:
+                new = mb.relu6(x=op.x, name=op.name, before_op=op)
+                block.replace_uses_of_var_after_op(anchor_op=op, old_var=op.outputs[0], new_var=new)
+                block.remove_ops([op])
+
+
+def _explain(traced: Traced, error: Exception) -> str:
+    """coremltools names the operation only; the traced program knows which module it is from."""
+    named = re.search(r"(?:convert function for op|Unsupported fx node) '?(\w+)", str(error))
+    name = traced.network.name
+    for node in traced.program.graph.nodes:
+        if named and node.op == "call_function" and named.group(1) in (node.name, *str(node.target).split(".")):
+            modules = [path for path, _ in node.meta.get("nn_module_stack", {}).values() if path]
+            where = f"in its module {modules[-1]!r}" if modules else "in its forward"
+            return (
+                f"{name} cannot become an ML Program: coremltools {ct.__version__} has no form for {node.target}, "
+                f"{where}. Replace it there by operations that have one, or export to ONNX: --format onnx."
+            )
+    return (
+        f"coremltools {ct.__version__} cannot convert {name} ({type(error).__name__}: {_first_line(error)}). "
+        "Replace what it names in the network, or export to ONNX: --format onnx."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

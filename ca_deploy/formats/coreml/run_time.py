@@ -1,0 +1,37 @@
+"""Which operations of an INT8 program compute in float16 all the same."""
+
+from collections import Counter
+
+from ca_deploy.formats import FloatOperator
+from ca_deploy.mil.program import Name, Program
+
+_CONVERSIONS = ("const", "cast", "quantize", "dequantize", "classify", "softmax")
+_MOVES = ("reshape", "squeeze", "expand_dims", "transpose", "concat", "split", "slice_by_index", "pad")
+_FUSED = ("relu", "relu6", "sigmoid")
+
+
+def float_operators(program: Program) -> tuple[FloatOperator, ...]:
+    """Kinds of operations whose inputs do not come straight from a ``dequantize``, most frequent first.
+
+    An activation counts as part of the layer before it where its result is quantised. Whether a device runs the
+    quantised ones in INT8 is for Core ML to decide. Operations that only move
+    values are not counted, nor is the softmax of a classifier.
+    """
+    made = {tensor.name: operation for operation in program.operations for tensor in operation.outputs}
+    quantised = {o.inputs["input"].name for o in program.operations if o.kind == "quantize"}
+    found: Counter[tuple[str, str]] = Counter()
+    for operation in program.operations:
+        if operation.kind in (*_CONVERSIONS, *_MOVES) or operation.kind.startswith("constexpr_"):
+            continue
+        taken = [v.name for key, v in operation.inputs.items() if key in ("x", "y") and isinstance(v, Name)]
+        kinds = {made[name].kind if name in made else "input" for name in taken}
+        if operation.kind in _FUSED and operation.outputs[0].name in quantised:
+            continue
+        if operation.kind in ("conv", "linear", "add", "avg_pool", "max_pool"):
+            if kinds <= {"dequantize", "const"}:
+                continue
+            reason = "what it takes is not quantised"
+        else:
+            reason = "coremltools' quantiser covers convolution, linear, pooling and addition"
+        found[operation.kind, reason] += 1
+    return tuple(FloatOperator(kind, count, reason) for (kind, reason), count in found.most_common())

@@ -1,0 +1,18 @@
+"""Core ML's lowering: everything a traced network goes through before coremltools converts it."""
+
+from torch.fx import GraphModule
+
+from ca_deploy.lowering.coreml_branches import run_branches_apart
+from ca_deploy.lowering.coreml_hard_swish import hard_sigmoid_in_one
+from ca_deploy.lowering.drop_redundant_expand import drop_redundant_expand
+from ca_deploy.lowering.pool_as_mean import pool_as_mean
+
+
+def lower_for_coreml(graph_module: GraphModule) -> int:
+    """Edit ``graph_module`` in place; equal up to float rounding. Returns the number of places changed.
+
+    Coordinate Attention comes out without transpose, concatenation and split, and with h-swish as one hard sigmoid
+    and one multiplication.
+    """
+    passes = (drop_redundant_expand, pool_as_mean, hard_sigmoid_in_one, run_branches_apart)
+    return sum(rewrite(graph_module) for rewrite in passes)

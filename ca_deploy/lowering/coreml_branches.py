@@ -1,0 +1,137 @@
+"""Run branches apart that are concatenated along space, processed position by position, and split again.
+
+Coordinate Attention transposes its column averages, concatenates them with those of the rows, sends both through one
+1x1 convolution, and takes them apart again. The same on each branch by itself needs no transpose, no concatenation and
+no split; the weights are shared as before.
+"""
+
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.fx import GraphModule, Node
+
+_aten = torch.ops.aten
+_SWAPS: dict[Any, tuple[Any, ...]] = {_aten.permute.default: ([0, 1, 3, 2],), _aten.transpose.int: (2, 3)}
+_SPLITS = {_aten.split_with_sizes.default, _aten.split.sizes}
+_NORMS = {_aten.batch_norm.default, _aten._native_batch_norm_legit_no_training.default}
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """From ``cat`` through position-wise ``body`` (in order) to ``pieces``: (node, what it is cut from, branch)."""
+
+    cat: Node
+    body: tuple[Node, ...]
+    pieces: tuple[tuple[Node, Node, int], ...]
+
+
+def run_branches_apart(graph_module: GraphModule) -> int:
+    """Edit ``graph_module`` in place; equal up to float rounding. Returns the number of concatenations removed."""
+    regions = [_region(node) for node in graph_module.graph.find_nodes(op="call_function", target=_aten.cat.default)]
+    found = [region for region in regions if region is not None]
+    for region in found:
+        _take_apart(graph_module, region)
+    if found:
+        graph_module.graph.eliminate_dead_code()
+        graph_module.recompile()
+    return len(found)
+
+
+def _region(cat: Node) -> _Region | None:
+    parts, axis = (*_arguments(cat), 0)[:2]
+    shape = cat.meta["val"].shape
+    if len(shape) != 4 or axis not in (2, 3, -1, -2):
+        return None
+    axis %= 4
+    lengths = [part.meta["val"].shape[axis] for part in parts]
+    body: list[Node] = []
+    pieces: list[tuple[Node, Node, int]] = []
+    inside = {cat}
+    for node in cat.graph.nodes:  # in order, so what a node takes was seen before
+        if not inside & set(node.all_input_nodes):
+            continue
+        cut = _pieces(node, axis, lengths)
+        if cut is not None:
+            pieces += [(piece, node.all_input_nodes[0], branch) for piece, branch in cut]
+        elif _position_wise(node, inside, shape[2:]):
+            body.append(node)
+            inside.add(node)
+        else:
+            return None
+    return _Region(cat, tuple(body), tuple(pieces)) if pieces else None
+
+
+def _pieces(node: Node, axis: int, lengths: list[int]) -> list[tuple[Node, int]] | None:
+    """If ``node`` cuts along the seams: what comes out, and which branch each is."""
+    rest: list[Any] = [*_arguments(node)[1:], None]
+    seams = [sum(lengths[:number]) for number in range(len(lengths) + 1)]
+    if node.target in _SPLITS and list(rest[0]) == lengths and rest[1] in (axis, axis - 4):
+        return [(user, _arguments(user)[1]) for user in node.users if user.target is operator.getitem]
+    if node.target is _aten.slice.Tensor and rest[0] in (axis, axis - 4) and len(rest) == 4:
+        ends = (rest[1] or 0, min(rest[2], seams[-1]))
+        return [(node, branch) for branch in range(len(lengths)) if ends == (seams[branch], seams[branch + 1])] or None
+    return None
+
+
+def _position_wise(node: Node, inside: set[Node], size: torch.Size) -> bool:
+    """Whether ``node`` treats every place of a feature map by itself and in the same way."""
+    arguments = _arguments(node)
+    if node.target is operator.getitem:
+        return arguments[0].target in _NORMS and arguments[1] == 0
+    if not isinstance(node.target, torch._ops.OpOverload) or node.target._schema.is_mutable:
+        return False
+    if node.target in _NORMS:
+        return arguments[0] in inside
+    if node.target is _aten.conv2d.default:
+        plain = [(1, 1), (0, 0), (1, 1), 1]
+        rest = [tuple(value) if isinstance(value, list) else value for value in arguments[3:]]
+        return rest == plain[: len(rest)] and arguments[1].meta["val"].shape[2:] == (1, 1)
+    if torch.Tag.pointwise not in node.target.tags:
+        return False
+    return all(
+        bool(operand.meta["val"].shape[2:] == size if operand in inside else operand.meta["val"].numel() == 1)
+        for operand in node.all_input_nodes
+    )
+
+
+def _take_apart(graph_module: GraphModule, region: _Region) -> None:
+    graph = graph_module.graph
+    for branch, part in enumerate(_arguments(region.cat)[0]):
+        swapped = _swaps(part)
+        twins = {region.cat: _arguments(part)[0] if swapped else part}
+
+        def twin_of(operand: Node, known: dict[Node, Node] = twins) -> Node:
+            return known.get(operand, operand)
+
+        for node in region.body:
+            with graph.inserting_after(node):
+                twins[node] = graph.node_copy(node, twin_of)
+        for piece, source, number in region.pieces:
+            if number == branch:
+                _replace(graph_module, piece, twins[source], swapped)
+
+
+def _replace(graph_module: GraphModule, piece: Node, twin: Node, swapped: bool) -> None:
+    """Let ``twin``, which is ``piece`` with height and width swapped or not, take its place."""
+    if not swapped:
+        piece.replace_all_uses_with(twin)
+        return
+    for user in [user for user in piece.users if _swaps(user)]:
+        user.replace_all_uses_with(twin)
+        graph_module.graph.erase_node(user)
+    if piece.users:
+        with graph_module.graph.inserting_before(piece):
+            swap = graph_module.graph.call_function(_aten.permute.default, (twin, [0, 1, 3, 2]))
+        swap.meta = dict(piece.meta)
+        piece.replace_all_uses_with(swap)
+
+
+def _swaps(node: Node) -> bool:
+    """Whether ``node`` swaps height and width."""
+    return node.target in _SWAPS and _arguments(node)[1:] == _SWAPS[node.target]
+
+
+def _arguments(node: Node) -> Any:
+    return node.args

@@ -1,0 +1,147 @@
+"""Run an ML Program on PyTorch's float32 kernels, with the program's own float16 roundings.
+
+Every tensor is held in float32. Where the program says float16, a result is rounded to it after each operation, as
+hardware does that keeps float16 between operations; inside an operation sums are taken in float32. Integers that
+``quantize`` gives are exact in float32. A device's own kernels may round otherwise within an operation.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ca_deploy.errors import ArtifactError, UnsupportedOperation
+from ca_deploy.mil.operations import constant_operations, operations
+from ca_deploy.mil.package import read_package
+from ca_deploy.mil.program import Name, Operation, Program, read_program
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# (name of the tensor, its value): for calibration
+Observer = Callable[[str, torch.Tensor], None]
+
+
+class Executor:
+    """One program, ready to run; compressed weights are unpacked once.
+
+    Raises:
+        ArtifactError: the package is damaged, or no ML Program.
+        UnsupportedOperation: it has operations that the executor does not know; names all of them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.program = read_program(read_package(path))
+        unknown = {o.kind for o in self.program.operations} - {*operations(), *constant_operations(), "const"}
+        if unknown:
+            raise UnsupportedOperation(
+                f"The reference executor does not know {', '.join(sorted(unknown))} ({path.name}). Run this file on a "
+                "Mac (--runtime coreml), or replace the operation in the network."
+            )
+        self._constants = _constants(self.program)
+        self._beside_tensors: dict[str, Any] = {}  # constants in one list with tensors, as concat may have them
+        dynamic = [o for o in self.program.operations if o.outputs[0].name not in self._constants]
+        self._steps = [(o, operations()[o.kind], self._static_inputs(o)) for o in dynamic]
+        self._last_uses = _last_uses(dynamic, self.program.outputs)
+
+    def constant(self, value: Any) -> Any:
+        """The array behind an operation's input, or None if it is computed; compressed weights are unpacked."""
+        return self._constants.get(value.name) if isinstance(value, Name) else value
+
+    def settings(self, operation: Operation) -> dict[str, Any]:
+        """The constant inputs of an operation other than its weight and bias, as its function takes them."""
+        return {key: v for key, v in self._static_inputs(operation).items() if key not in ("weight", "bias")}
+
+    def run(self, feeds: "Mapping[str, NDArray[Any]]", observe: Observer | None = None) -> dict[str, Any]:
+        """All outputs by name: arrays, and of a classifier its label and its probabilities by label.
+
+        ``feeds`` are arrays of the inputs' shapes; a picture is uint8 RGB ``(1, H, W, 3)``. ``observe`` is told of
+        every tensor, the inputs included.
+        """
+        values = dict(self._beside_tensors)
+        for tensor in self.program.inputs:
+            value = torch.from_numpy(np.ascontiguousarray(feeds[tensor.name])).to(torch.float32)
+            values[tensor.name] = value.permute(0, 3, 1, 2) if tensor.name in self.program.images else value
+            if values[tensor.name].shape != tensor.shape:
+                raise ArtifactError(f"Input {tensor.name!r} takes {tensor.shape}, not {tuple(value.shape)}.")
+            if observe:
+                observe(tensor.name, values[tensor.name])
+        with torch.inference_mode():
+            for index, (operation, kernel, static) in enumerate(self._steps):
+                dynamic = {key: _look_up(v, values) for key, v in operation.inputs.items() if key not in static}
+                results = kernel(**static, **dynamic)
+                for tensor, result in zip(operation.outputs, _as_tuple(results, operation), strict=True):
+                    if tensor.dtype == "float16":
+                        result = result.half().float()
+                    values[tensor.name] = result
+                    if observe and isinstance(result, torch.Tensor):
+                        observe(tensor.name, result)
+                for name in self._last_uses[index]:
+                    values.pop(name, None)
+        return {name: _plain(values[name]) for name in self.program.outputs}
+
+    def _static_inputs(self, operation: Operation) -> dict[str, Any]:
+        found = {}
+        for key, value in operation.inputs.items():
+            items = value if isinstance(value, tuple) else (value,)
+            if all(not isinstance(item, Name) or item.name in self._constants for item in items):
+                known = tuple(_argument(self.constant(item)) for item in items)
+                found[key] = known if isinstance(value, tuple) else known[0]
+            else:
+                named = [item.name for item in items if item.name in self._constants]
+                self._beside_tensors |= {name: _argument(self._constants[name]) for name in named}
+        return found
+
+
+def _constants(program: Program) -> dict[str, Any]:
+    """What ``const`` and ``constexpr_…`` operations give, by name."""
+    found: dict[str, Any] = {}
+    for operation in program.operations:
+        if operation.kind == "const":
+            found[operation.outputs[0].name] = operation.inputs["val"]
+        elif operation.kind in constant_operations():
+            inputs = {
+                key: found[value.name] if isinstance(value, Name) else value for key, value in operation.inputs.items()
+            }
+            found[operation.outputs[0].name] = constant_operations()[operation.kind](**inputs)
+    return found
+
+
+def _argument(value: Any) -> Any:
+    """A constant as operations take it: float arrays as float32 tensors, shapes and axes as tuples, scalars plain."""
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.ndim == 0:
+        return value.item()
+    if np.issubdtype(value.dtype, np.floating) or value.ndim > 1:
+        return torch.from_numpy(np.array(value, np.float32))
+    return tuple(value.tolist())
+
+
+def _look_up(value: Any, values: Mapping[str, Any]) -> Any:
+    return tuple(values[v.name] for v in value) if isinstance(value, tuple) else values[value.name]
+
+
+def _last_uses(steps: list[Operation], outputs: tuple[str, ...]) -> list[list[str]]:
+    """For each step the tensors that nothing needs after it."""
+    kept = set(outputs)
+    found: list[list[str]] = []
+    for operation in reversed(steps):
+        touched = [tensor.name for tensor in operation.outputs]
+        for value in operation.inputs.values():
+            touched += [
+                item.name for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, Name)
+            ]
+        found.append([name for name in dict.fromkeys(touched) if name not in kept])
+        kept.update(touched)
+    return found[::-1]
+
+
+def _as_tuple(results: Any, operation: Operation) -> tuple[Any, ...]:
+    return tuple(results) if len(operation.outputs) > 1 else (results,)
+
+
+def _plain(value: Any) -> Any:
+    return value.numpy() if isinstance(value, torch.Tensor) else value

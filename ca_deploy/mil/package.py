@@ -1,0 +1,84 @@
+"""An ``.mlpackage`` on disk: a folder with a manifest, the model's specification, and its weights."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from ca_deploy.errors import ArtifactError
+from ca_deploy.mil.schema import Model
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_SENTINEL = 0xDEADBEEF
+_OLD_KINDS = ("neuralNetwork", "neuralNetworkClassifier", "neuralNetworkRegressor")
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """``model`` is the parsed specification (:mod:`ca_deploy.mil.schema`), ``folder`` holds it and its weights."""
+
+    path: Path
+    folder: Path
+    model: Any
+
+    def blob(self, file_name: str, offset: int) -> "NDArray[np.uint8]":
+        """The bytes of one weight. ``file_name`` is as the specification has it: ``@model_path/weights/weight.bin``.
+
+        At ``offset`` lies a record of 64 bytes: a sentinel, the kind of number, the size, and where the data begins
+        (mlmodel/src/MILBlob/Blob/StorageFormat.hpp in coremltools).
+
+        Raises:
+            ArtifactError: the weights are missing, cut short, or not what the specification says.
+        """
+        path = self.folder / file_name.removeprefix("@model_path/")
+        if not path.is_file():
+            raise _damaged(self.path, f"{path.relative_to(self.path)} is missing")
+        weights = np.memmap(path, np.uint8, "r") if path.stat().st_size else np.zeros(0, np.uint8)
+        record = weights[offset : offset + 64].tobytes()
+        sentinel, _ = np.frombuffer(record[:8].ljust(8), "<u4")
+        size, start = (int(number) for number in np.frombuffer(record[8:24].ljust(16), "<u8"))
+        if len(record) < 64 or sentinel != _SENTINEL or start + size > len(weights):
+            raise _damaged(self.path, f"{path.relative_to(self.path)} is cut short or overwritten")
+        return weights[start : start + size]
+
+
+def read_package(path: Path) -> Package:
+    """Open a package.
+
+    Raises:
+        ArtifactError: missing, partly written, damaged, or not an ML Program.
+    """
+    if not path.is_dir():
+        raise ArtifactError(
+            f"{path} {'is a file' if path.exists() else 'does not exist'}; an .mlpackage is a folder. "
+            "Unzip it, if it was zipped, or export it again."
+        )
+    try:
+        manifest = json.loads((path / "Manifest.json").read_text(encoding="utf-8"))
+        entry = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]
+        file = path / "Data" / entry["path"]
+        content = file.read_bytes()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    model = Model()
+    try:
+        model.ParseFromString(content)
+    except DecodeError as error:
+        raise _damaged(path, f"{file.name} is not a Core ML specification") from error
+    if not model.HasField("mlProgram"):
+        old = any(model.HasField(kind) for kind in _OLD_KINDS)
+        kind = "a neural network, Core ML's older kind" if old else "no ML Program"
+        raise ArtifactError(
+            f"{path} holds {kind}; ca-deploy runs ML Programs (iOS 15 and newer). Convert it again with "
+            'convert_to="mlprogram", or with ca-deploy export.'
+        )
+    return Package(path, file.parent, model)
+
+
+def _damaged(path: Path, what: str) -> ArtifactError:
+    return ArtifactError(f"{path} is damaged or was written in part ({what}). Export it again, or copy it whole.")

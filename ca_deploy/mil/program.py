@@ -1,0 +1,157 @@
+"""The main function of an ML Program, as plain data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ca_deploy.errors import ArtifactError
+from ca_deploy.mil.package import Package
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# MIL.proto, enum DataType; an integer of fewer bits than a byte is stored packed, the lowest bits first.
+_DTYPES = {
+    1: "bool", 10: "float16", 11: "float32", 12: "float64",
+    21: "int8", 22: "int16", 23: "int32", 24: "int64", 31: "uint8", 32: "uint16", 33: "uint32", 34: "uint64",
+}  # fmt: skip
+_PACKED_BITS = {25: 4, 35: 4, 36: 2, 37: 1, 38: 6, 39: 3}
+_INT4, _STRING = 25, 2
+
+# A constant: an array (scalars have no dimension), a text, or a tuple of texts or scalars.
+Constant = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor that an operation gives or the program takes. A dimension of -1 is dynamic."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A reference to what an earlier operation gives."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation. An input is a :class:`Name`, a :data:`Constant`, or (variadic ones) a tuple of such."""
+
+    kind: str
+    name: str
+    inputs: Mapping[str, Any]
+    outputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """``images`` are the names of inputs that take pictures; ``outputs`` are names, in the order of the block."""
+
+    inputs: tuple[Tensor, ...]
+    images: frozenset[str]
+    outputs: tuple[str, ...]
+    operations: tuple[Operation, ...]
+    opset: str
+
+    def producer(self, name: str) -> Operation:
+        return next(operation for operation in self.operations if name in (t.name for t in operation.outputs))
+
+
+def read_program(package: Package) -> Program:
+    """Parse the main function; constants are read from the package's weights.
+
+    Raises:
+        ArtifactError: the package is damaged, has several functions or control flow, or numbers of an unknown kind.
+    """
+    functions = package.model.mlProgram.functions
+    if len(functions) != 1 or len(functions[0].value.blocks) != 1:
+        raise ArtifactError(f"{package.path} has {len(functions)} functions; ca-deploy runs programs with one.")
+    function = functions[0].value
+    block = function.blocks[0].value
+    operations = []
+    for operation in block.operations:
+        if operation.blocks:
+            raise ArtifactError(f"{package.path} has control flow ({operation.type}), which ca-deploy does not run.")
+        attributes = {entry.key: _value(package, entry.value) for entry in operation.attributes}
+        name = attributes.pop("name", "")
+        inputs = {entry.key: _argument(package, entry.value) for entry in operation.inputs}
+        outputs = tuple(_tensor(output) for output in operation.outputs)
+        operations.append(Operation(operation.type, name, {**attributes, **inputs}, outputs))
+    features = package.model.description.input
+    return Program(
+        inputs=tuple(_tensor(value) for value in function.inputs),
+        images=frozenset(feature.name for feature in features if feature.type.HasField("imageType")),
+        outputs=tuple(block.outputs),
+        operations=tuple(operations),
+        opset=function.opset,
+    )
+
+
+def _tensor(named: Any) -> Tensor:
+    kind = named.type.tensorType
+    shape = tuple(d.constant.size if d.HasField("constant") else -1 for d in kind.dimensions)
+    return Tensor(named.name, _DTYPES.get(kind.dataType, "other"), shape)
+
+
+def _argument(package: Package, argument: Any) -> Any:
+    found = tuple(
+        _value(package, binding.value) if binding.HasField("value") else Name(binding.name)
+        for binding in argument.arguments
+    )
+    return found[0] if len(found) == 1 else found
+
+
+def _value(package: Package, value: Any) -> Constant:
+    if value.immediateValue.HasField("list"):
+        return tuple(_value(package, item) for item in value.immediateValue.list.values)
+    kind = value.type.tensorType
+    shape = tuple(dimension.constant.size for dimension in kind.dimensions)
+    if value.HasField("blobFileValue"):
+        blob = package.blob(value.blobFileValue.fileName, value.blobFileValue.offset)
+        return _from_bytes(package, kind.dataType, shape, blob)
+    tensor = value.immediateValue.tensor
+    stored = next((field.name for field, _ in tensor.ListFields()), "ints")
+    values = getattr(tensor, stored).values
+    if stored == "bytes":
+        return _from_bytes(package, kind.dataType, shape, np.frombuffer(values, np.uint8))
+    if kind.dataType == _STRING:
+        return str(values[0]) if shape == () else tuple(values)
+    return _shaped(package, np.array(values, _dtype(package, kind.dataType)), shape)
+
+
+def _from_bytes(
+    package: Package, data_type: int, shape: tuple[int, ...], content: "NDArray[np.uint8]"
+) -> "NDArray[Any]":
+    if data_type not in _PACKED_BITS:
+        dtype = np.dtype(_dtype(package, data_type))
+        return _shaped(package, content[: len(content) // dtype.itemsize * dtype.itemsize].view(dtype), shape)
+    width = _PACKED_BITS[data_type]
+    count = int(np.prod(shape))
+    bits = np.unpackbits(content, bitorder="little", count=count * width).reshape(count, width)
+    numbers = np.packbits(bits, axis=1, bitorder="little").ravel()
+    if data_type == _INT4:
+        return _shaped(package, (numbers.astype(np.int8) ^ 8) - 8, shape)
+    return _shaped(package, numbers, shape)
+
+
+def _dtype(package: Package, data_type: int) -> str:
+    if data_type not in _DTYPES:
+        raise ArtifactError(
+            f"{package.path} has numbers of a kind that ca-deploy does not read (DataType {data_type})."
+        )
+    return _DTYPES[data_type]
+
+
+def _shaped(package: Package, values: "NDArray[Any]", shape: tuple[int, ...]) -> "NDArray[Any]":
+    if values.size != np.prod(shape):
+        raise ArtifactError(
+            f"{package.path} is damaged: a constant of shape {shape} has {values.size} values. Export it again."
+        )
+    return values.reshape(shape)
