@@ -162,7 +162,7 @@ def check_place(path: Path) -> None:
         ArtifactError: see :func:`read`.
     """
     if path.suffix not in _READERS:
-        raise ArtifactError(f"{path} is no model that ca-deploy checks: it reads {', '.join(_READERS)}.")
+        raise ArtifactError(f"{path} is no model file: ca-deploy reads {', '.join(_READERS)}.")
     if not path.exists():
         raise ArtifactError(f"Model file {path} does not exist.")
     if path.suffix == ".mlpackage":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable, unknown_name
+from ca_deploy.graphs import check_place
 from ca_deploy.tensors import TensorSpec
 
 if TYPE_CHECKING:
@@ -69,8 +70,7 @@ class Runtime:
             raise RuntimeUnavailable(f"Runtime {self.name} opens {', '.join(self.suffixes)} files, not {path.name}.")
         if missing := self.missing():
             raise RuntimeUnavailable(missing)
-        if not path.exists():
-            raise ArtifactError(f"Model file {path} does not exist.")
+        check_place(path)
         module, _, function = self.opener.partition(":")
         session: Session = getattr(importlib.import_module(module), function)(path, threads, variant)
         return session

@@ -79,6 +79,13 @@ def test_a_damaged_model_file(tmp_path: Path, suffix: str) -> None:
     _refused(["parity", str(path), "--against", "mobilenet_v2_ca"], str(path))
 
 
+@pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
+def test_a_folder_in_the_place_of_a_model_file(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"model{suffix}"
+    path.mkdir()
+    _refused(["parity", str(path), "--against", "mobilenet_v2_ca"], "is a folder")
+
+
 def test_a_file_without_manifest_asks_for_preprocessing(tmp_path: Path) -> None:
     import onnx
     from onnx import TensorProto, helper
