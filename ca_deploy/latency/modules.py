@@ -1,11 +1,10 @@
 """From a runtime's operators back to the PyTorch modules that they come from, by the names inside exported files."""
 
-import ast
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from ca_deploy.graphs import Graph, read
 from ca_deploy.latency.runner_output import OperatorSamples
 
 # What attention blocks are called as attributes of a network, and what they are without their own children.
@@ -52,17 +51,10 @@ _XNNPACK = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One node of a file: its operator, and the path of its PyTorch module ("" where the file does not tell)."""
-
-    operator: str
-    module: str
-
-
 def modules_of(file: Path, operators: Sequence[OperatorSamples]) -> list[str]:
     """The module of each operator of a run; those that a runtime added by itself go with the one before."""
-    found = _in_tflite(file, operators) if file.suffix == ".tflite" else _in_onnx(file, operators)
+    graph = read(file)
+    found = _in_tflite(graph, operators) if graph.format == "tflite" else _in_onnx(graph, operators)
     modules: list[str] = []
     for module in found:
         modules.append(module if module is not None else modules[-1] if modules else "")
@@ -82,23 +74,13 @@ def is_attention(module: str) -> bool:
     return any(_ATTENTION.fullmatch(name) for name in module.split("."))
 
 
-def _in_tflite(file: Path, operators: Sequence[OperatorSamples]) -> list[str | None]:
-    from ca_deploy.graphs import flatbuffer
-
-    model = flatbuffer.read(file.read_bytes())
-    graph = model.subgraphs[0]
-    nodes = [
-        Node(
-            flatbuffer.operator_name(model, operator),
-            flatbuffer.tensor_name(model, operator.outputs[0]).partition(";")[0].replace("/", "."),
-        )
-        for operator in graph.operators
-    ]
-    partners = align(nodes, [operator.type for operator in operators])
+def _in_tflite(graph: Graph, operators: Sequence[OperatorSamples]) -> list[str | None]:
+    nodes = graph.nodes
+    partners = align([node.operator for node in nodes], [operator.type for operator in operators])
     return [None if node is None else nodes[node].module for node in partners]
 
 
-def align(nodes: Sequence[Node], operators: Sequence[str]) -> list[int | None]:
+def align(nodes: Sequence[str], operators: Sequence[str]) -> list[int | None]:
     """Which node each operator carries out, both in order of execution: the longest common subsequence.
 
     XNNPACK keeps the order of the graph's nodes, leaves some out and adds a few.
@@ -107,12 +89,12 @@ def align(nodes: Sequence[Node], operators: Sequence[str]) -> list[int | None]:
     for i in reversed(range(len(nodes))):
         for j in reversed(range(len(operators))):
             best[i][j] = max(best[i + 1][j], best[i][j + 1])
-            if _carries_out(operators[j], nodes[i].operator):
+            if _carries_out(operators[j], nodes[i]):
                 best[i][j] = max(best[i][j], best[i + 1][j + 1] + 1)
     partners: list[int | None] = [None] * len(operators)
     i = j = 0
     while i < len(nodes) and j < len(operators):
-        if _carries_out(operators[j], nodes[i].operator) and best[i][j] == best[i + 1][j + 1] + 1:
+        if _carries_out(operators[j], nodes[i]) and best[i][j] == best[i + 1][j + 1] + 1:
             partners[j] = i
             i, j = i + 1, j + 1
         elif best[i + 1][j] >= best[i][j + 1]:
@@ -126,25 +108,10 @@ def _carries_out(operator: str, node: str) -> bool:
     return operator == node or operator.startswith(_XNNPACK.get(node, ()))
 
 
-def _in_onnx(file: Path, operators: Sequence[OperatorSamples]) -> list[str | None]:
-    import onnx
-
-    nodes = onnx.load(file, load_external_data=False).graph.node
-    by_name = {node.name: _scope(node) for node in nodes}
-    by_tensor = {output: by_name[node.name] for node in nodes for output in node.output}
+def _in_onnx(graph: Graph, operators: Sequence[OperatorSamples]) -> list[str | None]:
+    by_name = {node.name: node.module for node in graph.nodes}
+    by_tensor = {graph.tensors[output].name: node.module for node in graph.nodes for output in node.outputs}
     return [_module_of_kernel(operator.name, by_name.get, by_tensor.get) for operator in operators]
-
-
-def _scope(node: object) -> str:
-    """Our own files name nodes ``<module>/<operator>``; the exporter of PyTorch leaves its scopes as metadata."""
-    name = str(getattr(node, "name", ""))
-    if "/" in name:
-        return name.rpartition("/")[0]
-    for entry in getattr(node, "metadata_props", ()):
-        if entry.key == "pkg.torch.onnx.name_scopes":
-            scopes = ast.literal_eval(entry.value)
-            return str(scopes[-2]) if len(scopes) > 1 else ""
-    return ""
 
 
 def _module_of_kernel(
