@@ -20,9 +20,9 @@ from ca_deploy.artifact import (
     size_of,
 )
 from ca_deploy.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
-from ca_deploy.compat_report import CompatRecord
+from ca_deploy.compat_report import CompatRecord, CompatReport
 from ca_deploy.delivery import deliver, staging, zip_folder
-from ca_deploy.errors import RuntimeUnavailable, UsageError
+from ca_deploy.errors import ArtifactError, RuntimeUnavailable, UsageError, WorkerError
 from ca_deploy.formats import Converted, Format, find_format
 from ca_deploy.latency import against_float32
 from ca_deploy.memory import converters_that_fit
@@ -159,8 +159,13 @@ def _refuse_idle_targets(targets: Sequence[str], formats: Iterable[Format]) -> N
 
 
 def _compatibility(path: Path, targets: Sequence[str]) -> tuple[CompatRecord, ...]:
+    """What the targets that take such a file find; a check that cannot be made does not undo the export."""
     fitting = [name for name in targets if path.suffix in find_target(name)[0].suffixes]
-    return tuple(report.record() for report in compat.check(path, fitting)) if fitting else ()
+    try:
+        reports = compat.check(path, fitting) if fitting else []
+    except (ArtifactError, RuntimeUnavailable, WorkerError) as error:
+        reports = [CompatReport(name, "", path.name, skipped=str(error)) for name in fitting]
+    return tuple(report.record() for report in reports)
 
 
 def _usable_format(recipe: ExportRecipe) -> Format:

@@ -35,7 +35,10 @@ def read(path: Path) -> Graph:
     main = functions["main"] if "main" in functions else next(iter(functions.values()), None)
     if main is None or main.opset not in main.block_specializations:
         raise ArtifactError(f"{path} is a damaged Core ML package: its program has no body. Export it again.")
-    return _Program(path, main).graph(int(model.specificationVersion))
+    try:
+        return _Program(path, main).graph(int(model.specificationVersion))
+    except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+        raise ArtifactError(f"{path} is a damaged Core ML package ({error!r}): copy or export it again.") from error
 
 
 def _load(path: Path) -> Any:

@@ -27,7 +27,12 @@ def read(path: Path) -> Graph:
     Raises:
         ArtifactError: not an ONNX model, damaged, its external data missing, or it has control flow.
     """
-    return to_graph(load(path), path)
+    model = load(path)
+    try:
+        return to_graph(model)
+    except (ValueError, TypeError, IndexError, KeyError, SyntaxError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ArtifactError(f"{path} is a damaged ONNX model ({reason}): copy or export it again.") from error
 
 
 def load(path: Path) -> onnx.ModelProto:
@@ -76,7 +81,7 @@ def _fold_constants(graph: onnx.GraphProto) -> None:
     graph.node.extend(kept)
 
 
-def to_graph(model: onnx.ModelProto, path: Path) -> Graph:
+def to_graph(model: onnx.ModelProto) -> Graph:
     """See :func:`read`."""
     graph = model.graph
     table = _Tensors(graph)

@@ -55,23 +55,24 @@ def load(path: Path) -> Any:
 
 def to_graph(model: Any, path: Path) -> Graph:
     """See :func:`read`."""
-    main = model.subgraphs[0]
-    operators = list(main.operators if main.operators is not None else ())
-    names = [flatbuffer.operator_name(model, operator) for operator in operators]
+    try:
+        main = model.subgraphs[0]
+        operators = list(main.operators if main.operators is not None else ())
+        names = [flatbuffer.operator_name(model, operator) for operator in operators]
+        tensors = tuple(_tensor(model, tensor) for tensor in (main.tensors if main.tensors is not None else ()))
+        nodes = tuple(
+            _node(model, index, operator, name, tensors)
+            for index, (operator, name) in enumerate(zip(operators, names, strict=True))
+        )
+        graph = Graph("tflite", int(model.version), nodes, tensors, _indices(main.inputs), _indices(main.outputs))
+    except DAMAGE as error:
+        raise ArtifactError(f"{path} is a damaged TFLite model ({_words(error)}): copy or export it again.") from error
     if flow := sorted(set(names) & set(_CONTROL_FLOW)):
         raise ArtifactError(
             f"{path} has control flow ({', '.join(flow)}): which operators run is known at run time only, so they "
             "cannot be placed. Export the body of the loop or branch as a model of its own, and check that."
         )
-    try:
-        tensors = tuple(_tensor(model, tensor) for tensor in main.tensors if tensor is not None)
-        nodes = tuple(
-            _node(model, index, operator, name, tensors)
-            for index, (operator, name) in enumerate(zip(operators, names, strict=True))
-        )
-        return Graph("tflite", int(model.version), nodes, tensors, _indices(main.inputs), _indices(main.outputs))
-    except DAMAGE as error:
-        raise ArtifactError(f"{path} is a damaged TFLite model ({_words(error)}): copy or export it again.") from error
+    return graph
 
 
 def module_of(tensor_name: str) -> str:
