@@ -52,7 +52,7 @@ def test_json_and_comparing_two_reports(small: Path, tmp_path: Path) -> None:
     assert json.loads(said)["changes"][0]["ratio"] == pytest.approx(10, rel=0.01)
 
 
-def test_an_emulated_device_tells_instructions_and_no_time(tmp_path: Path) -> None:
+def test_an_emulated_device_tells_instructions_and_no_time(small: Path, tmp_path: Path) -> None:
     from ca_deploy.native import emulator
 
     if reason := emulator.missing():
@@ -71,9 +71,10 @@ def test_an_emulated_device_tells_instructions_and_no_time(tmp_path: Path) -> No
         counts.append(found["instructions"])
     assert counts[1] == counts[2]
     assert counts[0]["total"] > counts[0]["simd"] > 0
-    code, said, _ = run(file, "--device", "emulated:cortex-a76")
+    code, said, _ = run(file, small, "--device", "emulated:cortex-a76")
     assert code == 0
     assert "instructions" in said
+    assert "onnxruntime" in said
     assert not re.search(r"\d ?ms\b", said)
 
 

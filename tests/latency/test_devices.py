@@ -4,7 +4,6 @@ Both are emulated, so their times mean nothing; all else is as on real ones.
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,20 +11,16 @@ from typer.testing import CliRunner
 
 from ca_deploy.cli import app
 from tests.devices.machines import Machine
-from tests.latency.models import onnx_file, tflite_file
+from tests.latency.models import tflite_file
 
 
-@pytest.mark.parametrize(("device", "make"), [("emulated_phone", tflite_file), ("emulated_pi", onnx_file)])
+@pytest.mark.parametrize("device", ["emulated_phone", "emulated_pi"])
 def test_profile_end_to_end(
-    device: str,
-    make: Callable[[Path], Path],
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    device: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine: Machine = request.getfixturevalue(device)
     monkeypatch.setenv("PATH", machine.path_variable())
-    file = make(tmp_path / f"small.{'tflite' if make is tflite_file else 'onnx'}")
+    file = tflite_file(tmp_path / "small.tflite")
     brief = ["--runs", "5", "--min-seconds", "0", "--starts", "1", "--verify", "--ops", "--json"]
     done = CliRunner().invoke(app, ["profile", str(file), "--device", machine.name, *brief])
     assert done.exit_code == 0, done.stderr
