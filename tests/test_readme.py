@@ -19,7 +19,7 @@ COMMANDS = [line.strip() for line in SHELL.splitlines() if line.strip().startswi
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_has_the_options_it_shows(line: str) -> None:
-    name, *arguments = shlex.split(line)[1:]
+    name, *arguments = shlex.split(line, comments=True)[1:]
     group = typer.main.get_command(app)
     command = group.commands[name]  # type: ignore[attr-defined]
     context: click.Context = command.make_context(name, list(arguments))
