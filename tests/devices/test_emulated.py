@@ -1,5 +1,6 @@
 """Exact instructions, and the very results of the ARM kernels, without ARM hardware."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,19 @@ def test_counts_repeat_and_int8_is_the_same_to_the_bit_everywhere(
     assert counts["cortex-a76"].total < counts["cortex-a53"].total
     for found in counts.values():
         assert found.simd + found.load_store + found.branch <= found.total
+
+
+def test_time_by_operator_tells_xnnpack_from_the_rest(arm_kit: Kit, reference_exports: dict[str, Export]) -> None:
+    model = reference_exports["tflite_static_wi8_ai8"].path
+    with open_device("emulated:cortex-a76") as device:
+        command = runner_command(device.probe(), "litert")
+        places = device.push([*command.files, model])
+        done = device.run([*command.argv(places), "--model", places[model], *_ONE_INFERENCE, "--ops"], 300)
+    report = json.loads(done.stdout)
+    delegate, others = report["delegate"], [op["type"] for op in report["ops"] if op["delegate"] is None]
+    assert [op["index"] for op in report["ops"]] == list(range(len(report["ops"])))
+    assert delegate["delegated_nodes"] > 0
+    assert delegate["total_nodes"] - delegate["delegated_nodes"] == len(others)
 
 
 def test_a_runner_that_fails_says_why(arm_kit: Kit, tmp_path: Path) -> None:

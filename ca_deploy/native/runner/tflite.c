@@ -100,40 +100,30 @@ static void add_delegates(void *options, int threads) {
 
 /* ---- time by operator ---- */
 
-/* Operators nest: those of XNNPACK run within the delegate's own, and each partition numbers them anew. So an operator is
- * known by its place in the order of execution, which is the same in every inference. */
-enum { MAX_DEPTH = 16 };
+/* TFLite's own kernels begin and end; XNNPACK tells the time of each of its operators, and each of its partitions numbers
+ * them anew. So an operator is known by its place in the order of execution, which is the same in every inference. */
 static struct {
     char name[256];
-    int64_t index;
     uint64_t start;
-} running[MAX_DEPTH];
-static uint32_t depth;
+} running;
 static int64_t place;
-
-static const char *within(uint32_t at) { return at > 0 ? "XNNPACK" : NULL; }
 
 static uint32_t begin_operator(TelemetryProfiler *p, const char *name, int64_t index, int64_t graph) {
     (void)p, (void)index, (void)graph;
-    if (depth < MAX_DEPTH) {
-        snprintf(running[depth].name, sizeof running[depth].name, "%s", name);
-        running[depth].index = place++;
-        running[depth].start = now_ns();
-    }
-    return depth++;
+    snprintf(running.name, sizeof running.name, "%s", name);
+    running.start = now_ns();
+    return 0;
 }
 
 static void end_operator(TelemetryProfiler *p, uint32_t handle) {
-    (void)p;
+    (void)p, (void)handle;
     uint64_t end = now_ns();
-    depth = handle;
-    if (measuring && handle < MAX_DEPTH)
-        note_operator("", running[handle].name, within(handle), running[handle].index, end - running[handle].start);
+    if (measuring) note_operator("", running.name, NULL, place++, end - running.start);
 }
 
 static void timed_operator(TelemetryProfiler *p, const char *name, uint64_t us, int64_t index, int64_t graph) {
     (void)p, (void)index, (void)graph;
-    if (measuring) note_operator("", name, within(depth), place++, us * 1000);
+    if (measuring) note_operator("", name, delegate.name, place++, us * 1000);
 }
 
 static void ignore_event(TelemetryProfiler *p, const char *n, uint64_t s) { (void)p, (void)n, (void)s; }
