@@ -85,9 +85,11 @@ class Remote:
             self._link.close()
 
     def probe(self) -> DeviceInfo:
+        self._open()  # first of all: over ssh the others share its connection, for which a password was asked
         return read_probe(self.name, self._ask(PROBE, _ASK_S).decode(errors="replace"))
 
     def conditions(self) -> Conditions:
+        self._open()
         return read_conditions(self._ask(CONDITIONS, _ASK_S).decode(errors="replace"))
 
     def scratch(self) -> str:

@@ -22,7 +22,7 @@ def adb(arm_kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """The real client with a server of its own."""
     program = tmp_path / "bin" / "adb"
     client = arm_kit.host_command("/usr/lib/android-sdk/platform-tools/adb")
-    write_program(program, f"env TMPDIR={tmp_path} {client}")
+    write_program(program, f"/usr/bin/env TMPDIR={tmp_path} /usr/bin/{client}")
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(free_port()))
