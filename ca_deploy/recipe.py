@@ -23,8 +23,8 @@ DeploymentTarget = Literal["iOS15", "iOS16", "iOS17", "iOS18"]
 
 FOLDER = "export_recipes"
 
-# What Core ML needs for each mode: compressed weights came with iOS 16, quantized activations with iOS 17. Tables of 16
-# values need a scale a channel beside them to be of use, which came with iOS 18.
+# What Core ML needs for each mode: compressed weights came with iOS 16, quantized activations with iOS 17. Several
+# tables a weight, which 4 bits need, came with iOS 18.
 OLDEST_TARGET = {
     "float32": "iOS15", "float16": "iOS15", "weight_only": "iOS16", "palettized": "iOS16", "static": "iOS17",
 }  # fmt: skip

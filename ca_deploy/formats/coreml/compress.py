@@ -10,7 +10,7 @@ from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
 from coremltools.converters.mil.mil.passes.helper import block_context_manager
 from coremltools.models.utils import _apply_graph_pass
 
-from ca_deploy.formats.coreml.palettise import TablesWithScales, lookup_table
+from ca_deploy.formats.coreml.palettise import GroupedTables, lookup_table
 
 if TYPE_CHECKING:
     from ca_deploy.recipe import ExportRecipe
@@ -21,7 +21,7 @@ _FEWEST_VALUES = 512  # smaller weights stay float16: their bits would not pay f
 def compress_weights(model: Any, recipe: "ExportRecipe") -> Any:
     """A new ``MLModel`` with smaller weights; everything else stays as it is."""
     if recipe.mode == "palettized" and recipe.weight_bits == 4:
-        return apply_passes(model, [TablesWithScales(_FEWEST_VALUES)])
+        return apply_passes(model, [GroupedTables(_FEWEST_VALUES)])
     if recipe.mode == "palettized":
         bits = recipe.weight_bits or 8
         config = cto.coreml.OpPalettizerConfig(
