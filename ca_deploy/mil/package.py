@@ -63,7 +63,10 @@ def read_package(path: Path) -> Package:
         entry = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]
         file = path / "Data" / entry["path"]
         content = file.read_bytes()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        missing = Path(str(error.filename)).relative_to(path)
+        raise _damaged(path, f"{missing} is missing or cannot be read") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
     model = Model()
     try:

@@ -19,6 +19,7 @@ _DTYPES = {
 }  # fmt: skip
 _PACKED_BITS = {25: 4, 35: 4, 36: 2, 37: 1, 38: 6, 39: 3}
 _INT4, _STRING = 25, 2
+_CONTROL_FLOW = ("cond", "while_loop")
 
 # A constant: an array (scalars have no dimension), a text, or a tuple of texts or scalars.
 Constant = Any
@@ -77,8 +78,11 @@ def read_program(package: Package) -> Program:
     block = function.blocks[0].value
     operations = []
     for operation in block.operations:
-        if operation.blocks:
-            raise ArtifactError(f"{package.path} has control flow ({operation.type}), which ca-deploy does not run.")
+        if operation.blocks or operation.type in _CONTROL_FLOW:
+            raise ArtifactError(
+                f"{package.path} has control flow ({operation.type}): which operations run is known at run time only. "
+                "Export the body as a model of its own."
+            )
         attributes = {entry.key: _value(package, entry.value) for entry in operation.attributes}
         name = attributes.pop("name", "")
         inputs = {entry.key: _argument(package, entry.value) for entry in operation.inputs}

@@ -7,7 +7,6 @@ TARGET = Target(
     suffixes=(".mlpackage",),
     description="Core ML by iOS version, with hints about the Neural Engine: coreml:16",
     checker="ca_deploy.targets._coreml:check",
-    packages=("coremltools",),
     level="iOS version",
     levels=("15", "16", "17", "18"),
 )

@@ -150,7 +150,7 @@ def test_paths_that_cannot_be_models(tmp_path: Path) -> None:
     (tmp_path / "folder.tflite").mkdir()
     _refused(tmp_path / "folder.tflite", "is a folder")
     (tmp_path / "package.mlpackage").mkdir()
-    _refused(tmp_path / "package.mlpackage", "model.mlmodel")
+    _refused(tmp_path / "package.mlpackage", "Manifest.json")
     (tmp_path / "empty.onnx").touch()
     _refused(tmp_path / "empty.onnx", "is empty")
     (tmp_path / "model.h5").touch()

@@ -11,7 +11,7 @@ from ca_deploy import graphs
 from ca_deploy.compat import check
 from ca_deploy.compat_report import CompatReport
 from ca_deploy.errors import ArtifactError
-from ca_deploy.graphs import mlpackage
+from ca_deploy.mil.package import read_package
 
 # coremltools and tensorflow clash in one process.
 _MAKE = """
@@ -62,10 +62,9 @@ def _changed(package: Path, tmp_path: Path, **types: str) -> Path:
     path = tmp_path / package.name
     shutil.copytree(package, path)
     file = path / "Data" / "com.apple.CoreML" / "model.mlmodel"
-    model = mlpackage._protobuf().Model.FromString(file.read_bytes())
-    for block in mlpackage._blocks(model):
-        for operation in block.operations:
-            operation.type = types.get(operation.type, operation.type)
+    model = read_package(path).model
+    for operation in model.mlProgram.functions[0].value.blocks[0].value.operations:
+        operation.type = types.get(operation.type, operation.type)
     file.write_bytes(model.SerializeToString())
     return path
 
@@ -85,7 +84,7 @@ def test_control_flow(package: Path, tmp_path: Path) -> None:
 def test_missing_weights_and_damage(package: Path, tmp_path: Path) -> None:
     path = _changed(package, tmp_path)
     shutil.rmtree(path / "Data" / "com.apple.CoreML" / "weights")
-    with pytest.raises(ArtifactError, match="lacks its weights"):
+    with pytest.raises(ArtifactError, match=r"weight\.bin is missing"):
         graphs.read(path)
     file = path / "Data" / "com.apple.CoreML" / "model.mlmodel"
     file.write_bytes(file.read_bytes()[:-20])
