@@ -33,7 +33,7 @@ def tflite_file(path: Path, side: int = 32) -> Path:
     """``logits = image * sigmoid(image) + image``, in float."""
     from ai_edge_litert import schema_py_generated as schema
 
-    from ca_deploy.formats.tflite import flatbuffer
+    from ca_deploy.graphs import flatbuffer
 
     model, graph = schema.ModelT(), schema.SubGraphT()
     model.version, model.buffers = 3, [schema.BufferT()]
