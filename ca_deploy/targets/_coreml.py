@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from ca_deploy.compat_report import CompatReport
 from ca_deploy.targets import Request
+from ca_deploy.targets._compute_plan import placed, preferred_devices
 from ca_deploy.targets._partitions import assess
 from ca_deploy.targets._rules import judge, load_rules
 
@@ -31,5 +32,7 @@ def check(request: Request) -> CompatReport:
         )
     else:
         notes.append(f"It needs iOS {own} or newer.")
+        devices = preferred_devices(request.path)
+        findings = tuple(placed(f, devices[f.node]) if f.node in devices else f for f in findings)
     version = f"by rule: iOS {level}, {rules.version}"
     return assess(CompatReport("coreml", version, request.path.name, findings, notes=tuple(notes)), graph)

@@ -9,9 +9,10 @@ import pytest
 
 from ca_deploy import graphs
 from ca_deploy.compat import check
-from ca_deploy.compat_report import CompatReport
+from ca_deploy.compat_report import CompatReport, Finding
 from ca_deploy.errors import ArtifactError
 from ca_deploy.mil.package import read_package
+from ca_deploy.targets._compute_plan import NEURAL_ENGINE, placed, preferred_devices
 
 # coremltools and tensorflow clash in one process.
 _MAKE = """
@@ -74,6 +75,29 @@ def test_what_the_neural_engine_lacks_is_a_hint(package: Path, tmp_path: Path) -
     found = {f.operator: f for f in report.findings}
     assert found["reduce_prod"].reason.startswith("hint") and found["reduce_prod"].verdict == "falls back"
     assert "18" in found["scaled_dot_product_attention"].reason
+
+
+def test_core_mls_own_word_replaces_a_hint() -> None:
+    hint = Finding(0, "pooled", "", "reduce_prod", "falls back", "rule", "a guide", "hint: not on the Neural Engine")
+    taken = placed(hint, NEURAL_ENGINE)
+    assert (taken.verdict, taken.evidence, taken.source, taken.reason) == (
+        "accelerated",
+        "runtime's checker",
+        "MLComputePlan",
+        "",
+    )
+    left = placed(taken, "the CPU")
+    assert left.verdict == "falls back" and "the CPU" in left.reason
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there is a Core ML here, and it answers")
+def test_without_core_ml_nothing_is_placed(package: Path) -> None:
+    assert preferred_devices(package) == {}
+
+
+@pytest.mark.skipif(sys.platform != "darwin", reason="Core ML answers on a Mac only")
+def test_core_ml_places_the_convolutions(package: Path) -> None:
+    assert preferred_devices(package)
 
 
 def test_control_flow(package: Path, tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""Where Core ML itself would run each operation: ``MLComputePlan`` of coremltools 8 and newer, on a Mac only."""
+
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from ca_deploy.compat_report import Finding
+
+NEURAL_ENGINE = "the Neural Engine"
+
+
+def preferred_devices(path: Path) -> dict[str, str]:
+    """What Core ML prefers for each operation, by the name of its first output; empty where there is no Core ML.
+
+    Operations that the compiler fused away are missing. Source: coremltools, ``models/compute_plan.py``.
+    """
+    if sys.platform != "darwin":
+        return {}
+    from coremltools.models.compute_device import MLCPUComputeDevice, MLGPUComputeDevice, MLNeuralEngineComputeDevice
+    from coremltools.models.compute_plan import MLComputePlan
+    from coremltools.models.utils import compile_model
+
+    names = {
+        MLNeuralEngineComputeDevice: NEURAL_ENGINE,
+        MLGPUComputeDevice: "the GPU",
+        MLCPUComputeDevice: "the CPU",
+    }
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        plan = MLComputePlan.load_from_path(compile_model(str(path), str(Path(folder, "model.mlmodelc"))))
+        for operation in plan.model_structure.program.functions["main"].block.operations:
+            usage = plan.get_compute_device_usage_for_mlprogram_operation(operation)
+            if usage is not None and operation.outputs:
+                found[operation.outputs[0].name] = names[type(usage.preferred_compute_device)]
+    return found
+
+
+def placed(finding: Finding, device: str) -> Finding:
+    """The finding with Core ML's own word in place of a hint."""
+    if device == NEURAL_ENGINE:
+        known = replace(finding, verdict="accelerated", reason="", remedy="")
+    else:
+        known = replace(finding, verdict="falls back", reason=f"Core ML prefers {device} for it on this Mac")
+    return replace(known, evidence="runtime's checker", source="MLComputePlan")
