@@ -13,7 +13,7 @@ demo: .venv/.installed
 	$(BIN)/ca-deploy export --format tflite --int8 --output demo
 
 test: .venv/.installed-test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .

@@ -1,4 +1,8 @@
-"""Shared by all tests: exports are made once a session; data that is not shipped is asked for here."""
+"""Shared by all tests: exports are made once a session; data that is not shipped is asked for here.
+
+``make test`` runs two processes. Tests of one folder stay in one of them, for they share what is costly to make;
+those directly in this folder go file by file.
+"""
 
 import os
 
@@ -10,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 import ca_deploy
 from ca_deploy.pipeline import Export
@@ -20,6 +26,16 @@ if TYPE_CHECKING:
 
 # The labelled photos that figures are taken on; they may not be redistributed with the project.
 FLOWERS = Path(__file__).resolve().parents[2] / "shared" / "data" / "flowers"
+
+
+class ByFolder(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        """The group of a test, such as ``tests/devices`` or ``tests/test_recipe.py``."""
+        return "/".join(nodeid.split("::")[0].split("/")[:2])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
+    return ByFolder(config, log)
 
 
 @pytest.fixture(scope="session")

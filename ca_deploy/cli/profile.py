@@ -99,8 +99,9 @@ def profile(
     else:
         render_latency.report(report)
     if report.failures:
-        kept = f" What was measured before is kept in {output}." if output else ""
-        raise CaDeployError(" ".join(report.failures.values()) + kept)
+        if output:
+            steps("", f"what was measured before is kept in {output}")
+        raise CaDeployError(" ".join(report.failures.values()))
     if any(found.verification and found.verification.status != "pass" for found in report.measurements):
         raise typer.Exit(1)
 

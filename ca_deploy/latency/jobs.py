@@ -81,7 +81,7 @@ class Run:
     mask: str | None
     wishes: Wishes
     failures: dict[str, str]
-    errors: list[Exception]
+    errors: list[BaseException]
     step: Step
 
     def rounds(self, jobs: Sequence[Job]) -> None:

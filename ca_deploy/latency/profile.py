@@ -29,12 +29,12 @@ RUNTIMES = ("litert", "onnxruntime")
 def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = lambda _: None) -> LatencyReport:
     """Measure files on a device.
 
-    A file that does not run there, or a device that vanishes, ends up in ``failures`` of a report that keeps
+    A file that does not run there, a device that vanishes, or Ctrl-C ends up in ``failures`` of a report that keeps
     everything measured until then.
 
     Raises:
         UsageError, ArtifactError: files and wishes that contradict each other or the device.
-        DeviceError: the device failed before anything was measured.
+        DeviceError, KeyboardInterrupt: the device failed, or Ctrl-C came, before anything was measured.
         RuntimeUnavailable: no file runs on the device.
     """
     files = list(dict.fromkeys(files))
@@ -54,7 +54,7 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     jobs = [Job(file, labels[file], threads, launchers[runtimes[file]]) for file in files for threads in wishes.threads]
     before, after = device.conditions(), None
     failures: dict[str, str] = {}
-    errors: list[Exception] = []
+    errors: list[BaseException] = []
     try:
         step(f"pushing to {device.name}")
         places = device.push([*files, *{path: None for found in launchers.values() for path in found.files}])
@@ -68,9 +68,9 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
         if wishes.verify:
             run.each(jobs, "verifying", run.verify)
         after = device.conditions()
-    except DeviceError as error:
+    except (DeviceError, KeyboardInterrupt) as error:
         errors.append(error)
-        failures[device.name] = str(error)
+        failures[device.name] = str(error) or "interrupted"
     done = [job for job in jobs if job.done]
     if not done:
         raise errors[0]

@@ -3,6 +3,9 @@
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from typer.testing import CliRunner
 
 from ca_deploy.cli import app
 from ca_deploy.latency import session
+from ca_deploy.latency.report import read_report
 from tests.latency.models import onnx_file, tflite_file
 from tests.latency.stand_in import StandIn
 
@@ -81,12 +85,29 @@ def test_an_emulated_device_tells_instructions_and_no_time(small: Path, tmp_path
 def test_what_was_measured_is_shown_before_the_failure(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "open_device", lambda name, keep: StandIn(tmp_path, vanishes_at=2))
+    monkeypatch.setattr(session, "open_device", lambda name, keep: StandIn(tmp_path, ends_at=2))
     code, said, complaint = run(small, *BRIEF, "--output", tmp_path / "out")
     assert code == 2
     assert "small.onnx" in said
     assert "the phone is gone" in complaint
     assert str(tmp_path / "out") in complaint
+
+
+def test_ctrl_c_keeps_what_was_measured(small: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ca_deploy.cli", "profile", str(small), "--output", str(tmp_path)]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert running.stderr is not None
+    for line in running.stderr:
+        if b"round 2" in line:
+            break
+    running.send_signal(signal.SIGINT)
+    table, complaint = running.communicate(timeout=120)
+    assert running.returncode == 130, complaint
+    assert b"small.onnx" in table
+    assert str(tmp_path).encode() in complaint
+    report = read_report(tmp_path / "latency.json")
+    assert report.failures == {"local": "interrupted"}
+    assert len(report.measurements[0].starts) == 1
 
 
 @pytest.mark.parametrize(

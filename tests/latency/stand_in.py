@@ -12,13 +12,19 @@ from ca_deploy.errors import DeviceError
 
 
 class StandIn:
-    """Vanishes at the ``vanishes_at``-th run; ``answers`` replace what the program says, by the number of the run."""
+    """Ends at the ``ends_at``-th run by ``ending``; ``answers`` replace what the program says, by the run's number."""
 
     counts_instructions = False
 
-    def __init__(self, folder: Path, vanishes_at: int = 10**9, answers: Mapping[int, Completed] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        ends_at: int = 10**9,
+        ending: BaseException = DeviceError("the phone is gone"),  # noqa: B008 - never changed
+        answers: Mapping[int, Completed] | None = None,
+    ) -> None:
         self.name = "local"
-        self._folder, self._vanishes_at, self._answers = folder, vanishes_at, answers or {}
+        self._folder, self._ends_at, self._ending, self._answers = folder, ends_at, ending, answers or {}
         self.ran: list[str] = []
         self.looked = 0
 
@@ -28,7 +34,7 @@ class StandIn:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if len(self.ran) >= self._vanishes_at:
+        if len(self.ran) >= self._ends_at and isinstance(self._ending, DeviceError):
             raise DeviceError("the phone is gone: nothing can be removed from it")
 
     def probe(self) -> DeviceInfo:
@@ -46,8 +52,8 @@ class StandIn:
 
     def run(self, argv: Sequence[str], timeout_s: float) -> Completed:
         self.ran.append(next(Path(word).name for word in argv if word.endswith((".onnx", ".tflite"))))
-        if len(self.ran) >= self._vanishes_at:
-            raise DeviceError("the phone is gone")
+        if len(self.ran) >= self._ends_at:
+            raise self._ending
         if len(self.ran) in self._answers:
             return self._answers[len(self.ran)]
         done = subprocess.run(argv, capture_output=True, timeout=timeout_s)

@@ -119,16 +119,19 @@ def test_conditions_are_seen_while_it_runs(files: tuple[Path, Path], tmp_path: P
     assert report.measurements[0].validity.verdict == "valid"
 
 
-def test_a_device_that_vanishes_leaves_what_was_measured(
-    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("ending", "said"), [(DeviceError("the phone is gone"), "the phone is gone"), (KeyboardInterrupt(), "interrupted")]
+)
+def test_a_device_that_vanishes_or_ctrl_c_leaves_what_was_measured(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: BaseException, said: str
 ) -> None:
-    monkeypatch.setattr(session, "open_device", lambda name, keep: StandIn(tmp_path, vanishes_at=4))
+    monkeypatch.setattr(session, "open_device", lambda name, keep: StandIn(tmp_path, ends_at=4, ending=ending))
     report = profile_on("local", files, replace(PYTHON, output=tmp_path / "out"))
-    assert report.failures == {"local": "the phone is gone"}
+    assert report.failures == {"local": said}
     assert sum(len(found.starts) for found in report.measurements) == 3
     assert read_report(tmp_path / "out" / session.REPORT_FILE).failures == report.failures
-    with pytest.raises(DeviceError, match="the phone is gone"):
-        profile(files, StandIn(tmp_path, vanishes_at=1), PYTHON)
+    with pytest.raises(type(ending)):
+        profile(files, StandIn(tmp_path, ends_at=1, ending=ending), PYTHON)
 
 
 @pytest.mark.parametrize(
