@@ -11,10 +11,11 @@ from ca_deploy.recipe import FLOOR_AGREEMENT_PERCENT, FLOOR_SQNR_DB, Tolerances,
 from ca_deploy.source import DEFAULT_MODEL, ModelSource
 
 if TYPE_CHECKING:
+    from ca_deploy.converters import Step
     from ca_deploy.evaluation import AccuracyReport
     from ca_deploy.images import ImageBatch
     from ca_deploy.parity_report import ParityReport
-    from ca_deploy.pipeline import Export, Step
+    from ca_deploy.pipeline import Export
     from ca_deploy.predictor import Predictor
 
 

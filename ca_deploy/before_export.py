@@ -80,8 +80,9 @@ def _export(source: ModelSource, network: Network, recipe_name: str, path: Path,
     if missing := format.missing_packages():
         raise RuntimeUnavailable(f"Exporting by {recipe_name} needs {', '.join(missing)}, which this machine lacks.")
     noise = _noise(network.input_size) if recipe.needs_calibration else None
-    with Worker(format, path.with_suffix(".log")) as worker:
-        worker.convert(Job(source, recipe, noise, path, False), lambda text: step(recipe_name, text))
+    log = path.with_suffix(".log")
+    with Worker(format, log) as worker:
+        worker.convert(Job(source, recipe, noise, path, False, log), lambda text: step(recipe_name, text))
 
 
 def _noise(side: int) -> "NDArray[np.uint8]":

@@ -7,6 +7,7 @@ The child ends itself when its parent is gone; the parent ends it when it leaves
 import contextlib
 import os
 import pickle
+import queue
 import signal
 import subprocess
 import sys
@@ -48,12 +49,17 @@ class Child:
                     pipe.close()
 
     def send(self, content: object) -> None:
-        """Hand something over, for :func:`receive`; if the child died already, the missing events will tell."""
+        """Hand something over, for :func:`listen`; if the child died already, the missing events will tell."""
         assert self._process.stdin is not None
         payload = pickle.dumps(content)
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(len(payload).to_bytes(8) + payload)
             self._process.stdin.flush()
+
+    def hang_up(self) -> None:
+        """The child, which listens, ends."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
 
     def events(self) -> Iterator[Any]:
         """What the child tells, until it ends or dies."""
@@ -75,11 +81,10 @@ class Child:
         return f"was killed by {by.name}" if by else f"ended with exit code {self._process.returncode}"
 
 
-def teller(log: int) -> Callable[[object], None]:
+def teller(log: str) -> Callable[[object], None]:
     """In the child: a function that sends an event. From here on all that is printed goes to the file ``log``."""
     events = os.fdopen(os.dup(1), "wb")
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+    print_to(log)
 
     def tell(event: object) -> None:
         pickle.dump(event, events)
@@ -88,17 +93,27 @@ def teller(log: int) -> Callable[[object], None]:
     return tell
 
 
-def receive() -> Any:
-    """In the child: what the parent sends. Nothing else may read standard input."""
-    with open(0, "rb", closefd=False) as parent:
-        return pickle.loads(parent.read(int.from_bytes(parent.read(8))))
+def print_to(log: str) -> None:
+    """In the child: begin the file ``log``, with all that is printed from here on, by native code too."""
+    sys.stdout.flush()
+    opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(opened, 1)
+    os.dup2(opened, 2)
+    os.close(opened)
 
 
-def end_with_parent() -> None:
-    """In the child: end when the parent, which holds the other end of standard input, is gone."""
+def listen() -> Callable[[], Any]:
+    """In the child: a function that waits for what the parent sends next. Nothing else may read standard input.
 
-    def wait() -> None:
-        os.read(0, 1)
+    When the parent, which holds the other end, is gone, the child and all that it started are killed.
+    """
+    received: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read() -> None:
+        with open(0, "rb", closefd=False) as parent:
+            while size := parent.read(8):
+                received.put(parent.read(int.from_bytes(size)))
         os.killpg(0, signal.SIGKILL)
 
-    threading.Thread(target=wait, daemon=True).start()
+    threading.Thread(target=read, daemon=True).start()
+    return lambda: pickle.loads(received.get())

@@ -4,7 +4,6 @@ The child is ``python -m ca_deploy.compat <log> <file> <target> …``. It serves
 the file is read once; where it dies, the target it was busy with is named, and another goes on with the rest.
 """
 
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -106,8 +105,8 @@ class _Checkers:
 
 def main() -> None:
     log, path, names = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
-    tell = child.teller(os.open(log, os.O_WRONLY))
-    child.end_with_parent()
+    tell = child.teller(log)
+    child.listen()
     try:
         tell((names[0], "reading the file"))
         graph = read(path)

@@ -1,9 +1,7 @@
 """``export()``: the whole story, from a model's name to verified files."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -21,11 +19,11 @@ from ca_deploy.artifact import (
 )
 from ca_deploy.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
 from ca_deploy.compat_report import CompatRecord, CompatReport
+from ca_deploy.converters import Converters, Step
 from ca_deploy.delivery import deliver, staging, zip_folder
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable, UsageError, WorkerError
 from ca_deploy.formats import Converted, Format, find_format
 from ca_deploy.latency import against_float32
-from ca_deploy.memory import converters_that_fit
 from ca_deploy.parity import FEWEST_IMAGES, measure, outputs_of
 from ca_deploy.parity_report import ParityReport
 from ca_deploy.predictor import exported_predictor, network_predictor
@@ -33,14 +31,11 @@ from ca_deploy.recipe import ExportRecipe, load_recipe
 from ca_deploy.runtimes import runtimes_for
 from ca_deploy.source import ModelSource, Network, load
 from ca_deploy.targets import find_target
-from ca_deploy.worker import Job, Worker
+from ca_deploy.worker import Job
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-# (recipe name or "", what is being done)
-Step = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,55 +93,38 @@ def export(
     _refuse_idle_targets(check, formats.values())
     source.registered()  # an unknown name is answered before anything starts
 
-    with staging(output) as scratch, ThreadPoolExecutor(converters_that_fit(len(chosen))) as pool:
-        with ExitStack() as workers:
+    by_format = {format: [recipe for recipe in chosen if formats[recipe.name] is format] for format in formats.values()}
 
-            def start(recipe: ExportRecipe) -> Worker:
-                log = output / f"{source.stem}.{recipe.name}.log"
-                return workers.enter_context(Worker(formats[recipe.name], log))
+    def log(recipe: ExportRecipe) -> Path:
+        return output / f"{source.stem}.{recipe.name}.log"
 
-            # Converters spend seconds importing: those that fit in memory start while we load the network.
-            early = {recipe.name: start(recipe) for recipe in chosen[: converters_that_fit(len(chosen))]}
+    with staging(output) as scratch:
+        with Converters({format: log(recipes[0]) for format, recipes in by_format.items()}) as converters:
             step("", "loading the network")
             network = load(source)
             step("", "reading calibration images")
             images = _images(calibration, calibration_count, network)
-            pixels = images.calibration.pixels
 
-            def place(recipe: ExportRecipe) -> Path:
-                return scratch / f"{network.name}.{recipe.name}{formats[recipe.name].suffix}"
+            def job(recipe: ExportRecipe) -> Job:
+                pixels = images.calibration.pixels if recipe.needs_calibration else None
+                place = scratch / f"{network.name}.{recipe.name}{formats[recipe.name].suffix}"
+                return Job(source, recipe, pixels, place, dynamic_batch, log(recipe))
 
-            def convert(recipe: ExportRecipe) -> Converted:
-                worker = early.get(recipe.name) or start(recipe)
-                job = Job(source, recipe, pixels if recipe.needs_calibration else None, place(recipe), dynamic_batch)
-                return worker.convert(job, lambda text: step(recipe.name, text))
-
-            pending = {pool.submit(convert, recipe): recipe for recipe in chosen}
-            try:
-                reference = network_predictor(network)
-                answers = outputs_of(reference, images.held_out.pixels)
-                exports = {}
-                for future in as_completed(pending):
-                    recipe = pending[future]
-                    converted = future.result()
-                    step(recipe.name, "verifying against PyTorch")
-                    manifest = _verify(
-                        place(recipe), source, network, recipe, images, converted, reference.name, answers
-                    )
-                    if check:
-                        step(recipe.name, "checking operators")
-                        manifest = replace(manifest, compatibility=_compatibility(place(recipe), check))
-                    exports[recipe.name] = Export(
-                        output / manifest.file,
-                        manifest,
-                        output / f"{network.name}.{recipe.name}.log",
-                        time.perf_counter() - started,
-                    )
-            finally:
-                for future in pending:
-                    future.cancel()
-        for done in exports.values():
-            deliver(_with_companions(scratch / done.manifest.file, done, zipped))
+            finished = converters.begin({f: [job(recipe) for recipe in by_format[f]] for f in by_format}, step)
+            reference = network_predictor(network)
+            answers = outputs_of(reference, images.held_out.pixels)
+            exports = {}
+            for done, converted in finished:
+                recipe = done.recipe
+                step(recipe.name, "verifying against PyTorch")
+                manifest = _verify(done.path, source, network, recipe, images, converted, reference.name, answers)
+                if check:
+                    step(recipe.name, "checking operators")
+                    manifest = replace(manifest, compatibility=_compatibility(done.path, check))
+                seconds = time.perf_counter() - started
+                exports[recipe.name] = Export(output / manifest.file, manifest, done.log, seconds)
+        for verified in exports.values():
+            deliver(_with_companions(scratch / verified.manifest.file, verified, zipped))
     return [exports[recipe.name] for recipe in chosen]
 
 

@@ -1,7 +1,7 @@
 """One converter, one process: native libraries that clash stay apart, a crash becomes an error, memory returns.
 
 Started as ``python -m ca_deploy.worker <module:function> <log>``. The process imports the exporter at once (the
-slow part), then waits for its :class:`Job`; all that the converter prints goes to the log.
+slow part), then waits for jobs, and keeps what they have in common; all that the converter prints goes to the log.
 """
 
 import importlib
@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that a converter process needs to make one file."""
+    """All that a converter process needs to make one file. What is printed meanwhile goes to ``log``."""
 
     source: ModelSource
     recipe: ExportRecipe
     calibration: "NDArray[np.uint8] | None"
     path: Path
     dynamic_batch: bool
+    log: Path
 
 
 class Worker:
@@ -41,7 +43,6 @@ class Worker:
 
     def __init__(self, format: Format, log: Path) -> None:
         self._format = format
-        self._log = log
         environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}  # spinning threads would starve the other converters
         self._child = child.Child("ca_deploy.worker", [format.exporter, str(log)], environment=environment)
         self.pid = self._child.pid
@@ -76,8 +77,12 @@ class Worker:
         )
         raise WorkerError(
             f"The {self._format.name} converter {self._child.ending()} while {last_step}.{hint} "
-            f"Its log: {self._log}{_last_words(self._log)}"
+            f"Its log: {job.log}{_last_words(job.log)}"
         )
+
+    def finish(self) -> None:
+        """No more jobs: its memory is needed."""
+        self._child.hang_up()
 
 
 def _last_words(log: Path) -> str:
@@ -90,25 +95,28 @@ def _last_words(log: Path) -> str:
 
 def main() -> None:
     exporter_name, log_path = sys.argv[1:]
-    tell = child.teller(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644))
+    tell = child.teller(log_path)
+    next_job = child.listen()
     module, _, function = exporter_name.partition(":")
     exporter = getattr(importlib.import_module(module), function)
-    job: Job = child.receive()
-    child.end_with_parent()
 
-    from ca_deploy.source import load
+    from ca_deploy import source
 
-    try:
-        tell("loading the network")
-        network = load(job.source)
-        tell(exporter(network, job.recipe, job.calibration, job.path, job.dynamic_batch, tell))
-    except CaDeployError as error:
-        tell(error)
-    except OSError as error:
-        explained = refusal(error, job.path.parent)
-        if explained is None:
-            raise
-        tell(explained)
+    load = lru_cache(maxsize=1)(source.load)
+    while True:
+        job: Job = next_job()
+        child.print_to(str(job.log))
+        try:
+            tell("loading the network")
+            network = load(job.source)
+            tell(exporter(network, job.recipe, job.calibration, job.path, job.dynamic_batch, tell))
+        except CaDeployError as error:
+            tell(error)
+        except OSError as error:
+            explained = refusal(error, job.path.parent)
+            if explained is None:
+                raise
+            tell(explained)
 
 
 if __name__ == "__main__":

@@ -100,6 +100,19 @@ def test_parity_again_with_saved_inputs(exports: dict[str, Export], tmp_path: Pa
     assert files.status == "pass"
 
 
+def test_a_file_has_the_same_bytes_from_another_place_and_without_company(
+    exports: dict[str, Export], tmp_path: Path
+) -> None:
+    names = ["tflite_static_wi8_ai8", "onnx_static_wi8_ai8", "coreml_static_wi8_ai8_uint8rgb_io"]  # one a format
+    for alone in ca_deploy.export(TINY, recipes=names, output=tmp_path / "elsewhere"):
+        assert alone.manifest.sha256 == exports[alone.manifest.recipe.name].manifest.sha256
+
+
+def test_parity_by_tensorflows_reference_kernels(exports: dict[str, Export]) -> None:
+    command = [sys.executable, "-m", "ca_deploy.cli", "parity", "--runtime", "tensorflow:reference"]
+    subprocess.run([*command, exports["tflite_static_wi8_ai8"].path], check=True)
+
+
 def test_dynamic_batch_is_refused_for_tflite(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--dynamic-batch"):
         ca_deploy.export(TINY, formats=["tflite"], dynamic_batch=True, output=tmp_path)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def _worker(tmp_path: Path, function: str) -> Worker:
 
 def _job(tmp_path: Path) -> Job:
     source = ModelSource("tests.networks:tiny_ca", random_weights=True, input_size=32)
-    return Job(source, load_recipe("onnx_float32"), None, tmp_path / "x.fake", False)
+    return Job(source, load_recipe("onnx_float32"), None, tmp_path / "x.fake", False, tmp_path / "fake.log")
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,16 @@ def test_a_crash_names_the_converter_the_step_and_the_log(tmp_path: Path, functi
     for expected in (said, "fake converter", "converting", str(tmp_path / "fake.log")):
         assert expected in str(error.value)
     assert "last words" in (tmp_path / "fake.log").read_text()
+
+
+def test_one_process_makes_several_files_and_ends_when_it_is_told(tmp_path: Path) -> None:
+    with _worker(tmp_path, "works") as worker:
+        for name in ("first", "second"):
+            job = replace(_job(tmp_path), log=tmp_path / f"{name}.log")
+            assert worker.convert(job, lambda text: None).operators == {"loaded networks": 1}
+            assert job.log.read_text() == "last words\n"
+        worker.finish()
+        assert worker._child.killed_by() == signal.SIGKILL
 
 
 def test_an_error_on_purpose_arrives_as_it_was_raised(tmp_path: Path) -> None:

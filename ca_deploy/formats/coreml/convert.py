@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import coremltools as ct
@@ -53,6 +54,7 @@ class WithProbabilities(nn.Module):
         return logits, logits.softmax(1)
 
 
+@lru_cache(maxsize=2)
 def trace(network: "Network", camera: bool) -> Traced:
     """Trace and lower the network. ``camera``: take a picture, and normalise inside.
 

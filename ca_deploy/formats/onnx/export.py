@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +50,7 @@ def export(
     if recipe.opset is None or recipe.activation_bits == 16:
         raise RecipeError(f"{recipe.name}: ONNX needs an opset, and quantises activations to 8 bits only.")
     step("tracing the network to ONNX")
-    model = to_onnx(network, recipe.opset, dynamic_batch)
+    model = onnx.load_from_string(_float_model(network, recipe.opset, dynamic_batch))
     normalisation = take_camera_rgb(model, network.preprocessing) if recipe.io == "uint8rgb" else []
     float32_path = None
     if recipe.mode != "float32":
@@ -88,6 +89,13 @@ def export(
         float_operators=float_operators(model, set(normalisation)) if recipe.is_integer else (),
         float32_path=float32_path,
     )
+
+
+@lru_cache(maxsize=2)
+def _float_model(network: "Network", opset: int, dynamic_batch: bool) -> bytes:
+    """What all recipes of a network begin with."""
+    content: bytes = to_onnx(network, opset, dynamic_batch).SerializeToString()
+    return content
 
 
 def _sorted(model: onnx.ModelProto) -> onnx.ModelProto:

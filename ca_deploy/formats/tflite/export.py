@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,11 +50,11 @@ def export(
         )
     camera = recipe.io == "uint8rgb"
     step("converting with litert-torch")
-    model = convert(network, normalise=camera)
+    content = _float_model(network, camera)
+    model = flatbuffer.read(content)
     float32_path = None
     if recipe.mode != "float32":
         float32_path = path.with_name(f"{path.stem}.float32.tflite")
-        content = flatbuffer.write(model)
         float32_path.write_bytes(content)
         ranges: Ranges | None = None
         if recipe.needs_calibration:
@@ -82,6 +83,12 @@ def export(
         float_operators=_stayed_float(model, recipe) if recipe.is_integer else (),
         float32_path=float32_path,
     )
+
+
+@lru_cache(maxsize=2)
+def _float_model(network: "Network", camera: bool) -> bytes:
+    """What all recipes of a network begin with."""
+    return flatbuffer.write(convert(network, normalise=camera))
 
 
 def _feed(network: "Network", rgb: "NDArray[np.uint8]", camera: bool) -> "NDArray[np.float32]":
