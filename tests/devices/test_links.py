@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ca_deploy
+from ca_deploy import ModelSource
 from ca_deploy.devices import Device, open_device
 from ca_deploy.errors import DeviceError
 from ca_deploy.native.bundle import LOADER, runner_command
-from ca_deploy.pipeline import Export
 from ca_deploy.runtimes import open_session
 from tests.devices.machines import Machine
 
@@ -56,11 +57,15 @@ def eventually(true: Callable[[], object]) -> bool:
     return False
 
 
-def test_runs_an_exported_file_and_leaves_nothing(
-    machine: Machine, reference_exports: dict[str, Export], tmp_path: Path
-) -> None:
-    model = reference_exports["tflite_static_wi8_ai8"].path
-    session = open_session(model)
+@pytest.fixture(scope="module")
+def int8_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    network = ModelSource("tests.networks:tiny_trained", input_size=32)
+    (made,) = ca_deploy.export(network, formats=["tflite"], int8=True, output=tmp_path_factory.mktemp("int8"))
+    return made.path
+
+
+def test_runs_an_exported_file_and_leaves_nothing(machine: Machine, int8_file: Path, tmp_path: Path) -> None:
+    session = open_session(int8_file)
     image = np.random.default_rng(0).normal(size=session.inputs[0].shape).astype(np.float32)
     (tmp_path / "image.bin").write_bytes(image.tobytes())
     with open_device(machine.name) as device:
@@ -70,8 +75,8 @@ def test_runs_an_exported_file_and_leaves_nothing(
         command = runner_command(dataclasses.replace(info, glibc=None), "litert")
         assert command.loader is not None
         assert command.loader.name == LOADER
-        places = device.push([*command.files, model, tmp_path / "image.bin"])
-        argv = [*command.argv(places), "--model", places[model], "--input", places[tmp_path / "image.bin"]]
+        places = device.push([*command.files, int8_file, tmp_path / "image.bin"])
+        argv = [*command.argv(places), "--model", places[int8_file], "--input", places[tmp_path / "image.bin"]]
         argv += ["--runs", "1", "--min-seconds", "0", "--warmup-runs", "0", "--warmup-seconds", "0"]
         done = device.run([*argv, "--output-prefix", f"{device.scratch()}/answer"], 120)
         assert done.returncode == 0, done.stderr
