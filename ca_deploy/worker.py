@@ -4,7 +4,6 @@ Started as ``python -m ca_deploy.worker <module:function> <log>``. The process i
 slow part), then waits for jobs, and keeps what they have in common; all that the converter prints goes to the log.
 """
 
-import importlib
 import os
 import signal
 import sys
@@ -14,10 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ca_deploy import child
+from ca_deploy import child, plug_ins
 from ca_deploy.delivery import refusal
 from ca_deploy.errors import CaDeployError, WorkerError
-from ca_deploy.formats import Converted, Format
+from ca_deploy.formats import Converted, Exporter, Format
 from ca_deploy.recipe import ExportRecipe
 from ca_deploy.source import ModelSource
 
@@ -97,8 +96,7 @@ def main() -> None:
     exporter_name, log_path = sys.argv[1:]
     tell = child.teller(log_path)
     next_job = child.listen()
-    module, _, function = exporter_name.partition(":")
-    exporter = getattr(importlib.import_module(module), function)
+    exporter: Exporter = plug_ins.load(exporter_name)
 
     from ca_deploy import source
 

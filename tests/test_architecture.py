@@ -19,7 +19,7 @@ ERRORS, DATA, PLUG_IN, VERB, PIPELINE, CALLERS, CLI = range(7)
 ROWS = {
     "errors": ERRORS,
     **dict.fromkeys(
-        ("tensors", "progress", "child", "data_folders", "memory", "images", "calibration", "source"), DATA
+        ("tensors", "progress", "child", "plug_ins", "data_folders", "memory", "images", "calibration", "source"), DATA
     ),
     **dict.fromkeys(("recipe", "parity_report", "artifact", "delivery", "graphs", "compat_report", "mil"), DATA),
     "native": PLUG_IN,

@@ -5,7 +5,6 @@ files and runs commands: what runs there is the business of :mod:`ca_deploy.nati
 """
 
 import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from ca_deploy.errors import unknown_name
+from ca_deploy.plug_ins import names_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class DeviceKind:
 
 
 def kind_names() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return names_in(__path__)
 
 
 def find_kind(name: str) -> DeviceKind:

@@ -4,14 +4,13 @@ The description is light, and heavy libraries are imported only by the exporter 
 """
 
 import importlib
-import importlib.util
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ca_deploy.errors import unknown_name
+from ca_deploy.plug_ins import load, names_in, not_installed
 from ca_deploy.tensors import TensorSpec
 
 if TYPE_CHECKING:
@@ -80,16 +79,15 @@ class Format:
 
     def missing_packages(self) -> list[str]:
         """Which of its packages are not installed here."""
-        return [package for package in self.packages if importlib.util.find_spec(package) is None]
+        return not_installed(self.packages)
 
     def load_exporter(self) -> Exporter:
-        module, _, function = self.exporter.partition(":")
-        exporter: Exporter = getattr(importlib.import_module(module), function)
+        exporter: Exporter = load(self.exporter)
         return exporter
 
 
 def format_names() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return names_in(__path__)
 
 
 def find_format(name: str) -> Format:

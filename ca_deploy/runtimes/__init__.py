@@ -4,8 +4,6 @@ A runtime is named ``litert``, or with a variant of its kernels ``litert:referen
 """
 
 import importlib
-import importlib.util
-import pkgutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable, unknown_name
 from ca_deploy.graphs import check_place
+from ca_deploy.plug_ins import load, names_in, not_installed
 from ca_deploy.tensors import TensorSpec
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class Runtime:
         """Why it cannot run here, or an empty text."""
         if self.platform not in (None, sys.platform):
             return f"Runtime {self.name} runs on {'macOS' if self.platform == 'darwin' else self.platform} only."
-        if importlib.util.find_spec(self.package) is None:
+        if not_installed([self.package]):
             return f"Runtime {self.name} is not installed here. Install it: {self.install}"
         return ""
 
@@ -71,13 +70,12 @@ class Runtime:
         if missing := self.missing():
             raise RuntimeUnavailable(missing)
         check_place(path)
-        module, _, function = self.opener.partition(":")
-        session: Session = getattr(importlib.import_module(module), function)(path, threads, variant)
+        session: Session = load(self.opener)(path, threads, variant)
         return session
 
 
 def runtime_names() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return names_in(__path__)
 
 
 def find_runtime(name: str) -> tuple[Runtime, str]:

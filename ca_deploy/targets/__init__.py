@@ -4,8 +4,6 @@ A target is named ``xnnpack``, or with a level (a version, an Android API level)
 """
 
 import importlib
-import importlib.util
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Protocol
 from ca_deploy.compat_report import CompatReport
 from ca_deploy.errors import RuntimeUnavailable, UsageError, unknown_name
 from ca_deploy.graphs import Graph
+from ca_deploy.plug_ins import load, names_in, not_installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +53,15 @@ class Target:
 
     def missing_packages(self) -> list[str]:
         """Which of its packages are not installed here."""
-        return [package for package in self.packages if importlib.util.find_spec(package) is None]
+        return not_installed(self.packages)
 
     def load_checker(self) -> Checker:
-        module, _, function = self.checker.partition(":")
-        checker: Checker = getattr(importlib.import_module(module), function)
+        checker: Checker = load(self.checker)
         return checker
 
 
 def target_names() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return names_in(__path__)
 
 
 def find_target(name: str) -> tuple[Target, str]:

@@ -1,0 +1,22 @@
+"""Plug-ins: a folder is the registry, each module in it an entry; what they need is looked up without importing it."""
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Iterable
+from typing import Any
+
+
+def names_in(path: Iterable[str]) -> list[str]:
+    """The plug-ins of a package, by its ``__path__``. A leading underscore marks what they share."""
+    return sorted(module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_"))
+
+
+def not_installed(packages: Iterable[str]) -> list[str]:
+    return [package for package in packages if importlib.util.find_spec(package) is None]
+
+
+def load(reference: str) -> Any:
+    """What ``module:function`` names, imported now."""
+    module, _, function = reference.partition(":")
+    return getattr(importlib.import_module(module), function)
