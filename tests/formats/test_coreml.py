@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ca_deploy.artifact import sha256_of, size_of
+from ca_deploy.compat import check
 from ca_deploy.errors import ModelError, RecipeError, UsageError
 from ca_deploy.formats import Converted, find_format
+from ca_deploy.formats.coreml import statistics
 from ca_deploy.mil.executor import Executor
 from ca_deploy.mil.operations import constant_operations, operations
 from ca_deploy.models.coord_attention import CoordAttention
@@ -210,16 +212,33 @@ def test_activations_are_quantised_without_zero_points(exported: dict[str, tuple
 
 
 def test_two_exports_are_byte_identical(
-    network: Network, exported: dict[str, tuple[Path, Converted]], tmp_path: Path
+    network: Network, exported: dict[str, tuple[Path, Converted]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of larger networks by any number of threads too: PyTorch's kernels round differently with each."""
     path, _ = exported["coreml_static_wi8_ai8"]
+    threads, seen = torch.get_num_threads(), []
+
+    def observe(*arguments: Any) -> Any:
+        seen.append(torch.get_num_threads())
+        return statistics.observe(*arguments)
+
+    monkeypatch.setattr("ca_deploy.formats.coreml.export.observe", observe)
+    torch.set_num_threads(2)
     export(network, load_recipe("coreml_static_wi8_ai8"), tmp_path / "again.mlpackage")
+    assert (seen, torch.get_num_threads()) == ([1], 2)
+    torch.set_num_threads(threads)
     again = tmp_path / "again.mlpackage"
     files = [file.relative_to(path) for file in sorted(path.rglob("*")) if file.is_file()]
     assert [file for file in files if (path / file).read_bytes() != (again / file).read_bytes()] == []
     assert sha256_of(again) == sha256_of(path)
     assert {p.name for p in path.rglob("*") if p.is_file()} == {"Manifest.json", "model.mlmodel", "weight.bin"}
     assert not [p for p in path.rglob("*") if p.is_file() and str(Path(__file__).parents[2]).encode() in p.read_bytes()]
+
+
+@pytest.mark.parametrize("recipe", ["coreml_float16", "coreml_static_wi8_ai8"])
+def test_own_packages_leave_nothing_to_complain_of(exported: dict[str, tuple[Path, Converted]], recipe: str) -> None:
+    (report,) = check(exported[recipe][0], ["coreml"])
+    assert report.findings == ()
 
 
 @pytest.mark.parametrize(("std", "operation"), [((0.5, 0.5, 0.5), "add"), ((0.2, 0.25, 0.3), "batch_norm")])

@@ -1,13 +1,15 @@
 """Network -> ``.mlpackage``: the whole story."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from ca_deploy.errors import RecipeError, UsageError
 from ca_deploy.formats import Converted
@@ -102,7 +104,7 @@ def _calibrate(
 
     Both are run as they would be saved.
     """
-    with TemporaryDirectory(dir=folder) as scratch:
+    with TemporaryDirectory(dir=folder) as scratch, _one_thread():
         packages = Path(scratch, "float16.mlpackage"), Path(scratch, "compressed.mlpackage")
         for converted, package in zip((model, compressed), packages, strict=True):
             save(converted.get_spec(), Path(converted.weights_dir), package)
@@ -111,6 +113,17 @@ def _calibrate(
         shifts = bias_shifts(original, Executor(packages[1]), seen)
     passes = activation_passes(original.program, seen, recipe) if recipe.activation_bits else []
     return apply_passes(compressed, [ShiftBiases(shifts), *passes])
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """PyTorch's kernels round differently with every number of threads, and the file must not depend on it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _feed(network: "Network", rgb: "NDArray[np.uint8]", camera: bool) -> "NDArray[Any]":
