@@ -21,10 +21,10 @@ _COLOURS = {
 def report(found: LatencyReport) -> None:
     """Device, table, and everything that has to be said about each file."""
     console = Console(width=max(130, Console().width), highlight=False)
-    cores = ", ".join(dict.fromkeys(core.part or "?" for core in found.device.cores))
+    parts = ", ".join(dict.fromkeys(core.part for core in found.device.cores if core.part))
     console.print(
         f"[bold]{found.device.name}[/]: {found.device.model}, {found.device.os}, {found.device.architecture}, "
-        f"{len(found.device.cores)} cores ({cores})",
+        f"{len(found.device.cores)} cores{f' ({parts})' if parts else ''}",
         soft_wrap=True,
     )
     console.print(_instructions(found) if found.emulated else _milliseconds(found))
