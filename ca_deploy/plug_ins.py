@@ -13,6 +13,7 @@ def names_in(path: Iterable[str]) -> list[str]:
 
 
 def not_installed(packages: Iterable[str]) -> list[str]:
+    """Those that cannot be imported here."""
     return [package for package in packages if importlib.util.find_spec(package) is None]
 
 

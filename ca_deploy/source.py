@@ -98,9 +98,9 @@ class ModelSource:
         return known[self.model]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A loaded network in evaluation mode, float32, with all that is needed to feed it.
+    """A loaded network in evaluation mode, float32, with all that is needed to feed it; equal to none but itself.
 
     ``module`` takes ``(N, 3, input_size, input_size)`` and gives logits ``(N, classes)``.
     """

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,15 +97,16 @@ def main() -> None:
     next_job = child.listen()
     exporter: Exporter = plug_ins.load(exporter_name)
 
-    from ca_deploy import source
+    from ca_deploy.source import load
 
-    load = lru_cache(maxsize=1)(source.load)
+    source = network = None
     while True:
         job: Job = next_job()
         child.print_to(str(job.log))
         try:
-            tell("loading the network")
-            network = load(job.source)
+            if network is None or job.source != source:
+                tell("loading the network")
+                source, network = job.source, load(job.source)
             tell(exporter(network, job.recipe, job.calibration, job.path, job.dynamic_batch, tell))
         except CaDeployError as error:
             tell(error)

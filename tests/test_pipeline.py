@@ -108,15 +108,17 @@ def test_a_file_has_the_same_bytes_from_another_place_and_without_company(
         assert alone.manifest.sha256 == exports[alone.manifest.recipe.name].manifest.sha256
 
 
-def test_parity_by_tensorflows_reference_kernels(exports: dict[str, Export]) -> None:
-    command = [sys.executable, "-m", "ca_deploy.cli", "parity", "--runtime", "tensorflow:reference"]
-    subprocess.run([*command, exports["tflite_static_wi8_ai8"].path], check=True)
-
-
 def test_dynamic_batch_is_refused_for_tflite(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--dynamic-batch"):
         ca_deploy.export(TINY, formats=["tflite"], dynamic_batch=True, output=tmp_path)
     assert not list(tmp_path.glob("*.tflite"))
+
+
+def test_figures_of_a_source_may_come_as_lists(tmp_path: Path) -> None:
+    """As from a JSON or TOML file."""
+    source = ModelSource("tests.networks:tiny_trained", input_size=32, mean=[0.4, 0.5, 0.6], std=[0.2, 0.25, 0.3])  # type: ignore[arg-type]
+    for export in ca_deploy.export(source, recipes=["onnx_float32", "onnx_float16"], output=tmp_path):
+        assert export.passed
 
 
 def test_an_untrained_network_says_so(tmp_path: Path) -> None:

@@ -224,9 +224,11 @@ def test_two_exports_are_byte_identical(
 
     monkeypatch.setattr("ca_deploy.formats.coreml.export.observe", observe)
     torch.set_num_threads(2)
-    export(network, load_recipe("coreml_static_wi8_ai8"), tmp_path / "again.mlpackage")
-    assert (seen, torch.get_num_threads()) == ([1], 2)
-    torch.set_num_threads(threads)
+    try:
+        export(network, load_recipe("coreml_static_wi8_ai8"), tmp_path / "again.mlpackage")
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(threads)
     again = tmp_path / "again.mlpackage"
     files = [file.relative_to(path) for file in sorted(path.rglob("*")) if file.is_file()]
     assert [file for file in files if (path / file).read_bytes() != (again / file).read_bytes()] == []

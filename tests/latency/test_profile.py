@@ -130,8 +130,9 @@ def test_a_device_that_vanishes_or_ctrl_c_leaves_what_was_measured(
     assert report.failures == {"local": said}
     assert sum(len(found.starts) for found in report.measurements) == 3
     assert read_report(tmp_path / "out" / session.REPORT_FILE).failures == report.failures
-    with pytest.raises(type(ending)):
+    with pytest.raises(type(ending)) as raised:
         profile(files, StandIn(tmp_path, ends_at=1, ending=ending), PYTHON)
+    assert raised.value is ending
 
 
 @pytest.mark.parametrize(

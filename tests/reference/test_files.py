@@ -2,18 +2,12 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from numpy.typing import NDArray
 
 import ca_deploy
-from ca_deploy.evaluation import evaluate_predictor, labelled_photos
 from ca_deploy.pipeline import Export
-from ca_deploy.predictor import Predictor, open_predictor
 
 INT8 = ["tflite_static_wi8_ai8", "onnx_static_wi8_ai8"]
 
@@ -37,32 +31,11 @@ def test_int8_files_pass_and_are_small(reference_exports: dict[str, Export], rec
     assert len(manifest.calibration.images_sha256) >= 128
 
 
-class Remembering:
-    """A session that computes nothing twice: each file is held against the same PyTorch network."""
-
-    def __init__(self, predictor: Predictor) -> None:
-        self._session, self._known = predictor.session, dict[bytes, dict[str, NDArray[Any]]]()
-        self.runtime, self.inputs, self.outputs = self._session.runtime, self._session.inputs, self._session.outputs
-
-    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        key = feeds["image"].tobytes()
-        if key not in self._known:
-            self._known[key] = self._session.run(feeds)
-        return self._known[key]
-
-
-@pytest.fixture(scope="module")
-def pytorch() -> Predictor:
-    predictor = open_predictor("mobilenet_v2_ca")
-    return replace(predictor, session=Remembering(predictor))
-
-
 @pytest.mark.parametrize("recipe", INT8)
 def test_int8_keeps_the_accuracy_on_real_photos(
-    reference_exports: dict[str, Export], pytorch: Predictor, flowers: Path, recipe: str
+    reference_exports: dict[str, Export], flowers: Path, recipe: str
 ) -> None:
-    photos = labelled_photos(flowers / "val", pytorch.labels)
-    report = evaluate_predictor(open_predictor(reference_exports[recipe].path), photos, pytorch)
+    report = ca_deploy.evaluate(reference_exports[recipe].path, flowers / "val", against="mobilenet_v2_ca")
     assert report.paired is not None
     assert report.paired.against_top1 >= 94.5
     assert report.paired.top1_difference >= -1.5
@@ -71,13 +44,18 @@ def test_int8_keeps_the_accuracy_on_real_photos(
     assert report.paired.sqnr_db >= 17
 
 
-@pytest.mark.parametrize("runtime", ["litert:builtin", "litert:reference"])
-def test_parity_holds_on_every_kind_of_kernels(reference_exports: dict[str, Export], runtime: str) -> None:
-    assert ca_deploy.compare(reference_exports["tflite_static_wi8_ai8"].path, runtime=runtime).status == "pass"
+def test_the_demo_command_writes_byte_identical_files_from_another_place(
+    reference_exports: dict[str, Export], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "ca_deploy.cli", "export", "--format", "tflite", "--int8", "--output", "elsewhere"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    first = reference_exports["tflite_static_wi8_ai8"].path
+    assert (tmp_path / "elsewhere" / first.name).read_bytes() == first.read_bytes()
 
 
-def test_parity_holds_in_tensorflow(reference_exports: dict[str, Export]) -> None:
-    command = [sys.executable, "-m", "ca_deploy.cli", "parity", "--runtime", "tensorflow"]
+@pytest.mark.parametrize("runtime", ["litert:builtin", "litert:reference", "tensorflow", "tensorflow:reference"])
+def test_parity_holds_in_every_tflite_runtime(reference_exports: dict[str, Export], runtime: str) -> None:
+    command = [sys.executable, "-m", "ca_deploy.cli", "parity", "--runtime", runtime]
     done = subprocess.run([*command, reference_exports["tflite_static_wi8_ai8"].path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
