@@ -19,6 +19,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 import ca_deploy
 from ca_deploy.pipeline import Export
+from tests.system_tools import unavailable
 
 if TYPE_CHECKING:
     from tests.devices.kit import Kit
@@ -42,10 +43,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolde
 def flowers() -> Path:
     """The tf_flowers photos, ``train/<class>`` and ``val/<class>``."""
     if not FLOWERS.is_dir():
-        reason = f"the flower photos are not at {FLOWERS}"
-        if os.environ.get("CI"):
-            pytest.fail(f"{reason}, and CI has to have them")
-        pytest.skip(reason)
+        unavailable(f"the flower photos are not at {FLOWERS}")
     return FLOWERS
 
 
@@ -63,9 +61,7 @@ def arm_kit() -> "Kit":
     from tests.devices import kit
 
     if reason := kit.unavailable():
-        if os.environ.get("CI"):
-            pytest.fail(f"{reason}, and CI has to have the emulated devices")
-        pytest.skip(reason)
+        unavailable(reason)
     return kit.kit()
 
 
@@ -84,8 +80,6 @@ def emulated_pi(arm_kit: "Kit", tmp_path_factory: pytest.TempPathFactory) -> Ite
     from tests.devices.machines import raspberry
 
     if shutil.which("ssh") is None or shutil.which("ssh-keygen") is None:
-        if os.environ.get("CI"):
-            pytest.fail("ssh is not installed, and CI has to have it")
-        pytest.skip("ssh is not installed")
+        unavailable("ssh is not installed")
     with raspberry(arm_kit, tmp_path_factory.mktemp("pi") / "files") as machine:
         yield machine
