@@ -104,6 +104,7 @@ def compare(
     from ca_deploy import saved_inputs
     from ca_deploy.parity import measure, outputs_of
     from ca_deploy.predictor import open_predictor
+    from ca_deploy.runtimes import default_session
 
     subject = open_predictor(model, runtime, threads, source)
     reference = _reference(subject, against, source, threads)
@@ -111,7 +112,8 @@ def compare(
     if save_inputs is not None:
         saved_inputs.save(save_inputs, images)
     answers = outputs_of(reference, images.pixels)
-    return measure(subject, reference.name, answers, images, tolerances or _tolerances(subject), progress)
+    default = default_session(Path(model), runtime, threads) if subject.session.settings else None
+    return measure(subject, reference.name, answers, images, tolerances or _tolerances(subject), progress, default)
 
 
 def evaluate(

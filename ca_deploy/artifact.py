@@ -56,7 +56,10 @@ class SpeedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything about one exported file; see ARCHITECTURE in CONTRIBUTING.md for who reads it."""
+    """Everything about one exported file; see ARCHITECTURE in CONTRIBUTING.md for who reads it.
+
+    ``session_settings`` are options that the runtime's session needs to give these answers on every processor.
+    """
 
     schema_version: int
     ca_deploy_version: str
@@ -80,6 +83,7 @@ class Manifest:
     tools: Mapping[str, str]
     warnings: tuple[str, ...]
     compatibility: tuple[CompatRecord, ...] = ()
+    session_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2, default=str) + "\n"

@@ -28,7 +28,7 @@ from ca_deploy.parity import FEWEST_IMAGES, measure, outputs_of
 from ca_deploy.parity_report import ParityReport
 from ca_deploy.predictor import exported_predictor, network_predictor
 from ca_deploy.recipe import ExportRecipe, load_recipe
-from ca_deploy.runtimes import runtimes_for
+from ca_deploy.runtimes import default_session, runtimes_for
 from ca_deploy.source import ModelSource, Network, load
 from ca_deploy.targets import find_target
 from ca_deploy.worker import Job
@@ -220,7 +220,11 @@ def _verify(
     )
     try:
         subject = exported_predictor(path, draft)
-        parity = measure(subject, reference_name, answers, images.held_out, recipe.tolerances)
+        default = default_session(path) if subject.session.settings else None
+        parity = measure(subject, reference_name, answers, images.held_out, recipe.tolerances, default=default)
+        if parity.default_settings and parity.default_settings.note:
+            warnings.append(parity.default_settings.note)
+        draft = replace(draft, session_settings=subject.session.settings)
         first, *others = runtimes_for(path)
         timed = converted.float32_path is not None and not first.reference
         speed = against_float32(path, converted.float32_path) if timed and converted.float32_path else None

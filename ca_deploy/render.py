@@ -68,6 +68,7 @@ def parity(report: ParityReport) -> None:
         "cosine": "" if report.cosine is None else f"{report.cosine:.6f}",
         "top-1 agreement": agreement,
         "reason": escape(report.reason),
+        "note": escape(report.default_settings.note) if report.default_settings else "",
     }.items():
         if value:
             table.add_row(name, value)

@@ -53,7 +53,9 @@ _INVOKE_TFLITE = """interpreter = Interpreter(str(MODEL))
     interpreter.invoke()
     logits = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]"""
 
-_INVOKE_ONNX = """session = onnxruntime.InferenceSession(MODEL)
+_INVOKE_ONNX = """options = onnxruntime.SessionOptions()
+    $settings
+    session = onnxruntime.InferenceSession(MODEL, options)
     logits = session.run(None, {session.get_inputs()[0].name: tensor})[0][0]"""
 
 _INVOKE_COREML = """if sys.platform == "darwin":
@@ -126,7 +128,7 @@ def python(manifest: Manifest) -> str:
     spec, output = manifest.inputs[0], manifest.outputs[0]
     package, imports, invoke = {
         "tflite": ("ai-edge-litert", "from ai_edge_litert.interpreter import Interpreter", _INVOKE_TFLITE),
-        "onnx": ("onnxruntime", "import onnxruntime", _INVOKE_ONNX),
+        "onnx": ("onnxruntime", "import onnxruntime", _invoke_onnx(manifest)),
         "coreml": (
             "coremltools on a Mac, ca-deploy elsewhere",
             "",
@@ -158,6 +160,14 @@ def python(manifest: Manifest) -> str:
         if output.scale is None
         else f"(logits.astype(np.float32) - {output.zero_point}) * {output.scale!r}",
     )
+
+
+def _invoke_onnx(manifest: Manifest) -> str:
+    if not manifest.session_settings:
+        return _INVOKE_ONNX.partition("$settings\n    ")[2].replace(", options", "")
+    set_all = [f"options.add_session_config_entry({k!r}, {v!r})" for k, v in manifest.session_settings.items()]
+    set_all[0] += "  # exact INT8 sums on every processor"
+    return _INVOKE_ONNX.replace("$settings", "\n    ".join(set_all))
 
 
 def kotlin(manifest: Manifest) -> str:

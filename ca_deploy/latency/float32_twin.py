@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ca_deploy.artifact import SpeedRecord
-from ca_deploy.runtimes import Session, open_session
+from ca_deploy.runtimes import Session, default_session, open_session
 
 RUNS = 15
 WARM_UP = 3
@@ -16,9 +16,11 @@ WARM_UP = 3
 def against_float32(path: Path, float32_path: Path, threads: int = 1) -> SpeedRecord:
     """Median inference time of both files in ms, run in turn so that a slow moment meets both.
 
-    Only ``Session.run`` is timed. This is a hint about this machine, not about a phone.
+    Only ``Session.run`` is timed, under the runtime's default settings. This is a hint about this machine, not about a
+    phone.
     """
-    sessions = [open_session(file, threads=threads) for file in (path, float32_path)]
+    files = (path, float32_path)
+    sessions = [default_session(file, threads=threads) or open_session(file, threads=threads) for file in files]
     times_ms = [[_run_ms(session) for session in sessions] for _ in range(RUNS + WARM_UP)][WARM_UP:]
     median, float32_median = np.median(times_ms, axis=0)
     machine = f"{platform.machine()} {platform.system()}"

@@ -16,6 +16,8 @@ from ca_deploy.latency.runner_output import OperatorSamples
 def profile_operators(file: Path, operators: Sequence[OperatorSamples], source: str) -> OperatorProfile:
     """A group takes the sum of its operators' medians over the runs, so that groups add up to the whole.
 
+    The runtimes' profilers count whole microseconds: where every operator takes less, all times and shares are 0.
+
     Raises:
         RuntimeUnavailable: there are no samples.
     """
@@ -30,7 +32,7 @@ def profile_operators(file: Path, operators: Sequence[OperatorSamples], source: 
         total_ms=float(medians.sum()),
         by_operator=_grouped([operator.type for operator in operators], medians),
         by_module=_grouped([block_of(module) or "(no module)" for module in modules], medians),
-        attention_percent=float(100 * medians[attention].sum() / medians.sum()) if attention.any() else None,
+        attention_percent=_percent(medians[attention].sum(), medians.sum()) if attention.any() else None,
         source=source,
     )
 
@@ -51,5 +53,9 @@ def _grouped(names: Sequence[str], medians: NDArray[np.float64]) -> tuple[Operat
     for name, median in zip(names, medians, strict=True):
         sums[name] = sums.get(name, 0.0) + float(median)
     total, counts = float(medians.sum()), Counter(names)
-    rows = [OperatorTime(name, counts[name], ms, 100 * ms / total) for name, ms in sums.items()]
+    rows = [OperatorTime(name, counts[name], ms, _percent(ms, total)) for name, ms in sums.items()]
     return tuple(sorted(rows, key=lambda row: -row.median_ms))
+
+
+def _percent(part: float, total: float) -> float:
+    return float(100 * part / total) if total else 0.0

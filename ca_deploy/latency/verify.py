@@ -3,7 +3,7 @@
 import io
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ca_deploy.runtimes import Session, open_session
 
 INPUTS = 4
 # What other kernels for the same arithmetic may differ by, as SQNR of the outputs in dB. Float kernels add in another
-# order (about 1e-6 relative); ONNX Runtime's INT8 kernels for x86 and ARM round differently, and fuse differently.
+# order (about 1e-6 relative); ONNX Runtime's INT8 kernels that x86 uses by default round at other places.
 FLOAT_SQNR_DB = 80.0
 # A float that falls to another side of a rounding threshold changes what dynamic quantisation sees.
 DYNAMIC_SQNR_DB = 30.0
@@ -61,7 +61,11 @@ def verify(file: Path, run_there: RunThere, keep: Path | None = None) -> Verific
             there.append(_run_case(file, session, feeds, folder, run_there))
     if keep is not None:
         _save(keep, session, inputs, here, there)
-    return judge(here, there, _demand(file), inputs.description, session.runtime)
+    found = judge(here, there, _demand(file), inputs.description, session.runtime)
+    if found.status == "fail" and session.settings:
+        settings = " and ".join(f"{name} = {value}" for name, value in session.settings.items())
+        found = replace(found, reason=f"{found.reason}; a device with x86 and no VNNI needs the option {settings}")
+    return found
 
 
 def judge(

@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 class Session(Protocol):
     """An opened model. ``run`` takes and gives arrays as the file stores them (integers stay integers).
 
-    ``runtime`` says what computes, for reports: ``"LiteRT 2.3.0, XNNPACK"``.
+    ``runtime`` says what computes, for reports: ``"LiteRT 2.3.0, XNNPACK"``. ``settings`` are options beyond the
+    runtime's defaults that the file needs to give the same answers on every processor.
     """
 
     @property
     def runtime(self) -> str: ...
+    @property
+    def settings(self) -> Mapping[str, str]: ...
     @property
     def inputs(self) -> tuple[TensorSpec, ...]: ...
     @property
@@ -39,6 +42,7 @@ class Runtime:
     """One inference runtime. ``opener`` is ``module:function(path, threads, variant) -> Session``.
 
     ``platform`` is the ``sys.platform`` that it needs. ``reference``: it shows what a file computes, not how fast.
+    ``default_variant`` leaves out the :attr:`Session.settings`.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Runtime:
     install: str = "pip install ca-deploy"
     platform: str | None = None
     reference: bool = False
+    default_variant: str = ""
 
     def missing(self) -> str:
         """Why it cannot run here, or an empty text."""
@@ -106,6 +111,18 @@ def open_session(path: Path, runtime: str | None = None, threads: int = 1) -> Se
         return found.open(path, threads, "")
     known = sorted({suffix for name in runtime_names() for suffix in find_runtime(name)[0].suffixes})
     raise ArtifactError(f"No runtime opens {path.name}: ca-deploy reads {', '.join(known)} files.")
+
+
+def default_session(path: Path, runtime: str | None = None, threads: int = 1) -> Session | None:
+    """The file as its runtime opens it by default, or None for a runtime or variant to which ca-deploy adds nothing.
+
+    Raises:
+        UsageError, RuntimeUnavailable, ArtifactError: see :func:`open_session`.
+    """
+    found, variant = find_runtime(runtime) if runtime is not None else (next(iter(runtimes_for(path)), None), "")
+    if found is None or variant or not found.default_variant:
+        return None
+    return found.open(path, threads, found.default_variant)
 
 
 def runtimes_for(path: Path) -> list[Runtime]:

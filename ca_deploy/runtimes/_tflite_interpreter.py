@@ -21,6 +21,7 @@ class InterpreterSession:
 
     def __init__(self, runtime: str, interpreter: Any, resolvers: Any, path: Path, threads: int, variant: str) -> None:
         self.runtime = f"{runtime}, {f'{variant} kernels' if variant else 'XNNPACK'}"
+        self.settings: Mapping[str, str] = {}
         try:
             self._interpreter = interpreter(
                 model_content=path.read_bytes(),

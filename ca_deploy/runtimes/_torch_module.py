@@ -15,6 +15,7 @@ class TorchSession:
 
     def __init__(self, network: Network) -> None:
         self.runtime = f"PyTorch {torch.__version__}"
+        self.settings: Mapping[str, str] = {}
         self._module = network.module
         side = network.input_size
         with torch.inference_mode():

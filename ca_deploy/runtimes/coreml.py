@@ -32,6 +32,7 @@ class CoreMLSession:
 
         program = read_program(read_package(path))
         self.runtime = f"Core ML, macOS {platform.mac_ver()[0]} (coremltools {version('coremltools')})"
+        self.settings: Mapping[str, str] = {}
         self.inputs, self.outputs = tensor_specs(program)
         self._images = program.images
         try:

@@ -28,6 +28,7 @@ class ReferenceSession:
         from ca_deploy.mil.specs import tensor_specs
 
         self.runtime = "reference executor"
+        self.settings: Mapping[str, str] = {}
         self._executor = executor
         self.inputs, self.outputs = tensor_specs(executor.program)
 

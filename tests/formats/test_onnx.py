@@ -22,6 +22,7 @@ from ca_deploy.formats.onnx.export import export
 from ca_deploy.formats.onnx.quantise import quantise_static
 from ca_deploy.models.coord_attention import CoordAttention
 from ca_deploy.recipe import ExportRecipe, load_recipe, recipe_names
+from ca_deploy.runtimes._exact_sums import exact_sums
 from ca_deploy.source import Network
 from ca_deploy.tensors import Preprocessing
 
@@ -104,8 +105,15 @@ def feed(converted: Converted, network: Network, rgb: np.ndarray) -> np.ndarray:
     return np.clip(np.round(image / np.float32(spec.scale)) + spec.zero_point, -128, 127).astype(np.int8)
 
 
+def exact_session(model: onnx.ModelProto) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    for name, value in exact_sums(model).items():
+        options.add_session_config_entry(name, value)
+    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
 def run(converted: Converted, path: Path, images: np.ndarray, batch: int = 1) -> np.ndarray:
-    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = exact_session(onnx.load(path))
     out = [session.run(None, {"image": images[i : i + batch]})[0] for i in range(0, len(images), batch)]
     logits = np.concatenate(out)
     spec = converted.outputs[0]
@@ -342,7 +350,7 @@ def test_biases_are_corrected_where_rounding_shifts_the_mean() -> None:
 
 
 def mean_logits(model: onnx.ModelProto, images: np.ndarray) -> np.ndarray:
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = exact_session(model)
     logits: np.ndarray = np.concatenate([session.run(None, {"image": image[None]})[0] for image in images]).mean(axis=0)
     return logits
 

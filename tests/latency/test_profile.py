@@ -11,11 +11,13 @@ from ca_deploy.devices import Completed, open_device
 from ca_deploy.errors import ArtifactError, CaDeployError, DeviceError, RuntimeUnavailable, UsageError
 from ca_deploy.latency import session
 from ca_deploy.latency.jobs import Wishes
+from ca_deploy.latency.operators import profile_operators
 from ca_deploy.latency.plot import plot
 from ca_deploy.latency.profile import profile
 from ca_deploy.latency.protocol import MeasuringProtocol
 from ca_deploy.latency.regression import compare_reports
 from ca_deploy.latency.report import LatencyReport, Measurement, read_report
+from ca_deploy.latency.runner_output import OperatorSamples
 from ca_deploy.latency.session import profile_on
 from ca_deploy.latency.verify import judge
 from tests.latency.models import onnx_file, tflite_file
@@ -28,7 +30,8 @@ PYTHON = Wishes(protocol=SHORT, runner="python")
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("models")
-    return tflite_file(folder / "small.tflite"), onnx_file(folder / "small.onnx")
+    # Large enough for operators that take microseconds, in which profilers count.
+    return tflite_file(folder / "small.tflite", side=128), onnx_file(folder / "small.onnx", side=128)
 
 
 @pytest.fixture(scope="module")
@@ -281,3 +284,9 @@ def test_flags_that_contradict_each_other() -> None:
     ):
         with pytest.raises(CaDeployError):
             session.wishes(**flags)  # type: ignore[arg-type]
+
+
+def test_operators_faster_than_the_profilers_clock_have_no_share(files: tuple[Path, Path]) -> None:
+    found = profile_operators(files[1], [OperatorSamples("features.1.attention/Mul", "Mul", (0, 0, 0))], "a profiler")
+    assert (found.total_ms, found.attention_percent) == (0, 0)
+    assert [row.percent for row in found.by_operator] == [0]

@@ -1,0 +1,132 @@
+"""INT8 ONNX files are judged by the arithmetic of ARM, whatever this machine's processor is.
+
+ONNX Runtime's default settings add INT8 products in saturating 16 bits on x86 without VNNI.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy._core._multiarray_umath import __cpu_features__ as cpu
+from numpy.typing import NDArray
+
+import ca_deploy
+from ca_deploy import metrics
+from ca_deploy.calibration import NOT_YOUR_DOMAIN, load_calibration, load_spec
+from ca_deploy.devices import open_device
+from ca_deploy.native.bundle import runner_command
+from ca_deploy.pipeline import Export
+from ca_deploy.predictor import open_predictor
+from ca_deploy.source import ModelSource
+from tests.devices.kit import Kit
+from tests.haswell import python_on_haswell
+
+PHOTOS = 8
+_ONE_INFERENCE = ["--runs", "1", "--min-seconds", "0", "--warmup-runs", "0", "--warmup-seconds", "0"]
+
+_ANSWER = """
+import numpy as np
+from pathlib import Path
+from ca_deploy.runtimes import open_session
+images = np.load(sys.argv[2])
+answers = {}
+for name, runtime in {"exact": "onnxruntime", "default": "onnxruntime:default"}.items():
+    session = open_session(Path(sys.argv[1]), runtime)
+    (image,), (logits,) = session.inputs, session.outputs
+    answers[name] = np.concatenate([session.run({image.name: i[None]})[logits.name] for i in images])
+np.savez(sys.argv[3], **answers)
+"""
+
+
+@pytest.fixture(scope="module")
+def images(reference_exports: dict[str, Export]) -> NDArray[np.float32]:
+    predictor = open_predictor(reference_exports["onnx_static_wi8_ai8"].path)
+    photos = load_calibration(load_spec(NOT_YOUR_DOMAIN), predictor.preprocessing).held_out.pixels[:PHOTOS]
+    return np.concatenate([predictor.to_input(photo) for photo in photos])
+
+
+@pytest.fixture(scope="module")
+def answers(reference_exports: dict[str, Export], images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of the INT8 file of the bundled network, here."""
+    session = open_predictor(reference_exports["onnx_static_wi8_ai8"].path).session
+    return np.concatenate([session.run({"image": image[None]})["logits"] for image in images])
+
+
+def on_arm(processor: str, model: Path, images: NDArray[np.float32], folder: Path) -> NDArray[np.float32]:
+    """What ONNX Runtime's ARM library answers to the same images, under QEMU."""
+    answers = []
+    with open_device(f"emulated:{processor}") as device:
+        command = runner_command(device.probe(), "onnxruntime")
+        for image in images:
+            (folder / "image.bin").write_bytes(image.tobytes())
+            places = device.push([*command.files, model, folder / "image.bin"])
+            argv = [*command.argv(places), "--model", places[model], "--input", places[folder / "image.bin"]]
+            done = device.run([*argv, *_ONE_INFERENCE, "--output-prefix", f"{device.scratch()}/answer"], 300)
+            assert done.returncode == 0, done.stderr
+            device.pull(f"{device.scratch()}/answer0.bin", folder / "answer.bin")
+            answers.append(np.frombuffer((folder / "answer.bin").read_bytes(), np.float32))
+    return np.stack(answers)
+
+
+@pytest.mark.parametrize("processor", ["cortex-a53", "cortex-a76"])
+def test_static_int8_gives_the_answers_of_arm_to_the_bit(
+    arm_kit: Kit,
+    reference_exports: dict[str, Export],
+    images: NDArray[np.float32],
+    answers: NDArray[np.float32],
+    tmp_path: Path,
+    processor: str,
+) -> None:
+    there = on_arm(processor, reference_exports["onnx_static_wi8_ai8"].path, images, tmp_path)
+    np.testing.assert_array_equal(there, answers)
+
+
+def test_a_processor_without_vnni_gives_the_same_answers_and_not_by_default(
+    reference_exports: dict[str, Export], images: NDArray[np.float32], answers: NDArray[np.float32], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "images.npy", images)
+    arguments = [reference_exports["onnx_static_wi8_ai8"].path, tmp_path / "images.npy", tmp_path / "answers.npz"]
+    done = python_on_haswell(_ANSWER, arguments, tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = np.load(tmp_path / "answers.npz")
+    np.testing.assert_array_equal(found["exact"], answers)
+    assert metrics.sqnr_db(answers, found["default"]) < 20  # else this test would prove nothing
+
+
+@pytest.mark.skipif(not cpu["AVX512VNNI"], reason="this processor has no AVX-512 VNNI")
+def test_with_vnni_the_default_settings_are_as_good(reference_exports: dict[str, Export]) -> None:
+    for name in ("onnx_static_wi8_ai8", "onnx_float32"):
+        parity = reference_exports[name].manifest.parity
+        assert parity.status == "pass"
+        assert parity.default_settings is None or not parity.default_settings.note
+
+
+def test_exports_on_a_processor_without_vnni_have_the_same_verdicts_and_figures(arm_kit: Kit, tmp_path: Path) -> None:
+    """Every process of the export runs there: calibration, bias correction, verification."""
+    recipes = ["onnx_static_wi8_ai8", "onnx_dynamic_wi8_afp32"]
+    source = ModelSource("tests.networks:tiny_trained", input_size=32)
+    exports = ca_deploy.export(source, recipes=recipes, output=tmp_path)
+    here = {export.manifest.recipe.name: export for export in exports}
+    code = "from ca_deploy.cli import main; main()"
+    options = [part for recipe in recipes for part in ("--recipe", recipe)]
+    arguments = ["export", source.model, "--input-size", "32", *options, "--output", tmp_path / "there", "--json"]
+    done = python_on_haswell(code, arguments, tmp_path)
+    assert done.returncode == 0, done.stderr
+    for found in json.loads(done.stdout):
+        manifest = found["manifest"]
+        export = here[manifest["recipe"]["name"]]
+        assert found["status"] == export.manifest.parity.status == "pass"
+        assert export.manifest.parity.sqnr_db is not None
+        assert found["sqnr_db"] == pytest.approx(export.manifest.parity.sqnr_db, abs=0.3)
+        assert found["agreement"] == export.manifest.parity.agreement
+        assert manifest["session_settings"] == export.manifest.session_settings != {}
+        assert manifest["parity"]["default_settings"]["worse"]
+        (note,) = [warning for warning in manifest["warnings"] if "default settings" in warning]
+        (setting,) = export.manifest.session_settings
+        assert f"set the session option {setting} = 1" in note
+    dynamic = here["onnx_dynamic_wi8_afp32"].path
+    predictor = open_predictor(dynamic)
+    image = predictor.to_input(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8))
+    answer = predictor.session.run({predictor.input.name: image})[predictor.output.name]
+    assert metrics.sqnr_db(on_arm("cortex-a76", dynamic, image, tmp_path), answer) > 60
