@@ -89,6 +89,10 @@ def export(
     chosen = [load_recipe(name) for name in dict.fromkeys(recipes)]
     if not chosen:
         raise UsageError("Nothing to export: name at least one recipe.")
+    if len({recipe.name for recipe in chosen}) < len({*chosen}):
+        raise UsageError(
+            f"Two of the recipes {', '.join(recipes)} would make files of the same name. Rename one of them."
+        )
     formats = {recipe.name: _usable_format(recipe) for recipe in chosen}
     _refuse_idle_targets(check, formats.values())
     source.registered()  # an unknown name is answered before anything starts

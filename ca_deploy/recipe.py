@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from ca_deploy.data_folders import data_files, find_data_file
 from ca_deploy.errors import RecipeError, UsageError
+from ca_deploy.file_names import file_stem
 from ca_deploy.formats import find_format, format_names
 
 Mode = Literal["float32", "float16", "dynamic", "static", "weight_only", "palettized"]
@@ -111,7 +112,7 @@ def load_recipe(name: str) -> ExportRecipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"Recipe {path} is not valid TOML: {error}.") from error
     reader = _Reader(content)
-    recipe = reader.recipe(path.stem)
+    recipe = reader.recipe(file_stem(path.stem))
     if reader.errors:
         listed = "\n".join(f"  {error}" for error in reader.errors)
         raise RecipeError(f"Recipe {path} has {len(reader.errors)} error(s):\n{listed}")

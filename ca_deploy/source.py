@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ca_deploy.errors import CheckpointError, ModelError, UsageError, unknown_name
+from ca_deploy.file_names import file_stem
 from ca_deploy.tensors import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ class ModelSource:
     def stem(self) -> str:
         """How files made from this model begin: ``mobilenet_v2_ca``."""
         if self.is_program:
-            return Path(self.model).stem
-        return self.model.rpartition(":")[2].replace(".", "_")
+            return file_stem(Path(self.model).stem)
+        return file_stem(self.model.rpartition(":")[2].replace(".", "_"))
 
     def registered(self) -> RegisteredModel | None:
         """The registry's entry, or None for a factory or a program.

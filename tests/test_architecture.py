@@ -21,7 +21,9 @@ ROWS = {
     **dict.fromkeys(
         ("tensors", "progress", "child", "plug_ins", "data_folders", "memory", "images", "calibration", "source"), DATA
     ),
-    **dict.fromkeys(("recipe", "parity_report", "artifact", "delivery", "graphs", "compat_report", "mil"), DATA),
+    **dict.fromkeys(
+        ("file_names", "recipe", "parity_report", "artifact", "delivery", "graphs", "compat_report", "mil"), DATA
+    ),
     "native": PLUG_IN,
     "pipeline": PIPELINE,
     **dict.fromkeys(("api", "render", "render_compat", "render_latency", "render_devices", "__init__"), CALLERS),

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import ca_deploy
 from ca_deploy import ModelSource
 from ca_deploy.artifact import manifest_of
+from ca_deploy.data_folders import data_folder
 from ca_deploy.errors import ArtifactError, OutputError, RuntimeUnavailable, UsageError
 from ca_deploy.pipeline import Export
 from ca_deploy.recipe import recipe_names
@@ -91,6 +93,13 @@ def test_python_snippets_agree_with_the_file_in_all_inputs(exports: dict[str, Ex
         assert int(printed[1]) == int(next(iter(predictor([image]))).argmax())
 
 
+def test_recipes_whose_files_would_have_one_name_are_refused(tmp_path: Path) -> None:
+    for name, mode in (("my recipe", "float32"), ("my_recipe", "float16")):
+        shutil.copy(data_folder("export_recipes") / f"onnx_{mode}.toml", tmp_path / f"{name}.toml")
+    with pytest.raises(UsageError, match="files of the same name"):
+        ca_deploy.export(TINY, recipes=[str(path) for path in tmp_path.glob("*.toml")], output=tmp_path / "out")
+
+
 def test_parity_again_with_saved_inputs(exports: dict[str, Export], tmp_path: Path) -> None:
     path = exports["onnx_static_wi8_ai8"].path
     first = ca_deploy.compare(path, TINY, save_inputs=tmp_path / "inputs.npz")
@@ -150,8 +159,6 @@ def test_a_missed_tolerance_keeps_the_file_and_exits_with_1(tmp_path: Path) -> N
 
 
 def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import shutil
-
     full = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
     with pytest.raises(OutputError, match="MB free"):
@@ -197,8 +204,6 @@ def test_core_ml_packages_are_verified_by_the_reference_executor(exports: dict[s
 
 
 def test_a_changed_package_is_refused(exports: dict[str, Export], tmp_path: Path) -> None:
-    import shutil
-
     source = exports["coreml_float32"].path
     copy = shutil.copytree(source, tmp_path / source.name)
     shutil.copy(source.with_suffix(".json"), tmp_path)
