@@ -1,5 +1,6 @@
 """What goes in and out of a model: tensor specifications and image preprocessing, in one place."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -60,8 +61,11 @@ class Preprocessing:
                 f"Preprocessing: --crop {self.crop} does not fit into --resize {self.resize}. "
                 "Both are in pixels, and the crop may be as large as the resize at most."
             )
-        if len(self.mean) != 3 or len(self.std) != 3 or any(s <= 0 for s in self.std):
-            raise UsageError("Preprocessing: --mean and --std take three numbers each (RGB), and std is positive.")
+        finite = all(map(math.isfinite, (*self.mean, *self.std)))
+        if len(self.mean) != 3 or len(self.std) != 3 or not finite or any(s <= 0 for s in self.std):
+            raise UsageError(
+                "Preprocessing: --mean and --std take three finite numbers each (RGB), and std is positive."
+            )
 
     def crop_rgb(self, image: "Image.Image") -> "NDArray[np.uint8]":
         """RGB image of any size -> uint8 ``(crop, crop, 3)``."""

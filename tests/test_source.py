@@ -1,5 +1,6 @@
 """Where a model comes from: what is accepted, what is refused, and what a refusal says."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,12 @@ def test_a_truncated_program_is_explained(program: Path, tmp_path: Path, keep: f
 def test_a_missing_program_is_named() -> None:
     with pytest.raises(ModelError, match=r"nowhere\.pt2 does not exist"):
         load(ModelSource("nowhere.pt2"))
+
+
+@pytest.mark.parametrize("given", [{"mean": (0.5, math.nan, 0.5)}, {"std": (0.5, math.inf, 0.5)}, {"std": (1, 1, 0)}])
+def test_mean_and_deviation_are_finite(given: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="three finite numbers"):
+        tiny(**given)
 
 
 def test_random_weights_and_weights_contradict_each_other() -> None:
