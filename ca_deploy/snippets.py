@@ -1,7 +1,10 @@
 """Runnable code that feeds an exported file, written from its manifest: Python, and Kotlin for Android."""
 
+import sys
+from collections.abc import Sequence
 from string import Template
 
+from ca_deploy import quoting
 from ca_deploy.artifact import Manifest
 from ca_deploy.tensors import TensorSpec
 
@@ -17,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageOps
 $imports
 
-MODEL = Path(__file__).with_name("$file")
+MODEL = Path(__file__).with_name($model)
 LABELS = $labels
 RESIZE, CROP = $resize, $crop
 MEAN = np.array($mean, np.float32)
@@ -58,14 +61,14 @@ _INVOKE_ONNX = """options = onnxruntime.SessionOptions()
     session = onnxruntime.InferenceSession(MODEL, options)
     logits = session.run(None, {session.get_inputs()[0].name: tensor})[0][0]"""
 
-_INVOKE_COREML = """if sys.platform == "darwin":
+_INVOKE_COREML = Template("""if sys.platform == "darwin":
         import coremltools
 
         given = Image.fromarray(tensor[0]) if tensor.dtype == np.uint8 else tensor
-        return coremltools.models.MLModel(str(MODEL)).predict({"$name": given})["$output"][0]
+        return coremltools.models.MLModel(str(MODEL)).predict({$name: given})[$output][0]
     from ca_deploy.mil.executor import Executor  # Core ML needs a Mac; this computes the same
 
-    logits = Executor(MODEL).run({"$name": tensor})["$output"][0]"""
+    logits = Executor(MODEL).run({$name: tensor})[$output][0]""")
 
 _KOTLIN = Template("""// Classify a Bitmap with $file (written by ca-deploy).
 // Put the file into app/src/main/assets, and into build.gradle.kts:
@@ -92,7 +95,7 @@ $body
 """)
 
 _KOTLIN_TFLITE = Template("""class Classifier(context: Context) {
-    private val model = context.assets.open("$file").readBytes().let { bytes ->
+    private val model = context.assets.open($file).readBytes().let { bytes ->
         ByteBuffer.allocateDirect(bytes.size).order(ByteOrder.nativeOrder()).put(bytes).apply { rewind() }
     }
     private val interpreter = Interpreter(model, Interpreter.Options().setNumThreads(4))
@@ -108,23 +111,29 @@ _KOTLIN_TFLITE = Template("""class Classifier(context: Context) {
 
 _KOTLIN_ONNX = Template("""class Classifier(context: Context) {
     private val environment = OrtEnvironment.getEnvironment()
-    private val session = environment.createSession(context.assets.open("$file").readBytes())
+    private val session = environment.createSession(context.assets.open($file).readBytes())
 
     /** Logits, one a class. */
     fun run(bitmap: Bitmap): FloatArray {
         val shape = longArrayOf($shape)
         val input = $tensor
         input.use {
-            session.run(mapOf("$input_name" to input)).use { result ->
+            session.run(mapOf($input_name to input)).use { result ->
                 $read_all
             }
         }
     }
 }""")
 
+_CONSTANT = 10_000  # characters; each has six bytes at most in a class file, and a constant 65,535
+
 
 def python(manifest: Manifest) -> str:
-    """A script that classifies a photo with nothing but numpy, Pillow and the file's own runtime."""
+    """A script that classifies a photo with nothing but numpy, Pillow and the file's own runtime.
+
+    Raises:
+        ArtifactError: mean, std or a scale is not finite.
+    """
     spec, output = manifest.inputs[0], manifest.outputs[0]
     package, imports, invoke = {
         "tflite": ("ai-edge-litert", "from ai_edge_litert.interpreter import Interpreter", _INVOKE_TFLITE),
@@ -132,33 +141,34 @@ def python(manifest: Manifest) -> str:
         "coreml": (
             "coremltools on a Mac, ca-deploy elsewhere",
             "",
-            _INVOKE_COREML.replace("$name", spec.name).replace("$output", output.name),
+            _INVOKE_COREML.substitute(name=quoting.python(spec.name), output=quoting.python(output.name)),
         ),
     }[manifest.format]
     steps = []
     if spec.normalised:
         steps.append("pixels = (pixels.astype(np.float32) / 255 - MEAN) / STD")
     if spec.normalised and spec.scale is not None:
-        steps.append(f"pixels = np.clip(np.rint(pixels / {spec.scale!r}) + {spec.zero_point}, -128, 127)")
+        steps.append(f"pixels = np.clip(np.rint(pixels / {quoting.number(spec.scale)}) + {spec.zero_point}, -128, 127)")
     if spec.layout == "NCHW":
         steps.append("pixels = np.moveaxis(pixels, -1, 0)")
     steps.append(f"pixels = np.ascontiguousarray(pixels, np.{spec.dtype})")
     return _PYTHON.substitute(
-        file=manifest.file,
-        script=manifest.file.rpartition(".")[0] + ".py",
+        file=quoting.python_docstring(manifest.file),
+        script=quoting.python_docstring(quoting.shell(manifest.file.rpartition(".")[0] + ".py")),
+        model=quoting.python(manifest.file),
         package=package,
         imports=imports,
-        labels=list(manifest.labels) if manifest.labels else None,
+        labels=f"[{', '.join(map(quoting.python, manifest.labels))}]" if manifest.labels else None,
         resize=manifest.preprocessing.resize,
         crop=manifest.preprocessing.crop,
-        mean=list(manifest.preprocessing.mean),
-        std=list(manifest.preprocessing.std),
+        mean=f"[{', '.join(map(quoting.number, manifest.preprocessing.mean))}]",
+        std=f"[{', '.join(map(quoting.number, manifest.preprocessing.std))}]",
         input_text=_input_text(spec),
         convert="\n    ".join(steps),
         invoke=invoke,
         dequantise="logits.astype(np.float32)"
         if output.scale is None
-        else f"(logits.astype(np.float32) - {output.zero_point}) * {output.scale!r}",
+        else f"(logits.astype(np.float32) - {output.zero_point}) * {quoting.number(output.scale)}",
     )
 
 
@@ -171,20 +181,22 @@ def _invoke_onnx(manifest: Manifest) -> str:
 
 
 def kotlin(manifest: Manifest) -> str:
-    """The same for an Android app, with LiteRT or ONNX Runtime from Maven."""
+    """The same for an Android app, with LiteRT or ONNX Runtime from Maven; raises the same."""
     spec, output = manifest.inputs[0], manifest.outputs[0]
     tflite = manifest.format == "tflite"
-    values = {"file": manifest.file, "classes": str(output.shape[-1]), "input_name": spec.name}
+    values = {
+        "file": quoting.kotlin(manifest.file),
+        "classes": str(output.shape[-1]),
+        "input_name": quoting.kotlin(spec.name),
+    }
     values["shape"] = ", ".join(f"{max(1, side)}" for side in spec.shape)
-    floats = output.dtype == "float32"
-    values["out_bytes"] = "4" if floats else "1"
-    dequantise = f"{{ (it - {output.zero_point}) * {output.scale}f }}"
-    values["read"] = "output.float" if floats else f"(output.get() - {output.zero_point}) * {output.scale}f"
-    values["read_all"] = (
-        "return (result[0].value as Array<FloatArray>)[0]"
-        if floats
-        else f"return (result[0].value as Array<ByteArray>)[0].map {dequantise}.toFloatArray()"
-    )
+    if output.scale is None:
+        values["out_bytes"], values["read"] = "4", "output.float"
+        values["read_all"] = "return (result[0].value as Array<FloatArray>)[0]"
+    else:
+        real = f"- {output.zero_point}) * {quoting.number(output.scale)}f"
+        values["out_bytes"], values["read"] = "1", f"(output.get() {real}"
+        values["read_all"] = f"return (result[0].value as Array<ByteArray>)[0].map {{ (it {real} }}.toFloatArray()"
     values["tensor"] = (
         "OnnxTensor.createTensor(environment, preprocess(bitmap).asFloatBuffer(), shape)"
         if spec.dtype == "float32"
@@ -203,16 +215,29 @@ def kotlin(manifest: Manifest) -> str:
         head="\n".join(f"import {name}" for name in imports),
         crop=manifest.preprocessing.crop,
         resize=manifest.preprocessing.resize,
-        mean=", ".join(f"{value}f" for value in manifest.preprocessing.mean),
-        std=", ".join(f"{value}f" for value in manifest.preprocessing.std),
-        labels=f"listOf({', '.join(_quoted(label) for label in manifest.labels)})"
-        if manifest.labels
-        else "emptyList<String>()",
+        mean=", ".join(f"{quoting.number(value)}f" for value in manifest.preprocessing.mean),
+        std=", ".join(f"{quoting.number(value)}f" for value in manifest.preprocessing.std),
+        labels=_kotlin_labels(manifest.labels) if manifest.labels else "emptyList<String>()",
         input_text=_input_text(spec),
         bytes="4" if spec.dtype == "float32" else "1",
         loop=_kotlin_loop(spec),
         body=(_KOTLIN_TFLITE if tflite else _KOTLIN_ONNX).substitute(values),
     )
+
+
+def _kotlin_labels(labels: Sequence[str]) -> str:
+    """A list; a long one is cut out of one text, for 64 kB of code put no more than some 8,000 elements into a list.
+
+    Source of the limits: https://docs.oracle.com/javase/specs/jvms/se17/html/jvms-4.html#jvms-4.11
+    """
+    if len(labels) <= 1000 and max(map(len, labels)) <= _CONSTANT:
+        return f"listOf({', '.join(map(quoting.kotlin, labels))})"
+    taken = set().union(*labels)
+    separator = next(mark for mark in map(chr, range(ord("\n"), sys.maxunicode)) if mark not in taken)
+    text = separator.join(labels)
+    constants = [quoting.kotlin(text[start : start + _CONSTANT]) for start in range(0, len(text), _CONSTANT)]
+    listed = "".join(f"\n    {constant}," for constant in constants)
+    return f'listOf({listed}\n).joinToString("").split({quoting.kotlin(separator)})'
 
 
 def _kotlin_loop(spec: TensorSpec) -> str:
@@ -222,7 +247,7 @@ def _kotlin_loop(spec: TensorSpec) -> str:
         real = f"(({channel}) / 255f - MEAN[c]) / STD[c]"
         put = f"buffer.putFloat({real})"
         if spec.scale is not None:
-            quantised = f"Math.round({real} / {spec.scale}f) + {spec.zero_point}"
+            quantised = f"Math.round({real} / {quoting.number(spec.scale)}f) + {spec.zero_point}"
             put = f"buffer.put(({quantised}).coerceIn(-128, 127).toByte())"
     if spec.layout == "NCHW":
         return f"for (c in 0..2) for (pixel in pixels) {put}"
@@ -232,7 +257,3 @@ def _kotlin_loop(spec: TensorSpec) -> str:
 def _input_text(spec: TensorSpec) -> str:
     values = "(value / 255 - MEAN) / STD" if spec.normalised else "raw 0..255"
     return f"RGB {spec.layout}, {spec.dtype}, {values}"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") + '"'

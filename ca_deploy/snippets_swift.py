@@ -2,10 +2,11 @@
 
 from string import Template
 
+from ca_deploy import quoting
 from ca_deploy.artifact import Manifest
 
 _SWIFT = Template("""// Classify a CGImage with $file (written by ca-deploy).
-// Drag the package into the Xcode project; Xcode compiles it to $stem.mlmodelc.
+// Drag the package into the Xcode project; Xcode compiles it to an .mlmodelc of the same name.
 import CoreGraphics
 import CoreML
 import CoreVideo
@@ -17,7 +18,7 @@ final class Classifier {
     private let model: MLModel
 
     init() throws {
-        guard let url = Bundle.main.url(forResource: "$stem", withExtension: "mlmodelc") else {
+        guard let url = Bundle.main.url(forResource: $stem, withExtension: "mlmodelc") else {
             throw CocoaError(.fileNoSuchFile)
         }
         model = try MLModel(contentsOf: url)
@@ -25,9 +26,9 @@ final class Classifier {
 
     /// Logits, one a class.
     func run(_ photo: CGImage) throws -> [Float] {
-        let input = try MLDictionaryFeatureProvider(dictionary: ["$input": try feature(square(photo))])
+        let input = try MLDictionaryFeatureProvider(dictionary: [$input: try feature(square(photo))])
         let output = try model.prediction(from: input)
-        guard let logits = output.featureValue(for: "$output")?.multiArrayValue else {
+        guard let logits = output.featureValue(for: $output)?.multiArrayValue else {
             throw CocoaError(.featureUnsupported)
         }
         return (0..<logits.count).map { logits[$$0].floatValue }
@@ -78,24 +79,24 @@ _TENSOR = Template("""    /// RGB (1, 3, $crop, $crop), (value / 255 - mean) / d
 
 
 def swift(manifest: Manifest) -> str:
-    """A class for an iOS or macOS app. Not compiled by any of our checks: those run on Linux."""
+    """A class for an iOS or macOS app. Parsed by our checks, but not compiled: those run on Linux.
+
+    Raises:
+        ArtifactError: mean or std is not finite.
+    """
     spec = manifest.inputs[0]
     values = {
         "crop": str(manifest.preprocessing.crop),
-        "mean": ", ".join(map(str, manifest.preprocessing.mean)),
-        "std": ", ".join(map(str, manifest.preprocessing.std)),
+        "mean": ", ".join(map(quoting.number, manifest.preprocessing.mean)),
+        "std": ", ".join(map(quoting.number, manifest.preprocessing.std)),
     }
     return _SWIFT.substitute(
         values,
-        file=manifest.file,
-        stem=manifest.file.removesuffix(".mlpackage"),
-        labels=", ".join(_quoted(label) for label in manifest.labels or ()),
-        input=spec.name,
-        output=manifest.outputs[0].name,
+        file=quoting.swift(manifest.file),
+        stem=quoting.swift(manifest.file.removesuffix(".mlpackage")),
+        labels=", ".join(map(quoting.swift, manifest.labels or ())),
+        input=quoting.swift(spec.name),
+        output=quoting.swift(manifest.outputs[0].name),
         resize=manifest.preprocessing.resize,
         feature=(_TENSOR if spec.normalised else _PICTURE).substitute(values),
     )
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import ca_deploy
 from ca_deploy import ModelSource
@@ -19,6 +21,7 @@ from ca_deploy.data_folders import data_folder
 from ca_deploy.errors import ArtifactError, OutputError, RuntimeUnavailable, UsageError
 from ca_deploy.pipeline import Export
 from ca_deploy.recipe import recipe_names
+from tests.hostile import CANARY, TEXTS, classify, payloads
 
 TINY = ModelSource("tests.networks:tiny_trained", input_size=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
 
@@ -78,7 +81,6 @@ def test_integer_input_and_output_are_described(exports: dict[str, Export]) -> N
 
 def test_python_snippets_agree_with_the_file_in_all_inputs(exports: dict[str, Export], tmp_path: Path) -> None:
     import numpy as np
-    from PIL import Image
 
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "photo.png")
@@ -91,6 +93,16 @@ def test_python_snippets_agree_with_the_file_in_all_inputs(exports: dict[str, Ex
         predictor = open_predictor(export.path)
         image = predictor.preprocessing.crop_rgb(open_rgb(tmp_path / "photo.png"))
         assert int(printed[1]) == int(next(iter(predictor([image]))).argmax())
+
+
+@pytest.mark.parametrize("name", ["tflite_static_wi8_ai8_uint8rgb_io", "coreml_static_wi8_ai8_uint8rgb_io"])
+def test_python_snippets_run_under_any_file_name(exports: dict[str, Export], tmp_path: Path, name: str) -> None:
+    Image.new("RGB", (50, 40)).save(tmp_path / "photo.jpg")
+    manifest = replace(exports[name].manifest, labels=TEXTS[:5])
+    hostile = "".join(payloads(f'open("{CANARY}", "w").close()')[:4])
+    printed = classify(exports[name].path, manifest, hostile, tmp_path)
+    assert all(f"%  {label}\n" in printed for label in TEXTS[:5])
+    assert not (tmp_path / CANARY).exists()
 
 
 def test_recipes_whose_files_would_have_one_name_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,116 @@
+"""Names that would be code if nobody quoted them, and manifests and files that bear them."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ca_deploy import snippets
+from ca_deploy.artifact import SCHEMA_VERSION, Manifest, ModelRecord
+from ca_deploy.parity_report import ParityReport
+from ca_deploy.recipe import load_recipe
+from ca_deploy.source import ModelSource
+from ca_deploy.tensors import DType, Layout, Preprocessing, TensorSpec
+
+CANARY = "canary"  # the file that code in a name would make in the working folder
+
+READABLE = ("Gänseblümchen", "雏菊", "Ромашка 🌼", "it is 5 o'clock (100 %)")
+TEXTS = (
+    *READABLE,
+    "",
+    " ",
+    "two\nlines\r\nand\ta\x0btab",
+    "*/ /* // #",
+    '"',
+    "\"\"\" '''",
+    "\\",
+    '\\"',
+    "$name ${name} $$ %s {name}",
+    "\\(name) \\u{41} \\u0041 \\x41 \\N{BULLET} \\",
+    "".join(map(chr, range(32))) + "\x7f\x80\x85\x9f\xa0\xad",
+    "\u2028\u2029",
+    "\u202eright to left\u2066\u2069\u200b\u200f\ufeff",
+    "\ud800",
+    "\udfff\ud800x",
+    "👩‍🚀\U000e0041\U0010ffff\ufffe",
+)
+LONG = "a long one " * 7000
+
+
+def payloads(code: str) -> list[str]:
+    """``code`` behind what would end the text that a name stands in."""
+    return [
+        f'x"); {code}; ("',
+        f"x'); {code}; ('",
+        f'x"""\n{code}\n"""',
+        f"x\n{code}\n",
+        f"x*/ {code} /*",
+        f"x${{{code}}}",
+        f"x\\({code})",
+        f'x\\"); {code}; //',
+    ]
+
+
+def manifest(recipe_name: str, name: str, labels: Sequence[str] | None) -> Manifest:
+    """As of a file made by the recipe, as far as snippets read it; the file's and the tensors' names hold ``name``."""
+    recipe = load_recipe(recipe_name)
+    layout: Layout = "NHWC" if recipe.format == "tflite" or recipe.io == "uint8rgb" else "NCHW"
+    shape = (1, 32, 32, 3) if layout == "NHWC" else (1, 3, 32, 32)
+    camera = recipe.io == "uint8rgb"
+    real: DType = "int8" if recipe.io == "int8" else "float32"
+    scale, zero_point = (0.02, -3) if recipe.io == "int8" else (None, None)
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        ca_deploy_version="0.1.0",
+        file=f"{name}.{'mlpackage' if recipe.format == 'coreml' else recipe.format}",
+        sha256="",
+        size_bytes=0,
+        float32_size_bytes=0,
+        format=recipe.format,
+        model=ModelRecord("net", ModelSource(), None, None, True, 0),
+        recipe=recipe,
+        calibration=None,
+        inputs=(TensorSpec(f"{name} in", shape, "uint8" if camera else real, layout, scale, zero_point, not camera),),
+        outputs=(TensorSpec(f"{name} out", (1, 5), real, "NC", scale, zero_point),),
+        preprocessing=Preprocessing(36, 32, (-0.25, 0, 1e-05), (0.2, 1e16, 0.3)),
+        labels=None if labels is None else tuple(labels),
+        operators={},
+        float_operators=(),
+        lowering=(),
+        parity=ParityReport("pass", "", "net", "PyTorch net", "", recipe.tolerances),
+        speed=None,
+        tools={},
+        warnings=(),
+    )
+
+
+def classify(model: Path, given: Manifest, name: str, folder: Path) -> str:
+    """Call a file of a real export ``name``, and run its script on ``folder/photo.jpg`` as its docstring says.
+
+    Returns what the script printed.
+    """
+    place = folder / f"{name}{model.suffix}"
+    (shutil.copytree if model.is_dir() else shutil.copy)(model, place)
+    source = snippets.python(replace(given, file=place.name))
+    place.with_name(f"{name}.py").write_text(source, encoding="utf-8")
+    docstring = ast.get_docstring(ast.parse(source), clean=False)
+    assert docstring is not None
+    assert docstring.startswith(f"Classify a photo with {place.name} (written by ")
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONIOENCODING": "utf-8:surrogatepass",
+    }
+
+    def run(command: str) -> bytes:
+        return subprocess.run(
+            ["sh", "-c", command], cwd=folder, env=environment, check=True, capture_output=True
+        ).stdout
+
+    written = next(line for line in source.splitlines() if line.endswith(" photo.jpg"))
+    run(f"python() {{ :; }}\n{written}")  # who copies it from the source does not run anything else either
+    return run(docstring.partition("\n\n    ")[2]).decode("utf-8", "surrogatepass")
