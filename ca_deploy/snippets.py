@@ -175,7 +175,10 @@ def python(manifest: Manifest) -> str:
 def _invoke_onnx(manifest: Manifest) -> str:
     if not manifest.session_settings:
         return _INVOKE_ONNX.partition("$settings\n    ")[2].replace(", options", "")
-    set_all = [f"options.add_session_config_entry({k!r}, {v!r})" for k, v in manifest.session_settings.items()]
+    set_all = [
+        f"options.add_session_config_entry({quoting.python(name)}, {quoting.python(value)})"
+        for name, value in manifest.session_settings.items()
+    ]
     set_all[0] += "  # exact INT8 sums on every processor"
     return _INVOKE_ONNX.replace("$settings", "\n    ".join(set_all))
 
