@@ -6,6 +6,8 @@ The names below are the public API; the command line merely calls them. They are
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from ca_deploy.discretion import be_discreet
+
 if TYPE_CHECKING:
     from ca_deploy.api import compare, evaluate, export
     from ca_deploy.artifact import Manifest
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from ca_deploy.parity_report import ParityReport
     from ca_deploy.pipeline import Export
     from ca_deploy.source import ModelSource, Network, load
+
+be_discreet()
 
 _HOMES = {
     "AccuracyReport": "evaluation",

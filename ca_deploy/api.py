@@ -1,5 +1,6 @@
 """The public verbs: export, compare and evaluate, each one call."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -87,7 +88,9 @@ def compare(
 
     Args:
         model: an exported file (or a PyTorch model).
-        against: the reference; by default the PyTorch model that the file's manifest names.
+        against: the reference; by default the registered model that the file's manifest names. A factory or a
+            program has to be named here, as only the caller decides which code runs; the manifest then gives the rest
+            (weights, sizes), unless other options are given.
         runtime: ``"litert"``, ``"litert:reference"``, ``"tensorflow"``, ``"onnxruntime"``, ``"mil"``, … for ``model``.
         threads: threads of the runtime.
         source: weights and preprocessing where the file has no manifest.
@@ -150,18 +153,25 @@ def evaluate(
 def _reference(
     subject: "Predictor", against: str | Path | ModelSource | None, source: ModelSource | None, threads: int
 ) -> "Predictor":
-    from ca_deploy.predictor import network_predictor, open_predictor
+    from ca_deploy.predictor import MODEL_SUFFIXES, network_predictor, open_predictor
     from ca_deploy.source import load
 
-    if isinstance(against, ModelSource):
+    if isinstance(against, str | Path):
+        if source is not None or str(against).endswith(MODEL_SUFFIXES):
+            return open_predictor(against, None, threads, source)
+        against = ModelSource(str(against))
+    record = subject.manifest.model if subject.manifest else None
+    if record is None or against not in (None, ModelSource(record.source.model)):
+        if against is None:
+            raise UsageError(
+                f"{subject.name} has no manifest that names its model. Say what to compare with: --against MODEL."
+            )
         return network_predictor(load(against))
-    if against is not None:
-        return open_predictor(against, None, threads, source)
-    if subject.manifest is None:
+    if against is None and not record.source.is_registered:
         raise UsageError(
-            f"{subject.name} has no manifest that names its model. Say what to compare with: --against MODEL."
+            f"{subject.name} was made from {record.source.model}, which is code, and no manifest decides which code "
+            f"runs. If you trust it, name it yourself: --against {shlex.quote(record.source.model)}"
         )
-    record = subject.manifest.model
     network = load(record.source)
     if network.checkpoint_sha256 != record.checkpoint_sha256:
         raise ArtifactError(

@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
+from ca_deploy.python_path import python_environment, python_module
+
 
 class Child:
     """The parent's end of ``python -m <module> <arguments>``; a context manager that leaves no process behind."""
@@ -27,12 +29,12 @@ class Child:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            python_module(module, *arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
             start_new_session=True,
-            env=environment,
+            env={**python_environment(), **(environment or {})},
         )
         self.pid = self._process.pid
 

@@ -6,14 +6,15 @@ A :class:`ModelSource` is the question (small, picklable, no torch needed); :fun
 
 import importlib
 import inspect
-import sys
 import tomllib
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ca_deploy.errors import CheckpointError, ModelError, UsageError, unknown_name
 from ca_deploy.file_names import file_stem
+from ca_deploy.python_path import current_folder_last
 from ca_deploy.tensors import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 
 if TYPE_CHECKING:
@@ -72,6 +73,11 @@ class ModelSource:
     @property
     def is_program(self) -> bool:
         return self.model.endswith(".pt2")
+
+    @property
+    def is_registered(self) -> bool:
+        """Named by our own registry; a factory and a program are not."""
+        return self.model in registered_models()
 
     @property
     def stem(self) -> str:
@@ -160,8 +166,8 @@ def load(source: ModelSource) -> Network:
         module, program_size = _load_program(Path(source.model))
     else:
         program_size = None
-        factory = registered.factory if registered else source.model
-        module = _build(factory, source, checkpoint)
+        with nullcontext() if registered else current_folder_last():
+            module = _build(registered.factory if registered else source.model, source, checkpoint)
     if checkpoint is not None:
         from ca_deploy.models.checkpoint import load_weights
 
@@ -260,9 +266,6 @@ def _build(factory_name: str, source: ModelSource, checkpoint: "Checkpoint | Non
 
 def _import(factory_name: str) -> object:
     module_name, _, attribute = factory_name.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:  # a console script does not see the current folder, `python -m` does
-        sys.path.insert(0, here)
     try:
         found: object = importlib.import_module(module_name)
     except Exception as error:  # importing a user's module runs a user's code

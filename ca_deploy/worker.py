@@ -41,7 +41,8 @@ class Worker:
 
     def __init__(self, format: Format, log: Path) -> None:
         self._format = format
-        environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}  # spinning threads would starve the other converters
+        # Spinning threads would starve the other converters.
+        environment = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
         self._child = child.Child("ca_deploy.worker", [format.exporter, str(log)], environment=environment)
         self.pid = self._child.pid
 

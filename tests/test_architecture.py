@@ -19,7 +19,19 @@ ERRORS, DATA, PLUG_IN, VERB, PIPELINE, CALLERS, CLI = range(7)
 ROWS = {
     "errors": ERRORS,
     **dict.fromkeys(
-        ("tensors", "progress", "child", "plug_ins", "data_folders", "memory", "images", "calibration", "source"), DATA
+        (
+            "tensors",
+            "progress",
+            "python_path",
+            "child",
+            "plug_ins",
+            "data_folders",
+            "memory",
+            "images",
+            "calibration",
+            "source",
+        ),
+        DATA,
     ),
     **dict.fromkeys(
         ("file_names", "recipe", "parity_report", "artifact", "delivery", "graphs", "compat_report", "mil"), DATA

@@ -115,10 +115,41 @@ def test_recipes_whose_files_would_have_one_name_are_refused(tmp_path: Path) -> 
 def test_parity_again_with_saved_inputs(exports: dict[str, Export], tmp_path: Path) -> None:
     path = exports["onnx_static_wi8_ai8"].path
     first = ca_deploy.compare(path, TINY, save_inputs=tmp_path / "inputs.npz")
-    second = ca_deploy.compare(path, load_inputs=tmp_path / "inputs.npz")
+    second = ca_deploy.compare(path, TINY.model, load_inputs=tmp_path / "inputs.npz")
     assert first == second
     files = ca_deploy.compare(exports["tflite_float32"].path, exports["onnx_float32"].path)
     assert files.status == "pass"
+
+
+@pytest.mark.parametrize("model", ["evil:build", "evil.pt2"])
+def test_a_manifest_names_no_code_to_run(exports: dict[str, Export], tmp_path: Path, model: str) -> None:
+    """Only whoever types the command does: --against."""
+    (tmp_path / "evil.py").write_text("open('canary', 'w')\n\ndef build(): ...\n")
+    (tmp_path / "evil.pt2").write_bytes(b"")
+    path = tmp_path / exports["onnx_float32"].path.name
+    shutil.copy(exports["onnx_float32"].path, path)
+    manifest = json.loads(exports["onnx_float32"].path.with_suffix(".json").read_text())
+    manifest["model"]["source"]["model"] = model
+    path.with_suffix(".json").write_text(json.dumps(manifest))
+    photo = tmp_path / "photos" / "red" / "photo.png"
+    photo.parent.mkdir(parents=True)
+    Image.new("RGB", (40, 40), "red").save(photo)
+    brief = ["--verify", "--runs", "2", "--min-seconds", "0", "--starts", "1"]
+    for arguments, code in (
+        (["parity", path], 2),
+        (["check", path, "--target", "ort_cpu"], 0),
+        (["profile", path, *brief], 0),
+        (["evaluate", path, "--data", tmp_path / "photos"], 2),  # the labels are others
+    ):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(Path.cwd())))}
+        command = [sys.executable, "-m", "ca_deploy.cli", *map(str, arguments)]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        assert not (tmp_path / "canary").exists(), arguments
+        if arguments[0] == "parity":
+            assert "no manifest decides which code runs" in done.stderr
+            assert f"name it yourself: --against {model}" in done.stderr
 
 
 def test_a_file_has_the_same_bytes_from_another_place_and_without_company(

@@ -3,8 +3,10 @@
 Exit codes: 0 good; 1 a check failed (parity missed its tolerances); 2 unusable input; 130 interrupted.
 """
 
+import logging
 import os
 import signal
+import sys
 
 import typer
 
@@ -17,6 +19,7 @@ from ca_deploy.cli.export import export
 from ca_deploy.cli.list import app as list_app
 from ca_deploy.cli.parity import parity
 from ca_deploy.cli.profile import profile
+from ca_deploy.python_path import search_path
 
 app = typer.Typer(
     name="ca-deploy",
@@ -38,6 +41,10 @@ app.add_typer(list_app, name="list")
 
 def main() -> None:
     """The console script."""
+    sys.path[:] = search_path()
+    log = logging.getLogger("ca_deploy")  # what is fetched, and where to
+    log.setLevel(logging.INFO)
+    log.addHandler(logging.StreamHandler())
     # PyTorch's threads would spin while they wait, and starve the converters that run beside it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for asked_to_end in (signal.SIGINT, signal.SIGTERM):

@@ -13,7 +13,8 @@ from ca_deploy.cli._command import CountLine, command, print_json
 def parity(
     file: Annotated[str, typer.Argument(help="An exported file (.onnx, .tflite, .mlpackage).", show_default=False)],
     against: Annotated[
-        str | None, typer.Option(help="A model or another file; by default the model that the manifest names.")
+        str | None,
+        typer.Option(help="A model or another file; by default the manifest's, if `ca-deploy list models` has it."),
     ] = None,
     runtime: options.Runtime = None,
     threads: options.Threads = 1,

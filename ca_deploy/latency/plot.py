@@ -18,11 +18,12 @@ def plot(report: LatencyReport) -> dict[str, bytes]:
     timed = [found for found in report.measurements if any(found.samples_ns)]
     if not timed:
         return {}
-    import matplotlib as mpl
+    from matplotlib import style
     from matplotlib.figure import Figure
 
-    # Text stays text and identifiers do not depend on chance: the same report gives the same file.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ca-deploy", "font.size": 9}):
+    # Text stays text and identifiers do not depend on chance: the same report gives the same file. The default style
+    # comes first, as a matplotlibrc in the current folder could ask for more than a style (text.usetex runs LaTeX).
+    with style.context(["default", {"svg.fonttype": "none", "svg.hashsalt": "ca-deploy", "font.size": 9}]):
         figure = Figure(figsize=(11, 2.8 + 0.35 * len(timed)), layout="constrained")
         distribution, series = figure.subplots(1, 2, width_ratios=(1, 1.4))
         _distribution(distribution, timed)

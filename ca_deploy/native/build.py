@@ -8,7 +8,6 @@ Debian's own, unchanged. What was made from what is written to PROVENANCE.toml b
 
 import hashlib
 import importlib.metadata
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from ca_deploy.errors import DeviceError
 from ca_deploy.native import debian
+from ca_deploy.python_path import python_environment, python_module
 
 HERE = Path(__file__).parent
 TARGETS = {"aarch64": "aarch64-linux-gnu.2.28", "x86_64": "x86_64-linux-gnu.2.28"}
@@ -73,8 +73,8 @@ def build_runner(output: Path) -> None:
     names = [file.name for file in sources() if file.suffix == ".c"]
     for architecture, target in TARGETS.items():
         binary = output.absolute() / f"runner-{architecture}"
-        command = [sys.executable, "-m", "ziglang", "cc", "-target", target, *FLAGS, "-o", str(binary), *names, "-ldl"]
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": "0"}
+        command = python_module("ziglang", "cc", "-target", target, *FLAGS, "-o", str(binary), *names, "-ldl")
+        environment = {**python_environment(), "SOURCE_DATE_EPOCH": "0"}
         done = subprocess.run(command, cwd=HERE / "runner", env=environment, capture_output=True, text=True)
         if done.returncode:
             raise DeviceError(f"zig cannot build the runner for {target}:\n{done.stderr.strip()}")

@@ -4,6 +4,7 @@ apt runs with a private configuration on the mirror that the system's own source
 architectures than the system's can be had.
 """
 
+import logging
 import os
 import re
 import shutil
@@ -13,7 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ca_deploy.errors import DeviceError
+from ca_deploy.native.cache import cache_folder
 
+_log = logging.getLogger(__name__)
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SOURCES = Path("/etc/apt")
 _TIMEOUT_S = 300
@@ -48,6 +51,7 @@ def fetch(packages: Sequence[str], suite: str, architecture: str, into: Path, de
     """
     if reason := missing():
         raise DeviceError(f"Debian packages ({', '.join(packages)}) cannot be fetched: {reason}.")
+    _log.info("Fetching %s from Debian into the cache %s", ", ".join(packages), cache_folder())
     with tempfile.TemporaryDirectory(prefix="ca-deploy-apt-") as folder:
         private = _Apt(Path(folder), suite, architecture)
         private.get("update")

@@ -10,7 +10,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from ca_deploy.native import debian
 from ca_deploy.native.build import digest
 from ca_deploy.native.bundle import LOADER, support_files
 from ca_deploy.native.cache import cache_folder, cached
+from ca_deploy.python_path import python_environment, python_module
 
 _PLUGIN = Path(__file__).parent / "instruction_count.c"
 _SUITE = "bookworm"
@@ -138,8 +138,8 @@ def _compiler() -> Sequence[str] | None:
     for name in (os.environ.get("CC", "cc"), "gcc", "clang"):
         if shutil.which(name):
             return [name]
-    zig = subprocess.run([sys.executable, "-m", "ziglang", "version"], capture_output=True)
-    return [sys.executable, "-m", "ziglang", "cc"] if zig.returncode == 0 else None
+    zig = subprocess.run(python_module("ziglang", "version"), env=python_environment(), capture_output=True)
+    return python_module("ziglang", "cc") if zig.returncode == 0 else None
 
 
 def _compile(folder: Path) -> None:
@@ -147,6 +147,6 @@ def _compile(folder: Path) -> None:
     if compiler is None:
         raise DeviceError("The instruction counter needs a C compiler. Install gcc, or `pip install ziglang`.")
     command = [*compiler, "-O2", "-shared", "-fPIC", "-o", str(folder / "instruction_count.so"), str(_PLUGIN)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, env=python_environment(), capture_output=True, text=True)
     if done.returncode:
         raise DeviceError(f"`{' '.join(command)}` failed:\n{done.stderr.strip()}")

@@ -1,7 +1,7 @@
 """The runtimes' C libraries for aarch64, taken from their PyPI wheels: fetched once by pip, verified, cached."""
 
+import logging
 import subprocess
-import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -10,7 +10,9 @@ from pathlib import Path
 from ca_deploy.artifact import sha256_of
 from ca_deploy.errors import DeviceError, unknown_name
 from ca_deploy.native.cache import cache_folder, cached
+from ca_deploy.python_path import python_environment, python_module
 
+_log = logging.getLogger(__name__)
 _TIMEOUT_S = 600
 
 
@@ -94,7 +96,8 @@ def _place(library: Library) -> str:
 
 def _fetch(library: Library, folder: Path) -> None:
     wanted = f"{library.package}=={library.version}"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    _log.info("Fetching %s for %s by pip into the cache %s", wanted, library.platform, cache_folder())
+    command = python_module("pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps")
     command += ["--only-binary=:all:", "--python-version=3.11", f"--platform={library.platform}", wanted]
     advice = (
         "Fetch it on a machine with a network (`ca-deploy doctor --make-bundle FILE`), and give it by --bundle FILE."
@@ -107,6 +110,7 @@ def _fetch(library: Library, folder: Path) -> None:
                 text=True,
                 timeout=_TIMEOUT_S,
                 stdin=subprocess.DEVNULL,
+                env=python_environment(),
             )
         except subprocess.TimeoutExpired as error:
             raise DeviceError(f"pip did not fetch {wanted} in {_TIMEOUT_S} s. {advice}") from error

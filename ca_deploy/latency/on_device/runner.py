@@ -13,6 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+# onnxruntime asks for its maker's event server otherwise; it reads this when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 
 class TFLite:
     """The ``Interpreter`` of ai-edge-litert, tflite-runtime or TensorFlow, whichever is there."""

@@ -369,6 +369,7 @@ int main(int argc, char **argv) {
 
     Arguments a = parse(argc, argv);
     if (a.affinity) set_affinity(a.affinity);
+    setenv("ORT_DISABLE_TELEMETRY", "1", 0); /* else ONNX Runtime asks for its maker's event server */
     void *library = dlopen(a.library, RTLD_NOW | RTLD_LOCAL);
     if (!library) fail("%s", dlerror());
     const Runtime *runtime = dlsym(library, "OrtGetApiBase")    ? &onnxruntime
