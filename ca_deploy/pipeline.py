@@ -66,8 +66,8 @@ def export(
 ) -> list[Export]:
     """Export a model by each recipe, verify every file against PyTorch, and write a manifest beside it.
 
-    Files appear in ``output`` whole or not at all. A file that misses its tolerances stays, and says so:
-    look at :attr:`Export.passed`.
+    Files appear in ``output`` whole or not at all, those of one call together. A file that misses its tolerances
+    stays, and says so: look at :attr:`Export.passed`.
 
     Args:
         model: a registered name, ``package.module:factory``, a ``.pt2`` file, or a :class:`ModelSource`.
@@ -127,8 +127,8 @@ def export(
                     manifest = replace(manifest, compatibility=_compatibility(done.path, check))
                 seconds = time.perf_counter() - started
                 exports[recipe.name] = Export(output / manifest.file, manifest, done.log, seconds)
-        for verified in exports.values():
-            deliver(_with_companions(scratch / verified.manifest.file, verified, zipped))
+        sets = [_with_companions(scratch / done.manifest.file, done, zipped) for done in exports.values()]
+        deliver(scratch, [path for files in sets for path in files])
     return [exports[recipe.name] for recipe in chosen]
 
 
@@ -250,8 +250,8 @@ def _verify(
     return replace(draft, parity=parity, speed=speed, warnings=tuple(warnings))
 
 
-def _with_companions(finished: Path, export: Export, zipped: bool) -> dict[Path, Path]:
-    """Write manifest and snippets beside the finished file, and say where all of them go."""
+def _with_companions(finished: Path, export: Export, zipped: bool) -> list[Path]:
+    """Write manifest and snippets beside the finished file; all of them."""
     apple = export.manifest.format == "coreml"
     contents = {
         manifest_path(finished): export.manifest.to_json(),
@@ -266,4 +266,4 @@ def _with_companions(finished: Path, export: Export, zipped: bool) -> dict[Path,
     if zipped and finished.is_dir():
         companions.append(finished.with_name(f"{finished.name}.zip"))
         zip_folder(finished, companions[-1])
-    return {path: export.path.with_name(path.name) for path in (finished, *companions)}
+    return [finished, *companions]

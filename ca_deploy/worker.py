@@ -112,7 +112,7 @@ def main() -> None:
         except CaDeployError as error:
             tell(error)
         except OSError as error:
-            explained = refusal(error, job.path.parent)
+            explained = refusal(error, job.log.parent)
             if explained is None:
                 raise
             tell(explained)

@@ -235,6 +235,13 @@ def test_an_interrupt_leaves_no_file_and_no_process(tmp_path: Path, moment: str,
             continue
 
 
+def test_the_results_of_one_export_arrive_together(tmp_path: Path) -> None:
+    (tmp_path / "tiny_trained.onnx_float16.kt").mkdir()
+    with pytest.raises(OutputError, match=r"onnx_float16\.kt is a folder"):
+        ca_deploy.export(TINY, recipes=["onnx_float32", "onnx_float16"], output=tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".kt", ".log"}
+
+
 def test_core_ml_packages_are_verified_by_the_reference_executor(exports: dict[str, Export]) -> None:
     """It is not Core ML, and what it takes on this machine says nothing of a phone."""
     for name, export in exports.items():

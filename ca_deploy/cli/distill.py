@@ -38,7 +38,7 @@ def distill(
     with staging(output) as scratch:
         images = ca_deploy.distill(network, count, seed, progress=CountLine("steps"))
         paths = save_images(images, scratch / "images")
-        deliver({path: output / path.name for path in paths})
+        deliver(scratch, paths)
     size = sum((output / path.name).stat().st_size for path in paths)
     if json:
         print_json({"folder": output, "images": count, "size_bytes": size, "seed": seed})

@@ -1,13 +1,21 @@
-"""Files that appear whole or not at all: made in a hidden folder beside their place, moved in at the end."""
+"""Results that appear whole or not at all: made in a hidden folder beside their places, moved in at the end as one set.
+
+At any moment, Ctrl-C and kill -9 included, each name leads to the old file or to the new one. Signals wait until the
+whole set is in its places; what a kill or a power cut leaves half moved is moved by the next command that reads or
+writes there (:mod:`ca_deploy.delivery.transaction`).
+"""
 
 import errno
 import shutil
-import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ca_deploy.delivery import transaction
+from ca_deploy.delivery.interrupts import held_back
+from ca_deploy.delivery.locks import alone_in
+from ca_deploy.delivery.scratch import PREFIX, scratch_in
 from ca_deploy.errors import OutputError
 
 # Converters write a float file, a quantised one and scratch copies: refuse early rather than fail late.
@@ -21,28 +29,40 @@ def staging(output: Path) -> Iterator[Path]:
     Raises:
         OutputError: ``output`` is a file, cannot be written, or the disk is full.
     """
-    scratch: Path | None = None
     try:
         try:
             output.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise OutputError(f"Output {output} is not a folder. Choose a folder with --output.") from error
+        _settle(output)
         free = shutil.disk_usage(output).free
         if free < _FREE_BYTES:
             raise OutputError(
                 f"Output folder {output} has {free / 2**20:.0f} MB free; exporting needs {_FREE_BYTES / 2**20:.0f} MB. "
                 "Free some space, or choose another folder with --output."
             )
-        scratch = Path(tempfile.mkdtemp(prefix=".ca-deploy-", dir=output))
-        yield scratch
+        with scratch_in(output) as scratch:
+            yield scratch
     except OSError as error:
         explained = refusal(error, output)
         if explained is None:
             raise
         raise explained from error
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def settle(folder: Path) -> None:
+    """Before results are read: finish what a killed process had begun to deliver into ``folder``, and tidy up after it.
+
+    A folder that cannot be written to stays as it is.
+    """
+    with suppress(OSError, OutputError):
+        _settle(folder)
+
+
+def _settle(folder: Path) -> None:
+    if any(folder.glob(f"{PREFIX}*")):
+        with alone_in(folder):
+            transaction.finish_abandoned(folder)
 
 
 def refusal(error: OSError, output: Path) -> OutputError | None:
@@ -54,26 +74,43 @@ def refusal(error: OSError, output: Path) -> OutputError | None:
     return None
 
 
-def deliver(files: Mapping[Path, Path]) -> None:
-    """Move finished files and folders from the scratch folder to their places, each in one step.
+def deliver(scratch: Path, finished: Sequence[Path]) -> None:
+    """Move one set of files and folders, finished in ``scratch``, to where :func:`staging` was asked for it.
+
+    Each keeps its name. Once per :func:`staging`, as all of them or none of them arrive. Between two of its steps, some
+    milliseconds in all, a bystander sees some new files beside old ones, each of them whole.
 
     Raises:
-        OutputError: a folder stands where a file is to go.
+        OutputError: a folder stands where a file is to go, a name is hidden, or a place cannot be taken.
     """
-    for finished, place in files.items():
-        if place.is_dir() and not finished.is_dir():
+    root = scratch.parent
+    output = root.parent
+    for path in finished:
+        place = output / path.name
+        if place.is_dir() and not path.is_dir():
             raise OutputError(f"{place} is a folder; a file is to be written there. Remove it, or choose another name.")
-        # A file replaces a file in one step; what stands in the way of a folder has to step aside before.
-        aside = finished.with_name(f".replaced-{place.name}")
-        moved = finished.is_dir() and place.exists()
-        if moved:
-            place.replace(aside)
-        try:
-            finished.replace(place)
-        except OSError:
-            if moved:
-                aside.replace(place)
-            raise
+        if path.name.startswith(".") and (len(finished) > 1 or path.is_dir()):
+            raise OutputError(f"{place} would be hidden by the dot that its name begins with. Choose another name.")
+    transaction.prepare(root, finished)
+    with alone_in(output):
+        transaction.finish_abandoned(output)
+        with held_back():
+            transaction.commit(root)
+            try:
+                transaction.roll_forward(root, transaction.committed(root))
+            except OSError as error:
+                raise _not_delivered(error, root, len(finished)) from error
+
+
+def _not_delivered(error: OSError, root: Path, count: int) -> OutputError:
+    said = f"{error.filename} cannot be replaced ({error.strerror})"
+    if len(transaction.waiting(root)) < count:
+        return OutputError(
+            f"{said}, nor could those before it be put back: {root.parent} holds old and new files. Free that name: "
+            "the next ca-deploy command that reads or writes there moves the rest."
+        )
+    transaction.withdraw(root)
+    return OutputError(f"{said}: all of {root.parent} is as it was. Free that name, or choose another with --output.")
 
 
 def zip_folder(folder: Path, place: Path) -> None:
@@ -91,7 +128,16 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
-    with staging(path.parent) as scratch:
-        finished = scratch / path.name
-        finished.write_bytes(content.encode() if isinstance(content, str) else content)
-        deliver({finished: path})
+    write_together(path.parent, {path.name: content})
+
+
+def write_together(folder: Path, contents: Mapping[str, str | bytes]) -> None:
+    """Write several files into a folder, all of them or none.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full.
+    """
+    with staging(folder) as scratch:
+        for name, content in contents.items():
+            (scratch / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        deliver(scratch, [scratch / name for name in contents])

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from ca_deploy.delivery import staging, write_atomically
+from ca_deploy.delivery import staging, write_together
 from ca_deploy.devices import open_device
 from ca_deploy.errors import ArtifactError, DeviceError, UsageError, unknown_name
 from ca_deploy.latency.jobs import Step, Wishes
@@ -98,9 +98,8 @@ def profile_on(
 
 def deliver_report(report: LatencyReport, output: Path) -> None:
     """Write ``latency.json``, and the picture as ``latency.svg`` and ``latency.png``, into a folder."""
-    write_atomically(output / REPORT_FILE, report.to_json())
-    for suffix, picture in plot(report).items():
-        write_atomically((output / REPORT_FILE).with_suffix(f".{suffix}"), picture)
+    pictures = {Path(REPORT_FILE).with_suffix(f".{suffix}").name: picture for suffix, picture in plot(report).items()}
+    write_together(output, {REPORT_FILE: report.to_json(), **pictures})
 
 
 def _thread_counts(text: str) -> tuple[int, ...]:

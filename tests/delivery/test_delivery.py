@@ -3,14 +3,24 @@
 import errno
 import os
 import shutil
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
-from ca_deploy import delivery
-from ca_deploy.delivery import deliver, staging, write_atomically, zip_folder
+from ca_deploy.delivery import (
+    deliver,
+    exchange,
+    settle,
+    staging,
+    transaction,
+    write_atomically,
+    write_together,
+    zip_folder,
+)
 from ca_deploy.errors import OutputError
+from tests.delivery import child, kit
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -20,7 +30,7 @@ def test_finished_files_arrive_and_the_scratch_folder_goes(tmp_path: Path) -> No
     with staging(output) as scratch:
         (scratch / "model.onnx").write_text("whole")
         assert not (output / "model.onnx").exists()
-        deliver({scratch / "model.onnx": output / "model.onnx"})
+        deliver(scratch, [scratch / "model.onnx"])
     assert [path.name for path in output.iterdir()] == ["model.onnx"]
 
 
@@ -57,7 +67,7 @@ def test_the_systems_refusals_are_explained(
     def refuse(**_: object) -> str:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(delivery.tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
     with pytest.raises(OutputError, match=said), staging(tmp_path):
         pass
 
@@ -132,23 +142,84 @@ def test_a_folder_takes_the_place_of_what_was_there(tmp_path: Path, before: str)
     elif before == "file":
         place.touch()
     with staging(tmp_path) as scratch:
-        deliver({package(scratch / "a.mlpackage", "new"): place})
+        deliver(scratch, [package(scratch / "a.mlpackage", "new")])
     assert [path.name for path in tmp_path.iterdir()] == ["a.mlpackage"]
     assert [path.name for path in place.iterdir()] == ["Data"]
     assert (place / "Data" / "weights").read_text() == "new"
 
 
-def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(
+@pytest.mark.parametrize("names_can_be_exchanged", [True, False])
+def test_a_place_that_cannot_be_taken_leaves_all_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names_can_be_exchanged: bool
+) -> None:
+    """A file that is somebody else's in a sticky folder, a mount point, or one that Windows holds open."""
+    kit.stage(tmp_path / "out")
+    (tmp_path / "out" / "a.json").unlink()
+    refuse(monkeypatch, "a.onnx", names_can_be_exchanged)
+    with (
+        pytest.raises(OutputError, match=r"a\.onnx cannot be replaced \(no\).* as it was"),
+        staging(tmp_path / "out") as scratch,
+    ):
+        deliver(scratch, child.make(scratch, "new"))
+    assert kit.seen(tmp_path / "out") == {**dict.fromkeys(kit.PLACES, "old"), "a.json": "missing"}
+    assert not kit.left(tmp_path / "out")
+
+
+def test_what_cannot_be_put_back_is_finished_by_the_next_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, real = package(tmp_path / "a.mlpackage", "old"), Path.replace
+    folder, real = kit.stage(tmp_path / "out"), transaction.exchange
+    steps = iter(["done", "done", "refused", "refused", "refused"])
 
-    def full(path: Path, target: Path) -> Path:
-        if path.parent != place.parent and path.name == place.name:
-            raise OSError(errno.ENOSPC, "no space", str(path))
-        return real(path, target)
+    def refuse(new: Path, place: Path, aside: Path) -> None:
+        if next(steps) == "refused":
+            raise OSError(errno.EBUSY, "no", str(place))
+        real(new, place, aside)
 
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OutputError, match="disk is full"), staging(tmp_path) as scratch:
-        deliver({package(scratch / "a.mlpackage", "new"): place})
-    assert (place / "Data" / "weights").read_text() == "old"
+    monkeypatch.setattr(transaction, "exchange", refuse)
+    with pytest.raises(OutputError, match=r"old and new files\. Free that name"), staging(folder) as scratch:
+        deliver(scratch, child.make(scratch, "new"))
+    steps = iter(["refused"])
+    with pytest.raises(OutputError, match=r"killed while it replaced files.*removing"), staging(folder):
+        pass
+    assert set(kit.seen(folder).values()) == {"old", "new"}
+    monkeypatch.setattr(transaction, "exchange", real)
+    settle(folder)
+    assert set(kit.seen(folder).values()) == {"new"}
+    assert not kit.left(folder)
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, name: str, names_can_be_exchanged: bool) -> None:
+    """The system refuses to put another file in the place of this one."""
+    real, replace = exchange._in_one_step, Path.replace
+
+    def in_one_step(new: bytes, place: bytes) -> bool:
+        return names_can_be_exchanged and not place.endswith(f"/{name}".encode()) and real(new, place)
+
+    def refuse(path: Path, target: Path) -> Path:
+        if target.name == name and path.parent.name == "committed":
+            raise OSError(errno.EBUSY, "no", str(path), None, str(target))
+        return replace(path, target)
+
+    monkeypatch.setattr(exchange, "_in_one_step", in_one_step)
+    monkeypatch.setattr(Path, "replace", refuse)
+
+
+def test_a_folder_is_not_replaced_by_a_file_among_others(tmp_path: Path) -> None:
+    folder = kit.stage(tmp_path / "out")
+    (folder / "a.onnx").unlink()
+    package(folder / "a.onnx", "mine")
+    with pytest.raises(OutputError, match=r"a\.onnx is a folder"), staging(folder) as scratch:
+        deliver(scratch, child.make(scratch, "new"))
+    assert (folder / "a.onnx" / "Data" / "weights").read_text() == "mine"
+    assert kit.seen(folder)["a.json"] == "old"
+
+
+def test_hidden_names_are_for_single_files(tmp_path: Path) -> None:
+    """They would not be delivered any more after a kill; see transaction.waiting."""
+    write_atomically(tmp_path / ".inputs.npz", "single")
+    assert (tmp_path / ".inputs.npz").read_text() == "single"
+    for contents in ({".a": "1", "b": "2"}, {"b": "2", ".a": "1"}):
+        with pytest.raises(OutputError, match="hidden"):
+            write_together(tmp_path, contents)
+    assert [path.name for path in tmp_path.iterdir()] == [".inputs.npz"]
