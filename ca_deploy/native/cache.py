@@ -1,12 +1,13 @@
 """Where fetched and built parts are kept: the user's cache folder, or ``CA_DEPLOY_CACHE``."""
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ca_deploy.delivery import settle
+from ca_deploy.delivery.flush import flush
+from ca_deploy.delivery.scratch import scratch_in
 from ca_deploy.errors import DeviceError
 
 
@@ -27,25 +28,22 @@ def cached(name: str, make: Callable[[Path], None]) -> Path:
         DeviceError: the cache cannot be written; and whatever ``make`` raises.
     """
     place = cache_folder() / name
+    settle(place.parent)
     if place.is_dir():
         return place
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=place.parent))
+        with scratch_in(place.parent) as folder:
+            make(folder)
+            folder.chmod(0o755)
+            flush(folder)
+            try:
+                folder.rename(place)
+            except OSError:  # another process was faster
+                if not place.is_dir():
+                    raise
     except OSError as error:
         raise DeviceError(
-            f"The cache {place.parent} cannot be written ({error.strerror}). Name another by CA_DEPLOY_CACHE."
+            f"The cache {place.parent} cannot be written ({error.strerror or error}). Name another by CA_DEPLOY_CACHE."
         ) from error
-    try:
-        make(scratch)
-        scratch.chmod(0o755)
-        try:
-            scratch.rename(place)
-        except OSError:  # another process was faster
-            if not place.is_dir():
-                raise
-        return place
-    except OSError as error:
-        raise DeviceError(f"The cache {place} cannot be written: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    return place
