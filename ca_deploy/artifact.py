@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ca_deploy.compat_report import CompatRecord
+from ca_deploy.delivery import settle
 from ca_deploy.errors import ArtifactError, UsageError
 from ca_deploy.formats import FloatOperator
 from ca_deploy.parity_report import ParityReport
@@ -95,13 +96,14 @@ def manifest_path(model_file: Path) -> Path:
 
 
 def manifest_of(model_file: Path) -> Manifest | None:
-    """The manifest beside a file, or None if it has none.
+    """The manifest beside a file, or None if it has none, or there is no file.
 
     Raises:
         ArtifactError: the manifest is damaged, of a newer schema, or describes another file.
     """
+    settle(model_file.parent)
     path = manifest_path(model_file)
-    if not path.is_file():
+    if not path.is_file() or not model_file.exists():
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ca_deploy.delivery import settle
 from ca_deploy.errors import ImageDataError
 from ca_deploy.tensors import Preprocessing
 
@@ -47,6 +48,7 @@ def find_images(folder: Path) -> list[Path]:
     Raises:
         ImageDataError: no such folder, or no image in it.
     """
+    settle(folder)  # `distill` may have been killed on the way
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise ImageDataError(f"Image folder {folder} {what}. Pass a folder of {', '.join(sorted(SUFFIXES))} files.")

@@ -93,8 +93,7 @@ def open_predictor(
         if runtime is not None:
             raise UsageError(f"--runtime {runtime} is for exported files; {model} is a PyTorch model.")
         return network_predictor(load(replace(source or ModelSource(), model=str(model))))
-    manifest = manifest_of(path) if path.exists() else None
-    return exported_predictor(path, manifest, runtime, threads, source)
+    return exported_predictor(path, manifest_of(path), runtime, threads, source)
 
 
 def exported_predictor(

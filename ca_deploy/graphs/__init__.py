@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ca_deploy.delivery import settle
 from ca_deploy.errors import ArtifactError
 
 Format = Literal["tflite", "onnx", "mlpackage", "pt2"]
@@ -156,13 +157,14 @@ def read(path: Path) -> Graph:
 
 
 def check_place(path: Path) -> None:
-    """Refuse at once what cannot be a model file.
+    """Refuse at once what cannot be a model file; every command that opens one comes by here.
 
     Raises:
         ArtifactError: see :func:`read`.
     """
     if path.suffix not in _READERS:
         raise ArtifactError(f"{path} is no model file: ca-deploy reads {', '.join(_READERS)}.")
+    settle(path.parent)
     if not path.exists():
         raise ArtifactError(f"Model file {path} does not exist.")
     if path.suffix == ".mlpackage":

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ca_deploy.artifact import sha256_of
+from ca_deploy.delivery import settle
 from ca_deploy.devices import Conditions, Device, DeviceInfo
 from ca_deploy.errors import ArtifactError, DeviceError, UsageError
 from ca_deploy.latency.benchmark_binary import BenchmarkBinary
@@ -110,6 +111,7 @@ def runtime_of(file: Path, wanted: str | None) -> str:
         ArtifactError: no such file, or of a kind that no runtime runs.
         UsageError: ``wanted`` does not run this kind of file.
     """
+    settle(file.parent)
     if not file.is_file():
         raise ArtifactError(f"Model file {file} does not exist.")
     suffixes = {name: find_runtime(name)[0].suffixes for name in RUNTIMES}
