@@ -22,6 +22,7 @@ from ca_deploy.errors import ArtifactError, OutputError, RuntimeUnavailable, Usa
 from ca_deploy.pipeline import Export
 from ca_deploy.recipe import recipe_names
 from tests.hostile import CANARY, TEXTS, classify, payloads
+from tests.system_tools import program
 
 TINY = ModelSource("tests.networks:tiny_trained", input_size=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
 
@@ -240,6 +241,35 @@ def test_the_results_of_one_export_arrive_together(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"onnx_float16\.kt is a folder"):
         ca_deploy.export(TINY, recipes=["onnx_float32", "onnx_float16"], output=tmp_path)
     assert {path.suffix for path in tmp_path.iterdir()} == {".kt", ".log"}
+
+
+def test_a_terminal_that_closes_leaves_the_earlier_result(exports: dict[str, Export], tmp_path: Path) -> None:
+    """SIGHUP, and nobody there any more to read what is said."""
+    earlier = exports["onnx_float32"].path
+    for suffix in (".onnx", ".json", ".py", ".kt"):
+        shutil.copy(earlier.with_suffix(suffix), tmp_path)
+    (tmp_path / earlier.with_suffix(".kt").name).write_text("of an earlier version")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    command = [
+        *program("setsid", ["util-linux"]),
+        "--ctty",
+        sys.executable,
+        "-m",
+        "ca_deploy.cli",
+        "export",
+        TINY.model,
+    ]
+    command += ["--format", "onnx", "--input-size", "32", "--output", str(tmp_path)]
+    ours, its = os.openpty()
+    with subprocess.Popen(command, stdin=its, stderr=its) as running:
+        os.close(its)
+        said = b""
+        while b"verifying" not in said:
+            said += os.read(ours, 1000)
+        os.close(ours)
+        assert running.wait(timeout=120) == 130
+    (tmp_path / earlier.with_suffix(".log").name).unlink()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_core_ml_packages_are_verified_by_the_reference_executor(exports: dict[str, Export]) -> None:

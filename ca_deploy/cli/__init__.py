@@ -19,6 +19,7 @@ from ca_deploy.cli.export import export
 from ca_deploy.cli.list import app as list_app
 from ca_deploy.cli.parity import parity
 from ca_deploy.cli.profile import profile
+from ca_deploy.delivery.interrupts import ASK_TO_END
 from ca_deploy.python_path import search_path
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ def main() -> None:
     log.addHandler(logging.StreamHandler())
     # PyTorch's threads would spin while they wait, and starve the converters that run beside it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    for asked_to_end in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(asked_to_end, interrupt)
+    for asked_to_end in ASK_TO_END:
+        if asked_to_end.name != "SIGHUP" or signal.getsignal(asked_to_end) != signal.SIG_IGN:  # nohup ignores it
+            signal.signal(asked_to_end, interrupt)
     app()

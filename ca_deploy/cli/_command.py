@@ -41,7 +41,10 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
                 raise typer.Exit(2) from error
             if not _interrupted and not isinstance(error, KeyboardInterrupt):
                 raise
-            sys.stderr.write("\nInterrupted: nothing was left half-written.\n")
+            try:
+                sys.stderr.write("\nInterrupted: nothing was left half-written.\n")
+            except OSError:  # SIGHUP: the terminal is gone, and with it whoever could read this
+                sys.stderr = None
             raise typer.Exit(130) from error
 
     return wrapped

@@ -96,3 +96,14 @@ def test_other_threads_leave_the_handlers_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [signal.getsignal(signal.SIGINT)]
+
+
+def test_nohup_is_respected() -> None:
+    """The command line ends in order by SIGHUP, unless it was started to ignore it (nohup(1))."""
+    program = (
+        "import signal, ca_deploy.cli as cli\n"
+        "cli.app = lambda: print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)\ncli.main()"
+    )
+    for start, ignores in (([], "False\n"), (["nohup"], "True\n")):
+        done = subprocess.run([*start, sys.executable, "-c", program], cwd=kit.ROOT, capture_output=True, text=True)
+        assert done.stdout == ignores, done.stderr
