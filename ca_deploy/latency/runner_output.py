@@ -72,7 +72,7 @@ T = TypeVar("T")
 def _read(completed: Completed, model: str, device: str, key: str, decode: Callable[[dict[str, Any]], T]) -> T:
     try:
         content = json.loads(completed.stdout.decode(errors="replace").strip().splitlines()[-1])
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         content = {}
     if not isinstance(content, dict) or content.get(key) is None or completed.returncode != 0:
         raise RuntimeUnavailable(f"{model} does not run on {device}: {_reason(completed, content)}")
