@@ -5,7 +5,8 @@
     CaDeployError               exit code 2 unless said otherwise
     ├── UsageError              flags that contradict each other, or name nothing known
     ├── ModelError              a model that cannot be found, imported, run or exported
-    │   └── CheckpointError     weights that cannot be read or do not fit
+    │   ├── CheckpointError     weights that cannot be read or do not fit
+    │   └── ProgramError        a torch.export program that cannot be opened, or is refused; an ArtifactError too
     ├── RecipeError             a recipe file that is malformed or does not fit the request
     ├── ImageDataError          calibration or evaluation images that cannot be used
     ├── OutputError             results that cannot be written
@@ -53,6 +54,10 @@ class OutputError(CaDeployError):
 
 class ArtifactError(CaDeployError):
     """An exported file, or its manifest, that cannot be opened."""
+
+
+class ProgramError(ModelError, ArtifactError):
+    """A ``torch.export`` program, which is a model to export and a file to check, that cannot be opened."""
 
 
 class RuntimeUnavailable(CaDeployError):

@@ -1,0 +1,144 @@
+"""Sizes and guards as a program writes them: arithmetic, and nothing that reaches further into Python.
+
+PyTorch evaluates both: size expressions in ``sympy.sympify``, guards in ``exec`` (``GraphModuleDeserializer`` and
+``_convert_guards_code_to_fn``, 2.13).
+"""
+
+import ast
+import re
+from collections.abc import Callable
+
+_CHARACTERS = re.compile(r"[\w'.,=<>!+*/%&|()\[\] -]{1,50000}", re.ASCII)
+_SYMBOL = re.compile(r"[a-z]{1,8}\d{1,5}")  # s77, u0; PyTorch counts up to the index of a u
+_DECIMAL = re.compile(r"-?\d{1,40}(\.\d{1,40})?(e[+-]?\d{1,3})?")
+_LARGEST = 2**64
+_LARGEST_EXPONENT = 64
+
+# SymPy's own functions, and those of torch/utils/_sympy/functions.py.
+_SIZE_FUNCTIONS = re.compile(
+    r"Integer|Rational|Add|Mul|Max|Min|Abs|floor|ceiling|Eq|Ne|Lt|Le|Gt|Ge|Equality|Unequality|StrictLessThan|LessThan"
+    r"|StrictGreaterThan|GreaterThan|And|Or|Not|Piecewise|ExprCondPair|FloorDiv|ModularIndexing|Where|PythonMod|Mod"
+    r"|CleanDiv|CeilToInt|FloorToInt|CeilDiv|FloatTrueDiv|IntTrueDiv|IsNonOverlappingAndDenseIndicator|TruncToFloat"
+    r"|TruncToInt|RoundToInt|RoundDecimal|ToFloat|Identity|OpaqueUnaryFn_\w+"
+)
+_POWERS = frozenset(["Pow", "PowByNatural", "FloatPow", "LShift", "RShift"])
+_CONSTANTS = frozenset(["oo", "int_oo", "true", "false"])
+
+# PythonPrinter in torch/utils/_sympy/printers.py.
+_GUARD_FUNCTIONS = re.compile(
+    r"math\.(floor|ceil|trunc|sqrt|cos|cosh|acos|sin|sinh|asin|tan|tanh|atan|log2)"
+    r"|torch\.(sym_(float|int|ite|max|min|not|sqrt)|_sym_sqrt)"
+    r"|max|min|abs|round|IsNonOverlappingAndDenseIndicator|cast_symbool_to_symint_guardless"
+)
+_READINGS = frozenset(["size", "stride", "storage_offset"])
+
+Part = Callable[[ast.expr], bool]
+
+
+def is_size(text: str) -> bool:
+    """Whether ``text`` is arithmetic on sizes: ``32*s16``, ``Add(Symbol('s0', integer=True), Integer(-1))``."""
+    return _parses(text, _is_size_part)
+
+
+def is_guard(text: str) -> bool:
+    """Whether ``text`` compares sizes of inputs: ``L['x'].size()[2] % 4 == 0``."""
+    return _parses(text, _is_guard_part)
+
+
+def _parses(text: str, part: Part) -> bool:
+    if _CHARACTERS.fullmatch(text) is None:
+        return False
+    try:
+        return _is_arithmetic(ast.parse(text, mode="eval").body, part)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # MemoryError: nested too deeply for the parser
+        return False
+
+
+def _is_arithmetic(node: ast.expr, part: Part) -> bool:
+    """Operators and numbers; whatever else there is has to be a ``part``."""
+
+    def all_are(*nodes: ast.expr) -> bool:
+        return all(_is_arithmetic(inner, part) for inner in nodes)
+
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return abs(value) < _LARGEST
+        case ast.UnaryOp(op=ast.UAdd() | ast.USub() | ast.Not(), operand=operand):
+            return all_are(operand)
+        case ast.BinOp(left=left, op=ast.Pow(), right=right):
+            return _is_power(left, right, part)
+        case ast.BinOp(left=left, right=right, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.FloorDiv()):
+            return all_are(left, right)
+        case ast.BinOp(left=left, right=right, op=ast.Mod() | ast.BitAnd() | ast.BitOr()):
+            return all_are(left, right)
+        case ast.BoolOp(values=values):
+            return all_are(*values)
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return all_are(test, body, orelse)
+        case ast.Compare(left=left, comparators=others):
+            return all_are(left, *others)
+        case _:
+            return part(node)
+
+
+def _is_power(base: ast.expr, exponent: ast.expr, part: Part) -> bool:
+    """A power that stays computable, so none of a power."""
+    inner = list(ast.walk(base))
+    nested = any(isinstance(n, ast.Pow) or (isinstance(n, ast.Name) and n.id in _POWERS) for n in inner)
+    return not nested and _is_small(exponent) and _is_arithmetic(base, part)
+
+
+def _is_small(node: ast.expr) -> bool:
+    """An exponent up to 64: ``2``, ``-1``, ``Integer(2)``, ``Float('0.5')``."""
+    match node:
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return _is_small(operand)
+        case ast.Constant(value=int() | float() as value):
+            return value <= _LARGEST_EXPONENT
+        case ast.Call(func=ast.Name(id="Integer" | "Rational"), args=[first, *_]):
+            return _is_small(first)
+        case ast.Call(func=ast.Name(id="Float"), args=[ast.Constant(value=str() as value), *_]):
+            return _DECIMAL.fullmatch(value) is not None and float(value) <= _LARGEST_EXPONENT
+        case _:
+            return False
+
+
+def _is_size_part(node: ast.expr) -> bool:
+    match node:
+        case ast.Name(id=name):
+            return name in _CONSTANTS or _SYMBOL.fullmatch(name) is not None
+        case ast.Call(func=ast.Name(id="Symbol"), args=[ast.Constant(value=str() as name)], keywords=assumptions):
+            return _SYMBOL.fullmatch(name) is not None and all(
+                isinstance(a.value, ast.Constant) and isinstance(a.value.value, bool) for a in assumptions
+            )
+        case ast.Call(func=ast.Name(id="Float"), args=[ast.Constant(value=str() as digits)], keywords=precision):
+            return _DECIMAL.fullmatch(digits) is not None and all(_is_small(p.value) for p in precision)
+        case ast.Call(func=ast.Name(id=name), args=[base, exponent], keywords=[]) if name in _POWERS:
+            return _is_power(base, exponent, _is_size_part)
+        case ast.Call(func=ast.Name(id=name), args=inner, keywords=[]):
+            return _SIZE_FUNCTIONS.fullmatch(name) is not None and all(_is_arithmetic(a, _is_size_part) for a in inner)
+        case _:
+            return False
+
+
+def _is_guard_part(node: ast.expr) -> bool:
+    match node:
+        case ast.Attribute(value=ast.Name(id="math"), attr="inf" | "nan"):
+            return True
+        case ast.Call(func=function, args=inner, keywords=[]) if _GUARD_FUNCTIONS.fullmatch(ast.unparse(function)):
+            return all(_is_arithmetic(a, _is_guard_part) for a in inner)
+        case _:
+            return _is_input(node)
+
+
+def _is_input(node: ast.expr) -> bool:
+    """``L['x']``, ``L['flat_args'][0]``, ``L['x'].size()[2]``."""
+    match node:
+        case ast.Subscript(value=ast.Name(id="L"), slice=ast.Constant(value=str())):
+            return True
+        case ast.Subscript(value=value, slice=ast.Constant(value=str() | int())):
+            return _is_input(value)
+        case ast.Call(func=ast.Attribute(value=value, attr=attribute), args=[], keywords=[]):
+            return attribute in _READINGS and _is_input(value)
+        case _:
+            return False

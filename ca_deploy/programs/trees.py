@@ -1,0 +1,40 @@
+"""How a program nests its inputs and outputs: PyTorch's ``treespec_loads`` (torch/utils/_pytree.py, 2.13).
+
+It imports the module of an enumeration, or of what a ``defaultdict`` makes, by the name in the file. So only plain
+containers pass.
+"""
+
+import json
+import re
+from typing import Any
+
+_CONTAINERS = re.compile(
+    r"builtins\.(tuple|list|dict)|collections\.(OrderedDict|deque)|torch\.Size"
+    r"|torch\.fx\.immutable_collections\.immutable_(list|dict)"
+)
+# A key becomes the name of an argument in the source code of the program.
+_KEY = re.compile(r"[\w.\- ]*")
+
+
+def is_tree(text: str) -> bool:
+    """Whether ``text`` is ``[1, {"type": "builtins.tuple", "context": "null", "children_spec": […]}]``."""
+    try:
+        protocol, tree = json.loads(text)
+        return protocol == 1 and _is_plain(tree)
+    except (ValueError, LookupError, TypeError, RecursionError):  # not a tree at all
+        return False
+
+
+def _is_plain(tree: dict[str, Any]) -> bool:
+    if tree["type"] is None:
+        return tree["context"] is None and tree["children_spec"] == []
+    keys = json.loads(tree["context"])
+    return (
+        _CONTAINERS.fullmatch(tree["type"]) is not None
+        and (keys is None or isinstance(keys, int) or (isinstance(keys, list) and all(map(_is_key, keys))))
+        and all(map(_is_plain, tree["children_spec"]))
+    )
+
+
+def _is_key(key: object) -> bool:
+    return isinstance(key, int) or (isinstance(key, str) and _KEY.fullmatch(key) is not None)
