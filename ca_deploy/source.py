@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ca_deploy import programs
 from ca_deploy.errors import CheckpointError, ModelError, UsageError, unknown_name
 from ca_deploy.file_names import file_stem
 from ca_deploy.python_path import current_folder_last
@@ -215,22 +216,19 @@ def _checkpoint(source: ModelSource, registered: RegisteredModel | None) -> "Che
 
 def _load_program(path: Path) -> "tuple[nn.Module, int]":
     """A ``torch.export`` program as a module, and the side of the square image it takes."""
-    import torch
-
-    if not path.is_file():
-        raise ModelError(f"Program {path} does not exist. Save one with torch.export.save(program, 'model.pt2').")
-    try:
-        program = torch.export.load(path)
-    except Exception as error:  # torch.export.load raises whatever its parts raise
-        raise ModelError(
-            f"{path} cannot be read as a torch.export program ({_first_line(error)}). It is damaged, of another "
-            "kind, or was saved by a newer PyTorch. Save it again with torch.export.save(program, 'model.pt2')."
-        ) from error
+    program = programs.load(path)
     names = program.graph_signature.user_inputs
-    shapes = [tuple(n.meta["val"].shape) for n in program.graph.nodes if n.op == "placeholder" and n.name in names]
-    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] != 3 or shapes[0][2] != shapes[0][3]:
-        raise ModelError(f"Program {path} takes {shapes}; ca-deploy needs exactly one square RGB image, (N, 3, S, S).")
-    return program.module(), int(shapes[0][2])
+    inputs = [n.meta["val"] for n in program.graph.nodes if n.op == "placeholder" and n.name in names]
+    shapes = [tuple(getattr(value, "shape", ())) for value in inputs]
+    try:
+        if len(shapes) == 1 and len(shapes[0]) == 4 and shapes[0][1] == 3 and shapes[0][2] == shapes[0][3]:
+            return program.module(), int(shapes[0][2])
+    except Exception as error:  # sizes without an example value, guards that contradict each other, ...
+        raise ModelError(
+            f"Program {path} cannot be set up for one square image ({_first_line(error)}). "
+            "Export it with a fixed height and width."
+        ) from error
+    raise ModelError(f"Program {path} takes {shapes}; ca-deploy needs exactly one square RGB image, (N, 3, S, S).")
 
 
 def _build(factory_name: str, source: ModelSource, checkpoint: "Checkpoint | None") -> "nn.Module":

@@ -18,24 +18,12 @@ PLUG_INS = ("formats", "runtimes", "lowering", "models", "targets", "devices")
 ERRORS, DATA, PLUG_IN, VERB, PIPELINE, CALLERS, CLI = range(7)
 ROWS = {
     "errors": ERRORS,
-    **dict.fromkeys(
-        (
-            "tensors",
-            "progress",
-            "python_path",
-            "child",
-            "plug_ins",
-            "data_folders",
-            "memory",
-            "images",
-            "calibration",
-            "source",
-        ),
-        DATA,
-    ),
+    **dict.fromkeys(("tensors", "progress", "python_path", "child", "plug_ins", "data_folders", "memory"), DATA),
+    **dict.fromkeys(("images", "calibration", "source"), DATA),
     **dict.fromkeys(
         ("file_names", "recipe", "parity_report", "artifact", "delivery", "graphs", "compat_report", "mil"), DATA
     ),
+    "programs": DATA,
     "native": PLUG_IN,
     "pipeline": PIPELINE,
     **dict.fromkeys(("api", "render", "render_compat", "render_latency", "render_devices", "__init__"), CALLERS),
@@ -151,3 +139,8 @@ def test_the_command_line_starts_without_heavy_libraries() -> None:
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     assert "ca_deploy.cli.export" in loaded
     assert not heavy & {name.partition(".")[0] for name in loaded}
+
+
+def test_programs_are_opened_in_one_place() -> None:
+    loads = {module for module, path in MODULES.items() if "export.load(" in path.read_text(encoding="utf-8")}
+    assert not loads, "torch.export.load runs code of the file: ca_deploy.programs.load vets it first"

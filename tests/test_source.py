@@ -12,6 +12,7 @@ from ca_deploy.models.checkpoint import save_checkpoint
 from ca_deploy.source import ModelSource, Network, load, registered_models
 from ca_deploy.tensors import IMAGENET_MEAN
 from tests.networks import tiny_ca, tiny_trained
+from tests.programs import hostile
 
 
 def tiny(name: str = "tiny_trained", **given: Any) -> Network:
@@ -167,6 +168,24 @@ def test_a_truncated_program_is_explained(program: Path, tmp_path: Path, keep: f
     (tmp_path / "cut.pt2").write_bytes(content[: int(keep * len(content))])
     with pytest.raises(ModelError, match=r"cut\.pt2 cannot be read as a torch\.export program"):
         load(ModelSource(str(tmp_path / "cut.pt2")))
+
+
+def test_a_program_that_would_run_code_is_refused(program: Path, tmp_path: Path) -> None:
+    content, canary = hostile.members(program), tmp_path / "canary"
+    hostile.edit(content, lambda parsed: parsed.update(guards_code=[f"open({str(canary)!r}, 'w')"]))
+    path = hostile.write(tmp_path / "hostile.pt2", content)
+    with pytest.raises(ModelError, match=r"hostile\.pt2 was refused: the guard .*open\("):
+        load(ModelSource(str(path)))
+    assert not canary.exists()
+
+
+def test_a_program_whose_sides_are_free_multiples_is_explained(tmp_path: Path) -> None:
+    height, width = torch.export.Dim("_h", min=1, max=8), torch.export.Dim("_w", min=1, max=8)
+    shapes = ({2: 32 * height, 3: 32 * width},)
+    exported = torch.export.export(tiny_trained().eval(), (torch.randn(1, 3, 96, 64),), dynamic_shapes=shapes)
+    torch.export.save(exported, tmp_path / "free.pt2")
+    with pytest.raises(ModelError, match=r"free\.pt2 cannot be set up.*fixed height and width"):
+        load(ModelSource(str(tmp_path / "free.pt2")))
 
 
 def test_a_missing_program_is_named() -> None:

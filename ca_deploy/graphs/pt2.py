@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from ca_deploy import programs
 from ca_deploy.errors import ArtifactError
 from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor
 
@@ -14,15 +15,15 @@ def read(path: Path) -> Graph:
     """The program, decomposed to core ATen as ExecuTorch takes it (convolution, mean, permute, …).
 
     Raises:
-        ArtifactError: not a program, damaged, or it has control flow.
+        ProgramError: see :func:`ca_deploy.programs.load`.
+        ArtifactError: PyTorch cannot decompose it, or it has control flow.
     """
-    import torch
-
+    program = programs.load(path)
     try:
-        program = torch.export.load(path).run_decompositions()
-    except Exception as error:  # torch.export.load raises whatever its parts raise
+        program = program.run_decompositions()
+    except Exception as error:  # tracing raises whatever the operators raise
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise ArtifactError(f"{path} is no torch.export program, or a damaged one ({reason}).") from error
+        raise ArtifactError(f"{path} cannot be decomposed into core ATen operators ({reason}).") from error
     tensors: list[Tensor] = []
     places: dict[str, int] = {}
     nodes: list[Node] = []

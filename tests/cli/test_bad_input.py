@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ca_deploy.cli import app
+from tests.programs import hostile
 
 EXPORT = ["export", "--format", "onnx"]
 
@@ -70,6 +71,14 @@ def test_an_empty_calibration_folder(tmp_path: Path) -> None:
 def test_an_output_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     _refused([*EXPORT, "--output", str(tmp_path / "out")], "not a folder")
+
+
+def test_a_program_that_would_run_code(tmp_path: Path) -> None:
+    content, canary = hostile.members(hostile.programs(tmp_path)["plain"]), tmp_path / "canary"
+    content["data/weights/model.pt"] = hostile.pickled(canary)
+    path = hostile.write(tmp_path / "hostile.pt2", content)
+    _refused([*EXPORT, str(path), "--output", str(tmp_path / "out")], "was refused", "'data/weights/model.pt'")
+    assert not canary.exists()
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".tflite", ".mlpackage"])

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from ca_deploy import graphs
 from ca_deploy.cli import app
 from ca_deploy.errors import ArtifactError
+from tests.programs import hostile
 from tests.tflite_models import Model
 
 
@@ -210,6 +211,14 @@ def test_control_flow(tmp_path: Path) -> None:
     yes = numpy_helper.from_array(np.array(True), "yes")
     node = helper.make_node("If", ["yes"], ["y"], then_branch=branch, else_branch=branch)
     _refused(_onnx(tmp_path / "model.onnx", [node], [1], initializer=[yes]), "If", "control flow")
+
+
+def test_a_program_that_would_run_code(tmp_path: Path) -> None:
+    content, canary = hostile.members(hostile.programs(tmp_path)["plain"]), tmp_path / "canary"
+    content[hostile.INPUTS] = hostile.pickled(canary)
+    path = hostile.write(tmp_path / "hostile.pt2", content)
+    _refused(path, "was refused", "example inputs in data/sample_inputs/model.pt", "exec")
+    assert not canary.exists()
 
 
 def test_graphs_without_nodes(tmp_path: Path) -> None:
