@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ca_deploy.errors import CheckpointError
+from ca_deploy.models import checkpoint_metadata
 
 # An averaged copy is what its owner validated, so it wins over the raw weights (timm does the same).
 _EMA_ENTRIES = ("state_dict_ema", "model_ema", "ema_state_dict", "ema")
@@ -55,7 +56,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read ``.safetensors``, or a ``torch.save`` file without running any code in it.
 
     Raises:
-        CheckpointError: missing, empty, truncated, or carrying Python objects.
+        CheckpointError: missing, empty, truncated, carrying Python objects, containing itself, or with tensors that
+            are no plain arrays of numbers.
     """
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
@@ -130,12 +132,12 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-            metadata = json.loads((file.metadata() or {}).get(_METADATA_KEY, "{}"))
-    except (SafetensorError, json.JSONDecodeError) as error:
+            metadata = (file.metadata() or {}).get(_METADATA_KEY, "{}")
+    except SafetensorError as error:
         raise CheckpointError(
             f"Checkpoint {path} is not a whole safetensors file ({error}). It may be cut short: copy it again."
         ) from error
-    return state, metadata
+    return state, checkpoint_metadata.parse(metadata, path)
 
 
 def _read_torch(path: Path) -> object:
@@ -167,7 +169,14 @@ def _read_torch(path: Path) -> object:
 def _unwrap(content: object, path: Path) -> tuple[dict[str, Tensor], str]:
     """Follow wrapping entries (EMA first) and strip prefixes that every key shares."""
     entries: list[str] = []
+    around: list[object] = []
     while isinstance(content, Mapping) and not any(isinstance(v, Tensor) and v.ndim for v in content.values()):
+        if any(content is outer for outer in around):
+            raise CheckpointError(
+                f"Checkpoint {path} holds no weights: its entry {'.'.join(entries)} leads back to a dictionary that "
+                "it is in. Save the bare weights: torch.save(network.state_dict(), 'weights.pth')."
+            )
+        around.append(content)
         name = next((n for n in (*_EMA_ENTRIES, *_RAW_ENTRIES) if isinstance(content.get(n), Mapping)), None)
         if name is None:
             break
@@ -179,6 +188,12 @@ def _unwrap(content: object, path: Path) -> tuple[dict[str, Tensor], str]:
     if not state:
         held = ", ".join(map(str, list(content)[:8])) or "nothing"
         raise CheckpointError(f"Checkpoint {path} holds no weights (its entries: {held}).")
+    for key, value in state.items():
+        if form := _unusable_form(value):
+            raise CheckpointError(
+                f"Checkpoint {path} holds {key} {form}. Save ordinary float tensors: load the weights, fill or "
+                "convert them (to_dense(), dequantize()), and save the state_dict() again."
+            )
     stripping = True
     while stripping:
         prefix = next((p for p in _PREFIXES if all(k.startswith(p) for k in state)), None)
@@ -186,6 +201,15 @@ def _unwrap(content: object, path: Path) -> tuple[dict[str, Tensor], str]:
         if prefix is not None:
             state = {k.removeprefix(prefix): v for k, v in state.items()}
     return state, ".".join(entries)
+
+
+def _unusable_form(value: Tensor) -> str | None:
+    """How a tensor is stored, where a network cannot take it; None for an ordinary one."""
+    if value.is_meta:
+        return "without its values (it is on the meta device)"
+    if value.is_nested or value.layout is not torch.strided:
+        return f"in the layout {'nested' if value.is_nested else str(value.layout)}"
+    return "as a quantised tensor" if value.is_quantized else None
 
 
 def _best_layout(network: nn.Module, checkpoint: Checkpoint) -> tuple[str, dict[str, Tensor]]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from ca_deploy.cli import app
@@ -28,6 +29,10 @@ def test_checkpoints(tmp_path: Path) -> None:
     _refused([*EXPORT, *out, "--weights", str(tmp_path / "none.pth")], "does not exist")
     _refused([*EXPORT, *out, "--weights", str(empty)], "is empty")
     _refused([*EXPORT, *out, "--weights", str(junk)], "not a whole safetensors file")
+    circle: dict[str, object] = {}
+    circle["model"] = circle
+    torch.save(circle, tmp_path / "circle.pth")
+    _refused([*EXPORT, *out, "--weights", str(tmp_path / "circle.pth")], "its entry model leads back")
     _refused([*EXPORT, *out, "mobilenet_v2"], "no trained weights", "--random-weights")
     _refused([*EXPORT, *out, "--num-classes", "10"], "5 classes", "--num-classes 10")
     assert not list(tmp_path.glob("out/*.onnx"))

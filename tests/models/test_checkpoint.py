@@ -134,6 +134,60 @@ def test_a_file_without_weights_says_what_it_holds(tmp_path: Path, content: Any,
         read_checkpoint(tmp_path / "net.pth")
 
 
+def _in_itself(entries: str, between: Any = None) -> dict[str, Any]:
+    """A dictionary that leads back to itself by ``entries``, as in ``model.state_dict``."""
+    outermost: dict[str, Any] = {"epoch": 3}
+    inner = outermost
+    *way, last = entries.split(".")
+    for entry in way:
+        inner[entry] = {"epoch": 3}
+        inner = inner[entry]
+    inner[last] = outermost if between is None else between(outermost)
+    return outermost
+
+
+@pytest.mark.parametrize("entries", ["state_dict", "model", "model.state_dict", "state_dict_ema.ema.net.module"])
+def test_a_checkpoint_that_contains_itself_is_refused(tmp_path: Path, entries: str) -> None:
+    torch.save(_in_itself(entries), tmp_path / "net.pth")
+    with pytest.raises(CheckpointError, match=f"its entry {entries} leads back to a dictionary that it is in"):
+        read_checkpoint(tmp_path / "net.pth")
+
+
+def test_a_checkpoint_that_enters_a_circle_further_in_is_refused(tmp_path: Path) -> None:
+    torch.save({"ema": _in_itself("model")}, tmp_path / "net.pth")
+    with pytest.raises(CheckpointError, match=r"its entry ema\.model leads back"):
+        read_checkpoint(tmp_path / "net.pth")
+
+
+def test_a_checkpoint_in_a_list_that_contains_itself_holds_no_weights(tmp_path: Path) -> None:
+    torch.save(_in_itself("state_dict", lambda outer: [outer]), tmp_path / "net.pth")
+    with pytest.raises(CheckpointError, match=r"no weights \(its entries: epoch, state_dict\)"):
+        read_checkpoint(tmp_path / "net.pth")
+
+
+def _quantised(value: Tensor) -> Tensor:
+    return torch.quantize_per_tensor(value, 0.1, 0, torch.qint8)
+
+
+@pytest.mark.parametrize(
+    ("convert", "said"),
+    [
+        (lambda value: value.to("meta"), r"without its values \(it is on the meta device\)"),
+        (lambda value: value.to_sparse(), r"in the layout torch\.sparse_coo"),
+        (lambda value: value.flatten(1).to_sparse_csr(), r"in the layout torch\.sparse_csr"),
+        (_quantised, "as a quantised tensor"),
+    ],
+)
+def test_tensors_that_are_not_arrays_of_numbers_are_named(
+    tmp_path: Path, convert: Callable[[Tensor], Tensor], said: str
+) -> None:
+    state = tiny_ca().state_dict()
+    state["stem.0.weight"] = convert(state["stem.0.weight"])
+    torch.save(state, tmp_path / "net.pth")
+    with pytest.raises(CheckpointError, match=rf"holds stem\.0\.weight {said}"):
+        read_checkpoint(tmp_path / "net.pth")
+
+
 def test_mismatch_lists_missing_unexpected_and_misshapen_together(tmp_path: Path) -> None:
     state = tiny_ca(num_classes=7).state_dict()
     state["classifier.extra"] = state.pop("stem.0.weight")

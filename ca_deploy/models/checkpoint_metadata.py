@@ -1,0 +1,71 @@
+"""What travels with a native checkpoint, as JSON: labels, preprocessing, width, author, licence."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ca_deploy.errors import CheckpointError
+
+
+def parse(text: str, path: Path) -> dict[str, Any]:
+    """The metadata of checkpoint ``path``, held to the types that its readers rely on.
+
+    Raises:
+        CheckpointError: not JSON, or an entry of another kind, which is named.
+    """
+    try:
+        metadata = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _strange(path, "it is not JSON", str(error)) from error
+    if not isinstance(metadata, dict):
+        raise _strange(path, "it is not a dictionary", metadata)
+    carried = {entry: value for entry, value in metadata.items() if value is not None}
+    for entry, (expected, fits) in _ENTRIES.items():
+        if entry in carried and not fits(carried[entry]):
+            raise _strange(path, f"{entry} is not {expected}", carried[entry])
+    return carried
+
+
+def _strange(path: Path, what: str, found: object) -> CheckpointError:
+    return CheckpointError(
+        f"Checkpoint {path} carries metadata ('ca_deploy') that ca-deploy did not write: {what} ({found!r:.80}). "
+        "Save the weights again with save_checkpoint, or without this metadata, and pass what is needed by flags."
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e30
+
+
+def _is_positive(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _are_labels(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_preprocessing(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    triples = [value[name] for name in ("mean", "std") if name in value]
+    return value == {} or (
+        all(_is_positive(value.get(name)) for name in ("resize", "crop"))
+        and all(
+            isinstance(numbers, list) and len(numbers) == 3 and all(map(_is_number, numbers)) for numbers in triples
+        )
+    )
+
+
+_ENTRIES: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "labels": ("a list of names", _are_labels),
+    "preprocessing": ("resize and crop in pixels, with three numbers each for mean and std", _is_preprocessing),
+    "width": ("a positive number", _is_positive),
+    "author": ("a text", _is_text),
+    "licence": ("a text", _is_text),
+}
