@@ -26,7 +26,8 @@ def _is_name(text: str) -> bool:
 
 def _is_attribute(text: str) -> bool:
     """``features.0.weight``; FX writes ``getattr(self, "…")`` around a part that is no identifier."""
-    return text.isprintable() and not set(text) & set("\"'\\")
+    inner = any(part.startswith("__") for part in text.split("."))  # Python's own, such as __class__
+    return text.isprintable() and not inner and not set(text) & set("\"'\\")
 
 
 def _is_anything(_text: str) -> bool:

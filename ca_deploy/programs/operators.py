@@ -15,6 +15,8 @@ _OTHERS = re.compile(
     r"|torch\._functorch\.predispatch\.(lazy_load_decompositions|_(add|remove)_batch_dim"
     r"|_vmap_(increment|decrement)_nesting)"
 )
+# They take sizes, or indices that can be changed afterwards, without holding them to the memory behind them.
+_UNCHECKED = re.compile(r"_reshape_alias|.*(sparse|nested|jagged).*|_?((crow|ccol|row|col)_)?(indices|values)")
 
 
 @cache
@@ -22,12 +24,13 @@ def is_operator(name: str) -> bool:
     """Whether ``name``, as in ``torch.ops.aten.relu.default``, computes only.
 
     Left out on purpose: everything else that a dotted name reaches in PyTorch, since that is all of Python; higher
-    order operators that take a function; and operators that open a file (``aten::from_file``, ``aten::save``).
+    order operators that take a function; operators that open a file (``aten::from_file``, ``aten::save``), and those
+    that reach memory outside their tensors (``aten::_reshape_alias``, 2.13).
     """
     if _OTHERS.fullmatch(name):
         return True
     parts = _OVERLOAD.fullmatch(name)
-    if parts is None:
+    if parts is None or _UNCHECKED.fullmatch(parts[2]):
         return False
     import torch
 
