@@ -26,8 +26,8 @@ def _is_name(text: str) -> bool:
 
 def _is_attribute(text: str) -> bool:
     """``features.0.weight``; FX writes ``getattr(self, "…")`` around a part that is no identifier."""
-    inner = any(part.startswith("__") for part in text.split("."))  # Python's own, such as __class__
-    return text.isprintable() and not inner and not set(text) & set("\"'\\")
+    pythons = any(part.startswith("__") for part in text.split("."))  # __class__
+    return text.isprintable() and not pythons and not set(text) & set("\"'\\")
 
 
 def _is_anything(_text: str) -> bool:
@@ -141,7 +141,9 @@ def _fields(schema: Any) -> dict[str, Any]:
     return typing.get_type_hints(schema, vars(torch._export.serde.schema))
 
 
-def _is_number(value: object, hint: type) -> bool:
+def _is_number(value: object, hint: object) -> bool:
     if hint is float:  # JSON has no infinity, so PyTorch writes a text
         return type(value) in (int, float) or value in ("Infinity", "-Infinity", "NaN")
-    return type(value) is bool if hint is bool else issubclass(hint, int) and type(value) is int
+    if hint is bool:
+        return type(value) is bool
+    return isinstance(hint, type) and issubclass(hint, int) and type(value) is int

@@ -4,13 +4,12 @@ import io
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ca_deploy.programs.archive import unpacks_to_more
+from ca_deploy.programs.trees import is_key
 
 MEMBER = "data/sample_inputs/model.pt"
-# Their keys become part of the source code of the program's guards (_convert_guards_code_to_fn, PyTorch 2.13).
-_KEY = re.compile(r"[\w.\- ]*")
 
 
 def objection(content: bytes) -> str | None:
@@ -29,16 +28,15 @@ def objection(content: bytes) -> str | None:
         names = re.search(r"(?:GLOBAL|function|class) `?([\w.]+)", str(error))
         carried = f" ({names.group(1)})" if names else ""
         return f"the example inputs in {MEMBER} are not plain tensors{carried}, and unpickling them would run code"
-    key = _strange_key(inputs)
-    return f"the key {key!r} of the example inputs in {MEMBER} would run as code" if key is not None else None
+    strange = [key for key in _keys(inputs) if not is_key(key)]
+    return f"the key {strange[0]!r} of the example inputs in {MEMBER} could run as code" if strange else None
 
 
-def _strange_key(inputs: object) -> object:
+def _keys(inputs: object) -> Iterator[object]:
     if isinstance(inputs, Mapping):
         for key, value in inputs.items():
-            strange = key if not isinstance(key, int | str) or not _KEY.fullmatch(str(key)) else _strange_key(value)
-            if strange is not None:
-                return strange
+            yield key
+            yield from _keys(value)
     elif isinstance(inputs, list | tuple):
-        return next((key for key in map(_strange_key, inputs) if key is not None), None)
-    return None
+        for value in inputs:
+            yield from _keys(value)

@@ -89,16 +89,27 @@ def _is_power(base: ast.expr, exponent: ast.expr, part: Part) -> bool:
 
 
 def _is_small(node: ast.expr) -> bool:
-    """An exponent up to 64: ``2``, ``-1``, ``Integer(2)``, ``Float('0.5')``."""
+    """An exponent up to 64: ``2``, ``-1``, ``Integer(2)``, ``Rational(1, 2)``, ``Float('0.5')``."""
     match node:
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return _is_small(operand)
         case ast.Constant(value=int() | float() as value):
             return value <= _LARGEST_EXPONENT
-        case ast.Call(func=ast.Name(id="Integer" | "Rational"), args=[first, *_]):
-            return _is_small(first)
-        case ast.Call(func=ast.Name(id="Float"), args=[ast.Constant(value=str() as value), *_]):
-            return _DECIMAL.fullmatch(value) is not None and float(value) <= _LARGEST_EXPONENT
+        case ast.Call(func=ast.Name(id="Integer" | "Rational"), args=[_, *_] as inner, keywords=[]):
+            return all(map(_is_small, inner))
+        case ast.Call(func=ast.Name(id="Float"), args=[ast.Constant(value=str() as digits)]):
+            return _is_float(node) and float(digits) <= _LARGEST_EXPONENT
+        case _:
+            return False
+
+
+def _is_float(node: ast.Call) -> bool:
+    """``Float('0.5', precision=53)``."""
+    match node:
+        case ast.Call(args=[ast.Constant(value=str() as digits)], keywords=[]):
+            return _DECIMAL.fullmatch(digits) is not None
+        case ast.Call(args=[digits], keywords=[ast.keyword(arg="precision", value=precision)]):
+            return _is_small(precision) and _is_float(ast.Call(func=node.func, args=[digits], keywords=[]))
         case _:
             return False
 
@@ -111,8 +122,8 @@ def _is_size_part(node: ast.expr) -> bool:
             return _SYMBOL.fullmatch(name) is not None and all(
                 isinstance(a.value, ast.Constant) and isinstance(a.value.value, bool) for a in assumptions
             )
-        case ast.Call(func=ast.Name(id="Float"), args=[ast.Constant(value=str() as digits)], keywords=precision):
-            return _DECIMAL.fullmatch(digits) is not None and all(_is_small(p.value) for p in precision)
+        case ast.Call(func=ast.Name(id="Float")):
+            return _is_float(node)
         case ast.Call(func=ast.Name(id=name), args=[base, exponent], keywords=[]) if name in _POWERS:
             return _is_power(base, exponent, _is_size_part)
         case ast.Call(func=ast.Name(id=name), args=inner, keywords=[]):

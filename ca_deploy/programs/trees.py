@@ -12,7 +12,6 @@ _CONTAINERS = re.compile(
     r"builtins\.(tuple|list|dict)|collections\.(OrderedDict|deque)|torch\.Size"
     r"|torch\.fx\.immutable_collections\.immutable_(list|dict)"
 )
-# A key becomes the name of an argument in the source code of the program.
 _KEY = re.compile(r"[\w.\- ]*")
 
 
@@ -31,10 +30,11 @@ def _is_plain(tree: dict[str, Any]) -> bool:
     keys = json.loads(tree["context"])
     return (
         _CONTAINERS.fullmatch(tree["type"]) is not None
-        and (keys is None or isinstance(keys, int) or (isinstance(keys, list) and all(map(_is_key, keys))))
+        and (keys is None or isinstance(keys, int) or (isinstance(keys, list) and all(map(is_key, keys))))
         and all(map(_is_plain, tree["children_spec"]))
     )
 
 
-def _is_key(key: object) -> bool:
+def is_key(key: object) -> bool:
+    """Whether ``key`` may name a part of the inputs: PyTorch writes it into the source code of the program's guards."""
     return isinstance(key, int) or (isinstance(key, str) and _KEY.fullmatch(key) is not None)

@@ -1,22 +1,43 @@
 """Sizes and guards: arithmetic passes, everything else that Python could evaluate does not."""
 
+import ast
+from collections.abc import Callable, Iterator
+
 import pytest
 
 from ca_deploy.programs.expressions import is_guard, is_size
 
+SIZES = [
+    *("s77", "32*s16", "u0 + 1", "s0//2", "Max(1, s0)", "-1", "oo", "-int_oo"),
+    "Symbol('s77', positive=True, integer=True)",
+    "Add(Mul(Integer(32), Pow(FloorDiv(Add(Symbol('s0', integer=True), Integer(-1)), Integer(2)), Integer(2))), 1)",
+    "TruncToInt(FloatPow(ToFloat(Symbol('s0')), Float('0.5', precision=53)))",
+    "Pow(Mul(Rational(1, 2), Symbol('s0', integer=True)), Rational(-1, 2))",
+    "GreaterThan(Symbol('u0', integer=True), Integer(2))",
+    "Piecewise(ExprCondPair(Integer(1), Equality(Symbol('s0'), Integer(2))), ExprCondPair(Integer(3), true))",
+    "OpaqueUnaryFn_sqrt(ToFloat(Symbol('s0')))",
+]
+GUARDS = [
+    "L['x'].size()[2] % 4 == 0",
+    "((1 + (((-1) + L['flat_args'][0].size()[3]) // 2))*(1 + (L['x'].stride()[2] // 2))) != 1",
+    "math.trunc(torch.sym_float(L['x'].size()[2]) ** 0.5) == 5",
+    "max(1, L['args'][0]['image'].storage_offset()) <= math.inf and not (L['x'].size()[0] > 3)",
+]
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("s77", "32*s16", "u0 + 1", "s0//2", "Max(1, s0)", "-1", "oo", "-int_oo"),
-        "Symbol('s77', positive=True, integer=True)",
-        "Add(Mul(Integer(32), Pow(FloorDiv(Add(Symbol('s0', integer=True), Integer(-1)), Integer(2)), Integer(2))), 1)",
-        "TruncToInt(FloatPow(ToFloat(Symbol('s0')), Float('0.5', precision=53)))",
-        "GreaterThan(Symbol('u0', integer=True), Integer(2))",
-        "Piecewise(ExprCondPair(Integer(1), Equality(Symbol('s0'), Integer(2))), ExprCondPair(Integer(3), true))",
-        "OpaqueUnaryFn_sqrt(ToFloat(Symbol('s0')))",
-    ],
-)
+
+def spoilt(text: str) -> Iterator[str]:
+    """The expression with a call of ``open`` in the place of each part, and as one more argument of each call."""
+    for node in ast.walk(ast.parse(text, mode="eval").body):
+        if isinstance(node, ast.expr):
+            assert node.end_col_offset is not None
+            yield text[: node.col_offset] + "open('x')" + text[node.end_col_offset :]
+            if isinstance(node, ast.Call):
+                comma = ", " if node.args or node.keywords else ""
+                for more in ("open('x')", "*open('x')", "more=open('x')", "**open('x')"):
+                    yield text[: node.end_col_offset - 1] + comma + more + text[node.end_col_offset - 1 :]
+
+
+@pytest.mark.parametrize("text", SIZES)
 def test_arithmetic_is_a_size(text: str) -> None:
     assert is_size(text)
 
@@ -38,15 +59,7 @@ def test_anything_else_is_not_a_size(text: str) -> None:
     assert not is_size(text)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "L['x'].size()[2] % 4 == 0",
-        "((1 + (((-1) + L['flat_args'][0].size()[3]) // 2))*(1 + (L['x'].stride()[2] // 2))) != 1",
-        "math.trunc(torch.sym_float(L['x'].size()[2]) ** 0.5) == 5",
-        "max(1, L['args'][0]['image'].storage_offset()) <= math.inf and not (L['x'].size()[0] > 3)",
-    ],
-)
+@pytest.mark.parametrize("text", GUARDS)
 def test_comparisons_of_inputs_are_guards(text: str) -> None:
     assert is_guard(text)
 
@@ -61,3 +74,12 @@ def test_comparisons_of_inputs_are_guards(text: str) -> None:
 )
 def test_anything_else_is_not_a_guard(text: str) -> None:
     assert not is_guard(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"), [*((text, is_size) for text in SIZES), *((text, is_guard) for text in GUARDS)]
+)
+def test_no_part_of_an_expression_may_be_a_call_of_something_else(text: str, passes: Callable[[str], bool]) -> None:
+    changed = list(spoilt(text))
+    assert changed
+    assert [one for one in changed if passes(one)] == []
