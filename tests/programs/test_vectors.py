@@ -10,7 +10,7 @@ import pytest
 from ca_deploy import programs
 from ca_deploy.errors import ArtifactError, ModelError, ProgramError
 from tests.programs import hostile
-from tests.programs.hostile import VECTORS, Vector
+from tests.programs.vectors import VECTORS, Vector
 
 # What a user of the file does next: take it as a module, run it, decompose it.
 WITHOUT_VETTING = """
