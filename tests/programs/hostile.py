@@ -1,4 +1,4 @@
-"""Tools to make a program hostile: what it runs leaves a file, the canary, where it is told to."""
+"""What makes a program hostile: the code that it runs leaves a file, the canary, where it is told to."""
 
 import io
 import json
