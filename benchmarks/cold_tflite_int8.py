@@ -14,8 +14,8 @@ from ai_edge_quantizer.recipe_manager import RecipeManager
 from ai_edge_quantizer.utils import qsv_utils
 from PIL import Image
 
-from ca_deploy.calibration import load_spec
-from ca_deploy.source import ModelSource, load
+from ca_deploy.data.calibration import load_spec
+from ca_deploy.networks.source import ModelSource, load
 
 network = load(ModelSource())
 folder = load_spec("distilled_flowers5").folder

@@ -6,33 +6,33 @@ The names below are the public API; the command line merely calls them. They are
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ca_deploy.discretion import be_discreet
+from ca_deploy.processes.discretion import be_discreet
 
 if TYPE_CHECKING:
     from ca_deploy.api import compare, evaluate, export
-    from ca_deploy.artifact import Manifest
-    from ca_deploy.distillation import distill
+    from ca_deploy.data.distillation import distill
     from ca_deploy.errors import CaDeployError
-    from ca_deploy.evaluation import AccuracyReport
-    from ca_deploy.parity_report import ParityReport
-    from ca_deploy.pipeline import Export
-    from ca_deploy.source import ModelSource, Network, load
+    from ca_deploy.evaluation.accuracy import AccuracyReport
+    from ca_deploy.networks.source import ModelSource, Network, load
+    from ca_deploy.pipeline.export import Export
+    from ca_deploy.records.manifest import Manifest
+    from ca_deploy.records.parity import ParityReport
 
 be_discreet()
 
 _HOMES = {
-    "AccuracyReport": "evaluation",
+    "AccuracyReport": "evaluation.accuracy",
     "CaDeployError": "errors",
-    "Export": "pipeline",
-    "Manifest": "artifact",
-    "ModelSource": "source",
-    "Network": "source",
-    "ParityReport": "parity_report",
+    "Export": "pipeline.export",
+    "Manifest": "records.manifest",
+    "ModelSource": "networks.source",
+    "Network": "networks.source",
+    "ParityReport": "records.parity",
     "compare": "api",
-    "distill": "distillation",
+    "distill": "data.distillation",
     "evaluate": "api",
     "export": "api",
-    "load": "source",
+    "load": "networks.source",
 }
 
 __all__ = [

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca_deploy.errors import ArtifactError, ImageDataError, UsageError
+from ca_deploy.networks.source import DEFAULT_MODEL, ModelSource
 from ca_deploy.progress import Progress, silent
-from ca_deploy.recipe import FLOOR_AGREEMENT_PERCENT, FLOOR_SQNR_DB, Tolerances, choose_recipes
-from ca_deploy.source import DEFAULT_MODEL, ModelSource
+from ca_deploy.recipes import FLOOR_AGREEMENT_PERCENT, FLOOR_SQNR_DB, Tolerances, choose_recipes
 
 if TYPE_CHECKING:
-    from ca_deploy.converters import Step
-    from ca_deploy.evaluation import AccuracyReport
-    from ca_deploy.images import ImageBatch
-    from ca_deploy.parity_report import ParityReport
-    from ca_deploy.pipeline import Export
-    from ca_deploy.predictor import Predictor
+    from ca_deploy.data.images import ImageBatch
+    from ca_deploy.evaluation.accuracy import AccuracyReport
+    from ca_deploy.evaluation.predictor import Predictor
+    from ca_deploy.pipeline.converters import Step
+    from ca_deploy.pipeline.export import Export
+    from ca_deploy.records.parity import ParityReport
 
 
 def _no_step(recipe: str, text: str) -> None:
@@ -63,7 +63,7 @@ def export(
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`; nothing is left half-written.
     """
-    from ca_deploy import pipeline
+    from ca_deploy.pipeline import export as pipeline
 
     names = choose_recipes(formats, int8, fp16, recipes)
     return pipeline.export(
@@ -96,7 +96,7 @@ def compare(
         source: weights and preprocessing where the file has no manifest.
         calibration: the set whose held-out images are used; by default the one the file was made with.
         tolerances: by default those of the recipe in the manifest, else the integer floors of
-            :mod:`ca_deploy.recipe`.
+            :mod:`ca_deploy.recipes`.
         load_inputs: an ``.npz`` of images written by ``save_inputs``, instead of a set.
         save_inputs: where to keep the images that were used.
         progress: is told (images done, all images).
@@ -104,9 +104,9 @@ def compare(
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`.
     """
-    from ca_deploy import saved_inputs
-    from ca_deploy.parity import measure, outputs_of
-    from ca_deploy.predictor import open_predictor
+    from ca_deploy.data import saved_inputs
+    from ca_deploy.evaluation.parity import measure, outputs_of
+    from ca_deploy.evaluation.predictor import open_predictor
     from ca_deploy.runtimes import default_session
 
     subject = open_predictor(model, runtime, threads, source)
@@ -141,8 +141,8 @@ def evaluate(
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`.
     """
-    from ca_deploy.evaluation import evaluate_predictor, labelled_photos
-    from ca_deploy.predictor import open_predictor
+    from ca_deploy.evaluation.accuracy import evaluate_predictor, labelled_photos
+    from ca_deploy.evaluation.predictor import open_predictor
 
     predictor = open_predictor(model, runtime, threads, source)
     other = open_predictor(against, None, threads, source) if against is not None else None
@@ -153,8 +153,8 @@ def evaluate(
 def _reference(
     subject: "Predictor", against: str | Path | ModelSource | None, source: ModelSource | None, threads: int
 ) -> "Predictor":
-    from ca_deploy.predictor import MODEL_SUFFIXES, network_predictor, open_predictor
-    from ca_deploy.source import load
+    from ca_deploy.evaluation.predictor import MODEL_SUFFIXES, network_predictor, open_predictor
+    from ca_deploy.networks.source import load
 
     if isinstance(against, str | Path):
         if source is not None or str(against).endswith(MODEL_SUFFIXES):
@@ -183,8 +183,8 @@ def _reference(
 
 def _parity_images(subject: "Predictor", name: str | None) -> "ImageBatch":
     """The held-out part of a set, without any image that the file was calibrated on."""
-    from ca_deploy.calibration import NOT_YOUR_DOMAIN, load_calibration, load_spec
-    from ca_deploy.source import registered_models
+    from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, load_calibration, load_spec
+    from ca_deploy.networks.source import registered_models
 
     record = subject.manifest.calibration if subject.manifest else None
     model = registered_models().get(subject.manifest.model.name) if subject.manifest else None

@@ -21,9 +21,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ca_deploy.models.checkpoint import load_backbone, read_checkpoint, save_checkpoint
 from ca_deploy.models.coord_attention import CoordAttention
 from ca_deploy.models.mobilenet_v2 import mobilenet_v2_ca
+from ca_deploy.networks.checkpoint import load_backbone, read_checkpoint, save_checkpoint
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)

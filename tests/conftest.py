@@ -18,7 +18,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 import ca_deploy
-from ca_deploy.pipeline import Export
+from ca_deploy.pipeline.export import Export
 from tests.system_tools import unavailable
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ca_deploy import snippets
-from ca_deploy.artifact import SCHEMA_VERSION, Manifest, ModelRecord
-from ca_deploy.parity_report import ParityReport
-from ca_deploy.recipe import load_recipe
-from ca_deploy.source import ModelSource
-from ca_deploy.tensors import DType, Layout, Preprocessing, TensorSpec
+from ca_deploy.networks.source import ModelSource
+from ca_deploy.pipeline import snippets
+from ca_deploy.recipes import load_recipe
+from ca_deploy.records.manifest import SCHEMA_VERSION, Manifest, ModelRecord
+from ca_deploy.records.parity import ParityReport
+from ca_deploy.records.tensors import DType, Layout, Preprocessing, TensorSpec
 
 CANARY = "canary"  # the file that code in a name would make in the working folder
 

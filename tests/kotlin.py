@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ca_deploy.native.cache import cached
+from ca_deploy.cache import cached
 from tests.system_tools import program, unavailable
 
 _PACKAGE = "kotlin-compiler@2.4.20"

@@ -8,9 +8,9 @@ from typing import NoReturn
 
 import pytest
 
+from ca_deploy.cache import cached
 from ca_deploy.errors import DeviceError
 from ca_deploy.native import debian
-from ca_deploy.native.cache import cached
 
 
 def unavailable(reason: str) -> NoReturn:

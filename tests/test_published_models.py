@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ca_deploy import graphs
-from ca_deploy.compat import check
+from ca_deploy.compat.check import check
 from tests.system_tools import unavailable
 
 _PACKAGES = {

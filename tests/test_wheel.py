@@ -43,8 +43,8 @@ def test_an_installed_wheel_finds_its_data(installed: Path, what: str, folder: s
 def test_an_installed_wheel_loads_its_model_and_its_images(installed: Path) -> None:
     code = (
         "import ca_deploy\n"
-        "from ca_deploy.calibration import load_calibration, load_spec\n"
-        "from ca_deploy.source import ModelSource, load\n"
+        "from ca_deploy.data.calibration import load_calibration, load_spec\n"
+        "from ca_deploy.networks.source import ModelSource, load\n"
         "network = load(ModelSource())\n"
         "images = load_calibration(load_spec(network.default_calibration), network.preprocessing)\n"
         "print(ca_deploy.__file__, len(images.calibration), len(images.held_out))"

@@ -20,7 +20,7 @@ from ca_deploy.cli.list import app as list_app
 from ca_deploy.cli.parity import parity
 from ca_deploy.cli.profile import profile
 from ca_deploy.delivery.interrupts import ASK_TO_END
-from ca_deploy.python_path import search_path
+from ca_deploy.processes.python_path import search_path
 
 app = typer.Typer(
     name="ca-deploy",

@@ -11,7 +11,7 @@ from ca_deploy.cli._command import StepLines, command, print_json
 from ca_deploy.errors import UsageError
 
 if TYPE_CHECKING:
-    from ca_deploy.compat_report import CompatReport
+    from ca_deploy.records.compat import CompatReport
 
 _BEFORE = "Before there is a file"
 
@@ -50,9 +50,9 @@ def check(
 
     Without --target: every target that takes such a file. Exit code 1: there are findings.
     """
-    from ca_deploy import render_compat
-    from ca_deploy.compat import check as check_file
-    from ca_deploy.compat_report import verdict_named
+    from ca_deploy.compat.check import check as check_file
+    from ca_deploy.records.compat import verdict_named
+    from ca_deploy.render import compat as render_compat
 
     worst = verdict_named("unknown" if strict else fail_on)
     if (file is None) == (before is None):
@@ -62,7 +62,7 @@ def check(
     if file is not None:
         reports = check_file(file, target or ())
     else:
-        from ca_deploy.before_export import check_before_export
+        from ca_deploy.pipeline.before_export import check_before_export
 
         source = options.model_source(
             before, weights, input_size, num_classes, width, False, None, None, None, None, None
@@ -82,7 +82,7 @@ def check(
 
 
 def _draw(file: Path, report: "CompatReport", place: Path) -> None:
-    from ca_deploy.compat_picture import picture
+    from ca_deploy.compat.picture import picture
     from ca_deploy.delivery import write_atomically
     from ca_deploy.graphs import read
 

@@ -30,8 +30,8 @@ def distill(
     Use them with `ca-deploy export --int8 --calibration OUTPUT`.
     """
     import ca_deploy
+    from ca_deploy.data.distillation import save_images
     from ca_deploy.delivery import deliver, staging
-    from ca_deploy.distillation import save_images
 
     source = options.model_source(model, weights, input_size, num_classes, width, False, mean, std, resize, crop, None)
     network = ca_deploy.load(source)

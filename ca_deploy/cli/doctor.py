@@ -22,7 +22,7 @@ def doctor(
     """What measuring on devices needs, what is missing here, and how to install it."""
     from ca_deploy.doctor import examine
     from ca_deploy.native import bundle
-    from ca_deploy.render_devices import checks
+    from ca_deploy.render.devices import checks
 
     if make_bundle is not None:
         bundle.make_bundle(make_bundle)

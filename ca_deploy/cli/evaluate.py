@@ -30,7 +30,7 @@ def evaluate(
 ) -> None:
     """Top-1 and top-5 accuracy on labelled photos; with --against, whether a difference is real (McNemar)."""
     import ca_deploy
-    from ca_deploy import render
+    from ca_deploy.render import terminal as render
 
     source = options.model_source(
         None, weights, input_size, num_classes, width, random_weights, mean, std, resize, crop, labels

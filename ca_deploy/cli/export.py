@@ -53,7 +53,7 @@ def export(
     Exit code 1: a file was written but missed its tolerances.
     """
     import ca_deploy
-    from ca_deploy import render
+    from ca_deploy.render import terminal as render
 
     source = options.model_source(
         model, weights, input_size, num_classes, width, random_weights, mean, std, resize, crop, labels

@@ -12,7 +12,7 @@ app = typer.Typer(
 
 
 def _show(title: str, rows: dict[str, str], json: bool) -> None:
-    from ca_deploy import render
+    from ca_deploy.render import terminal as render
 
     if json:
         print_json(rows)
@@ -24,7 +24,7 @@ def _show(title: str, rows: dict[str, str], json: bool) -> None:
 @command
 def models(json: options.Json = False) -> None:
     """Networks known by name."""
-    from ca_deploy.source import registered_models
+    from ca_deploy.networks.source import registered_models
 
     _show("Models", {name: model.description for name, model in registered_models().items()}, json)
 
@@ -47,7 +47,7 @@ def formats(json: options.Json = False) -> None:
 @command
 def recipes(json: options.Json = False) -> None:
     """Export recipes."""
-    from ca_deploy.recipe import load_recipe, recipe_names
+    from ca_deploy.recipes import load_recipe, recipe_names
 
     _show("Recipes", {name: load_recipe(name).description for name in recipe_names()}, json)
 
@@ -56,7 +56,7 @@ def recipes(json: options.Json = False) -> None:
 @command
 def calibrations(json: options.Json = False) -> None:
     """Calibration sets that ship with ca-deploy; a folder of your own photos is better than any."""
-    from ca_deploy.calibration import calibration_names, load_spec
+    from ca_deploy.data.calibration import calibration_names, load_spec
 
     _show("Calibration sets", {name: load_spec(name).description for name in calibration_names()}, json)
 
@@ -80,8 +80,8 @@ def targets(json: options.Json = False) -> None:
 @command
 def devices(json: options.Json = False) -> None:
     """Devices within reach: this machine, phones, hosts of ~/.ssh/config, emulated processors."""
-    from ca_deploy import render_devices
     from ca_deploy.devices import discover
+    from ca_deploy.render import devices as render_devices
 
     found = discover()
     if json:

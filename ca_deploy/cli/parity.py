@@ -43,9 +43,9 @@ def parity(
     Exit code 1: a tolerance was missed.
     """
     import ca_deploy
-    from ca_deploy import render
-    from ca_deploy.predictor import MODEL_SUFFIXES
-    from ca_deploy.recipe import Tolerances
+    from ca_deploy.evaluation.predictor import MODEL_SUFFIXES
+    from ca_deploy.recipes import Tolerances
+    from ca_deploy.render import terminal as render
 
     is_file = against is not None and against.rstrip("/").endswith(MODEL_SUFFIXES)
     source = options.model_source(

@@ -70,8 +70,8 @@ def profile(
             raise UsageError("--compare takes two reports and measures nothing: leave the model files out.")
         _compare(*compare, threshold, json)
         return
-    from ca_deploy import render_latency
     from ca_deploy.latency import session
+    from ca_deploy.render import latency as render_latency
 
     if not files:
         raise UsageError("Nothing to measure: name files that `ca-deploy export` wrote, or reports with --compare.")
@@ -107,9 +107,9 @@ def profile(
 
 
 def _compare(before: Path, after: Path, threshold: float, json: bool) -> None:
-    from ca_deploy import render_latency
     from ca_deploy.latency.regression import compare_reports
     from ca_deploy.latency.report import read_report
+    from ca_deploy.render import latency as render_latency
 
     found = compare_reports(read_report(before), read_report(after), threshold)
     if json:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from ca_deploy.errors import unknown_name
-from ca_deploy.plug_ins import names_in
+from ca_deploy.plugins import names_in
 
 
 @dataclass(frozen=True, slots=True)

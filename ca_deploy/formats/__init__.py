@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ca_deploy.errors import unknown_name
-from ca_deploy.plug_ins import load, names_in, not_installed
-from ca_deploy.tensors import TensorSpec
+from ca_deploy.plugins import load, names_in, not_installed
+from ca_deploy.records.tensors import TensorSpec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ca_deploy.recipe import ExportRecipe
-    from ca_deploy.source import Network
+    from ca_deploy.networks.source import Network
+    from ca_deploy.recipes import ExportRecipe
 
 
 @dataclass(frozen=True, slots=True)

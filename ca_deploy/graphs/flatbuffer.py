@@ -8,7 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from ca_deploy.errors import ModelError
-from ca_deploy.tensors import DType, Layout, TensorSpec
+from ca_deploy.records.tensors import DType, Layout, TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ca_deploy.artifact import SpeedRecord
+from ca_deploy.records.manifest import SpeedRecord
 from ca_deploy.runtimes import Session, default_session, open_session
 
 RUNS = 15

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from ca_deploy.artifact import sha256_of
 from ca_deploy.delivery import settle
 from ca_deploy.devices import Conditions, Device, DeviceInfo
 from ca_deploy.errors import ArtifactError, DeviceError, UsageError
@@ -22,6 +21,7 @@ from ca_deploy.latency.report import (
 )
 from ca_deploy.latency.statistics import ratio_of_medians, summarise
 from ca_deploy.latency.validity import judge
+from ca_deploy.records.manifest import sha256_of
 from ca_deploy.runtimes import find_runtime
 
 RUNTIMES = ("litert", "onnxruntime")

@@ -1,10 +1,10 @@
-"""What goes in and out of an ML Program, as :class:`ca_deploy.tensors.TensorSpec`."""
+"""What goes in and out of an ML Program, as :class:`ca_deploy.records.tensors.TensorSpec`."""
 
 from typing import cast
 
 from ca_deploy.errors import ArtifactError
 from ca_deploy.mil.program import Program, Tensor
-from ca_deploy.tensors import DType, Layout, TensorSpec
+from ca_deploy.records.tensors import DType, Layout, TensorSpec
 
 _LAYOUTS: dict[int, Layout] = {2: "NC", 4: "NCHW"}
 

@@ -24,7 +24,7 @@ class CoordAttention(nn.Module):
     1x1 convolution each into sigmoid gates. The result has the shape of ``x``.
 
     The parameter names are those of the authors' ``coordatt.py``; their ``mbv2_ca.py`` calls
-    ``conv_h`` ``conv2`` and ``conv_w`` ``conv3`` (see :mod:`ca_deploy.models.checkpoint`).
+    ``conv_h`` ``conv2`` and ``conv_w`` ``conv3`` (see :mod:`ca_deploy.networks.checkpoint`).
 
     Args:
         channels: C, of the input and of the output.

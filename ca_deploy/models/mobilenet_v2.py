@@ -4,8 +4,8 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from ca_deploy.models.checkpoint import KeyLayout
 from ca_deploy.models.coord_attention import CoordAttention
+from ca_deploy.networks.checkpoint import KeyLayout
 
 Attention = Literal["ca"]
 

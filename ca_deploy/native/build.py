@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ca_deploy.errors import DeviceError
 from ca_deploy.native import debian
-from ca_deploy.python_path import python_environment, python_module
+from ca_deploy.processes.python_path import python_environment, python_module
 
 HERE = Path(__file__).parent
 TARGETS = {"aarch64": "aarch64-linux-gnu.2.28", "x86_64": "x86_64-linux-gnu.2.28"}

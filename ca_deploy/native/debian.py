@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from ca_deploy.cache import cache_folder
 from ca_deploy.errors import DeviceError
-from ca_deploy.native.cache import cache_folder
 
 _log = logging.getLogger(__name__)
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

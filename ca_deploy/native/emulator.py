@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ca_deploy.cache import cache_folder, cached
 from ca_deploy.errors import DeviceError
 from ca_deploy.native import debian
 from ca_deploy.native.build import digest
 from ca_deploy.native.bundle import LOADER, support_files
-from ca_deploy.native.cache import cache_folder, cached
-from ca_deploy.python_path import python_environment, python_module
+from ca_deploy.processes.python_path import python_environment, python_module
 
 _PLUGIN = Path(__file__).parent / "instruction_count.c"
 _SUITE = "bookworm"

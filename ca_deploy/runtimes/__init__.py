@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable, unknown_name
 from ca_deploy.graphs import check_place
-from ca_deploy.plug_ins import load, names_in, not_installed
-from ca_deploy.tensors import TensorSpec
+from ca_deploy.plugins import load, names_in, not_installed
+from ca_deploy.records.tensors import TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

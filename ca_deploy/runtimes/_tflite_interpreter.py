@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable
-from ca_deploy.tensors import DType, Layout, TensorSpec
+from ca_deploy.records.tensors import DType, Layout, TensorSpec
 
 VARIANTS = ("builtin", "reference")
 

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from ca_deploy.source import Network
-from ca_deploy.tensors import TensorSpec
+from ca_deploy.networks.source import Network
+from ca_deploy.records.tensors import TensorSpec
 
 
 class TorchSession:

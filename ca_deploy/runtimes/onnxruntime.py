@@ -11,8 +11,8 @@ from typing import Any, cast
 from numpy.typing import NDArray
 
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable
+from ca_deploy.records.tensors import DType, Layout, TensorSpec
 from ca_deploy.runtimes import Runtime, Session
-from ca_deploy.tensors import DType, Layout, TensorSpec
 
 RUNTIME = Runtime(
     "onnxruntime",

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ca_deploy.compat_report import CompatReport
 from ca_deploy.errors import RuntimeUnavailable, UsageError, unknown_name
 from ca_deploy.graphs import Graph
-from ca_deploy.plug_ins import load, names_in, not_installed
+from ca_deploy.plugins import load, names_in, not_installed
+from ca_deploy.records.compat import CompatReport
 
 
 @dataclass(frozen=True, slots=True)

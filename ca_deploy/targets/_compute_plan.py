@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from ca_deploy.compat_report import Finding
+from ca_deploy.records.compat import Finding
 
 NEURAL_ENGINE = "the Neural Engine"
 

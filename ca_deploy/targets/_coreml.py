@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ca_deploy.compat_report import CompatReport
+from ca_deploy.records.compat import CompatReport
 from ca_deploy.targets import Request
 from ca_deploy.targets._compute_plan import placed, preferred_devices
 from ca_deploy.targets._partitions import assess

@@ -8,8 +8,8 @@ from tempfile import NamedTemporaryFile
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert._pywrap_analyzer_wrapper import ModelAnalyzer
 
-from ca_deploy.compat_report import CompatReport
 from ca_deploy.graphs import flatbuffer
+from ca_deploy.records.compat import CompatReport
 from ca_deploy.targets import Request
 from ca_deploy.targets._partitions import assess
 from ca_deploy.targets._rules import judge, load_rules

@@ -8,10 +8,10 @@ from importlib.metadata import version
 import onnx
 from onnx import TensorProto
 
-from ca_deploy.compat_report import CompatReport, Finding
 from ca_deploy.graphs import Graph, Node
 from ca_deploy.graphs import onnx as reader
 from ca_deploy.graphs.ort_plan import planned
+from ca_deploy.records.compat import CompatReport, Finding
 from ca_deploy.targets import Request
 from ca_deploy.targets._advice import advice_for, load_advice
 from ca_deploy.targets._partitions import assess

@@ -8,8 +8,8 @@ from pathlib import Path
 import onnxruntime
 from onnxruntime.tools.mobile_helpers import usability_checker
 
-from ca_deploy.compat_report import CompatReport, Verdict
 from ca_deploy.graphs import onnx as reader
+from ca_deploy.records.compat import CompatReport, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._partitions import assess
 from ca_deploy.targets._rules import judge, load_rules

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from ca_deploy.compat_report import CompatReport, Cost, Finding, Kind
 from ca_deploy.graphs import ABSENT, Graph, Node
+from ca_deploy.records.compat import CompatReport, Cost, Finding, Kind
 
 
 class Partitioner:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ca_deploy.compat_report import CompatReport, Finding, Verdict
 from ca_deploy.errors import CaDeployError
 from ca_deploy.graphs import Graph, Node
+from ca_deploy.records.compat import CompatReport, Finding, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._limits import CONDITIONS
 from ca_deploy.targets._partitions import assess

@@ -5,9 +5,9 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
-from ca_deploy.compat_report import Finding
 from ca_deploy.errors import UsageError
 from ca_deploy.graphs import Graph, Node
+from ca_deploy.records.compat import Finding
 
 _TABLE = Path(__file__).with_name("tflite_versions.toml")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ai_edge_litert.interpreter import Interpreter
 
-from ca_deploy.compat_report import CompatReport, Finding
 from ca_deploy.graphs import Graph, Node, tflite
+from ca_deploy.records.compat import CompatReport, Finding
 from ca_deploy.targets import Request
 from ca_deploy.targets._advice import Advice, advice_for, load_advice
 from ca_deploy.targets._partitions import assess, partitions

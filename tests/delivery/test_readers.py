@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ca_deploy.artifact import manifest_of
+from ca_deploy.cache import cached
+from ca_deploy.data.images import find_images
 from ca_deploy.errors import ArtifactError
 from ca_deploy.graphs import check_place
-from ca_deploy.images import find_images
 from ca_deploy.latency.profile import runtime_of
-from ca_deploy.native.cache import cached
+from ca_deploy.records.manifest import manifest_of
 from tests.delivery import kit
 from tests.system_tools import unavailable
 
@@ -57,9 +57,7 @@ def test_a_folder_that_cannot_be_written_is_read_all_the_same(tmp_path: Path) ->
 
 def test_the_cache_is_tidied_up_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CA_DEPLOY_CACHE", str(tmp_path))
-    make = (
-        "import os; from ca_deploy.native.cache import cached; cached('entry', lambda folder: os.kill(os.getpid(), 9))"
-    )
+    make = "import os; from ca_deploy.cache import cached; cached('entry', lambda folder: os.kill(os.getpid(), 9))"
     assert subprocess.run([sys.executable, "-c", make], cwd=kit.ROOT).returncode == -9
     (leftover,) = tmp_path.iterdir()
     assert leftover.name.startswith(".ca-deploy-")

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ca_deploy.cache import cached
 from ca_deploy.native import debian
-from ca_deploy.native.cache import cached
 
 NAME = "test-kit-3"
 _APPLETS = (

@@ -59,7 +59,7 @@ def eventually(true: Callable[[], object]) -> bool:
 
 @pytest.fixture(scope="module")
 def int8_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    network = ModelSource("tests.networks:tiny_trained", input_size=32)
+    network = ModelSource("tests.zoo.tiny:tiny_trained", input_size=32)
     (made,) = ca_deploy.export(network, formats=["tflite"], int8=True, output=tmp_path_factory.mktemp("int8"))
     return made.path
 

@@ -21,10 +21,10 @@ from ca_deploy.formats.onnx.convert import to_onnx
 from ca_deploy.formats.onnx.export import export
 from ca_deploy.formats.onnx.quantise import quantise_static
 from ca_deploy.models.coord_attention import CoordAttention
-from ca_deploy.recipe import ExportRecipe, load_recipe, recipe_names
+from ca_deploy.networks.source import Network
+from ca_deploy.recipes import ExportRecipe, load_recipe, recipe_names
+from ca_deploy.records.tensors import Preprocessing
 from ca_deploy.runtimes._exact_sums import exact_sums
-from ca_deploy.source import Network
-from ca_deploy.tensors import Preprocessing
 
 SIZE = 32
 RECIPES = [name for name in recipe_names() if name.startswith("onnx_")]

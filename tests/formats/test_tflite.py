@@ -16,9 +16,9 @@ from ca_deploy.formats.tflite.camera_input import take_uint8
 from ca_deploy.formats.tflite.convert import convert
 from ca_deploy.graphs import flatbuffer
 from ca_deploy.models.coord_attention import CoordAttention
-from ca_deploy.recipe import ExportRecipe, load_recipe, recipe_names
-from ca_deploy.source import Network
-from ca_deploy.tensors import Preprocessing
+from ca_deploy.networks.source import Network
+from ca_deploy.recipes import ExportRecipe, load_recipe, recipe_names
+from ca_deploy.records.tensors import Preprocessing
 
 SIZE = 32
 RECIPES = [name for name in recipe_names() if name.startswith("tflite_")]

@@ -7,8 +7,8 @@ import torch
 
 from ca_deploy.errors import ArtifactError
 from ca_deploy.graphs import pt2
-from tests.networks import tiny_trained
 from tests.programs import hostile
+from tests.zoo.tiny import tiny_trained
 
 
 @pytest.fixture(scope="module")

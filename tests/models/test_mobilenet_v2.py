@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ca_deploy.errors import CheckpointError
-from ca_deploy.models.checkpoint import load_backbone, load_weights, read_checkpoint
 from ca_deploy.models.mobilenet_v2 import InvertedResidual, MobileNetV2, mobilenet_v2, mobilenet_v2_ca
+from ca_deploy.networks.checkpoint import load_backbone, load_weights, read_checkpoint
 
 # (expansion, channels, stride) of the 17 blocks at width 1: MobileNetV2 paper, table 2
 BLOCKS = (

@@ -12,8 +12,8 @@ from torch.export import Dim, export
 
 from ca_deploy import programs
 from ca_deploy.errors import ProgramError
-from tests.networks import tiny_trained
 from tests.programs import hostile
+from tests.zoo.tiny import tiny_trained
 
 
 class Odd(nn.Module):

@@ -11,7 +11,7 @@ from ca_deploy.devices.emulated import Emulated
 from ca_deploy.errors import DeviceError, UsageError
 from ca_deploy.native import emulator
 from ca_deploy.native.bundle import runner_command
-from ca_deploy.pipeline import Export
+from ca_deploy.pipeline.export import Export
 from ca_deploy.runtimes import open_session
 from tests.devices.kit import Kit
 

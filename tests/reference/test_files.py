@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import ca_deploy
-from ca_deploy.pipeline import Export
+from ca_deploy.pipeline.export import Export
 
 INT8 = ["tflite_static_wi8_ai8", "onnx_static_wi8_ai8"]
 

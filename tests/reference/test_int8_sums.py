@@ -12,13 +12,13 @@ from numpy._core._multiarray_umath import __cpu_features__ as cpu
 from numpy.typing import NDArray
 
 import ca_deploy
-from ca_deploy import metrics
-from ca_deploy.calibration import NOT_YOUR_DOMAIN, load_calibration, load_spec
+from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, load_calibration, load_spec
 from ca_deploy.devices import open_device
+from ca_deploy.evaluation import metrics
+from ca_deploy.evaluation.predictor import open_predictor
 from ca_deploy.native.bundle import runner_command
-from ca_deploy.pipeline import Export
-from ca_deploy.predictor import open_predictor
-from ca_deploy.source import ModelSource
+from ca_deploy.networks.source import ModelSource
+from ca_deploy.pipeline.export import Export
 from tests.devices.kit import Kit
 from tests.haswell import python_on_haswell
 
@@ -105,7 +105,7 @@ def test_with_vnni_the_default_settings_are_as_good(reference_exports: dict[str,
 def test_exports_on_a_processor_without_vnni_have_the_same_verdicts_and_figures(arm_kit: Kit, tmp_path: Path) -> None:
     """Every process of the export runs there: calibration, bias correction, verification."""
     recipes = ["onnx_static_wi8_ai8", "onnx_dynamic_wi8_afp32"]
-    source = ModelSource("tests.networks:tiny_trained", input_size=32)
+    source = ModelSource("tests.zoo.tiny:tiny_trained", input_size=32)
     exports = ca_deploy.export(source, recipes=recipes, output=tmp_path)
     here = {export.manifest.recipe.name: export for export in exports}
     code = "from ca_deploy.cli import main; main()"

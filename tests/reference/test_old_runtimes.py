@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ca_deploy.calibration import load_calibration, load_spec
-from ca_deploy.pipeline import Export
-from ca_deploy.predictor import open_predictor
+from ca_deploy.data.calibration import load_calibration, load_spec
+from ca_deploy.evaluation.predictor import open_predictor
+from ca_deploy.pipeline.export import Export
 
 RUNTIMES = {
     "tflite_runtime": ("tflite-runtime==2.14.0", "numpy<2"),

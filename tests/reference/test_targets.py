@@ -1,8 +1,8 @@
 """The bundled network as a new user exports it, on every target."""
 
-from ca_deploy.compat import check
-from ca_deploy.compat_report import CompatReport
-from ca_deploy.pipeline import Export
+from ca_deploy.compat.check import check
+from ca_deploy.pipeline.export import Export
+from ca_deploy.records.compat import CompatReport
 from ca_deploy.targets import targets_for
 
 

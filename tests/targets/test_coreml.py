@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from ca_deploy import graphs
-from ca_deploy.compat import check
-from ca_deploy.compat_report import CompatReport, Finding
+from ca_deploy.compat.check import check
 from ca_deploy.errors import ArtifactError
 from ca_deploy.mil.package import read_package
+from ca_deploy.records.compat import CompatReport, Finding
 from ca_deploy.targets._compute_plan import NEURAL_ENGINE, placed, preferred_devices
 
 # coremltools and tensorflow clash in one process.
 _MAKE = """
 import coremltools as ct, sys, torch
-from tests.networks import tiny_trained
+from tests.zoo.tiny import tiny_trained
 program = torch.export.export(tiny_trained().eval(), (torch.zeros(1, 3, 32, 32),)).run_decompositions({})
 ct.convert(program, minimum_deployment_target=ct.target.iOS16).save(sys.argv[1])
 """

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import ca_deploy.targets
 from ca_deploy import graphs
-from ca_deploy.compat_report import Finding
 from ca_deploy.errors import CaDeployError, UsageError
+from ca_deploy.records.compat import Finding
 from ca_deploy.targets import find_target, target_names
 from ca_deploy.targets._advice import load_advice
 from ca_deploy.targets._rules import RuleSet, _wrong, judge, load_rules

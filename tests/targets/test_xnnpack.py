@@ -8,8 +8,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from ca_deploy import graphs
-from ca_deploy.compat import check
-from ca_deploy.compat_report import CompatReport
+from ca_deploy.compat.check import check
+from ca_deploy.records.compat import CompatReport
 from ca_deploy.targets._partitions import partitions
 from ca_deploy.targets._xnnpack import delegated
 from tests.tflite_models import Model

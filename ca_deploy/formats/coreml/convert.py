@@ -18,8 +18,8 @@ from ca_deploy.errors import ModelError
 from ca_deploy.lowering.coreml import lower_for_coreml
 
 if TYPE_CHECKING:
-    from ca_deploy.source import Network
-    from ca_deploy.tensors import Preprocessing
+    from ca_deploy.networks.source import Network
+    from ca_deploy.records.tensors import Preprocessing
 
 INPUT, OUTPUT, PROBABILITIES = "image", "logits", "probabilities"
 

@@ -30,8 +30,8 @@ from ca_deploy.mil.specs import tensor_specs
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ca_deploy.recipe import ExportRecipe
-    from ca_deploy.source import Network
+    from ca_deploy.networks.source import Network
+    from ca_deploy.recipes import ExportRecipe
 
 _TOOLS = ("torch", "coremltools")
 

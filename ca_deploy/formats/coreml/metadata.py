@@ -7,8 +7,8 @@ from ca_deploy.formats.coreml.classifier import LABEL, LABEL_PROBABILITIES
 from ca_deploy.formats.coreml.convert import INPUT, OUTPUT
 
 if TYPE_CHECKING:
-    from ca_deploy.recipe import ExportRecipe
-    from ca_deploy.source import Network
+    from ca_deploy.networks.source import Network
+    from ca_deploy.recipes import ExportRecipe
 
 
 def describe(spec: Any, network: "Network", recipe: "ExportRecipe") -> None:

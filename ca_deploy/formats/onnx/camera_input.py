@@ -7,7 +7,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 if TYPE_CHECKING:
-    from ca_deploy.tensors import Preprocessing
+    from ca_deploy.records.tensors import Preprocessing
 
 
 def take_camera_rgb(model: onnx.ModelProto, preprocessing: "Preprocessing") -> list[str]:

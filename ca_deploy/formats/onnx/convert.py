@@ -13,7 +13,7 @@ import torch
 from ca_deploy.errors import ModelError, RecipeError
 
 if TYPE_CHECKING:
-    from ca_deploy.source import Network
+    from ca_deploy.networks.source import Network
 
 INPUT, OUTPUT = "image", "logits"
 

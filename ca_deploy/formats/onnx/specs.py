@@ -6,7 +6,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from ca_deploy.errors import ModelError
-from ca_deploy.tensors import DType, Layout, TensorSpec
+from ca_deploy.records.tensors import DType, Layout, TensorSpec
 
 _LAYOUTS: dict[int, Layout] = {2: "NC", 4: "NCHW"}
 

@@ -13,8 +13,8 @@ from ca_deploy.lowering.drop_redundant_expand import drop_redundant_expand
 from ca_deploy.lowering.pool_as_mean import pool_as_mean
 
 if TYPE_CHECKING:
-    from ca_deploy.source import Network
-    from ca_deploy.tensors import Preprocessing
+    from ca_deploy.networks.source import Network
+    from ca_deploy.records.tensors import Preprocessing
 
 PASSES = (drop_redundant_expand, pool_as_mean)
 

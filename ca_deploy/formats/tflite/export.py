@@ -22,8 +22,8 @@ from ca_deploy.graphs import flatbuffer
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ca_deploy.recipe import ExportRecipe
-    from ca_deploy.source import Network
+    from ca_deploy.networks.source import Network
+    from ca_deploy.recipes import ExportRecipe
 
 _TOOLS = ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert")
 

@@ -1,0 +1,184 @@
+"""Calibration sets: a shipped TOML, a TOML by path, or any folder of images.
+
+A set has two disjoint parts: images that quantisation calibrates on, and held-out ones that parity is
+taken on. The order is fixed by the images' hashes, so that two machines get the same file.
+"""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from ca_deploy.data.images import ImageBatch, ImageFile, find_images, hash_images, load_batch
+from ca_deploy.errors import ImageDataError
+from ca_deploy.records.tensors import Preprocessing
+from ca_deploy.shipped import data_files, find_data_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Source = Literal["folder", "scikit-image", "random"]
+Domain = Literal["own photos", "distilled", "elsewhere", "random"]
+
+FOLDER = "calibration"
+NOT_YOUR_DOMAIN = "scikit_image"
+DEFAULT_COUNT = 200
+HELD_OUT = 32
+FEW = 100
+
+# Photos that every scikit-image wheel carries (CC0 or public domain), with one kept apart for parity.
+_CALIBRATION_PHOTOS = ("astronaut", "coffee", "rocket", "hubble_deep_field", "retina", "immunohistochemistry")
+_HELD_OUT_PHOTOS = ("chelsea",)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSpec:
+    """One calibration TOML: where its images come from, and how many go to each part."""
+
+    name: str
+    description: str
+    source: Source
+    domain: Domain
+    count: int
+    held_out: int
+    folder: Path | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSet:
+    """Loaded images of both parts, and what has to be said about them."""
+
+    name: str
+    domain: Domain
+    calibration: ImageBatch
+    held_out: ImageBatch
+    warnings: tuple[str, ...]
+
+
+def calibration_names() -> list[str]:
+    """Names of the calibration sets that ship with ca-deploy."""
+    return [path.stem for path in data_files(FOLDER, ".toml")]
+
+
+def load_spec(name: str) -> CalibrationSpec:
+    """A shipped set by name, a TOML by path, or a folder of images by path.
+
+    Raises:
+        UsageError: nothing of that name.
+        ImageDataError: the TOML is malformed; lists every error.
+    """
+    if Path(name).is_dir():
+        folder = Path(name)
+        return CalibrationSpec(
+            folder.resolve().name, f"images in {name}", "folder", "own photos", DEFAULT_COUNT, HELD_OUT, folder
+        )
+    if "/" in name and not name.endswith(".toml"):
+        find_images(Path(name))  # explains what is wrong with the path
+    path = find_data_file(FOLDER, name, "calibration set", "ca-deploy list calibrations")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ImageDataError(f"Calibration set {path} is not valid TOML: {error}.") from error
+    errors = _errors_in(content)
+    if errors:
+        listed = "\n".join(f"  {error}" for error in errors)
+        raise ImageDataError(f"Calibration set {path} has {len(errors)} error(s):\n{listed}")
+    image_folder = path.parent / content["folder"] if "folder" in content else None
+    return CalibrationSpec(path.stem, **{**content, "folder": image_folder})
+
+
+def load_calibration(spec: CalibrationSpec, preprocessing: Preprocessing, count: int | None = None) -> CalibrationSet:
+    """Read and crop the images of both parts; ``count`` overrides how many calibrate.
+
+    A folder with fewer than 64 usable images is used whole for calibration: parity then needs another set.
+
+    Raises:
+        ImageDataError: no folder, no images, or none that can be read.
+    """
+    wanted = count or spec.count
+    if spec.source == "random":
+        calibration, held_out = (
+            _digested(_noise(number, preprocessing.crop, spec.seed + part))
+            for part, number in enumerate((wanted, spec.held_out))
+        )
+        warnings = ["Calibrated on random noise: the accuracy of the file is unknown. Pass photos with --calibration."]
+    elif spec.source == "scikit-image":
+        calibration = _digested(_photo_crops(_CALIBRATION_PHOTOS, wanted, preprocessing, spec.seed))
+        held_out = _digested(_photo_crops(_HELD_OUT_PHOTOS, spec.held_out, preprocessing, spec.seed))
+        warnings = [
+            "scikit-image's photos are not your domain, and the file may be less accurate on yours. Pass a folder of "
+            "your own photos with --calibration FOLDER, or make images from the weights with `ca-deploy distill`."
+        ]
+    else:
+        calibration, held_out, warnings = _from_folder(spec, wanted, preprocessing)
+    if len(calibration) < FEW:
+        warnings.append(f"Only {len(calibration)} calibration images; {FEW} or more give steadier ranges.")
+    return CalibrationSet(spec.name, spec.domain, calibration, held_out, tuple(warnings))
+
+
+def _from_folder(
+    spec: CalibrationSpec, wanted: int, preprocessing: Preprocessing
+) -> tuple[ImageBatch, ImageBatch, list[str]]:
+    assert spec.folder is not None
+    paths = find_images(spec.folder)
+    if spec.domain == "own photos":
+        files = hash_images(paths)
+    else:  # a shipped set is in its own order: the names say which part an image belongs to
+        files = [ImageFile(path, hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths]
+    enough = len(files) >= 2 * spec.held_out
+    # From the end, and first: neither the count asked for nor an unreadable file changes what parity is taken on.
+    held_out, used, more = load_batch(files[::-1], spec.held_out if enough else 0, preprocessing)
+    calibration, _, unreadable = load_batch(files[: len(files) - used], wanted, preprocessing)
+    if not len(calibration):
+        first = (unreadable + more)[0]
+        raise ImageDataError(f"None of the {len(files)} images in {spec.folder} can be read:\n  {first}")
+    return calibration, held_out, [f"Left out: {complaint}" for complaint in (*unreadable, *more)]
+
+
+def _errors_in(content: dict[str, Any]) -> list[str]:
+    texts, numbers = ("description", "source", "domain", "folder"), ("count", "held_out", "seed")
+    types: dict[str, type] = {**dict.fromkeys(texts, str), **dict.fromkeys(numbers, int)}
+    errors = [f"{key}: unknown key. Known: {', '.join(types)}." for key in sorted(content.keys() - types.keys())]
+    for key, kind in types.items():
+        if key not in content and key not in ("folder", "seed"):
+            errors.append(f"{key}: missing.")
+        elif key in content and (not isinstance(content[key], kind) or isinstance(content[key], bool)):
+            errors.append(f"{key}: must be {'a text' if kind is str else 'a whole number'}, not {content[key]!r}.")
+        elif key in ("count", "held_out") and content[key] < 1:
+            errors.append(f"{key}: must be at least 1, not {content[key]}.")
+    for key, choices in (("source", get_args(Source)), ("domain", get_args(Domain))):
+        if isinstance(content.get(key), str) and content[key] not in choices:
+            errors.append(f"{key}: {content[key]!r} is unknown. One of: {', '.join(choices)}.")
+    if content.get("source") == "folder" and "folder" not in content:
+        errors.append("folder: missing; source = 'folder' needs it (relative to this file).")
+    return errors
+
+
+def _digested(pixels: "NDArray[np.uint8]") -> ImageBatch:
+    return ImageBatch(pixels, tuple(hashlib.sha256(image.tobytes()).hexdigest() for image in pixels))
+
+
+def _noise(count: int, side: int, seed: int) -> "NDArray[np.uint8]":
+    import numpy as np
+
+    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+
+
+def _photo_crops(names: tuple[str, ...], count: int, preprocessing: Preprocessing, seed: int) -> "NDArray[np.uint8]":
+    """``count`` random squares of the photos, each a third of the shorter side or larger, walked in turn."""
+    import numpy as np
+    import skimage.data
+    from PIL import Image
+
+    random = np.random.default_rng(seed)
+    photos = [Image.fromarray(getattr(skimage.data, name)()).convert("RGB") for name in names]
+    crops = []
+    for number in range(count):
+        photo = photos[number % len(photos)]
+        side = int(random.uniform(1 / 3, 1) * min(photo.size))
+        left, top = (int(random.integers(length - side + 1)) for length in photo.size)
+        crops.append(preprocessing.crop_rgb(photo.crop((left, top, left + side, top + side))))
+    return np.stack(crops)

@@ -1,0 +1,229 @@
+"""Calibration images from weights alone: what a network remembers of its training data, made visible.
+
+Every batch-norm layer stores the mean and variance of its input over the training images. Images that
+reproduce those statistics drive each layer through the range that it was trained in, which is what
+calibration has to see (ZeroQ, arXiv 2001.00281). As in DeepInversion (arXiv 1912.08795) class targets spread
+the logits and total variation keeps the images smooth. Here the optimisation starts from *dead leaves*,
+random overlapping shapes with the statistics of natural images (arXiv 2106.05963), rather than from noise:
+edges, flat areas and dark and bright images are there from the start, and some tens of steps suffice.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ca_deploy.data.images import SUFFIXES
+from ca_deploy.errors import ModelError, OutputError, UsageError
+from ca_deploy.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from ca_deploy.networks.source import Network
+
+LEARNING_RATE = 0.01  # of Adam, in pixel values 0..1
+SMOOTHNESS = 0.2  # weight of the total variation; the weight of the statistics is 1
+CLASS_WEIGHT = 0.02
+LEAST_CONFIDENCE = 0.5  # targets are between this and 1, so that the logits spread
+JITTER = 8  # pixels: no structure may depend on its exact place in the strides
+OCTAVES = 5
+LEAVES = 150
+GRAIN = 0.3  # standard deviations
+WEBP_QUALITY = 85
+
+
+def distill(
+    network: "Network", count: int, seed: int = 0, steps: int = 30, batch: int = 16, progress: Progress = silent
+) -> NDArray[np.uint8]:
+    """Make ``count`` images whose batch-norm statistics, batch by batch, are those that the network was trained on.
+
+    Returns RGB ``(count, R, R, 3)`` with R = ``network.preprocessing.resize``: stored without loss,
+    preprocessing cuts exactly the optimised square out of them. The same seed gives the same images
+    (on the same machine: another processor may round differently).
+
+    Args:
+        network: any network with ``nn.BatchNorm2d`` layers; class targets are used where it gives ``(N, classes)``.
+        count: number of images.
+        seed: of the starting images, targets and jitter.
+        steps: gradient steps a batch.
+        batch: most images optimised together; their common statistics are matched, so single ones may differ.
+            16 images of 224 px need about 2 GB.
+        progress: is told (steps done, all steps).
+
+    Raises:
+        UsageError: ``count``, ``steps`` or ``batch`` is below one.
+        ModelError: the network has no batch-norm layer with running statistics.
+    """
+    if min(count, steps, batch) < 1:
+        raise UsageError(f"Distilling {count} images in {steps} steps by {batch}: each has to be 1 or more.")
+    norms = _batch_norms(network)
+    sizes = [len(part) for part in np.array_split(np.arange(count), math.ceil(count / batch))]
+    images = []
+    for number, size in enumerate(sizes):
+
+        def step_done(step: int, before: int = number * steps) -> None:
+            progress(before + step, len(sizes) * steps)
+
+        images.append(_distill_batch(network, norms, size, np.random.default_rng((seed, number)), steps, step_done))
+    return np.concatenate(images)
+
+
+def save_images(images: NDArray[np.uint8], folder: Path) -> list[Path]:
+    """Write RGB ``(N, H, W, 3)`` as ``000.webp``, ``001.webp``, … into an empty or new folder.
+
+    Lossy WebP at quality 85 takes about a fifth of PNG's space and leaves the ranges of activations as they were.
+
+    Raises:
+        OutputError: the folder holds images already, which would join the set, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(path.suffix.lower() in SUFFIXES for path in folder.iterdir()):
+            raise OutputError(f"{folder} already holds images, and old and new ones would mix. Name an empty folder.")
+        paths = [folder / f"{number:03d}.webp" for number in range(len(images))]
+        for path, image in zip(paths, images, strict=True):
+            Image.fromarray(image).save(path, quality=WEBP_QUALITY, method=6)
+    except OSError as error:
+        raise OutputError(f"Distilled images cannot be written to {folder}: {error}.") from error
+    return paths
+
+
+def statistics_gap(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """How far the input ``(N, C, H, W)`` of a batch norm is from its running statistics; a scalar, 0 is equal.
+
+    Mean and standard deviation are compared in units of the running standard deviation, and a channel counts
+    at most 50: one that was constant in training would drown the others.
+    """
+    assert norm.running_mean is not None and norm.running_var is not None
+    mean, variance = _ChannelStatistics.apply(x)  # type: ignore[no-untyped-call]
+    running = norm.running_var + norm.eps
+    shift = (mean - norm.running_mean).square() / running
+    stretch = ((variance + norm.eps) / running).sqrt() - 1
+    gap: Tensor = (shift + stretch.square()).clamp(max=50).mean()
+    return gap
+
+
+class _ChannelStatistics(torch.autograd.Function):
+    """Mean and variance of each channel. ``torch.var_mean`` says the same, and doubles the time of a step on CPUs."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> tuple[Tensor, Tensor]:
+        tiny = 1e-12
+        _, mean, inverse_std = torch.native_batch_norm(x, None, None, None, None, True, 0.0, tiny)
+        ctx.save_for_backward(x, mean)
+        return mean, (inverse_std.pow(-2) - tiny).clamp(min=0)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor) -> Tensor:
+        x, mean = ctx.saved_tensors  # type: ignore[attr-defined]
+        by_mean, by_variance = (gradient * x.shape[1] / x.numel() for gradient in gradients)
+        slope = 2 * by_variance
+        offset = by_mean - slope * mean
+        return torch.addcmul(offset.view(1, -1, 1, 1), x, slope.view(1, -1, 1, 1))
+
+
+def _batch_norms(network: "Network") -> list[nn.BatchNorm2d]:
+    found = [m for m in network.module.modules() if isinstance(m, nn.BatchNorm2d) and m.running_mean is not None]
+    if not found and isinstance(network.module, torch.fx.GraphModule):
+        raise ModelError(
+            f"{network.name} is an exported program: its batch norms are no modules any more, so their statistics "
+            "cannot be found. Name the network it was made from as package.module:factory with --weights FILE."
+        )
+    if not found:
+        raise ModelError(
+            f"{network.name} has no BatchNorm2d layer with running statistics, and images are distilled from those. "
+            "Calibrate on a folder of photos instead: --calibration FOLDER."
+        )
+    return found
+
+
+def _distill_batch(
+    network: "Network",
+    norms: list[nn.BatchNorm2d],
+    size: int,
+    random: np.random.Generator,
+    steps: int,
+    step_done: Callable[[int], None],
+) -> NDArray[np.uint8]:
+    preprocessing = network.preprocessing
+    side, crop = preprocessing.resize, preprocessing.crop
+    margin = round((side - crop) / 2)  # as Preprocessing.crop_rgb cuts
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (preprocessing.mean, preprocessing.std))
+    start = _dead_leaves(random, size, side) * std + mean
+    # One image is the sum of an image at each octave: broad shapes and colours change as fast as single pixels.
+    sides = dict.fromkeys(max(1, side >> octave) for octave in range(OCTAVES))
+    octaves = [torch.zeros(size, 3, s, s, requires_grad=True) for s in sides]
+    optimizer = torch.optim.Adam(octaves, lr=LEARNING_RATE, betas=(0.9, 0.99))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    first_class, confidence = int(random.integers(1000)), random.uniform(LEAST_CONFIDENCE, 1, size)
+
+    def render() -> Tensor:
+        whole = (functional.interpolate(octave, (side, side), mode="bilinear") for octave in octaves)
+        return (start + torch.stack(list(whole)).sum(0)).clamp(0, 1)
+
+    gaps: list[Tensor] = []
+    hooks = [norm.register_forward_pre_hook(lambda norm, x: gaps.append(statistics_gap(norm, x[0]))) for norm in norms]
+    try:
+        for step in range(steps):
+            gaps.clear()
+            images = render()
+            shift = random.integers(-JITTER, JITTER + 1, 2).tolist()
+            seen = images.roll(shift, (2, 3))[:, :, margin : margin + crop, margin : margin + crop]
+            output = network.module(((seen.flip(3) if random.random() < 0.5 else seen) - mean) / std)
+            variation = sum(images.diff(dim=axis).abs().mean() for axis in (2, 3))
+            loss = torch.stack(gaps).mean() + SMOOTHNESS * variation
+            if output.ndim == 2 and output.shape[1] > 1:
+                targets = _targets(first_class, confidence, output.shape[1])
+                loss = loss + CLASS_WEIGHT * functional.cross_entropy(output, targets)
+            optimizer.zero_grad()
+            loss.backward(inputs=octaves)  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            step_done(step + 1)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    with torch.no_grad():
+        return (render() * 255).round().byte().permute(0, 2, 3, 1).numpy()
+
+
+def _targets(first_class: int, confidence: NDArray[np.float64], classes: int) -> Tensor:
+    """Probabilities ``(N, classes)``: the classes in turn, each with its confidence, the rest shared evenly."""
+    sure = torch.from_numpy(confidence).float()[:, None]
+    turn = functional.one_hot((torch.arange(len(confidence)) + first_class) % classes, classes)
+    return turn * sure + (1 - turn) * (1 - sure) / (classes - 1)
+
+
+def _dead_leaves(random: np.random.Generator, count: int, side: int) -> Tensor:
+    """Shaded, grainy ellipses over each other, ``(count, 3, side, side)`` in standard deviations around the mean.
+
+    Each image has its own brightness and tint; small leaves are many and large ones few, and the grain has
+    the 1/f spectrum of photos.
+    """
+    y, x = np.mgrid[:side, :side].astype(np.float32) / side
+    images = np.empty((count, 3, side, side), np.float32)
+    for image in images:
+        tint = random.normal(0, 0.7) + random.normal(0, 0.35, 3)
+        image[:] = tint[:, None, None]
+        radii = random.uniform(0.5**-1.5, 0.02**-1.5, LEAVES) ** (-1 / 1.5)
+        for radius in np.sort(radii)[::-1]:
+            centre, angle, flatness = random.uniform(0, 1, 2), random.uniform(0, math.pi), random.uniform(0.25, 1)
+            colour = tint + random.normal(0, 0.8) + random.normal(0, 0.5, 3)
+            shading = random.normal(0, 0.4)
+            (top, left), (bottom, right) = ((centre + sign * radius).clip(0, 1) * side for sign in (-1, 1))
+            box = slice(int(top), int(bottom) + 1), slice(int(left), int(right) + 1)
+            dx, dy = (x[box] - centre[1]) / radius, (y[box] - centre[0]) / radius
+            along = dx * math.cos(angle) + dy * math.sin(angle)
+            across = (dy * math.cos(angle) - dx * math.sin(angle)) / flatness
+            inside = np.square(along) + np.square(across) < 1
+            image[:, *box][:, inside] = (colour[:, None, None] + shading * along)[:, inside]
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side))
+    spectrum = np.fft.rfft2(random.normal(size=images.shape)) / np.maximum(frequency, 1 / side)
+    grain = np.fft.irfft2(spectrum, s=(side, side))
+    return torch.from_numpy((images + GRAIN * grain / grain.std()).astype(np.float32))

@@ -1,0 +1,121 @@
+"""Image files as networks see them: found in a fixed order, opened upright, in RGB, whatever they were."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ca_deploy.delivery import settle
+from ca_deploy.errors import ImageDataError
+from ca_deploy.records.tensors import Preprocessing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """An image file and the sha256 of its bytes."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBatch:
+    """Images cropped for a network: ``pixels`` is RGB uint8 ``(N, S, S, 3)``, ``sha256`` one digest an image."""
+
+    pixels: "NDArray[np.uint8]"
+    sha256: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.sha256)
+
+    def without(self, seen: Collection[str]) -> "ImageBatch":
+        """The images whose hashes are not among ``seen``."""
+        kept = [number for number, digest in enumerate(self.sha256) if digest not in set(seen)]
+        return ImageBatch(self.pixels[kept], tuple(self.sha256[number] for number in kept))
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Every image file below ``folder``, sorted by path.
+
+    Raises:
+        ImageDataError: no such folder, or no image in it.
+    """
+    settle(folder)  # `distill` may have been killed on the way
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise ImageDataError(f"Image folder {folder} {what}. Pass a folder of {', '.join(sorted(SUFFIXES))} files.")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not found:
+        raise ImageDataError(f"Image folder {folder} holds no images. Put {', '.join(sorted(SUFFIXES))} files into it.")
+    return found
+
+
+def hash_images(paths: Sequence[Path]) -> list[ImageFile]:
+    """The files in the order of their content's hash, each content once.
+
+    This mixes the classes of an ImageFolder tree, does not depend on names or places, and lets no copy of a
+    calibration image stand among the held-out ones.
+    """
+    by_hash: dict[str, Path] = {}
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                by_hash.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
+        except OSError as error:
+            raise ImageDataError(f"Image {path} cannot be opened ({error.strerror}).") from error
+    return [ImageFile(by_hash[digest], digest) for digest in sorted(by_hash)]
+
+
+def open_rgb(path: Path) -> "Image.Image":
+    """Open upright (EXIF), in 8-bit RGB; transparency is laid over white.
+
+    Raises:
+        ImageDataError: not an image, or damaged.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as opened:
+            image = ImageOps.exif_transpose(opened)
+            if image.mode.startswith("I") or image.mode == "F":  # 16 bits or more: Pillow would clip at 255
+                values = np.asarray(image, np.float64)
+                full = 255.0 if image.mode in "IF" and values.max() <= 255 else 65535.0
+                image = Image.fromarray((values / full * 255).clip(0, 255).astype(np.uint8))
+            if image.has_transparency_data:
+                image = image.convert("RGBA")
+                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            return image.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageDataError(f"Image {path} cannot be read: {error}") from error
+
+
+def load_batch(
+    files: Sequence[ImageFile], count: int, preprocessing: Preprocessing
+) -> tuple[ImageBatch, int, list[str]]:
+    """The first ``count`` readable files, how many files that took, and the unreadable ones' complaints."""
+    import numpy as np
+
+    pixels: list[NDArray[np.uint8]] = []
+    hashes, unreadable = [], []
+    used = 0
+    for file in files:
+        if len(pixels) == count:
+            break
+        used += 1
+        try:
+            pixels.append(preprocessing.crop_rgb(open_rgb(file.path)))
+            hashes.append(file.sha256)
+        except ImageDataError as error:
+            unreadable.append(str(error))
+    side = preprocessing.crop
+    stacked = np.stack(pixels) if pixels else np.zeros((0, side, side, 3), np.uint8)
+    return ImageBatch(stacked, tuple(hashes)), used, unreadable

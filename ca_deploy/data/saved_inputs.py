@@ -1,0 +1,38 @@
+"""Parity images in a file, so that the same comparison can be made again elsewhere."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from ca_deploy.data.images import ImageBatch
+from ca_deploy.delivery import write_atomically
+from ca_deploy.errors import ImageDataError
+
+
+def save(path: Path, images: ImageBatch) -> None:
+    """Write ``pixels`` (RGB uint8 ``(N, S, S, 3)``) and ``sha256`` as ``.npz``.
+
+    Raises:
+        OutputError: the place cannot be written.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, pixels=images.pixels, sha256=np.array(images.sha256))
+    write_atomically(path, buffer.getvalue())
+
+
+def load(path: Path) -> ImageBatch:
+    """Read what :func:`save` wrote.
+
+    Raises:
+        ImageDataError: missing, damaged, or of another kind.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            pixels, hashes = content["pixels"], content["sha256"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ImageDataError(f"Saved inputs {path} cannot be read ({error}). Write them with --save-inputs.") from error
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3 or len(hashes) != len(pixels):
+        raise ImageDataError(f"Saved inputs {path} hold {pixels.dtype} {pixels.shape}, not uint8 (N, S, S, 3) images.")
+    return ImageBatch(pixels, tuple(map(str, hashes)))

@@ -1,0 +1,130 @@
+"""A model that photos can be given to, whichever runtime is behind it.
+
+Photos are RGB uint8 ``(N, S, S, 3)`` everywhere; each model turns them into what its file takes
+(normalised or raw, NCHW or NHWC, float or integer) and its answer back into float32.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ca_deploy.errors import ArtifactError, UsageError
+from ca_deploy.networks.source import ModelSource, labels_of, load
+from ca_deploy.records.manifest import Manifest, manifest_of
+from ca_deploy.records.tensors import Preprocessing, TensorSpec
+from ca_deploy.runtimes import Session, open_session
+
+if TYPE_CHECKING:
+    from ca_deploy.networks.source import Network
+
+MODEL_SUFFIXES = (".onnx", ".tflite", ".mlpackage")
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """An opened model with what is needed to feed it."""
+
+    name: str
+    session: Session
+    input: TensorSpec
+    output: TensorSpec
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] | None = None
+    manifest: Manifest | None = None
+
+    def __call__(self, images: Iterable[NDArray[np.uint8]]) -> Iterable[NDArray[np.float32]]:
+        """The float32 output of one image ``(S, S, 3)`` after the other, without the batch dimension."""
+        for image in images:
+            answer = self.session.run({self.input.name: self.to_input(image)})[self.output.name][0]
+            if self.output.scale is not None:
+                answer = (answer.astype(np.float32) - np.float32(self.output.zero_point or 0)) * np.float32(
+                    self.output.scale
+                )
+            yield answer.astype(np.float32)
+
+    def to_input(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        """One image ``(S, S, 3)`` as the file takes it, with the batch dimension."""
+        spec = self.input
+        if spec.normalised:
+            value: NDArray[Any] = self.preprocessing.normalise(image)
+            if spec.layout == "NHWC":
+                value = np.ascontiguousarray(np.moveaxis(value, 0, -1))
+        else:
+            value = image if spec.layout == "NHWC" else np.ascontiguousarray(np.moveaxis(image, -1, 0))
+        if spec.normalised and spec.scale is not None:
+            limits = np.iinfo(spec.dtype)
+            value = np.clip(np.rint(value / spec.scale) + (spec.zero_point or 0), limits.min, limits.max)
+        return value.astype(spec.dtype)[None]
+
+
+def network_predictor(network: "Network") -> Predictor:
+    """The PyTorch network itself as the reference."""
+    from ca_deploy.runtimes._torch_module import TorchSession
+
+    session = TorchSession(network)
+    return Predictor(
+        f"PyTorch {network.name}",
+        session,
+        session.inputs[0],
+        session.outputs[0],
+        network.preprocessing,
+        network.labels,
+    )
+
+
+def open_predictor(
+    model: str | Path, runtime: str | None = None, threads: int = 1, source: ModelSource | None = None
+) -> Predictor:
+    """An exported file (with the manifest beside it, if there is one), or a PyTorch model.
+
+    ``source`` gives weights for a model, or preprocessing for a file that has no manifest.
+
+    Raises:
+        UsageError: a file without manifest whose preprocessing nobody gave.
+        ArtifactError: a file that is missing, damaged, changed since its manifest, or not a single-image model.
+        RuntimeUnavailable: see :func:`ca_deploy.runtimes.open_session`.
+    """
+    path = Path(model)
+    if path.suffix not in MODEL_SUFFIXES:
+        if runtime is not None:
+            raise UsageError(f"--runtime {runtime} is for exported files; {model} is a PyTorch model.")
+        return network_predictor(load(replace(source or ModelSource(), model=str(model))))
+    return exported_predictor(path, manifest_of(path), runtime, threads, source)
+
+
+def exported_predictor(
+    path: Path,
+    manifest: Manifest | None,
+    runtime: str | None = None,
+    threads: int = 1,
+    source: ModelSource | None = None,
+) -> Predictor:
+    """Like :func:`open_predictor`, for a file whose manifest is already at hand."""
+    session = open_session(path, runtime, threads)
+    inputs, outputs = (manifest.inputs, manifest.outputs) if manifest else (session.inputs, session.outputs)
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ArtifactError(
+            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; ca-deploy compares models with one of each."
+        )
+    return Predictor(
+        path.name,
+        session,
+        inputs[0],
+        outputs[0],
+        manifest.preprocessing if manifest else _given_preprocessing(path, source, side=max(inputs[0].shape)),
+        manifest.labels if manifest else labels_of(source or ModelSource(), {}),
+        manifest,
+    )
+
+
+def _given_preprocessing(path: Path, source: ModelSource | None, side: int) -> Preprocessing:
+    if source is None or source.mean is None or source.std is None:
+        raise UsageError(
+            f"{path} has no manifest ({path.stem}.json) beside it, so nobody knows how to feed it. "
+            "Pass --mean and --std (and --resize), as it was trained."
+        )
+    return Preprocessing(source.resize or side, side, source.mean, source.std)

@@ -1,0 +1,413 @@
+"""Where a model comes from: a registered name, ``package.module:factory`` or a ``.pt2`` program.
+
+A :class:`ModelSource` is the question (small, picklable, no torch needed); :func:`load` answers it with a
+:class:`Network` that is ready to run.
+"""
+
+import importlib
+import inspect
+import tomllib
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ca_deploy import programs
+from ca_deploy.errors import CheckpointError, ModelError, UsageError, unknown_name
+from ca_deploy.file_names import file_stem
+from ca_deploy.processes.python_path import current_folder_last
+from ca_deploy.records.tensors import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from ca_deploy.networks.checkpoint import Checkpoint
+
+_REGISTRY = Path(__file__).parents[1] / "models"
+DEFAULT_MODEL = "mobilenet_v2_ca"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModel:
+    """One TOML of ``ca_deploy/models``: a network that ca-deploy knows by name."""
+
+    name: str
+    description: str
+    factory: str
+    input_size: int
+    weights: Path | None = None
+    calibration: str | None = None
+    author: str | None = None
+    licence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Everything that decides which network is meant. None leaves it to the model or its checkpoint.
+
+    ``model`` is a registered name, ``package.module:factory``, or the path of a ``.pt2`` program.
+    ``mean`` … ``labels`` serve models that do not carry them; ``labels`` is a text file, one name a line.
+    """
+
+    model: str = DEFAULT_MODEL
+    weights: Path | None = None
+    input_size: int | None = None
+    num_classes: int | None = None
+    width: float | None = None
+    random_weights: bool = False
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    resize: int | None = None
+    crop: int | None = None
+    labels: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.random_weights and self.weights is not None:
+            raise UsageError("--random-weights and --weights contradict each other. Leave one of them out.")
+        if self.is_program:
+            given = [f for f in ("weights", "width", "num_classes") if getattr(self, f) is not None]
+            if given or self.random_weights:
+                flags = ", ".join("--" + f.replace("_", "-") for f in given) or "--random-weights"
+                raise UsageError(f"{self.model} is a program that carries its own weights and shapes: drop {flags}.")
+
+    @property
+    def is_program(self) -> bool:
+        return self.model.endswith(".pt2")
+
+    @property
+    def is_registered(self) -> bool:
+        """Named by our own registry; a factory and a program are not."""
+        return self.model in registered_models()
+
+    @property
+    def stem(self) -> str:
+        """How files made from this model begin: ``mobilenet_v2_ca``."""
+        if self.is_program:
+            return file_stem(Path(self.model).stem)
+        return file_stem(self.model.rpartition(":")[2].replace(".", "_"))
+
+    def registered(self) -> RegisteredModel | None:
+        """The registry's entry, or None for a factory or a program.
+
+        Raises:
+            UsageError: neither a form that we know, nor a registered name.
+        """
+        if self.is_program or ":" in self.model:
+            return None
+        if self.model.endswith(".py") or "/" in self.model:
+            raise UsageError(
+                f"{self.model!r}: ca-deploy imports code only where it is asked for as package.module:factory. "
+                "Put its folder on PYTHONPATH and write, for instance, my_package.my_model:build."
+            )
+        known = registered_models()
+        if self.model not in known:
+            raise unknown_name("model", self.model, known, "ca-deploy list models")
+        return known[self.model]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A loaded network in evaluation mode, float32, with all that is needed to feed it; equal to none but itself.
+
+    ``module`` takes ``(N, 3, input_size, input_size)`` and gives logits ``(N, classes)``.
+    """
+
+    name: str
+    module: "nn.Module"
+    input_size: int
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] | None
+    trained: bool
+    checkpoint: Path | None
+    checkpoint_sha256: str | None
+    checkpoint_layout: str | None
+    default_calibration: str | None
+    author: str | None = None
+    licence: str | None = None
+
+    def example(self, batch: int = 1) -> "torch.Tensor":
+        """Noise of the right shape, ``(batch, 3, S, S)``, always the same."""
+        import torch
+
+        generator = torch.Generator().manual_seed(0)
+        return torch.randn(batch, 3, self.input_size, self.input_size, generator=generator)
+
+
+def registered_models() -> dict[str, RegisteredModel]:
+    """All networks that ca-deploy knows by name; one TOML each in ``ca_deploy/models``."""
+    found = {}
+    for path in sorted(_REGISTRY.glob("*.toml")):
+        entry = tomllib.loads(path.read_text(encoding="utf-8"))
+        weights = _REGISTRY / "weights" / entry["weights"] if "weights" in entry else None
+        found[path.stem] = RegisteredModel(
+            path.stem,
+            entry["description"],
+            entry["factory"],
+            entry["input_size"],
+            weights,
+            *(entry.get(key) for key in ("calibration", "author", "licence")),
+        )
+    return found
+
+
+def load(source: ModelSource) -> Network:
+    """Find, build and fill the network, and prove that it runs.
+
+    Raises:
+        UsageError: an unknown name, or flags that contradict each other.
+        ModelError: the factory cannot be imported or fails; the network does not run at its input size.
+        CheckpointError: the weights cannot be read or do not fit; there are none, and random ones were not asked for.
+    """
+    registered = source.registered()
+    checkpoint = _checkpoint(source, registered)
+    metadata = dict(checkpoint.metadata) if checkpoint else {}
+    layout = None
+    if source.is_program:
+        module, program_size = _load_program(Path(source.model))
+    else:
+        program_size = None
+        with nullcontext() if registered else current_folder_last():
+            module = _build(registered.factory if registered else source.model, source, checkpoint)
+    if checkpoint is not None:
+        from ca_deploy.networks.checkpoint import load_weights
+
+        layout = load_weights(module, checkpoint)
+    sha256 = _sha256(Path(source.model)) if source.is_program else checkpoint.sha256 if checkpoint else None
+    input_size = _input_size(source, registered, metadata, program_size)
+    own_weights = registered and registered.weights and checkpoint and checkpoint.path == registered.weights
+    network = Network(
+        name=source.stem,
+        module=module,
+        input_size=input_size,
+        preprocessing=_preprocessing(source, metadata, input_size),
+        labels=labels_of(source, metadata),
+        trained=not source.random_weights,  # whatever brings no weights at all was refused above
+        checkpoint=Path(source.model) if source.is_program else checkpoint.path if checkpoint else None,
+        checkpoint_sha256=sha256,
+        checkpoint_layout="torch.export program" if source.is_program else layout,
+        default_calibration=registered.calibration if registered and own_weights else None,
+        author=metadata.get("author") or (registered.author if registered and own_weights else None),
+        licence=metadata.get("licence") or (registered.licence if registered and own_weights else None),
+    )
+    _prove_it_runs(network)
+    return network
+
+
+def _checkpoint(source: ModelSource, registered: RegisteredModel | None) -> "Checkpoint | None":
+    """The weights to load, or None for a program, random weights, or a factory that brings its own."""
+    if source.is_program or source.random_weights:
+        return None
+    path = source.weights
+    if path is None and registered is not None and source.width in (None, 1.0):
+        path = registered.weights
+    if path is None and registered is not None:
+        raise CheckpointError(
+            f"There are no trained weights for {source.model}"
+            + (f" at width {source.width:g}" if source.width else "")
+            + ". Pass yours with --weights FILE, or --random-weights to try the tools on an untrained network."
+        )
+    if path is None:
+        return None
+    from ca_deploy.networks.checkpoint import read_checkpoint
+
+    return read_checkpoint(path)
+
+
+def _load_program(path: Path) -> "tuple[nn.Module, int]":
+    """A ``torch.export`` program as a module, and the side of the square image it takes."""
+    program = programs.load(path)
+    names = program.graph_signature.user_inputs
+    inputs = [n.meta["val"] for n in program.graph.nodes if n.op == "placeholder" and n.name in names]
+    shapes = [tuple(getattr(value, "shape", ())) for value in inputs]
+    try:
+        if len(shapes) == 1 and len(shapes[0]) == 4 and shapes[0][1] == 3 and shapes[0][2] == shapes[0][3]:
+            return program.module(), int(shapes[0][2])
+    except Exception as error:  # sizes without an example value, guards that contradict each other, ...
+        raise ModelError(
+            f"Program {path} cannot be set up for one square image ({_first_line(error)}). "
+            "Export it with a fixed height and width."
+        ) from error
+    raise ModelError(f"Program {path} takes {shapes}; ca-deploy needs exactly one square RGB image, (N, 3, S, S).")
+
+
+def _build(factory_name: str, source: ModelSource, checkpoint: "Checkpoint | None") -> "nn.Module":
+    from torch import nn
+
+    found = _import(factory_name)
+    if not callable(found):
+        raise ModelError(f"{factory_name} is a {type(found).__name__}, neither an nn.Module nor a function making one.")
+    arguments: dict[str, Any] = {"num_classes": source.num_classes, "width": source.width}
+    arguments = {name: value for name, value in arguments.items() if value is not None}
+    accepted = {} if isinstance(found, nn.Module) else inspect.signature(found).parameters
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
+    for name in arguments:
+        if name not in accepted and not takes_any:
+            flag = "--" + name.replace("_", "-")
+            raise UsageError(f"{factory_name} takes no argument {name!r}, so {flag} cannot be passed on. Drop it.")
+    if isinstance(found, nn.Module):
+        return found.eval().float()
+    if checkpoint is not None and "width" in accepted and "width" in checkpoint.metadata:
+        arguments.setdefault("width", checkpoint.metadata["width"])
+    if checkpoint is not None and "num_classes" in accepted:
+        arguments["num_classes"] = _class_count(checkpoint, arguments.get("num_classes"))
+    module = _seeded(found, arguments, factory_name, seed=0)
+    if checkpoint is None and not source.random_weights:
+        again = _seeded(found, arguments, factory_name, seed=1)
+        if not _same_weights(module, again):
+            raise CheckpointError(
+                f"{factory_name} starts from random weights: two calls gave two different networks. Pass trained "
+                "ones with --weights FILE, or --random-weights to try the tools on an untrained network."
+            )
+    return module
+
+
+def _import(factory_name: str) -> object:
+    module_name, _, attribute = factory_name.partition(":")
+    try:
+        found: object = importlib.import_module(module_name)
+    except Exception as error:  # importing a user's module runs a user's code
+        raise ModelError(
+            f"Cannot import {module_name!r} for {factory_name} ({type(error).__name__}: {_first_line(error)}). "
+            "Run from its folder, or put that on PYTHONPATH."
+        ) from error
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise ModelError(f"Module {module_name!r} has no {attribute!r} (asked for as {factory_name}).")
+        found = getattr(found, part)
+    return found
+
+
+def _seeded(factory: Any, arguments: dict[str, Any], name: str, seed: int) -> "nn.Module":
+    """Build under a fixed seed, so that a converter process builds the very same network."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(seed)
+    try:
+        module = factory(**arguments)
+    except Exception as error:  # a user's factory may raise anything
+        called = ", ".join(f"{k}={v!r}" for k, v in arguments.items())
+        raise ModelError(f"{name}({called}) failed: {type(error).__name__}: {_first_line(error)}.") from error
+    if not isinstance(module, nn.Module):
+        raise ModelError(f"{name} gave a {type(module).__name__}, not an nn.Module.")
+    return module.eval().float()
+
+
+def _same_weights(one: "nn.Module", other: "nn.Module") -> bool:
+    import torch
+
+    a, b = one.state_dict(), other.state_dict()
+    # NaN is unequal to itself, but damaged weights are to be called damaged, not random.
+    return a.keys() == b.keys() and all(torch.equal(a[key].nan_to_num(), b[key].nan_to_num()) for key in a)
+
+
+def _class_count(checkpoint: "Checkpoint", asked: int | None) -> int:
+    """Classes in the checkpoint: the rows of its last matrix."""
+    matrices = [value for value in checkpoint.state.values() if value.ndim == 2]
+    if "classifier.1.weight" in checkpoint.state:
+        matrices = [checkpoint.state["classifier.1.weight"]]
+    if not matrices:
+        return asked or 1000
+    held = int(matrices[-1].shape[0])
+    if asked is not None and asked != held:
+        raise CheckpointError(
+            f"Checkpoint {checkpoint.path} has {held} classes, but --num-classes {asked} was asked for. "
+            "Drop --num-classes, or pass the checkpoint that was trained for it."
+        )
+    return held
+
+
+def _input_size(
+    source: ModelSource, registered: RegisteredModel | None, metadata: dict[str, Any], program_size: int | None
+) -> int:
+    if program_size is not None and source.input_size not in (None, program_size):
+        raise UsageError(
+            f"{source.model} was exported for {program_size} px, so --input-size {source.input_size} is not possible. "
+            "Export the program again at that size."
+        )
+    carried = metadata.get("preprocessing", {}).get("crop")
+    known = (source.input_size, program_size, source.crop, carried, registered.input_size if registered else 224)
+    size = next(value for value in known if value is not None)
+    if size < 1:
+        raise UsageError(f"--input-size {size} is not possible: it is the side of the image in pixels.")
+    if source.crop is not None and source.crop != size:
+        raise UsageError(f"--crop {source.crop} and --input-size {size} contradict each other: the crop is the input.")
+    return int(size)
+
+
+def _preprocessing(source: ModelSource, metadata: dict[str, Any], input_size: int) -> Preprocessing:
+    """Flags first, then what the checkpoint carries, then ImageNet's custom (resize to 8/7 of the crop)."""
+    carried = metadata.get("preprocessing", {})
+    ratio = carried["resize"] / carried["crop"] if carried else 8 / 7
+    return Preprocessing(
+        resize=round(input_size * ratio) if source.resize is None else source.resize,
+        crop=input_size,
+        mean=source.mean or tuple(carried.get("mean", IMAGENET_MEAN)),
+        std=source.std or tuple(carried.get("std", IMAGENET_STD)),
+    )
+
+
+def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] | None:
+    if source.labels is None:
+        carried = metadata.get("labels")
+        return tuple(carried) if carried else None
+    try:
+        lines = source.labels.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"--labels {source.labels} cannot be read ({error}). It is a text file, one name a line."
+        ) from error
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def _prove_it_runs(network: Network) -> None:
+    """Run once, on noise: the size must fit, the output must be finite, the labels must match."""
+    import torch
+
+    culprits: list[str] = []
+
+    def note(name: str) -> Any:
+        def hook(_module: object, _inputs: object, output: object) -> None:
+            if isinstance(output, torch.Tensor) and not torch.isfinite(output).all():
+                culprits.append(name)
+
+        return hook
+
+    handles = [m.register_forward_hook(note(n)) for n, m in network.module.named_modules() if n]
+    size = network.input_size
+    try:
+        with torch.inference_mode():
+            output = network.module(network.example())
+    except Exception as error:  # shapes that do not fit raise whatever the operation raises
+        raise ModelError(
+            f"{network.name} cannot take an image of {size}x{size} px: {_first_line(error)}. "
+            "Choose another --input-size (for most networks a multiple of 32)."
+        ) from error
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not isinstance(output, torch.Tensor):
+        raise ModelError(
+            f"{network.name} gives a {type(output).__name__}; ca-deploy exports networks that give one tensor."
+        )
+    if not torch.isfinite(output).all():
+        first = f" The first module to give one is {culprits[0]!r}." if culprits else ""
+        raise ModelError(
+            f"{network.name} gives NaN or infinity for an ordinary input.{first} "
+            "The weights are probably damaged, or training diverged: check the checkpoint."
+        )
+    if network.labels and output.ndim == 2 and output.shape[1] != len(network.labels):
+        raise UsageError(f"{network.name} has {output.shape[1]} outputs, but there are {len(network.labels)} labels.")
+
+
+def _sha256(path: Path) -> str:
+    import hashlib
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,91 @@
+"""Check a network that nobody has exported yet: export it to a temporary place, and look at the files."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ca_deploy.compat.check import Step, check
+from ca_deploy.errors import RuntimeUnavailable, UsageError
+from ca_deploy.formats import find_format, format_names
+from ca_deploy.networks.source import ModelSource, Network, load
+from ca_deploy.pipeline.worker import Job, Worker
+from ca_deploy.recipes import load_recipe, recipe_names
+from ca_deploy.records.compat import CompatReport
+from ca_deploy.targets import find_target, target_names
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_PROGRAM = ".pt2"
+_NOISE_IMAGES = 4  # operators do not depend on the ranges that calibration finds
+
+
+def check_before_export(
+    source: ModelSource,
+    targets: Sequence[str] = (),
+    mode: str = "float32",
+    step: Step = lambda target, text: None,
+) -> list[CompatReport]:
+    """What the targets will make of a network, trained or not.
+
+    Args:
+        source: which network; without weights it gets random ones, as operators do not depend on them.
+        targets: as in :func:`ca_deploy.compat.check.check`; by default all whose kind of file can be made here.
+        mode: the part of a recipe's name behind the format: ``"float32"``, ``"float16"``, ``"static_wi8_ai8"``.
+        step: is told what is being done.
+
+    Raises:
+        CaDeployError: see :func:`~ca_deploy.compat.check.check`, :func:`~ca_deploy.networks.source.load`.
+    """
+    makers = {find_format(name).suffix: f"{name}_{mode}" for name in format_names()}
+    makers = {suffix: recipe for suffix, recipe in makers.items() if recipe in recipe_names()}
+    wanted: dict[str, list[str]] = {}
+    for name in targets or target_names():
+        suffixes = find_target(name)[0].suffixes
+        made = next((suffix for suffix in suffixes if suffix in makers or suffix == _PROGRAM), None)
+        if made is not None and not (made == _PROGRAM and mode != "float32"):
+            wanted.setdefault(made, []).append(name)
+        elif targets:
+            raise UsageError(
+                f"Target {name} checks {', '.join(suffixes)} files, and no {mode} recipe makes such a file."
+            )
+    if source.weights is None and not source.is_program:
+        source = replace(source, random_weights=True)
+    step("", "loading the network")
+    network = load(source)
+    with tempfile.TemporaryDirectory() as folder:
+        reports = []
+        for suffix, names in wanted.items():
+            path = Path(folder, f"{network.name}{suffix}")
+            if suffix == _PROGRAM:
+                _save_program(network, path)
+            else:
+                _export(source, network, makers[suffix], path, step)
+            reports += check(path, names)
+    return reports
+
+
+def _save_program(network: Network, path: Path) -> None:
+    import torch
+
+    torch.export.save(torch.export.export(network.module, (network.example(),)), path)
+
+
+def _export(source: ModelSource, network: Network, recipe_name: str, path: Path, step: Step) -> None:
+    recipe = load_recipe(recipe_name)
+    format = find_format(recipe.format)
+    if missing := format.missing_packages():
+        raise RuntimeUnavailable(f"Exporting by {recipe_name} needs {', '.join(missing)}, which this machine lacks.")
+    noise = _noise(network.input_size) if recipe.needs_calibration else None
+    log = path.with_suffix(".log")
+    with Worker(format, log) as worker:
+        worker.convert(Job(source, recipe, noise, path, False, log), lambda text: step(recipe_name, text))
+
+
+def _noise(side: int) -> "NDArray[np.uint8]":
+    import numpy as np
+
+    return np.random.default_rng(0).integers(0, 256, (_NOISE_IMAGES, side, side, 3), np.uint8)

@@ -1,0 +1,71 @@
+"""Converters side by side: one process a format, as many at once as fit into memory."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
+
+from ca_deploy.formats import Converted, Format
+from ca_deploy.pipeline.worker import Job, Worker
+from ca_deploy.processes.memory import converters_that_fit
+
+# (recipe name, what is being done)
+Step = Callable[[str, str], None]
+
+
+class Converters:
+    """A context manager that leaves no process behind.
+
+    Args:
+        logs: the formats wanted, and the file that each converter's first words go to. They spend seconds importing,
+            so those that fit start at once.
+    """
+
+    def __init__(self, logs: Mapping[Format, Path]) -> None:
+        at_once = converters_that_fit(len(logs))
+        self._logs = logs
+        self._pool = ThreadPoolExecutor(at_once)
+        self._workers = ExitStack()
+        self._early = {format: self._start(format) for format in list(logs)[:at_once]}
+
+    def __enter__(self) -> "Converters":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._workers.close()
+        self._pool.shutdown()
+
+    def begin(self, jobs: Mapping[Format, Sequence[Job]], step: Step) -> Iterator[tuple[Job, Converted]]:
+        """Start on the jobs of each format, one after another, and return at once; gives each as it is finished.
+
+        Raises:
+            CaDeployError: see :meth:`ca_deploy.pipeline.worker.Worker.convert`; while iterating.
+        """
+        finished: SimpleQueue[tuple[Job, Converted] | Exception] = SimpleQueue()
+
+        def convert(format: Format) -> None:
+            try:
+                worker = self._early.get(format) or self._start(format)
+                for job in jobs[format]:
+                    name = job.recipe.name
+                    finished.put((job, worker.convert(job, lambda text, name=name: step(name, text))))  # type: ignore[misc]
+                worker.finish()
+            except Exception as error:
+                finished.put(error)
+
+        for format in jobs:
+            self._pool.submit(convert, format)
+        return _results(finished, sum(map(len, jobs.values())))
+
+    def _start(self, format: Format) -> Worker:
+        return self._workers.enter_context(Worker(format, self._logs[format]))
+
+
+def _results(finished: "SimpleQueue[tuple[Job, Converted] | Exception]", count: int) -> Iterator[tuple[Job, Converted]]:
+    for _ in range(count):
+        result = finished.get()
+        if isinstance(result, Exception):
+            raise result
+        yield result

@@ -1,0 +1,157 @@
+"""An exported file and its manifest: one JSON beside it that holds all a phone developer has to know."""
+
+import dataclasses
+import hashlib
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ca_deploy.delivery import settle
+from ca_deploy.errors import ArtifactError, UsageError
+from ca_deploy.formats import FloatOperator
+from ca_deploy.networks.source import ModelSource
+from ca_deploy.recipes import ExportRecipe
+from ca_deploy.records.compat import CompatRecord
+from ca_deploy.records.parity import ParityReport
+from ca_deploy.records.tensors import Preprocessing, TensorSpec
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """Which network was exported, from which weights; ``trained`` is False for random weights."""
+
+    name: str
+    source: ModelSource
+    checkpoint_sha256: str | None
+    checkpoint_layout: str | None
+    trained: bool
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRecord:
+    """Which images the ranges came from; hashes are sha256 of the image files."""
+
+    name: str
+    domain: str
+    images_sha256: tuple[str, ...]
+    accuracy_unknown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedRecord:
+    """Median time of one inference against the float32 file, interleaved on the exporting machine."""
+
+    median_ms: float
+    float32_median_ms: float
+    runs: int
+    threads: int
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything about one exported file; see ARCHITECTURE in CONTRIBUTING.md for who reads it.
+
+    ``session_settings`` are options that the runtime's session needs to give these answers on every processor.
+    """
+
+    schema_version: int
+    ca_deploy_version: str
+    file: str
+    sha256: str
+    size_bytes: int
+    float32_size_bytes: int
+    format: str
+    model: ModelRecord
+    recipe: ExportRecipe
+    calibration: CalibrationRecord | None
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] | None
+    operators: Mapping[str, int]
+    float_operators: tuple[FloatOperator, ...]
+    lowering: tuple[str, ...]
+    parity: ParityReport
+    speed: SpeedRecord | None
+    tools: Mapping[str, str]
+    warnings: tuple[str, ...]
+    compatibility: tuple[CompatRecord, ...] = ()
+    session_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2, default=str) + "\n"
+
+
+def manifest_path(model_file: Path) -> Path:
+    """``OUT/<model>.<recipe>.json`` for ``OUT/<model>.<recipe>.<suffix>``."""
+    return model_file.with_suffix(".json")
+
+
+def manifest_of(model_file: Path) -> Manifest | None:
+    """The manifest beside a file, or None if it has none, or there is no file.
+
+    Raises:
+        ArtifactError: the manifest is damaged, of a newer schema, or describes another file.
+    """
+    settle(model_file.parent)
+    path = manifest_path(model_file)
+    if not path.is_file() or not model_file.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content["schema_version"]
+        if version != SCHEMA_VERSION:
+            raise ArtifactError(f"Manifest {path} has schema version {version}; this ca-deploy reads {SCHEMA_VERSION}.")
+        manifest: Manifest = decode(Manifest, content)
+    except (KeyError, TypeError, ValueError, UsageError) as error:  # bad JSON and bad UTF-8 are ValueErrors
+        raise ArtifactError(f"Manifest {path} is damaged ({error!r}). Export again, or remove it.") from error
+    if sha256_of(model_file) != manifest.sha256:
+        raise ArtifactError(
+            f"{model_file} is not the file that {path.name} describes (its sha256 differs). "
+            "It was changed or replaced after the export: export again, or remove the manifest."
+        )
+    return manifest
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's content; of a folder's (an ``.mlpackage``): of the hashes and relative paths of all its files."""
+    if path.is_dir():
+        listing = "".join(f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n" for file in _files(path))
+        return hashlib.sha256(listing.encode()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    return sum(file.stat().st_size for file in _files(path)) if path.is_dir() else path.stat().st_size
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def decode(kind: Any, value: Any) -> Any:
+    """JSON back into the frozen dataclass, tuple, mapping or optional that it was written from."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return None if value is None else decode(next(a for a in arguments if a is not type(None)), value)
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        # A field that older manifests lack has a default; without one, the dataclass complains.
+        known = [field.name for field in dataclasses.fields(kind) if field.name in value]
+        return kind(**{name: decode(hints[name], value[name]) for name in known})
+    if origin is tuple:
+        element = arguments[0]
+        return tuple(decode(element, item) for item in value)
+    if kind is Path:
+        return Path(value)
+    return value

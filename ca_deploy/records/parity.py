@@ -1,0 +1,62 @@
+"""What a comparison of two models found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ca_deploy.recipes import Tolerances
+
+Status = Literal["pass", "fail", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultSettings:
+    """What the runtime gives on this machine without the ``needed`` settings; figures as in :class:`ParityReport`.
+
+    ``worse``: by more than the 0.3 dB that kernels may differ by, or in agreement.
+    """
+
+    needed: Mapping[str, str]
+    runtime: str
+    max_abs_error: float
+    sqnr_db: float | None
+    agreement: float | None
+    worse: bool
+
+    @property
+    def note(self) -> str:
+        """One line for people who deploy on such a machine; empty where there is nothing to say."""
+        if not self.worse:
+            return ""
+        figures = [f"SQNR {self.sqnr_db:.1f} dB"] if self.sqnr_db is not None else []
+        figures += [f"agreement {self.agreement:.1f} %"] if self.agreement is not None else []
+        settings = " and ".join(f"{name} = {value}" for name, value in self.needed.items())
+        return (
+            f"With default settings, {self.runtime.partition(',')[0]} gives other answers on this processor: "
+            f"{', '.join(figures)}. x86 without VNNI adds INT8 products in 16 bits, which saturate; ARM does not. "
+            f"To deploy on x86, set the session option {settings} (the written .py does), or export a float recipe."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ParityReport:
+    """Outputs of ``subject`` against ``reference`` on ``images`` held-out images.
+
+    ``agreement`` is in percent, ``sqnr_db`` in dB (None where nothing differs), ``max_abs_error`` in units
+    of the output. ``status`` is "skipped" where the comparison could not be run, never "pass";
+    ``reason`` says why, or which tolerances failed.
+    """
+
+    status: Status
+    reason: str
+    subject: str
+    reference: str
+    runtime: str
+    tolerances: Tolerances
+    images: int = 0
+    max_abs_error: float | None = None
+    sqnr_db: float | None = None
+    cosine: float | None = None
+    agreement: float | None = None
+    images_sha256: tuple[str, ...] = ()
+    default_settings: DefaultSettings | None = None

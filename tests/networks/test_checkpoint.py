@@ -1,0 +1,243 @@
+"""Checkpoints: unwrapped whatever they come in, refused with a reason, and never run as code."""
+
+import argparse
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ca_deploy.errors import CheckpointError
+from ca_deploy.networks.checkpoint import load_weights, read_checkpoint, save_checkpoint
+from tests.zoo.tiny import TinyCA, tiny_ca, tiny_trained
+
+State = dict[str, Tensor]
+
+
+def states_equal(one: State, other: State) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def prefixed(state: State, prefix: str) -> State:
+    return {prefix + key: value for key, value in state.items()}
+
+
+@pytest.mark.parametrize(
+    ("wrap", "entry"),
+    [
+        (lambda good, _: good, ""),
+        (lambda good, _: {"state_dict": good, "epoch": 3, "best": torch.tensor(0.5)}, "state_dict"),
+        (lambda good, _: {"model": good, "optimizer": {"lr": 0.1}}, "model"),
+        (lambda good, _: prefixed(good, "module."), ""),
+        (lambda good, _: {"model": prefixed(good, "module._orig_mod.")}, "model"),
+        (lambda good, _: {"state_dict": prefixed(good, "model.")}, "state_dict"),
+        (lambda good, bad: {"state_dict": bad, "state_dict_ema": good}, "state_dict_ema"),
+        (lambda good, bad: {"model": bad, "model_ema": {"module": good}}, "model_ema.module"),
+        (lambda good, bad: {"ema": {"state_dict": good}, "state_dict": bad}, "ema.state_dict"),
+        (lambda good, _: {"n_averaged": torch.tensor([5]), **prefixed(good, "module.")}, ""),
+    ],
+    ids=[
+        "bare",
+        "state_dict",
+        "model",
+        "DataParallel",
+        "compiled",
+        "lightning",
+        "EMA",
+        "nested EMA",
+        "ema entry",
+        "SWA",
+    ],
+)
+def test_wrapped_checkpoint_is_unwrapped(tmp_path: Path, wrap: Callable[[State, State], Any], entry: str) -> None:
+    good, bad = tiny_trained().state_dict(), tiny_ca().state_dict()
+    torch.save(wrap(good, bad), tmp_path / "net.pth")
+    checkpoint = read_checkpoint(tmp_path / "net.pth")
+    assert states_equal(dict(checkpoint.state), good)
+    assert checkpoint.entry == entry
+    network = tiny_ca()
+    assert load_weights(network, checkpoint) == "native"
+    assert states_equal(network.state_dict(), good)
+
+
+def test_missing_file_and_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"nowhere\.pth does not exist"):
+        read_checkpoint(tmp_path / "nowhere.pth")
+    with pytest.raises(CheckpointError, match="is a folder"):
+        read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize(
+    ("keep", "said"), [(0, "is empty"), (0.02, "cut short"), (0.5, "cut short"), (0.98, "cut short")]
+)
+def test_truncated_checkpoint_is_explained(tmp_path: Path, suffix: str, keep: float, said: str) -> None:
+    path = tmp_path / f"net{suffix}"
+    save_checkpoint(tiny_ca(), path, {}) if suffix == ".safetensors" else torch.save(tiny_ca().state_dict(), path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content))])
+    with pytest.raises(CheckpointError, match=said) as error:
+        read_checkpoint(path)
+    assert str(path) in str(error.value)
+
+
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.mkdir, (self.path,)
+
+
+@pytest.mark.parametrize(
+    "save", [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content, protocol=2))]
+)
+def test_pickled_code_is_refused_and_not_run(tmp_path: Path, save: Callable[[Any, Path], Any]) -> None:
+    sprung = tmp_path / "sprung"
+    save({"state_dict": {}, "args": Trap(sprung)}, tmp_path / "trap.pth")
+    with pytest.raises(CheckpointError):
+        read_checkpoint(tmp_path / "trap.pth")
+    assert not sprung.exists()
+
+
+def test_a_harmless_python_object_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    torch.save({"state_dict": tiny_ca().state_dict(), "args": argparse.Namespace(lr=0.1)}, tmp_path / "net.pth")
+    with pytest.raises(CheckpointError, match=r"carries Python objects \(argparse\.Namespace\)") as error:
+        read_checkpoint(tmp_path / "net.pth")
+    assert "save the bare weights once: torch.save(" in str(error.value)
+
+
+def test_a_whole_pickled_network_is_refused(tmp_path: Path) -> None:
+    torch.save(tiny_ca(), tmp_path / "net.pth")
+    with pytest.raises(CheckpointError, match=r"carries Python objects \(tests\.zoo\.tiny\.TinyCA\)"):
+        read_checkpoint(tmp_path / "net.pth")
+
+
+def test_a_file_of_another_kind_is_not_taken_for_code(tmp_path: Path) -> None:
+    (tmp_path / "net.pth").write_text("<html>404 not found</html>")
+    with pytest.raises(CheckpointError, match="damaged") as error:
+        read_checkpoint(tmp_path / "net.pth")
+    assert "Python objects" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [({"epoch": 3}, r"no weights \(its entries: epoch\)"), ([1, 2], "a list"), ({}, "nothing")]
+)
+def test_a_file_without_weights_says_what_it_holds(tmp_path: Path, content: Any, said: str) -> None:
+    torch.save(content, tmp_path / "net.pth")
+    with pytest.raises(CheckpointError, match=said):
+        read_checkpoint(tmp_path / "net.pth")
+
+
+def _in_itself(entries: str, between: Any = None) -> dict[str, Any]:
+    """A dictionary that leads back to itself by ``entries``, as in ``model.state_dict``."""
+    outermost: dict[str, Any] = {"epoch": 3}
+    inner = outermost
+    *way, last = entries.split(".")
+    for entry in way:
+        inner[entry] = {"epoch": 3}
+        inner = inner[entry]
+    inner[last] = outermost if between is None else between(outermost)
+    return outermost
+
+
+@pytest.mark.parametrize("entries", ["state_dict", "model", "model.state_dict", "state_dict_ema.ema.net.module"])
+def test_a_checkpoint_that_contains_itself_is_refused(tmp_path: Path, entries: str) -> None:
+    torch.save(_in_itself(entries), tmp_path / "net.pth")
+    with pytest.raises(CheckpointError, match=f"its entry {entries} leads back to a dictionary that it is in"):
+        read_checkpoint(tmp_path / "net.pth")
+
+
+def test_a_checkpoint_that_enters_a_circle_further_in_is_refused(tmp_path: Path) -> None:
+    torch.save({"ema": _in_itself("model")}, tmp_path / "net.pth")
+    with pytest.raises(CheckpointError, match=r"its entry ema\.model leads back"):
+        read_checkpoint(tmp_path / "net.pth")
+
+
+def test_a_checkpoint_in_a_list_that_contains_itself_holds_no_weights(tmp_path: Path) -> None:
+    torch.save(_in_itself("state_dict", lambda outer: [outer]), tmp_path / "net.pth")
+    with pytest.raises(CheckpointError, match=r"no weights \(its entries: epoch, state_dict\)"):
+        read_checkpoint(tmp_path / "net.pth")
+
+
+def _quantised(value: Tensor) -> Tensor:
+    return torch.quantize_per_tensor(value, 0.1, 0, torch.qint8)
+
+
+@pytest.mark.parametrize(
+    ("convert", "said"),
+    [
+        (lambda value: value.to("meta"), r"without its values \(it is on the meta device\)"),
+        (lambda value: value.to_sparse(), r"in the layout torch\.sparse_coo"),
+        (lambda value: value.flatten(1).to_sparse_csr(), r"in the layout torch\.sparse_csr"),
+        (_quantised, "as a quantised tensor"),
+    ],
+)
+def test_tensors_that_are_not_arrays_of_numbers_are_named(
+    tmp_path: Path, convert: Callable[[Tensor], Tensor], said: str
+) -> None:
+    state = tiny_ca().state_dict()
+    state["stem.0.weight"] = convert(state["stem.0.weight"])
+    torch.save(state, tmp_path / "net.pth")
+    with pytest.raises(CheckpointError, match=rf"holds stem\.0\.weight {said}"):
+        read_checkpoint(tmp_path / "net.pth")
+
+
+def test_mismatch_lists_missing_unexpected_and_misshapen_together(tmp_path: Path) -> None:
+    state = tiny_ca(num_classes=7).state_dict()
+    state["classifier.extra"] = state.pop("stem.0.weight")
+    torch.save(state, tmp_path / "net.pth")
+    with pytest.raises(CheckpointError) as error:
+        load_weights(tiny_ca(num_classes=5), read_checkpoint(tmp_path / "net.pth"))
+    message = str(error.value)
+    assert "does not fit TinyCA" in message
+    assert "missing (1):\n    stem.0.weight" in message
+    assert "unexpected (1):\n    classifier.extra" in message
+    assert "wrong shape (2):" in message
+    assert "classifier.weight: the file has (7, 16), the network (5, 16)" in message
+
+
+def test_nothing_is_loaded_where_something_does_not_fit(tmp_path: Path) -> None:
+    torch.save(tiny_trained(num_classes=7).state_dict(), tmp_path / "net.pth")
+    network = tiny_ca()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    with pytest.raises(CheckpointError):
+        load_weights(network, read_checkpoint(tmp_path / "net.pth"))
+    assert states_equal(network.state_dict(), before)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_saved_checkpoint_reads_back(tmp_path: Path, half: bool) -> None:
+    metadata = {"labels": ["daisy", "Löwenzahn"], "preprocessing": {"resize": 36, "crop": 32}}
+    trained = tiny_trained()
+    save_checkpoint(trained, tmp_path / "net.safetensors", metadata, half)
+    checkpoint = read_checkpoint(tmp_path / "net.safetensors")
+    assert checkpoint.metadata == metadata
+    network = tiny_ca()
+    load_weights(network, checkpoint)
+    for key, value in network.state_dict().items():
+        expected = trained.state_dict()[key]
+        if not key.endswith("num_batches_tracked"):
+            assert value.dtype == torch.float32
+            assert torch.equal(value, expected.half().float() if half else expected)
+
+
+def test_half_precision_halves_the_file(tmp_path: Path) -> None:
+    network = nn.Linear(256, 256)
+    for half in (False, True):
+        save_checkpoint(network, tmp_path / f"{half}.safetensors", {}, half)
+    small, large = ((tmp_path / f"{half}.safetensors").stat().st_size for half in (True, False))
+    assert small < 0.52 * large
+
+
+def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
+    digests = set()
+    for network in (TinyCA(), TinyCA()):
+        save_checkpoint(network, tmp_path / "net.safetensors", {})
+        digests.add(read_checkpoint(tmp_path / "net.safetensors").sha256)
+    assert len(digests) == 2

@@ -1,0 +1,34 @@
+"""Generated Swift, by its grammar: whatever packages, tensors and labels are called, names are strings in it."""
+
+import pytest
+
+from ca_deploy.pipeline import snippets_swift
+from tests.hostile import CANARY, LONG, READABLE, TEXTS, manifest, payloads
+from tests.syntax_trees import take_apart
+
+RECIPES = ["coreml_float32", "coreml_static_wi8_ai8_uint8rgb_io"]
+PAYLOADS = payloads(f'try! "".write(toFile: "{CANARY}", atomically: true, encoding: .utf8)')
+NAMES = [*PAYLOADS, "|".join(TEXTS), LONG]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_the_grammar_finds_names_in_strings_and_the_same_code_around_them(recipe: str, name: str) -> None:
+    given = manifest(recipe, name, [*TEXTS, *PAYLOADS, LONG])
+    names = [given.file.removesuffix(".mlpackage"), given.inputs[0].name, given.outputs[0].name]
+    held = [unicode_scalars(text) for text in (*(given.labels or ()), *names)]
+    strings, code = take_apart("swift", snippets_swift.swift(given))
+    assert [text for text in strings if text != "mlmodelc"] == held
+    plain = manifest(recipe, "net", ["daisy"] * len(given.labels or ()))
+    assert code == take_apart("swift", snippets_swift.swift(plain))[1]
+
+
+def test_ordinary_names_stay_readable() -> None:
+    source = snippets_swift.swift(manifest("coreml_float32", "Gänseblümchen_netz", READABLE))
+    for text in (*READABLE, "Gänseblümchen_netz"):
+        assert f'"{text}"' in source
+
+
+def unicode_scalars(text: str) -> str:
+    """What a Swift string can hold of it: no lone surrogates."""
+    return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)

@@ -1,0 +1,116 @@
+"""A manifest reads back as it was written, and one that cannot be trusted is refused."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ca_deploy.errors import ArtifactError
+from ca_deploy.formats import FloatOperator
+from ca_deploy.networks.source import ModelSource
+from ca_deploy.recipes import load_recipe
+from ca_deploy.records.manifest import (
+    SCHEMA_VERSION,
+    CalibrationRecord,
+    Manifest,
+    ModelRecord,
+    SpeedRecord,
+    manifest_of,
+    manifest_path,
+    sha256_of,
+    size_of,
+)
+from ca_deploy.records.parity import ParityReport
+from ca_deploy.records.tensors import Preprocessing, TensorSpec
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    path = tmp_path / "net.tflite_static_wi8_ai8.tflite"
+    path.write_bytes(b"a model, as far as a manifest is concerned")
+    return path
+
+
+def manifest_for(model_file: Path) -> Manifest:
+    recipe = load_recipe("tflite_static_wi8_ai8")
+    source = ModelSource("package.module:net", weights=Path("/data/net.pth"), mean=(0.5, 0.4, 0.3), width=0.5)
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        ca_deploy_version="0.1.0",
+        file=model_file.name,
+        sha256=sha256_of(model_file),
+        size_bytes=42,
+        float32_size_bytes=168,
+        format="tflite",
+        model=ModelRecord("net", source, "c0ffee", "native", True, 1000),
+        recipe=recipe,
+        calibration=CalibrationRecord("mine", "own photos", ("aa", "bb"), False),
+        inputs=(TensorSpec("image", (1, 32, 32, 3), "int8", "NHWC", 0.02, -3),),
+        outputs=(TensorSpec("logits", (1, 2), "float32", "NC"),),
+        preprocessing=Preprocessing(36, 32, (0.5, 0.4, 0.3)),
+        labels=("daisy", "Löwenzahn"),
+        operators={"CONV_2D": 7},
+        float_operators=(FloatOperator("HARD_SWISH", 1, "no kernel"),),
+        lowering=(),
+        parity=ParityReport("pass", "", "net", "PyTorch net", "LiteRT", recipe.tolerances, 32, 0.1, 22.5, 0.999, 100.0),
+        speed=SpeedRecord(1.5, 3.0, 50, 1, "x86_64"),
+        tools={"torch": "2"},
+        warnings=("few images",),
+    )
+
+
+def test_manifest_reads_back_equal(model_file: Path) -> None:
+    full = manifest_for(model_file)
+    bare = replace(full, calibration=None, labels=None, speed=None)
+    for manifest in (full, bare):
+        manifest_path(model_file).write_text(manifest.to_json(), encoding="utf-8")
+        assert manifest_of(model_file) == manifest
+
+
+def test_a_file_without_manifest_has_none(model_file: Path) -> None:
+    assert manifest_of(model_file) is None
+
+
+def test_a_file_that_changed_since_is_refused(model_file: Path) -> None:
+    manifest_path(model_file).write_text(manifest_for(model_file).to_json())
+    model_file.write_bytes(b"another model")
+    with pytest.raises(ArtifactError, match=r"sha256 differs.*export again"):
+        manifest_of(model_file)
+
+
+def test_a_newer_schema_is_refused(model_file: Path) -> None:
+    manifest = replace(manifest_for(model_file), schema_version=SCHEMA_VERSION + 1)
+    manifest_path(model_file).write_text(manifest.to_json())
+    with pytest.raises(ArtifactError, match=f"schema version {SCHEMA_VERSION + 1}"):
+        manifest_of(model_file)
+
+
+@pytest.mark.parametrize("damage", ["cut short", "empty", "no object", "a key less", "impossible value", "wrong type"])
+def test_a_damaged_manifest_is_named(model_file: Path, damage: str) -> None:
+    content = manifest_for(model_file).to_json()
+    changed = json.loads(content)
+    if damage == "a key less":
+        del changed["recipe"]["mode"]
+    elif damage == "impossible value":
+        changed["preprocessing"]["crop"] = 0
+    elif damage == "wrong type":
+        changed["inputs"] = 5
+    texts = {"cut short": content[:200], "empty": "", "no object": "[1]"}
+    manifest_path(model_file).write_text(texts.get(damage, json.dumps(changed)))
+    with pytest.raises(ArtifactError, match="is damaged") as error:
+        manifest_of(model_file)
+    assert str(manifest_path(model_file)) in str(error.value)
+
+
+def test_a_folder_is_hashed_and_measured_as_a_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "a.mlpackage"
+    (folder / "Data").mkdir(parents=True)
+    (folder / "Manifest.json").write_text("{}")
+    (folder / "Data" / "weights").write_bytes(b"1234")
+    first = sha256_of(folder)
+    assert size_of(folder) == 6
+    (folder / "Data" / "weights").rename(folder / "Data" / "moved")
+    moved = sha256_of(folder)
+    (folder / "Data" / "moved").write_bytes(b"1235")
+    assert len({first, moved, sha256_of(folder)}) == 3
