@@ -15,7 +15,8 @@ from ai_edge_quantizer.utils import qsv_utils
 from PIL import Image
 
 from ca_deploy.data.calibration import load_spec
-from ca_deploy.networks.source import ModelSource, load
+from ca_deploy.networks.source import load
+from ca_deploy.records.model import ModelSource
 
 network = load(ModelSource())
 folder = load_spec("distilled_flowers5").folder

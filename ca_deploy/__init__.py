@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from ca_deploy.data.distillation import distill
     from ca_deploy.errors import CaDeployError
     from ca_deploy.evaluation.accuracy import AccuracyReport
-    from ca_deploy.networks.source import ModelSource, Network, load
+    from ca_deploy.networks.source import Network, load
     from ca_deploy.pipeline.export import Export
     from ca_deploy.records.manifest import Manifest
+    from ca_deploy.records.model import ModelSource
     from ca_deploy.records.parity import ParityReport
 
 be_discreet()
@@ -25,7 +26,7 @@ _HOMES = {
     "CaDeployError": "errors",
     "Export": "pipeline.export",
     "Manifest": "records.manifest",
-    "ModelSource": "networks.source",
+    "ModelSource": "records.model",
     "Network": "networks.source",
     "ParityReport": "records.parity",
     "compare": "api",

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca_deploy.errors import ArtifactError, ImageDataError, UsageError
-from ca_deploy.networks.source import DEFAULT_MODEL, ModelSource
 from ca_deploy.progress import Progress, silent
-from ca_deploy.recipes import FLOOR_AGREEMENT_PERCENT, FLOOR_SQNR_DB, Tolerances, choose_recipes
+from ca_deploy.recipes import choose_recipes
+from ca_deploy.records.model import DEFAULT_MODEL, ModelSource
+from ca_deploy.records.recipe import FLOOR_AGREEMENT_PERCENT, FLOOR_SQNR_DB, Tolerances
 
 if TYPE_CHECKING:
     from ca_deploy.data.images import ImageBatch
@@ -184,7 +185,7 @@ def _reference(
 def _parity_images(subject: "Predictor", name: str | None) -> "ImageBatch":
     """The held-out part of a set, without any image that the file was calibrated on."""
     from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, load_calibration, load_spec
-    from ca_deploy.networks.source import registered_models
+    from ca_deploy.records.model import registered_models
 
     record = subject.manifest.calibration if subject.manifest else None
     model = registered_models().get(subject.manifest.model.name) if subject.manifest else None

@@ -8,19 +8,24 @@ also ``coreml_weight_only_wi8_afp16`` and, with look-up tables, ``coreml_paletti
 
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from ca_deploy.errors import RecipeError, UsageError
 from ca_deploy.file_names import file_stem
 from ca_deploy.formats import find_format, format_names
+from ca_deploy.records.recipe import (
+    FLOOR_AGREEMENT_PERCENT,
+    FLOOR_MAX_ABS_ERROR,
+    FLOOR_SQNR_DB,
+    FLOOR_SQNR_DB_4_BIT,
+    DeploymentTarget,
+    ExportRecipe,
+    Io,
+    Method,
+    Mode,
+    Tolerances,
+)
 from ca_deploy.shipped import data_files, find_data_file
-
-Mode = Literal["float32", "float16", "dynamic", "static", "weight_only", "palettized"]
-Io = Literal["float32", "int8", "uint8rgb"]
-Method = Literal["min_max", "percentile"]
-
-DeploymentTarget = Literal["iOS15", "iOS16", "iOS17", "iOS18"]
 
 FOLDER = "export_recipes"
 
@@ -29,69 +34,6 @@ FOLDER = "export_recipes"
 OLDEST_TARGET = {
     "float32": "iOS15", "float16": "iOS15", "weight_only": "iOS16", "palettized": "iOS16", "static": "iOS17",
 }  # fmt: skip
-
-# No recipe may be looser than these (issue 2). SQNR and agreement bind integer recipes. Weights in 4 bits are
-# reported as they are (issue 5): there the SQNR may be lower.
-FLOOR_MAX_ABS_ERROR = 1e-4
-FLOOR_SQNR_DB = 15.0
-FLOOR_AGREEMENT_PERCENT = 97.0
-FLOOR_SQNR_DB_4_BIT = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerances:
-    """What the exported file has to reach against PyTorch on held-out images; None is not checked."""
-
-    max_abs_error: float | None = None
-    sqnr_db: float | None = None
-    agreement_percent: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ExportRecipe:
-    """How to make one file. Validated by :func:`load_recipe`.
-
-    ``io`` is what the file takes and gives: float32; int8; or a camera's uint8 RGB image in (normalisation
-    inside the file) and float32 out. ``opset`` is for ONNX. ``calibration`` says how ranges are chosen from
-    the activations seen in calibration; ``percentile`` is the share of values (in percent) kept inside.
-    ``deployment_target`` is for Core ML: the oldest iOS that the file has to run on.
-    """
-
-    name: str
-    description: str
-    format: str
-    mode: Mode
-    tolerances: Tolerances
-    io: Io = "float32"
-    weight_bits: int | None = None
-    activation_bits: int | None = None
-    calibration: Method = "min_max"
-    percentile: float = 99.99
-    opset: int | None = None
-    deployment_target: DeploymentTarget | None = None
-
-    @property
-    def is_integer(self) -> bool:
-        return self.mode in ("dynamic", "static")
-
-    @property
-    def compresses_weights(self) -> bool:
-        return self.is_integer or self.mode in ("weight_only", "palettized")
-
-    @property
-    def needs_calibration(self) -> bool:
-        return self.mode in ("static", "palettized")
-
-    @property
-    def decoded_name(self) -> str:
-        """The name that the contents spell."""
-        name = f"{self.format}_{self.mode}"
-        if self.compresses_weights:
-            activations = (
-                f"ai{self.activation_bits}" if self.activation_bits else "afp32" if self.is_integer else "afp16"
-            )
-            name += f"_wi{self.weight_bits}_{activations}"
-        return name if self.io == "float32" else f"{name}_{self.io}_io"
 
 
 def recipe_names() -> list[str]:

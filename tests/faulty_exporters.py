@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ca_deploy.errors import ModelError
-from ca_deploy.formats import Converted
+from ca_deploy.records.conversion import Converted
 
 
 def _begin(*arguments: Any) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ca_deploy.networks.source import ModelSource
 from ca_deploy.pipeline import snippets
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.manifest import SCHEMA_VERSION, Manifest, ModelRecord
+from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport
 from ca_deploy.records.tensors import DType, Layout, Preprocessing, TensorSpec
 

@@ -6,8 +6,8 @@ import pytest
 
 from ca_deploy import ModelSource
 from ca_deploy.file_names import file_stem
-from ca_deploy.networks.source import registered_models
 from ca_deploy.recipes import recipe_names
+from ca_deploy.records.model import registered_models
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,8 @@ from pathlib import Path
 import pytest
 
 from ca_deploy.errors import RecipeError, UsageError
-from ca_deploy.recipes import (
-    FLOOR_AGREEMENT_PERCENT,
-    FLOOR_MAX_ABS_ERROR,
-    FLOOR_SQNR_DB,
-    FLOOR_SQNR_DB_4_BIT,
-    choose_recipes,
-    load_recipe,
-    recipe_names,
-)
+from ca_deploy.recipes import choose_recipes, load_recipe, recipe_names
+from ca_deploy.records.recipe import FLOOR_AGREEMENT_PERCENT, FLOOR_MAX_ABS_ERROR, FLOOR_SQNR_DB, FLOOR_SQNR_DB_4_BIT
 
 GOOD = """
 description = "mine"

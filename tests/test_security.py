@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from ca_deploy.cli import app
-from ca_deploy.devices import Completed
 from ca_deploy.errors import RuntimeUnavailable
 from ca_deploy.latency import runner_output
+from ca_deploy.records.devices import Completed
 from tests.latency.models import onnx_file
 
 TESTS = Path(__file__).parent

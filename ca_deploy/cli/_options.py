@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ca_deploy.networks.source import ModelSource
+from ca_deploy.records.model import ModelSource
 
 _MODEL = "Model"
 _PREPROCESSING = "Preprocessing, for models that do not carry it"

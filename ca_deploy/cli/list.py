@@ -24,7 +24,7 @@ def _show(title: str, rows: dict[str, str], json: bool) -> None:
 @command
 def models(json: options.Json = False) -> None:
     """Networks known by name."""
-    from ca_deploy.networks.source import registered_models
+    from ca_deploy.records.model import registered_models
 
     _show("Models", {name: model.description for name, model in registered_models().items()}, json)
 

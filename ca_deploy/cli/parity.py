@@ -44,7 +44,7 @@ def parity(
     """
     import ca_deploy
     from ca_deploy.evaluation.predictor import MODEL_SUFFIXES
-    from ca_deploy.recipes import Tolerances
+    from ca_deploy.records.recipe import Tolerances
     from ca_deploy.render import terminal as render
 
     is_file = against is not None and against.rstrip("/").endswith(MODEL_SUFFIXES)

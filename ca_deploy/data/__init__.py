@@ -1,0 +1,1 @@
+"""Images: of a calibration set, saved for another comparison, or distilled from a network."""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ca_deploy.devices import Completed
+from ca_deploy.records.devices import Completed
 
 
 def run(

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from ca_deploy.devices import Completed, Conditions, DeviceInfo
 from ca_deploy.devices._process import end
 from ca_deploy.devices._shell import CONDITIONS, PROBE, read_conditions, read_probe
 from ca_deploy.errors import DeviceError
+from ca_deploy.records.devices import Completed, Conditions, DeviceInfo
 from ca_deploy.records.manifest import sha256_of
 
 _ASK_S = 60.0

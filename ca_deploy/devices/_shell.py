@@ -7,7 +7,7 @@ where they can, because starting a program is slow on small devices.
 import time
 from collections.abc import Iterable, Mapping
 
-from ca_deploy.devices import Conditions, Core, DeviceInfo
+from ca_deploy.records.devices import Conditions, Core, DeviceInfo
 
 PROBE = r"""
 echo "arch=$(uname -m)"

@@ -9,10 +9,11 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from ca_deploy.devices import Completed, DeviceKind, DeviceSummary
+from ca_deploy.devices import DeviceKind
 from ca_deploy.devices._process import last_line, run
 from ca_deploy.devices._remote import Remote
 from ca_deploy.errors import DeviceError
+from ca_deploy.records.devices import Completed, DeviceSummary
 
 _INSTALL = "Install Android's platform-tools (Debian, Ubuntu: apt install adb) and connect the phone by USB."
 _DEBUGGING = "Enable USB debugging in the phone's developer options (Settings > About > tap the build number 7 times)."

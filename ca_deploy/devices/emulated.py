@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ca_deploy.devices import Completed, Conditions, Core, DeviceInfo, DeviceKind, DeviceSummary, InstructionCounts
+from ca_deploy.devices import DeviceKind
 from ca_deploy.devices._here import Here
 from ca_deploy.devices._process import last_line
 from ca_deploy.errors import DeviceError, unknown_name
 from ca_deploy.native import emulator
+from ca_deploy.records.devices import Completed, Conditions, Core, DeviceInfo, DeviceSummary, InstructionCounts
 
 
 class Emulated(Here):

@@ -3,10 +3,11 @@
 import platform
 import sys
 
-from ca_deploy.devices import DeviceInfo, DeviceKind, DeviceSummary
+from ca_deploy.devices import DeviceKind
 from ca_deploy.devices._here import _ASK_S, Here
 from ca_deploy.devices._shell import PROBE, read_probe
 from ca_deploy.errors import UsageError
+from ca_deploy.records.devices import DeviceInfo, DeviceSummary
 
 
 class Local(Here):

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import IO, cast
 from urllib.parse import urlsplit
 
-from ca_deploy.devices import DeviceKind, DeviceSummary
+from ca_deploy.devices import DeviceKind
 from ca_deploy.devices._process import end, last_line, run
 from ca_deploy.devices._remote import Remote
 from ca_deploy.errors import DeviceError, UsageError
+from ca_deploy.records.devices import DeviceSummary
 
 _CONNECT_S = 15
 _PATIENCE_S = 30.0

@@ -10,8 +10,8 @@ from ca_deploy.errors import UsageError
 from ca_deploy.evaluation import metrics
 from ca_deploy.evaluation.predictor import Predictor
 from ca_deploy.progress import Progress, silent
-from ca_deploy.recipes import Tolerances
 from ca_deploy.records.parity import DefaultSettings, ParityReport
+from ca_deploy.records.recipe import Tolerances
 from ca_deploy.runtimes import Session
 
 FEWEST_IMAGES = 32

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ca_deploy.errors import ArtifactError, UsageError
-from ca_deploy.networks.source import ModelSource, labels_of, load
+from ca_deploy.networks.source import labels_of, load
 from ca_deploy.records.manifest import Manifest, manifest_of
+from ca_deploy.records.model import ModelSource
 from ca_deploy.records.tensors import Preprocessing, TensorSpec
 from ca_deploy.runtimes import Session, open_session
 

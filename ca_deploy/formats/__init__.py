@@ -4,47 +4,21 @@ The description is light, and heavy libraries are imported only by the exporter 
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ca_deploy.errors import unknown_name
 from ca_deploy.plugins import load, names_in, not_installed
-from ca_deploy.records.tensors import TensorSpec
+from ca_deploy.records.conversion import Converted
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from ca_deploy.networks.source import Network
-    from ca_deploy.recipes import ExportRecipe
-
-
-@dataclass(frozen=True, slots=True)
-class FloatOperator:
-    """An operator kind that stayed float inside an integer file, how many times, and why."""
-
-    operator: str
-    count: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Converted:
-    """What an exporter says about the file that it wrote.
-
-    ``float32_path`` is the float32 file of the same format that an integer one was made from, left beside it
-    so that sizes and speed can be compared.
-    """
-
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    operators: Mapping[str, int]
-    tools: Mapping[str, str]
-    float_operators: tuple[FloatOperator, ...] = ()
-    notes: tuple[str, ...] = ()
-    float32_path: Path | None = None
+    from ca_deploy.records.recipe import ExportRecipe
 
 
 class Exporter(Protocol):

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ca_deploy.devices import Completed, Device
+from ca_deploy.devices import Device
 from ca_deploy.errors import DeviceError, RuntimeUnavailable, UsageError
 from ca_deploy.latency.launch import Request
 from ca_deploy.latency.runner_output import OperatorSamples, RunnerOutput
 from ca_deploy.latency.statistics import Statistics
+from ca_deploy.records.devices import Completed
 
 _NUMBER = r"([\d.]+(?:e[+-]?\d+)?)"
 _COUNT = re.compile(

@@ -1,7 +1,7 @@
 """Which cores to run on: ``big``, ``little`` or a hexadecimal mask, held against what the device has."""
 
-from ca_deploy.devices import Core, DeviceInfo
 from ca_deploy.errors import UsageError
+from ca_deploy.records.devices import Core, DeviceInfo
 
 # From small to big; Arm's part numbers are not in order of speed.
 _LITTLE_PARTS = ("0xd03", "0xd04", "0xd05", "0xd46", "0xd80")  # Cortex-A53, A35, A55, A510, A520

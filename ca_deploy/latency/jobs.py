@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
-from ca_deploy.devices import CountingDevice, Device, InstructionCounts
+from ca_deploy.devices import CountingDevice, Device
 from ca_deploy.errors import CaDeployError, DeviceError, RuntimeUnavailable
 from ca_deploy.latency import runner_output
 from ca_deploy.latency.launch import JsonLauncher, Launcher, Request, RunnerKind
@@ -21,6 +21,7 @@ from ca_deploy.latency.report import (
 from ca_deploy.latency.runner_output import RunnerOutput
 from ca_deploy.latency.verify import verify
 from ca_deploy.latency.watch import Watch
+from ca_deploy.records.devices import InstructionCounts
 
 # One inference to warm up, one to count; and as many as tell an operator's median.
 _COUNTED = MeasuringProtocol("count", 1, 0, 0, 1, 0, 600)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ca_deploy.devices import Conditions, DeviceInfo, InstructionCounts
 from ca_deploy.errors import ArtifactError
 from ca_deploy.latency.protocol import MeasuringProtocol
 from ca_deploy.latency.statistics import Ratio, Statistics, summarise
 from ca_deploy.latency.validity import Validity
+from ca_deploy.records.devices import Conditions, DeviceInfo, InstructionCounts
 from ca_deploy.records.manifest import decode
 
 SCHEMA_VERSION = 1

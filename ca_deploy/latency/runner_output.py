@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ca_deploy.devices import Completed
 from ca_deploy.errors import RuntimeUnavailable
 from ca_deploy.latency.statistics import Statistics
+from ca_deploy.records.devices import Completed
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from ca_deploy.devices import Conditions
+from ca_deploy.records.devices import Conditions
 
 _CLOCK_FALL = 0.15
 _STARTS_DIFFER = 1.10

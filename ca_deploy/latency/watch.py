@@ -5,8 +5,9 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from ca_deploy.devices import Conditions, Device
+from ca_deploy.devices import Device
 from ca_deploy.errors import DeviceError
+from ca_deploy.records.devices import Conditions
 
 # Looking costs the device a moment itself; once a second is enough to see a clock fall.
 _EVERY_S = 1.0

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from ca_deploy.models.coord_attention import CoordAttention
-from ca_deploy.networks.checkpoint import KeyLayout
+from ca_deploy.models.key_layout import KeyLayout
 
 Attention = Literal["ca"]
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ca_deploy.errors import CheckpointError
+from ca_deploy.models.key_layout import KeyLayout
 from ca_deploy.networks import checkpoint_metadata
 
 # An averaged copy is what its owner validated, so it wins over the raw weights (timm does the same).
@@ -20,21 +21,6 @@ _EMA_ENTRIES = ("state_dict_ema", "model_ema", "ema_state_dict", "ema")
 _RAW_ENTRIES = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "module")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "network.")
 _METADATA_KEY = "ca_deploy"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyLayout:
-    """How another project names the same parameters: ``(pattern, replacement)`` on each key, first match wins."""
-
-    name: str
-    rules: tuple[tuple[str, str], ...]
-
-    def translate(self, key: str) -> str:
-        for pattern, replacement in self.rules:
-            translated, count = re.subn(pattern, replacement, key)
-            if count:
-                return translated
-        return key
 
 
 @dataclass(frozen=True, slots=True)

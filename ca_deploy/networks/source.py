@@ -6,16 +6,15 @@ A :class:`ModelSource` is the question (small, picklable, no torch needed); :fun
 
 import importlib
 import inspect
-import tomllib
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ca_deploy import programs
-from ca_deploy.errors import CheckpointError, ModelError, UsageError, unknown_name
-from ca_deploy.file_names import file_stem
+from ca_deploy.errors import CheckpointError, ModelError, UsageError
 from ca_deploy.processes.python_path import current_folder_last
+from ca_deploy.records.model import ModelSource, RegisteredModel
 from ca_deploy.records.tensors import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 
 if TYPE_CHECKING:
@@ -23,87 +22,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ca_deploy.networks.checkpoint import Checkpoint
-
-_REGISTRY = Path(__file__).parents[1] / "models"
-DEFAULT_MODEL = "mobilenet_v2_ca"
-
-
-@dataclass(frozen=True, slots=True)
-class RegisteredModel:
-    """One TOML of ``ca_deploy/models``: a network that ca-deploy knows by name."""
-
-    name: str
-    description: str
-    factory: str
-    input_size: int
-    weights: Path | None = None
-    calibration: str | None = None
-    author: str | None = None
-    licence: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSource:
-    """Everything that decides which network is meant. None leaves it to the model or its checkpoint.
-
-    ``model`` is a registered name, ``package.module:factory``, or the path of a ``.pt2`` program.
-    ``mean`` … ``labels`` serve models that do not carry them; ``labels`` is a text file, one name a line.
-    """
-
-    model: str = DEFAULT_MODEL
-    weights: Path | None = None
-    input_size: int | None = None
-    num_classes: int | None = None
-    width: float | None = None
-    random_weights: bool = False
-    mean: tuple[float, float, float] | None = None
-    std: tuple[float, float, float] | None = None
-    resize: int | None = None
-    crop: int | None = None
-    labels: Path | None = None
-
-    def __post_init__(self) -> None:
-        if self.random_weights and self.weights is not None:
-            raise UsageError("--random-weights and --weights contradict each other. Leave one of them out.")
-        if self.is_program:
-            given = [f for f in ("weights", "width", "num_classes") if getattr(self, f) is not None]
-            if given or self.random_weights:
-                flags = ", ".join("--" + f.replace("_", "-") for f in given) or "--random-weights"
-                raise UsageError(f"{self.model} is a program that carries its own weights and shapes: drop {flags}.")
-
-    @property
-    def is_program(self) -> bool:
-        return self.model.endswith(".pt2")
-
-    @property
-    def is_registered(self) -> bool:
-        """Named by our own registry; a factory and a program are not."""
-        return self.model in registered_models()
-
-    @property
-    def stem(self) -> str:
-        """How files made from this model begin: ``mobilenet_v2_ca``."""
-        if self.is_program:
-            return file_stem(Path(self.model).stem)
-        return file_stem(self.model.rpartition(":")[2].replace(".", "_"))
-
-    def registered(self) -> RegisteredModel | None:
-        """The registry's entry, or None for a factory or a program.
-
-        Raises:
-            UsageError: neither a form that we know, nor a registered name.
-        """
-        if self.is_program or ":" in self.model:
-            return None
-        if self.model.endswith(".py") or "/" in self.model:
-            raise UsageError(
-                f"{self.model!r}: ca-deploy imports code only where it is asked for as package.module:factory. "
-                "Put its folder on PYTHONPATH and write, for instance, my_package.my_model:build."
-            )
-        known = registered_models()
-        if self.model not in known:
-            raise unknown_name("model", self.model, known, "ca-deploy list models")
-        return known[self.model]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,23 +50,6 @@ class Network:
 
         generator = torch.Generator().manual_seed(0)
         return torch.randn(batch, 3, self.input_size, self.input_size, generator=generator)
-
-
-def registered_models() -> dict[str, RegisteredModel]:
-    """All networks that ca-deploy knows by name; one TOML each in ``ca_deploy/models``."""
-    found = {}
-    for path in sorted(_REGISTRY.glob("*.toml")):
-        entry = tomllib.loads(path.read_text(encoding="utf-8"))
-        weights = _REGISTRY / "weights" / entry["weights"] if "weights" in entry else None
-        found[path.stem] = RegisteredModel(
-            path.stem,
-            entry["description"],
-            entry["factory"],
-            entry["input_size"],
-            weights,
-            *(entry.get(key) for key in ("calibration", "author", "licence")),
-        )
-    return found
 
 
 def load(source: ModelSource) -> Network:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from ca_deploy.compat.check import Step, check
 from ca_deploy.errors import RuntimeUnavailable, UsageError
 from ca_deploy.formats import find_format, format_names
-from ca_deploy.networks.source import ModelSource, Network, load
+from ca_deploy.networks.source import Network, load
 from ca_deploy.pipeline.worker import Job, Worker
 from ca_deploy.recipes import load_recipe, recipe_names
 from ca_deploy.records.compat import CompatReport
+from ca_deploy.records.model import ModelSource
 from ca_deploy.targets import find_target, target_names
 
 if TYPE_CHECKING:

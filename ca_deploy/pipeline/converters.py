@@ -6,9 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 
-from ca_deploy.formats import Converted, Format
+from ca_deploy.formats import Format
 from ca_deploy.pipeline.worker import Job, Worker
 from ca_deploy.processes.memory import converters_that_fit
+from ca_deploy.records.conversion import Converted
 
 # (recipe name, what is being done)
 Step = Callable[[str, str], None]

@@ -13,14 +13,15 @@ from ca_deploy.delivery import deliver, staging, zip_folder
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable, UsageError, WorkerError
 from ca_deploy.evaluation.parity import FEWEST_IMAGES, measure, outputs_of
 from ca_deploy.evaluation.predictor import exported_predictor, network_predictor
-from ca_deploy.formats import Converted, Format, find_format
+from ca_deploy.formats import Format, find_format
 from ca_deploy.latency import against_float32
-from ca_deploy.networks.source import ModelSource, Network, load
+from ca_deploy.networks.source import Network, load
 from ca_deploy.pipeline import snippets, snippets_swift
 from ca_deploy.pipeline.converters import Converters, Step
 from ca_deploy.pipeline.worker import Job
-from ca_deploy.recipes import ExportRecipe, load_recipe
+from ca_deploy.recipes import load_recipe
 from ca_deploy.records.compat import CompatRecord, CompatReport
+from ca_deploy.records.conversion import Converted
 from ca_deploy.records.manifest import (
     SCHEMA_VERSION,
     CalibrationRecord,
@@ -30,7 +31,9 @@ from ca_deploy.records.manifest import (
     sha256_of,
     size_of,
 )
+from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport
+from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.runtimes import default_session, runtimes_for
 from ca_deploy.targets import find_target
 

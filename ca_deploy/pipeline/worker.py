@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from ca_deploy import plugins as plug_ins
 from ca_deploy.delivery import refusal
 from ca_deploy.errors import CaDeployError, WorkerError
-from ca_deploy.formats import Converted, Exporter, Format
-from ca_deploy.networks.source import ModelSource
+from ca_deploy.formats import Exporter, Format
 from ca_deploy.processes import child
-from ca_deploy.recipes import ExportRecipe
+from ca_deploy.records.conversion import Converted
+from ca_deploy.records.model import ModelSource
+from ca_deploy.records.recipe import ExportRecipe
 
 if TYPE_CHECKING:
     import numpy as np

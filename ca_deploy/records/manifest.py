@@ -12,11 +12,11 @@ from typing import Any
 
 from ca_deploy.delivery import settle
 from ca_deploy.errors import ArtifactError, UsageError
-from ca_deploy.formats import FloatOperator
-from ca_deploy.networks.source import ModelSource
-from ca_deploy.recipes import ExportRecipe
 from ca_deploy.records.compat import CompatRecord
+from ca_deploy.records.conversion import FloatOperator
+from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport
+from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.records.tensors import Preprocessing, TensorSpec
 
 SCHEMA_VERSION = 1

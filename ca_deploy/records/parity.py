@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ca_deploy.recipes import Tolerances
+from ca_deploy.records.recipe import Tolerances
 
 Status = Literal["pass", "fail", "skipped"]
 

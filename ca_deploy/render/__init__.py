@@ -1,0 +1,1 @@
+"""Reports -> terminal. Functions here print and compute nothing."""

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from ca_deploy.devices import DeviceSummary
 from ca_deploy.doctor import Check
+from ca_deploy.records.devices import DeviceSummary
 
 _COLOURS = {"ok": "green", "ready": "green", "missing": "red", "not available": "red", "later": "yellow"}
 

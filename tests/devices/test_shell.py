@@ -2,9 +2,10 @@
 
 import pytest
 
-from ca_deploy.devices import Core, discover, kind_names, open_device
+from ca_deploy.devices import discover, kind_names, open_device
 from ca_deploy.devices._shell import read_conditions, read_probe
 from ca_deploy.errors import UsageError
+from ca_deploy.records.devices import Core
 
 _CPUINFO = "".join(
     f"cpuinfo=processor\t: {i}\ncpuinfo=Features\t: fp asimd asimddp\ncpuinfo=CPU part\t: {part}\n"

@@ -8,7 +8,7 @@ from PIL import Image
 import ca_deploy
 from ca_deploy.errors import ImageDataError
 from ca_deploy.evaluation.accuracy import AccuracyReport, Confusion
-from ca_deploy.networks.source import ModelSource
+from ca_deploy.records.model import ModelSource
 
 COLOURS = {"blue": (20, 20, 230), "green": (20, 230, 20), "red": (230, 20, 20)}
 SOURCE = ModelSource(input_size=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))

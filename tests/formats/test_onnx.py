@@ -14,7 +14,7 @@ from onnx import TensorProto, numpy_helper
 from torch import nn
 
 from ca_deploy.errors import ModelError, RecipeError
-from ca_deploy.formats import Converted, find_format
+from ca_deploy.formats import find_format
 from ca_deploy.formats.onnx.bias_correction import correct_biases
 from ca_deploy.formats.onnx.calibrate import activation_ranges
 from ca_deploy.formats.onnx.convert import to_onnx
@@ -22,7 +22,9 @@ from ca_deploy.formats.onnx.export import export
 from ca_deploy.formats.onnx.quantise import quantise_static
 from ca_deploy.models.coord_attention import CoordAttention
 from ca_deploy.networks.source import Network
-from ca_deploy.recipes import ExportRecipe, load_recipe, recipe_names
+from ca_deploy.recipes import load_recipe, recipe_names
+from ca_deploy.records.conversion import Converted
+from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.records.tensors import Preprocessing
 from ca_deploy.runtimes._exact_sums import exact_sums
 

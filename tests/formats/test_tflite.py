@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ca_deploy.errors import ModelError, RecipeError, UsageError
-from ca_deploy.formats import Converted, find_format
+from ca_deploy.formats import find_format
 from ca_deploy.formats.tflite.camera_input import take_uint8
 from ca_deploy.formats.tflite.convert import convert
 from ca_deploy.graphs import flatbuffer
 from ca_deploy.models.coord_attention import CoordAttention
 from ca_deploy.networks.source import Network
-from ca_deploy.recipes import ExportRecipe, load_recipe, recipe_names
+from ca_deploy.recipes import load_recipe, recipe_names
+from ca_deploy.records.conversion import Converted
+from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.records.tensors import Preprocessing
 
 SIZE = 32

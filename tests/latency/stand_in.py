@@ -7,8 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ca_deploy.devices import Completed, Conditions, Core, DeviceInfo
 from ca_deploy.errors import DeviceError
+from ca_deploy.records.devices import Completed, Conditions, Core, DeviceInfo
 
 
 class StandIn:

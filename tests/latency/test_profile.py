@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ca_deploy.devices import Completed, open_device
+from ca_deploy.devices import open_device
 from ca_deploy.errors import ArtifactError, CaDeployError, DeviceError, RuntimeUnavailable, UsageError
 from ca_deploy.latency import session
 from ca_deploy.latency.jobs import Wishes
@@ -20,6 +20,7 @@ from ca_deploy.latency.report import LatencyReport, Measurement, read_report
 from ca_deploy.latency.runner_output import OperatorSamples
 from ca_deploy.latency.session import profile_on
 from ca_deploy.latency.verify import judge
+from ca_deploy.records.devices import Completed
 from tests.latency.models import onnx_file, tflite_file
 from tests.latency.stand_in import StandIn
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from ca_deploy.devices import Conditions
 from ca_deploy.latency.validity import judge
+from ca_deploy.records.devices import Conditions
 
 CALM = Conditions(
     0, frequencies_khz=(1_800_000,) * 4, governors=("performance",) * 4, temperature_c=50, throttled=0, load_1min=0.1

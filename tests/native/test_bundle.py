@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from ca_deploy.cache import cached
-from ca_deploy.devices import DeviceInfo
 from ca_deploy.errors import DeviceError, UsageError
 from ca_deploy.native import libraries
 from ca_deploy.native.bundle import LOADER, make_bundle, runner_command
+from ca_deploy.records.devices import DeviceInfo
 
 
 def device(architecture: str = "aarch64", glibc: str | None = None) -> DeviceInfo:

@@ -9,7 +9,8 @@ import torch
 
 from ca_deploy.errors import CheckpointError, ModelError, UsageError
 from ca_deploy.networks.checkpoint import save_checkpoint
-from ca_deploy.networks.source import ModelSource, Network, load, registered_models
+from ca_deploy.networks.source import Network, load
+from ca_deploy.records.model import ModelSource, registered_models
 from ca_deploy.records.tensors import IMAGENET_MEAN
 from tests.programs import hostile
 from tests.zoo.tiny import tiny_ca, tiny_trained

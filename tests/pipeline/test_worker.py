@@ -12,9 +12,9 @@ import pytest
 
 from ca_deploy.errors import ModelError, OutputError, WorkerError
 from ca_deploy.formats import Format
-from ca_deploy.networks.source import ModelSource
 from ca_deploy.pipeline.worker import Job, Worker
 from ca_deploy.recipes import load_recipe
+from ca_deploy.records.model import ModelSource
 
 
 def _worker(tmp_path: Path, function: str) -> Worker:

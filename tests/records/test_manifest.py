@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from ca_deploy.errors import ArtifactError
-from ca_deploy.formats import FloatOperator
-from ca_deploy.networks.source import ModelSource
 from ca_deploy.recipes import load_recipe
+from ca_deploy.records.conversion import FloatOperator
 from ca_deploy.records.manifest import (
     SCHEMA_VERSION,
     CalibrationRecord,
@@ -21,6 +20,7 @@ from ca_deploy.records.manifest import (
     sha256_of,
     size_of,
 )
+from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport
 from ca_deploy.records.tensors import Preprocessing, TensorSpec
 

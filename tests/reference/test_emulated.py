@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ca_deploy.devices import InstructionCounts, open_device
+from ca_deploy.devices import open_device
 from ca_deploy.devices.emulated import Emulated
 from ca_deploy.errors import DeviceError, UsageError
 from ca_deploy.native import emulator
 from ca_deploy.native.bundle import runner_command
 from ca_deploy.pipeline.export import Export
+from ca_deploy.records.devices import InstructionCounts
 from ca_deploy.runtimes import open_session
 from tests.devices.kit import Kit
 

@@ -17,8 +17,8 @@ from ca_deploy.devices import open_device
 from ca_deploy.evaluation import metrics
 from ca_deploy.evaluation.predictor import open_predictor
 from ca_deploy.native.bundle import runner_command
-from ca_deploy.networks.source import ModelSource
 from ca_deploy.pipeline.export import Export
+from ca_deploy.records.model import ModelSource
 from tests.devices.kit import Kit
 from tests.haswell import python_on_haswell
 

@@ -13,7 +13,7 @@ from coremltools.models.utils import _apply_graph_pass
 from ca_deploy.formats.coreml.palettise import GroupedTables, lookup_table
 
 if TYPE_CHECKING:
-    from ca_deploy.recipes import ExportRecipe
+    from ca_deploy.records.recipe import ExportRecipe
 
 _FEWEST_VALUES = 512  # smaller weights stay float16: their bits would not pay for the operation that unpacks them
 

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from ca_deploy.errors import RecipeError, UsageError
-from ca_deploy.formats import Converted
 from ca_deploy.formats.coreml.bias_correction import ShiftBiases, bias_shifts
 from ca_deploy.formats.coreml.classifier import LABEL, LABEL_PROBABILITIES, add_classifier
 from ca_deploy.formats.coreml.compress import apply_passes, compress_weights
@@ -26,12 +25,13 @@ from ca_deploy.mil.executor import Executor
 from ca_deploy.mil.package import read_package
 from ca_deploy.mil.program import read_program
 from ca_deploy.mil.specs import tensor_specs
+from ca_deploy.records.conversion import Converted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ca_deploy.networks.source import Network
-    from ca_deploy.recipes import ExportRecipe
+    from ca_deploy.records.recipe import ExportRecipe
 
 _TOOLS = ("torch", "coremltools")
 

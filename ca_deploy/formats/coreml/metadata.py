@@ -8,7 +8,7 @@ from ca_deploy.formats.coreml.convert import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
-    from ca_deploy.recipes import ExportRecipe
+    from ca_deploy.records.recipe import ExportRecipe
 
 
 def describe(spec: Any, network: "Network", recipe: "ExportRecipe") -> None:

@@ -14,7 +14,7 @@ from coremltools.converters.mil.mil.passes.pass_registry import PASS_REGISTRY
 
 from ca_deploy.formats.coreml.statistics import Activation
 from ca_deploy.mil.program import Name, Operation, Program
-from ca_deploy.recipes import ExportRecipe
+from ca_deploy.records.recipe import ExportRecipe
 
 _QUANTISED = ("conv", "linear", "avg_pool", "max_pool", "add")
 _ACTIVATIONS = ("relu", "relu6", "sigmoid", "leaky_relu", "tanh")  # fused with the layer before them

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from ca_deploy.formats import FloatOperator
 from ca_deploy.mil.program import Name, Program
+from ca_deploy.records.conversion import FloatOperator
 
 _CONVERSIONS = ("const", "cast", "quantize", "dequantize", "classify", "softmax")
 _MOVES = ("reshape", "squeeze", "expand_dims", "transpose", "concat", "split", "slice_by_index", "pad")

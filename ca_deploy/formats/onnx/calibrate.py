@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from ca_deploy.recipes import Method
+from ca_deploy.records.recipe import Method
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

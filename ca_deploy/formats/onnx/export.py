@@ -13,7 +13,6 @@ import onnx_ir as ir
 from onnx_ir.passes.common import TopologicalSortPass
 
 from ca_deploy.errors import RecipeError
-from ca_deploy.formats import Converted
 from ca_deploy.formats.onnx.bias_correction import correct_biases
 from ca_deploy.formats.onnx.calibrate import activation_ranges
 from ca_deploy.formats.onnx.camera_input import take_camera_rgb
@@ -23,12 +22,13 @@ from ca_deploy.formats.onnx.integer_io import integer_io
 from ca_deploy.formats.onnx.quantise import quantise_dynamic, quantise_static
 from ca_deploy.formats.onnx.run_time import float_operators
 from ca_deploy.formats.onnx.specs import tensor_specs
+from ca_deploy.records.conversion import Converted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ca_deploy.networks.source import Network
-    from ca_deploy.recipes import ExportRecipe
+    from ca_deploy.records.recipe import ExportRecipe
 
 _TOOLS = ("torch", "onnx", "onnxscript", "onnxruntime")
 

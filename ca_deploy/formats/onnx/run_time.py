@@ -6,8 +6,8 @@ from collections.abc import Collection
 import onnx
 from onnx import TensorProto
 
-from ca_deploy.formats import FloatOperator
 from ca_deploy.graphs.ort_plan import planned
+from ca_deploy.records.conversion import FloatOperator
 
 _BYTES = {TensorProto.INT8, TensorProto.UINT8}
 _FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16}

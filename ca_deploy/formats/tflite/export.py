@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ca_deploy.errors import RecipeError, UsageError
-from ca_deploy.formats import Converted, FloatOperator
 from ca_deploy.formats.tflite.bias_correction import correct_biases
 from ca_deploy.formats.tflite.camera_input import RGB_RANGE, take_uint8
 from ca_deploy.formats.tflite.convert import convert
@@ -18,12 +17,13 @@ from ca_deploy.formats.tflite.quantise import quantise
 from ca_deploy.formats.tflite.ranges import Ranges, activation_ranges
 from ca_deploy.formats.tflite.statistics import observe
 from ca_deploy.graphs import flatbuffer
+from ca_deploy.records.conversion import Converted, FloatOperator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ca_deploy.networks.source import Network
-    from ca_deploy.recipes import ExportRecipe
+    from ca_deploy.records.recipe import ExportRecipe
 
 _TOOLS = ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert")
 

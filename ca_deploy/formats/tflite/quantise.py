@@ -11,7 +11,7 @@ from ca_deploy.graphs import flatbuffer
 
 if TYPE_CHECKING:
     from ca_deploy.formats.tflite.ranges import Ranges
-    from ca_deploy.recipes import ExportRecipe
+    from ca_deploy.records.recipe import ExportRecipe
 
 _Operator = qtyping.TFLOperationName
 _WEIGHTED = (_Operator.CONV_2D, _Operator.DEPTHWISE_CONV_2D, _Operator.CONV_2D_TRANSPOSE, _Operator.FULLY_CONNECTED)

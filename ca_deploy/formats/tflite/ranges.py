@@ -7,7 +7,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from ca_deploy.formats.tflite.statistics import Activation
-    from ca_deploy.recipes import ExportRecipe
+    from ca_deploy.records.recipe import ExportRecipe
 
 # Tensor name -> {"min": array, "max": array}, as ai-edge-quantizer's calibration gives them.
 Ranges = dict[str, dict[str, Any]]

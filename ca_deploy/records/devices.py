@@ -1,0 +1,78 @@
+"""What is known of a device, and what came back from it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """One processor core. ``part`` is Arm's part number, ``"0xd0b"`` for a Cortex-A76; None when not told."""
+
+    index: int
+    part: str | None
+    max_khz: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """What a device is. ``architecture`` as ``uname -m`` says: ``aarch64``, ``x86_64``.
+
+    ``glibc`` is the version of the device's own C library, ``"2.36"``; None on Android and where unknown.
+    """
+
+    name: str
+    model: str
+    os: str
+    architecture: str
+    cpu_features: tuple[str, ...]
+    cores: tuple[Core, ...]
+    glibc: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a device is like at one moment. Everything is None when the device cannot say.
+
+    ``at_s`` is this machine's monotonic clock; frequencies and governors are one a core, in order. ``throttled`` is
+    the raw word of a Raspberry Pi's ``vcgencmd get_throttled`` or Android's thermal status, 0 when all is well.
+    """
+
+    at_s: float
+    frequencies_khz: tuple[int, ...] | None = None
+    governors: tuple[str, ...] | None = None
+    temperature_c: float | None = None
+    throttled: int | None = None
+    battery_percent: int | None = None
+    on_battery: bool | None = None
+    screen_on: bool | None = None
+    memory_available_kb: int | None = None
+    load_1min: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A command that ended by itself, whatever its exit code."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionCounts:
+    """Instructions carried out, exactly. The classes overlap: dot products are SIMD instructions too."""
+
+    total: int
+    simd: int
+    dot_product: int
+    load_store: int
+    branch: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSummary:
+    """A device that may be used. ``state``: ``ready``, or why not; ``remedy`` says what to do about it."""
+
+    name: str
+    state: str
+    detail: str
+    remedy: str = ""
