@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ca_deploy.cache import cache_folder
 from ca_deploy.devices import discover
 from ca_deploy.errors import DeviceError
+from ca_deploy.files import sha256_of
 from ca_deploy.native import emulator, libraries
 from ca_deploy.native.bundle import runner_binary, support_files
 from ca_deploy.records.devices import DeviceSummary
-from ca_deploy.records.manifest import sha256_of
 
 
 @dataclass(frozen=True, slots=True)

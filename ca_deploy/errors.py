@@ -83,3 +83,9 @@ def unknown_name(kind: str, name: str, known: Iterable[str], list_command: str |
     hint = f"Did you mean {' or '.join(repr(c) for c in close)}?" if close else f"Known: {', '.join(choices)}."
     see = f" See `{list_command}`." if list_command else ""
     return UsageError(f"Unknown {kind} {name!r}. {hint}{see}")
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of another library says first, without its full stop; its class where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300].rstrip(".") if lines else type(error).__name__

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 from ca_deploy.errors import RecipeError, UsageError
-from ca_deploy.file_names import file_stem
+from ca_deploy.files import file_stem
 from ca_deploy.formats import find_format, format_names
 from ca_deploy.records.recipe import (
     FLOOR_AGREEMENT_PERCENT,

@@ -17,7 +17,7 @@ PLUG_INS = ("formats", "runtimes", "lowering", "models", "targets", "devices")
 # Every room of the house, from the ground up: a room may import those of the lines above its own, and no other.
 LAYERS = (
     ("errors",),
-    ("progress", "file_names", "shipped", "plugins"),
+    ("progress", "files", "shipped", "plugins"),
     ("delivery",),
     ("cache",),
     ("records",),

@@ -4,7 +4,6 @@ A set has two disjoint parts: images that quantisation calibrates on, and held-o
 taken on. The order is fixed by the images' hashes, so that two machines get the same file.
 """
 
-import hashlib
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ca_deploy.data.images import ImageBatch, ImageFile, find_images, hash_images, load_batch
 from ca_deploy.errors import ImageDataError
+from ca_deploy.files import sha256_of, sha256_of_bytes
 from ca_deploy.records.tensors import Preprocessing
 from ca_deploy.shipped import data_files, find_data_file
 
@@ -124,10 +124,9 @@ def _from_folder(
 ) -> tuple[ImageBatch, ImageBatch, list[str]]:
     assert spec.folder is not None
     paths = find_images(spec.folder)
-    if spec.domain == "own photos":
-        files = hash_images(paths)
-    else:  # a shipped set is in its own order: the names say which part an image belongs to
-        files = [ImageFile(path, hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths]
+    # A shipped set is in its own order: the names say which part an image belongs to.
+    own = spec.domain == "own photos"
+    files = hash_images(paths) if own else [ImageFile(path, sha256_of(path)) for path in paths]
     enough = len(files) >= 2 * spec.held_out
     # From the end, and first: neither the count asked for nor an unreadable file changes what parity is taken on.
     held_out, used, more = load_batch(files[::-1], spec.held_out if enough else 0, preprocessing)
@@ -158,7 +157,7 @@ def _errors_in(content: dict[str, Any]) -> list[str]:
 
 
 def _digested(pixels: "NDArray[np.uint8]") -> ImageBatch:
-    return ImageBatch(pixels, tuple(hashlib.sha256(image.tobytes()).hexdigest() for image in pixels))
+    return ImageBatch(pixels, tuple(sha256_of_bytes(image.tobytes()) for image in pixels))
 
 
 def _noise(count: int, side: int, seed: int) -> "NDArray[np.uint8]":

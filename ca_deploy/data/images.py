@@ -1,6 +1,5 @@
 """Image files as networks see them: found in a fixed order, opened upright, in RGB, whatever they were."""
 
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ca_deploy.delivery import settle
 from ca_deploy.errors import ImageDataError
+from ca_deploy.files import sha256_of
 from ca_deploy.records.tensors import Preprocessing
 
 if TYPE_CHECKING:
@@ -67,8 +67,7 @@ def hash_images(paths: Sequence[Path]) -> list[ImageFile]:
     by_hash: dict[str, Path] = {}
     for path in paths:
         try:
-            with path.open("rb") as file:
-                by_hash.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
+            by_hash.setdefault(sha256_of(path), path)
         except OSError as error:
             raise ImageDataError(f"Image {path} cannot be opened ({error.strerror}).") from error
     return [ImageFile(by_hash[digest], digest) for digest in sorted(by_hash)]

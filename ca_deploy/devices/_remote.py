@@ -19,8 +19,8 @@ from typing import Protocol, Self
 from ca_deploy.devices._process import end
 from ca_deploy.devices._shell import CONDITIONS, PROBE, read_conditions, read_probe
 from ca_deploy.errors import DeviceError
+from ca_deploy.files import sha256_of
 from ca_deploy.records.devices import Completed, Conditions, DeviceInfo
-from ca_deploy.records.manifest import sha256_of
 
 _ASK_S = 60.0
 _CLEAN_S = 20.0

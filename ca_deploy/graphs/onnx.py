@@ -11,7 +11,7 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import AttributeProto, TensorProto, numpy_helper
 
-from ca_deploy.errors import ArtifactError
+from ca_deploy.errors import ArtifactError, first_line
 from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor
 
 # The operators of these domains are ONNX Runtime's own; whatever is in another needs a library of kernels.
@@ -31,8 +31,9 @@ def read(path: Path) -> Graph:
     try:
         return to_graph(model)
     except (ValueError, TypeError, IndexError, KeyError, SyntaxError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ArtifactError(f"{path} is a damaged ONNX model ({reason}): copy or export it again.") from error
+        raise ArtifactError(
+            f"{path} is a damaged ONNX model ({first_line(error)}): copy or export it again."
+        ) from error
 
 
 def load(path: Path) -> onnx.ModelProto:
@@ -59,7 +60,7 @@ def load(path: Path) -> onnx.ModelProto:
         places = {e.value for t in model.graph.initializer for e in t.external_data if e.key == "location"}
         raise ArtifactError(
             f"{path} keeps its weights in {', '.join(sorted(places)) or 'other files'}, which cannot be read "
-            f"({str(error).splitlines()[0]}). Put them beside the model, under that name."
+            f"({first_line(error)}). Put them beside the model, under that name."
         ) from error
     _fold_constants(model.graph)
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from ca_deploy.errors import ArtifactError
+from ca_deploy.errors import ArtifactError, first_line
 from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor, flatbuffer
 
 _CONTROL_FLOW = ("IF", "WHILE", "CALL", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHLO_CASE")
@@ -49,7 +49,9 @@ def load(path: Path) -> Any:
                     if index != ABSENT:
                         _ = model.buffers[graph.tensors[index].buffer]
     except DAMAGE as error:
-        raise ArtifactError(f"{path} is a damaged TFLite model ({_words(error)}): copy or export it again.") from error
+        raise ArtifactError(
+            f"{path} is a damaged TFLite model ({first_line(error)}): copy or export it again."
+        ) from error
     return model
 
 
@@ -66,7 +68,9 @@ def to_graph(model: Any, path: Path) -> Graph:
         )
         graph = Graph("tflite", int(model.version), nodes, tensors, _indices(main.inputs), _indices(main.outputs))
     except DAMAGE as error:
-        raise ArtifactError(f"{path} is a damaged TFLite model ({_words(error)}): copy or export it again.") from error
+        raise ArtifactError(
+            f"{path} is a damaged TFLite model ({first_line(error)}): copy or export it again."
+        ) from error
     if flow := sorted(set(names) & set(_CONTROL_FLOW)):
         raise ArtifactError(
             f"{path} has control flow ({', '.join(flow)}): which operators run is known at run time only, so they "
@@ -156,7 +160,3 @@ def _multiply_adds(name: str, inputs: tuple[int, ...], tensors: tuple[Tensor, ..
 
 def _indices(values: Any) -> tuple[int, ...]:
     return tuple(int(v) for v in values) if values is not None else ()
-
-
-def _words(error: BaseException) -> str:
-    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__

@@ -8,6 +8,7 @@ from pathlib import Path
 from ca_deploy.delivery import settle
 from ca_deploy.devices import Device
 from ca_deploy.errors import ArtifactError, DeviceError, UsageError
+from ca_deploy.files import sha256_of
 from ca_deploy.latency.benchmark_binary import BenchmarkBinary
 from ca_deploy.latency.cores import affinity_mask, check_threads, cores_of
 from ca_deploy.latency.jobs import Job, Run, Step, Wishes
@@ -22,7 +23,6 @@ from ca_deploy.latency.report import (
 from ca_deploy.latency.statistics import ratio_of_medians, summarise
 from ca_deploy.latency.validity import judge
 from ca_deploy.records.devices import Conditions, DeviceInfo
-from ca_deploy.records.manifest import sha256_of
 from ca_deploy.runtimes import find_runtime
 
 RUNTIMES = ("litert", "onnxruntime")

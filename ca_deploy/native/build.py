@@ -6,7 +6,6 @@ Debian's own, unchanged. What was made from what is written to PROVENANCE.toml b
     python -m ca_deploy.native.build [OUTPUT] [--support]
 """
 
-import hashlib
 import importlib.metadata
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ca_deploy.errors import DeviceError
+from ca_deploy.files import sha256_of_bytes
 from ca_deploy.native import debian
 from ca_deploy.processes.python_path import python_environment, python_module
 
@@ -42,14 +42,10 @@ def sources() -> list[Path]:
     return sorted((HERE / "runner").glob("*.[ch]"))
 
 
-def digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def sources_digest() -> str:
     """Changes whenever a source file, the compiler's flags or a target does."""
     text = repr((FLAGS, sorted(TARGETS.items()))).encode()
-    return digest(text + b"".join(file.name.encode() + file.read_bytes() for file in sources()))
+    return sha256_of_bytes(text + b"".join(file.name.encode() + file.read_bytes() for file in sources()))
 
 
 def build_runner(output: Path) -> None:
@@ -78,7 +74,7 @@ def build_runner(output: Path) -> None:
         done = subprocess.run(command, cwd=HERE / "runner", env=environment, capture_output=True, text=True)
         if done.returncode:
             raise DeviceError(f"zig cannot build the runner for {target}:\n{done.stderr.strip()}")
-        lines.append(f'{architecture} = {{ target = "{target}", sha256 = "{digest(binary.read_bytes())}" }}')
+        lines.append(f'{architecture} = {{ target = "{target}", sha256 = "{sha256_of_bytes(binary.read_bytes())}" }}')
     (output / "PROVENANCE.toml").write_text("\n".join(lines) + "\n")
 
 
@@ -106,7 +102,7 @@ def pack_support(output: Path) -> None:
             f"packages = [{', '.join(repr(name).replace(chr(39), chr(34)) for name in packages)}]",
             "",
             "[files]",
-            *(f'"{name}" = "{digest(file.read_bytes())}"' for name, file in sorted(files.items())),
+            *(f'"{name}" = "{sha256_of_bytes(file.read_bytes())}"' for name, file in sorted(files.items())),
         ]
     (output / "PROVENANCE.toml").write_text("\n".join(lines) + "\n")
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from ca_deploy.cache import cached
 from ca_deploy.delivery import write_atomically
 from ca_deploy.errors import DeviceError, RuntimeUnavailable
+from ca_deploy.files import sha256_of
 from ca_deploy.native.libraries import LIBRARIES, find_library, library_path, verified
 from ca_deploy.records.devices import DeviceInfo
-from ca_deploy.records.manifest import sha256_of
 
 HERE = Path(__file__).parent
 LOADER = "ld-linux-aarch64.so.1"

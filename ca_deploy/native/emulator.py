@@ -16,8 +16,8 @@ from pathlib import Path
 
 from ca_deploy.cache import cache_folder, cached
 from ca_deploy.errors import DeviceError
+from ca_deploy.files import sha256_of_bytes
 from ca_deploy.native import debian
-from ca_deploy.native.build import digest
 from ca_deploy.native.bundle import LOADER, support_files
 from ca_deploy.processes.python_path import python_environment, python_module
 
@@ -109,7 +109,7 @@ def sysroot(processor: Processor) -> Path:
         for name in ("possible", "present"):
             (cpus / name).write_text(f"0-{_CORES - 1}\n")
 
-    return cached(f"sysroot-{processor.name}-{digest(cpuinfo.encode())[:8]}", make)
+    return cached(f"sysroot-{processor.name}-{sha256_of_bytes(cpuinfo.encode())[:8]}", make)
 
 
 def counts(file: Path) -> dict[str, int]:
@@ -131,7 +131,7 @@ def _fetch_qemu(folder: Path) -> None:
 
 
 def _plugin_place() -> Path:
-    return cache_folder() / f"instruction-count-{platform.machine()}-{digest(_PLUGIN.read_bytes())[:16]}"
+    return cache_folder() / f"instruction-count-{platform.machine()}-{sha256_of_bytes(_PLUGIN.read_bytes())[:16]}"
 
 
 def _compiler() -> Sequence[str] | None:

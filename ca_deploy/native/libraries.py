@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ca_deploy.cache import cache_folder, cached
 from ca_deploy.errors import DeviceError, unknown_name
+from ca_deploy.files import sha256_of
 from ca_deploy.processes.python_path import python_environment, python_module
-from ca_deploy.records.manifest import sha256_of
 
 _log = logging.getLogger(__name__)
 _TIMEOUT_S = 600

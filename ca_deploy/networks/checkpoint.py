@@ -1,6 +1,5 @@
 """Checkpoints: read them safely, unwrap them, translate foreign key names, and load them strictly."""
 
-import hashlib
 import json
 import pickle
 import re
@@ -12,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ca_deploy.errors import CheckpointError
+from ca_deploy.errors import CheckpointError, first_line
+from ca_deploy.files import sha256_of
 from ca_deploy.models.key_layout import KeyLayout
 from ca_deploy.networks import checkpoint_metadata
 
@@ -52,9 +52,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"Checkpoint {path} is empty (0 bytes). Copy it again from where it was trained.")
     content, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else (_read_torch(path), {})
     state, entry = _unwrap(content, path)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Checkpoint(path, digest, state, entry, metadata)
+    return Checkpoint(path, sha256_of(path), state, entry, metadata)
 
 
 def load_weights(network: nn.Module, checkpoint: Checkpoint) -> str:
@@ -145,10 +143,9 @@ def _read_torch(path: Path) -> object:
             "or ['state_dict'] if it is a dictionary, and pass that file."
         ) from error
     except (RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
             f"Checkpoint {path} cannot be read as a PyTorch file: it is cut short, damaged, or of another kind "
-            f"({reason}). Copy it again, or save the weights as .safetensors."
+            f"({first_line(error)}). Copy it again, or save the weights as .safetensors."
         ) from error
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ca_deploy import programs
-from ca_deploy.errors import CheckpointError, ModelError, UsageError
+from ca_deploy.errors import CheckpointError, ModelError, UsageError, first_line
+from ca_deploy.files import sha256_of
 from ca_deploy.processes.python_path import current_folder_last
 from ca_deploy.records.model import ModelSource, RegisteredModel
 from ca_deploy.records.tensors import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
@@ -74,7 +75,7 @@ def load(source: ModelSource) -> Network:
         from ca_deploy.networks.checkpoint import load_weights
 
         layout = load_weights(module, checkpoint)
-    sha256 = _sha256(Path(source.model)) if source.is_program else checkpoint.sha256 if checkpoint else None
+    sha256 = sha256_of(Path(source.model)) if source.is_program else checkpoint.sha256 if checkpoint else None
     input_size = _input_size(source, registered, metadata, program_size)
     own_weights = registered and registered.weights and checkpoint and checkpoint.path == registered.weights
     network = Network(
@@ -126,7 +127,7 @@ def _load_program(path: Path) -> "tuple[nn.Module, int]":
             return program.module(), int(shapes[0][2])
     except Exception as error:  # sizes without an example value, guards that contradict each other, ...
         raise ModelError(
-            f"Program {path} cannot be set up for one square image ({_first_line(error)}). "
+            f"Program {path} cannot be set up for one square image ({first_line(error)}). "
             "Export it with a fixed height and width."
         ) from error
     raise ModelError(f"Program {path} takes {shapes}; ca-deploy needs exactly one square RGB image, (N, 3, S, S).")
@@ -169,7 +170,7 @@ def _import(factory_name: str) -> object:
         found: object = importlib.import_module(module_name)
     except Exception as error:  # importing a user's module runs a user's code
         raise ModelError(
-            f"Cannot import {module_name!r} for {factory_name} ({type(error).__name__}: {_first_line(error)}). "
+            f"Cannot import {module_name!r} for {factory_name} ({type(error).__name__}: {first_line(error)}). "
             "Run from its folder, or put that on PYTHONPATH."
         ) from error
     for part in attribute.split("."):
@@ -189,7 +190,7 @@ def _seeded(factory: Any, arguments: dict[str, Any], name: str, seed: int) -> "n
         module = factory(**arguments)
     except Exception as error:  # a user's factory may raise anything
         called = ", ".join(f"{k}={v!r}" for k, v in arguments.items())
-        raise ModelError(f"{name}({called}) failed: {type(error).__name__}: {_first_line(error)}.") from error
+        raise ModelError(f"{name}({called}) failed: {type(error).__name__}: {first_line(error)}.") from error
     if not isinstance(module, nn.Module):
         raise ModelError(f"{name} gave a {type(module).__name__}, not an nn.Module.")
     return module.eval().float()
@@ -282,7 +283,7 @@ def _prove_it_runs(network: Network) -> None:
             output = network.module(network.example())
     except Exception as error:  # shapes that do not fit raise whatever the operation raises
         raise ModelError(
-            f"{network.name} cannot take an image of {size}x{size} px: {_first_line(error)}. "
+            f"{network.name} cannot take an image of {size}x{size} px: {first_line(error)}. "
             "Choose another --input-size (for most networks a multiple of 32)."
         ) from error
     finally:
@@ -300,15 +301,3 @@ def _prove_it_runs(network: Network) -> None:
         )
     if network.labels and output.ndim == 2 and output.shape[1] != len(network.labels):
         raise UsageError(f"{network.name} has {output.shape[1]} outputs, but there are {len(network.labels)} labels.")
-
-
-def _sha256(path: Path) -> str:
-    import hashlib
-
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -13,6 +13,7 @@ from ca_deploy.delivery import deliver, staging, zip_folder
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable, UsageError, WorkerError
 from ca_deploy.evaluation.parity import FEWEST_IMAGES, measure, outputs_of
 from ca_deploy.evaluation.predictor import exported_predictor, network_predictor
+from ca_deploy.files import sha256_of, size_of
 from ca_deploy.formats import Format, find_format
 from ca_deploy.latency import against_float32
 from ca_deploy.networks.source import Network, load
@@ -22,15 +23,7 @@ from ca_deploy.pipeline.worker import Job
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.compat import CompatRecord, CompatReport
 from ca_deploy.records.conversion import Converted
-from ca_deploy.records.manifest import (
-    SCHEMA_VERSION,
-    CalibrationRecord,
-    Manifest,
-    ModelRecord,
-    manifest_path,
-    sha256_of,
-    size_of,
-)
+from ca_deploy.records.manifest import SCHEMA_VERSION, CalibrationRecord, Manifest, ModelRecord, manifest_path
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport
 from ca_deploy.records.recipe import ExportRecipe

@@ -8,7 +8,7 @@ and PyTorch is handed a fresh archive of exactly what was vetted: no other readi
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ca_deploy.errors import ProgramError
+from ca_deploy.errors import ProgramError, first_line
 from ca_deploy.programs.archive import damaged, read_members, rebuilt, refused
 
 if TYPE_CHECKING:
@@ -39,5 +39,4 @@ def load(path: Path) -> "ExportedProgram":
     except ProgramError:
         raise
     except Exception as error:  # loading raises whatever its parts raise
-        lines = str(error).strip().splitlines()
-        raise damaged(path, lines[0][:200].rstrip(".") if lines else type(error).__name__) from error
+        raise damaged(path, first_line(error)) from error

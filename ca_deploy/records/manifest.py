@@ -1,7 +1,6 @@
 """An exported file and its manifest: one JSON beside it that holds all a phone developer has to know."""
 
 import dataclasses
-import hashlib
 import json
 import types
 import typing
@@ -12,6 +11,7 @@ from typing import Any
 
 from ca_deploy.delivery import settle
 from ca_deploy.errors import ArtifactError, UsageError
+from ca_deploy.files import sha256_of
 from ca_deploy.records.compat import CompatRecord
 from ca_deploy.records.conversion import FloatOperator
 from ca_deploy.records.model import ModelSource
@@ -119,24 +119,6 @@ def manifest_of(model_file: Path) -> Manifest | None:
             "It was changed or replaced after the export: export again, or remove the manifest."
         )
     return manifest
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file's content; of a folder's (an ``.mlpackage``): of the hashes and relative paths of all its files."""
-    if path.is_dir():
-        listing = "".join(f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n" for file in _files(path))
-        return hashlib.sha256(listing.encode()).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
-    return sum(file.stat().st_size for file in _files(path)) if path.is_dir() else path.stat().st_size
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def decode(kind: Any, value: Any) -> Any:

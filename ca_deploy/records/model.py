@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ca_deploy.errors import UsageError, unknown_name
-from ca_deploy.file_names import file_stem
+from ca_deploy.files import file_stem
 
 _REGISTRY = Path(__file__).parents[1] / "models"
 DEFAULT_MODEL = "mobilenet_v2_ca"

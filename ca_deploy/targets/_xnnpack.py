@@ -1,6 +1,5 @@
 """What the XNNPACK delegate of the installed LiteRT takes: node by node, and of the model as a whole."""
 
-import hashlib
 import re
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -8,6 +7,8 @@ from typing import Any
 
 from ai_edge_litert.interpreter import Interpreter
 
+from ca_deploy.errors import first_line
+from ca_deploy.files import sha256_of_bytes
 from ca_deploy.graphs import Graph, Node, tflite
 from ca_deploy.records.compat import CompatReport, Finding
 from ca_deploy.targets import Request
@@ -39,7 +40,8 @@ def check(request: Request) -> CompatReport:
     try:
         real = delegated(request.path.read_bytes(), graph)
     except (RuntimeError, ValueError) as error:
-        notes.append(f"{runtime} does not run the whole model ({_first_line(error)}): its partitions are predicted.")
+        said = re.sub(r"^\S+\.cc:\d+ ", "", first_line(error))
+        notes.append(f"{runtime} does not run the whole model ({said}): its partitions are predicted.")
     probes = probe(tflite.load(request.path), graph, request)
     advice = load_advice("xnnpack")
     findings = tuple(_finding(graph, node, probes[node.index], runtime, advice) for node in graph.nodes)
@@ -53,13 +55,13 @@ def check(request: Request) -> CompatReport:
 
 def probe(model: Any, graph: Graph, request: Request) -> list[Probe]:
     """Run each distinct node alone; those of equal content are run once."""
-    known: dict[bytes, Probe] = {}
+    known: dict[str, Probe] = {}
     makers = constant_makers(graph)
     found: list[Probe] = []
     for node in graph.nodes:
         request.step(f"trying {node.operator} ({node.module or node.name}) alone")
         content = one_node_model(model, graph, node, makers)
-        key = hashlib.sha256(content).digest()
+        key = sha256_of_bytes(content)
         if key not in known:
             known[key] = _try(content, graph, node)
             quantised = any(tensor.is_quantised for tensor in graph.given_inputs(node))
@@ -107,7 +109,7 @@ def _try(content: bytes, graph: Graph, node: Node) -> Probe:
     try:
         delegates = _delegates(content)
     except (RuntimeError, ValueError) as error:
-        return Probe(False, _first_line(error))
+        return Probe(False, re.sub(r"^\S+\.cc:\d+ ", "", first_line(error)))
     return Probe(bool(delegates))
 
 
@@ -151,8 +153,3 @@ def _differences(graph: Graph, predicted: list[list[int]], real: list[set[int]])
         for i in sorted(alone ^ whole)
     ]
     return lines or [f"Its nodes alone lead to {len(predicted)} partitions, the runtime makes {len(real)}."]
-
-
-def _first_line(error: Exception) -> str:
-    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return re.sub(r"^\S+\.cc:\d+ ", "", line)[:200]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ca_deploy.compat.check import check
 from ca_deploy.errors import ModelError, RecipeError, UsageError
+from ca_deploy.files import sha256_of, size_of
 from ca_deploy.formats import find_format
 from ca_deploy.formats.coreml import statistics
 from ca_deploy.mil.executor import Executor
@@ -25,7 +26,6 @@ from ca_deploy.models.coord_attention import CoordAttention
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe, recipe_names
 from ca_deploy.records.conversion import Converted
-from ca_deploy.records.manifest import sha256_of, size_of
 from ca_deploy.records.recipe import ExportRecipe
 from tests.formats.test_tflite import Branching, Expanding, Tiny, answers, network_of, photos, seeded, sqnr_db
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ca_deploy.errors import ArtifactError
+from ca_deploy.files import sha256_of, size_of
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import FloatOperator
 from ca_deploy.records.manifest import (
@@ -17,8 +18,6 @@ from ca_deploy.records.manifest import (
     SpeedRecord,
     manifest_of,
     manifest_path,
-    sha256_of,
-    size_of,
 )
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport

@@ -14,7 +14,7 @@ from coremltools.converters.mil.mil.passes.helper import block_context_manager
 from coremltools.converters.mil.mil.passes.pass_registry import register_pass
 from torch import Tensor, nn
 
-from ca_deploy.errors import ModelError
+from ca_deploy.errors import ModelError, first_line
 from ca_deploy.lowering.coreml import lower_for_coreml
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def trace(network: "Network", camera: bool) -> Traced:
         graph = cast(torch.fx.GraphModule, torch.export.export(module, (example,)).module())
     except Exception as error:  # tracing runs a user's code
         raise ModelError(
-            f"{network.name} cannot be traced by torch.export ({type(error).__name__}: {_first_line(error)}). Its "
+            f"{network.name} cannot be traced by torch.export ({type(error).__name__}: {first_line(error)}). Its "
             "forward() must not branch on the values of tensors; see https://pytorch.org/docs/stable/export.html."
         ) from error
     lower_for_coreml(graph)
@@ -156,11 +156,6 @@ def _explain(traced: Traced, error: Exception) -> str:
                 f"{where}. Replace it there by operations that have one, or export to ONNX: --format onnx."
             )
     return (
-        f"coremltools {ct.__version__} cannot convert {name} ({type(error).__name__}: {_first_line(error)}). "
+        f"coremltools {ct.__version__} cannot convert {name} ({type(error).__name__}: {first_line(error)}). "
         "Replace what it names in the network, or export to ONNX: --format onnx."
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

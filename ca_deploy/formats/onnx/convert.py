@@ -10,7 +10,7 @@ import onnx
 import onnx_ir as ir
 import torch
 
-from ca_deploy.errors import ModelError, RecipeError
+from ca_deploy.errors import ModelError, RecipeError, first_line
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
@@ -64,7 +64,6 @@ def _trace(network: "Network", dynamic_batch: bool) -> torch.export.ExportedProg
     try:
         return torch.export.export(network.module, (example,), dynamic_shapes=shapes)
     except Exception as error:  # tracing runs the user's forward, which may raise anything
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         remedy = (
             "It fixes its batch size: export it without --dynamic-batch, or (a .pt2 program) save it again with a "
             "dynamic first dimension."
@@ -72,7 +71,7 @@ def _trace(network: "Network", dynamic_batch: bool) -> torch.export.ExportedProg
             else "Its forward probably branches on values, or calls code outside PyTorch: rewrite that part with "
             "tensor operations (https://docs.pytorch.org/docs/stable/export.html)."
         )
-        raise ModelError(f"{network.name} cannot be traced by torch.export ({reason}). {remedy}") from error
+        raise ModelError(f"{network.name} cannot be traced by torch.export ({first_line(error)}). {remedy}") from error
 
 
 def _untranslatable(network: "Network", program: torch.export.ExportedProgram, error: Exception) -> ModelError:
@@ -91,7 +90,7 @@ def _untranslatable(network: "Network", program: torch.export.ExportedProgram, e
                 f"PyTorch {torch.__version__}. Replace it there by operations that have one."
             )
     return ModelError(
-        f"{network.name} cannot become ONNX: {str(cause).splitlines()[0]} Replace the operation by others, or "
+        f"{network.name} cannot become ONNX: {first_line(cause)}. Replace the operation by others, or "
         "update PyTorch and onnxscript."
     )
 

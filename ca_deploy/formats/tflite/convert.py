@@ -7,7 +7,7 @@ import litert_torch
 import torch
 from torch import Tensor, nn
 
-from ca_deploy.errors import ModelError
+from ca_deploy.errors import ModelError, first_line
 from ca_deploy.graphs import flatbuffer
 from ca_deploy.lowering.drop_redundant_expand import drop_redundant_expand
 from ca_deploy.lowering.pool_as_mean import pool_as_mean
@@ -70,7 +70,7 @@ def _trace(name: str, module: nn.Module, image: Tensor) -> torch.fx.GraphModule:
         program = torch.export.export(module, (image,))
     except Exception as error:  # tracing runs a user's code
         raise ModelError(
-            f"{name} cannot be traced by torch.export ({type(error).__name__}: {_first_line(error)}). Its forward() "
+            f"{name} cannot be traced by torch.export ({type(error).__name__}: {first_line(error)}). Its forward() "
             "must not branch on the values of tensors; see https://pytorch.org/docs/stable/export.html."
         ) from error
     return cast(torch.fx.GraphModule, program.module())
@@ -83,11 +83,6 @@ def _explain(name: str, error: Exception) -> str:
     what = target.group(1) if target else "an operator"
     where = f", from {places[-1][0]} line {places[-1][1]}" if places else ""
     return (
-        f"litert-torch cannot convert {what} of {name}{where} ({type(error).__name__}: {_first_line(error)}). "
+        f"litert-torch cannot convert {what} of {name}{where} ({type(error).__name__}: {first_line(error)}). "
         "Replace it in the network by operators that litert-torch knows, or export to ONNX: --format onnx."
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ca_deploy import ModelSource
-from ca_deploy.file_names import file_stem
+from ca_deploy.files import file_stem
 from ca_deploy.recipes import recipe_names
 from ca_deploy.records.model import registered_models
 

@@ -1,0 +1,43 @@
+"""Files: what those that we make are called, what they hold (sha256), how large they are."""
+
+import hashlib
+import re
+from pathlib import Path
+
+# A file name has 255 bytes (NAME_MAX). Ours have two stems, at most `.float32.mlpackage`, and a prefix for a moment.
+_MOST_BYTES = 100
+
+
+def file_stem(name: str) -> str:
+    """``name`` as a part of file names: letters, digits, ``_``, ``.`` and ``-``; neither hidden nor like an option.
+
+    Every other character, and a ``.`` or ``-`` at the start, becomes ``_``. What is longer than 100 bytes in UTF-8 ends
+    in a hash of all of it, so that two names that differ late stay two.
+    """
+    stem = re.sub(r"^[.-]|[^\w.-]", "_", name) or "_"
+    if len(stem.encode()) <= _MOST_BYTES:
+        return stem
+    digest = sha256_of_bytes(stem.encode())[:8]
+    return f"{stem.encode()[: _MOST_BYTES - 9].decode(errors='ignore')}_{digest}"
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's content; of a folder's (an ``.mlpackage``): of the hashes and relative paths of all its files."""
+    if path.is_dir():
+        listing = "".join(f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n" for file in _files(path))
+        return sha256_of_bytes(listing.encode())
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    return sum(file.stat().st_size for file in _files(path)) if path.is_dir() else path.stat().st_size
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def sha256_of_bytes(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
