@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 from typer.testing import CliRunner
@@ -29,3 +30,8 @@ def test_lists_in_json(what: str) -> None:
     done = CliRunner().invoke(app, ["list", what, "--json"])
     assert done.exit_code == 0
     assert all(json.loads(done.stdout).values())
+
+
+def test_the_version_is_the_packages() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    assert (done.exit_code, done.stdout) == (0, f"ca-deploy {metadata.version('ca-deploy')}\n")
