@@ -31,8 +31,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 Runtime = Annotated[
     str | None,
     typer.Option(
-        help="litert, litert:builtin, litert:reference, tensorflow[:builtin|:reference], onnxruntime, "
-        "coreml (on a Mac), mil."
+        help="litert, litert:builtin, litert:reference, tensorflow[:builtin|:reference], "
+        "onnxruntime[:default|:reference], coreml (on a Mac), mil."
     ),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
