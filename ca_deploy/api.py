@@ -108,7 +108,7 @@ def compare(
     from ca_deploy.data import saved_inputs
     from ca_deploy.evaluation.parity import measure, outputs_of
     from ca_deploy.evaluation.predictor import open_predictor
-    from ca_deploy.runtimes import default_session
+    from ca_deploy.runtimes import differing_default
 
     subject = open_predictor(model, runtime, threads, source)
     reference = _reference(subject, against, source, threads)
@@ -116,7 +116,7 @@ def compare(
     if save_inputs is not None:
         saved_inputs.save(save_inputs, images)
     answers = outputs_of(reference, images.pixels)
-    default = default_session(Path(model), runtime, threads) if subject.session.settings else None
+    default = differing_default(subject.session, Path(model), runtime, threads)
     return measure(subject, reference.name, answers, images, tolerances or _tolerances(subject), progress, default)
 
 

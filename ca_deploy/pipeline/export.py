@@ -27,7 +27,7 @@ from ca_deploy.records.manifest import SCHEMA_VERSION, CalibrationRecord, Manife
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport
 from ca_deploy.records.recipe import ExportRecipe
-from ca_deploy.runtimes import default_session, runtimes_for
+from ca_deploy.runtimes import differing_default, runtimes_for
 from ca_deploy.targets import find_target
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _verify(
     )
     try:
         subject = exported_predictor(path, draft)
-        default = default_session(path) if subject.session.settings else None
+        default = differing_default(subject.session, path)
         parity = measure(subject, reference_name, answers, images.held_out, recipe.tolerances, default=default)
         if parity.default_settings and parity.default_settings.note:
             warnings.append(parity.default_settings.note)

@@ -11,9 +11,9 @@ Status = Literal["pass", "fail", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class DefaultSettings:
-    """What the runtime gives on this machine without the ``needed`` settings; figures as in :class:`ParityReport`.
+    """What the runtime gives without the ``needed`` settings, on a machine where that makes a difference.
 
-    ``worse``: by more than the 0.3 dB that kernels may differ by, or in agreement.
+    Figures as in :class:`ParityReport`. ``worse``: by more than the 0.3 dB that kernels may differ by, or in agreement.
     """
 
     needed: Mapping[str, str]

@@ -42,7 +42,8 @@ class Runtime:
     """One inference runtime. ``opener`` is ``module:function(path, threads, variant) -> Session``.
 
     ``platform`` is the ``sys.platform`` that it needs. ``reference``: it shows what a file computes, not how fast.
-    ``default_variant`` leaves out the :attr:`Session.settings`.
+    ``default_variant`` leaves out the :attr:`Session.settings`; ``default_differs``, a ``module:function() -> bool``,
+    says whether that makes a difference to answers on this machine.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Runtime:
     platform: str | None = None
     reference: bool = False
     default_variant: str = ""
+    default_differs: str = ""
 
     def missing(self) -> str:
         """Why it cannot run here, or an empty text."""
@@ -123,6 +125,18 @@ def default_session(path: Path, runtime: str | None = None, threads: int = 1) ->
     if found is None or variant or not found.default_variant:
         return None
     return found.open(path, threads, found.default_variant)
+
+
+def differing_default(session: Session, path: Path, runtime: str | None = None, threads: int = 1) -> Session | None:
+    """The file as opened by default, where this machine then computes something else than ``session``; else None.
+
+    Raises:
+        UsageError, RuntimeUnavailable, ArtifactError: see :func:`open_session`.
+    """
+    found = find_runtime(runtime)[0] if runtime is not None else next(iter(runtimes_for(path)), None)
+    if not session.settings or found is None or not found.default_differs or not load(found.default_differs)():
+        return None
+    return default_session(path, runtime, threads)
 
 
 def runtimes_for(path: Path) -> list[Runtime]:

@@ -4,15 +4,18 @@
 VNNI; ``onnxruntime:reference`` switches its graph optimisations off, and with them the cure for unsigned activations.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from numpy.typing import NDArray
 
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable
 from ca_deploy.records.tensors import DType, Layout, TensorSpec
 from ca_deploy.runtimes import Runtime, Session
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 RUNTIME = Runtime(
     "onnxruntime",
@@ -21,6 +24,7 @@ RUNTIME = Runtime(
     f"{__name__}:open_file",
     ("default", "reference"),
     default_variant="default",
+    default_differs="ca_deploy.runtimes._exact_sums:default_saturates",
 )
 _LABELS = {"": "", "default": ", default settings", "reference": ", unoptimised"}
 
@@ -36,24 +40,20 @@ class OnnxRuntimeSession:
         import onnx
         import onnxruntime as ort
 
-        from ca_deploy.runtimes._exact_sums import exact_sums
+        from ca_deploy.runtimes._exact_sums import default_saturates, exact_sums
 
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        if variant == "reference":
-            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            self.settings = {} if variant else exact_sums(onnx.load(path, load_external_data=False))
-            for name, value in self.settings.items():
-                options.add_session_config_entry(name, value)
-            self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            exact = exact_sums(onnx.load(path, load_external_data=False))
+            choices = ({},) if variant else (*exact, {})
+            self.settings, self._session = _first_that_loads(path, threads, variant == "reference", choices)
         except Exception as error:  # onnxruntime's and protobuf's exception classes are not exported
             message = str(error).splitlines()[0]
             if "NOT_IMPLEMENTED" in message or "opset" in message.lower():
                 raise RuntimeUnavailable(f"{path.name} does not run in this ONNX Runtime: {message}") from error
             raise ArtifactError(f"{path} cannot be opened as an ONNX model: {message}") from error
         how = ", exact INT8 sums" if self.settings else _LABELS[variant]
+        if exact and not variant and not self.settings and default_saturates():
+            how = ", INT8 sums that saturate on this processor"
         self.runtime = f"ONNX Runtime {ort.__version__}, CPU{how}"
         self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
@@ -61,6 +61,32 @@ class OnnxRuntimeSession:
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         names = [spec.name for spec in self.outputs]
         return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
+
+
+def _first_that_loads(
+    path: Path, threads: int, reference: bool, choices: Sequence[Mapping[str, str]]
+) -> tuple[Mapping[str, str], "ort.InferenceSession"]:
+    """A session with the first of the settings that ONNX Runtime can load the file with.
+
+    Raises:
+        onnxruntime errors, for a file that loads with none; the last.
+    """
+    import onnxruntime as ort
+
+    for number, settings in enumerate(choices, 1):
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3 if number == len(choices) else 4  # the next choice may do
+        if reference:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        for name, value in settings.items():
+            options.add_session_config_entry(name, value)
+        try:
+            return settings, ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception:  # onnxruntime's exception classes are not exported
+            if number == len(choices):
+                raise
+    raise AssertionError("no choices")
 
 
 def _spec(node: Any) -> TensorSpec:

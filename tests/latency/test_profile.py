@@ -3,8 +3,10 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
+import onnx
 import pytest
 
 from ca_deploy.devices import open_device
@@ -17,9 +19,9 @@ from ca_deploy.latency.profile import profile
 from ca_deploy.latency.protocol import MeasuringProtocol
 from ca_deploy.latency.regression import compare_reports
 from ca_deploy.latency.report import LatencyReport, Measurement, read_report
-from ca_deploy.latency.runner_output import OperatorSamples
+from ca_deploy.latency.runner_output import OperatorSamples, RunnerOutput, TensorOnDevice
 from ca_deploy.latency.session import profile_on
-from ca_deploy.latency.verify import judge
+from ca_deploy.latency.verify import judge, verify
 from ca_deploy.records.devices import Completed
 from tests.latency.models import onnx_file, tflite_file
 from tests.latency.stand_in import StandIn
@@ -291,3 +293,19 @@ def test_operators_faster_than_the_profilers_clock_have_no_share(files: tuple[Pa
     found = profile_operators(files[1], [OperatorSamples("features.1.attention/Mul", "Mul", (0, 0, 0))], "a profiler")
     assert (found.total_ms, found.attention_percent) == (0, 0)
     assert [row.percent for row in found.by_operator] == [0]
+
+
+def test_a_device_that_adds_otherwise_is_told_the_option(tmp_path: Path) -> None:
+    """As x86 without VNNI under onnxruntime's default settings: its answers to an INT8 file are others."""
+    from tests.runtimes.test_exact_sums import MODELS, model
+
+    onnx.save(model(MODELS["S8 activations"][0]), tmp_path / "model.onnx")
+    said = Mock(outputs=(TensorOnDevice("y", "float32", (4, 8)),))
+
+    def run_there(inputs: object, folder: Path) -> tuple[RunnerOutput, list[Path]]:
+        (folder / "answer.bin").write_bytes(np.ones((4, 8), np.float32).tobytes())
+        return said, [folder / "answer.bin"]
+
+    found = verify(tmp_path / "model.onnx", run_there)
+    assert found.status == "fail"
+    assert "x86 and no VNNI needs the option session.qdqisint8allowed = 1" in found.reason

@@ -96,6 +96,34 @@ def test_python_snippets_agree_with_the_file_in_all_inputs(exports: dict[str, Ex
         assert int(printed[1]) == int(next(iter(predictor([image]))).argmax())
 
 
+def test_the_written_python_sets_what_keeps_int8_sums_exact(exports: dict[str, Export]) -> None:
+    settings = {
+        "onnx_static_wi8_ai8": "session.qdqisint8allowed",
+        "onnx_dynamic_wi8_afp32": "session.x64quantprecision",
+    }
+    for name, export in exports.items():
+        written = export.path.with_suffix(".py").read_text(encoding="utf-8")
+        wanted = next((value for recipe, value in settings.items() if name.startswith(recipe)), None)
+        assert export.manifest.session_settings == ({wanted: "1"} if wanted else {})
+        assert ("add_session_config_entry" in written) == (wanted is not None)
+        assert wanted is None or f"options.add_session_config_entry('{wanted}', '1')" in written
+        if wanted:
+            compile(written, name, "exec")
+            assert "InferenceSession(MODEL, options)" in written
+
+
+@pytest.mark.parametrize("saturates", [True, False])
+def test_parity_measures_the_default_settings_where_they_matter(
+    exports: dict[str, Export], monkeypatch: pytest.MonkeyPatch, saturates: bool
+) -> None:
+    monkeypatch.setattr("ca_deploy.runtimes._exact_sums.default_saturates", lambda: saturates)
+    found = ca_deploy.compare(exports["onnx_static_wi8_ai8"].path, TINY.model)
+    assert (found.default_settings is not None) == saturates
+    if found.default_settings is not None:
+        assert found.default_settings.needed == {"session.qdqisint8allowed": "1"}
+        assert found.default_settings.runtime.endswith("default settings")
+
+
 @pytest.mark.parametrize("name", ["tflite_static_wi8_ai8_uint8rgb_io", "coreml_static_wi8_ai8_uint8rgb_io"])
 def test_python_snippets_run_under_any_file_name(exports: dict[str, Export], tmp_path: Path, name: str) -> None:
     Image.new("RGB", (50, 40)).save(tmp_path / "photo.jpg")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy._core._multiarray_umath import __cpu_features__ as cpu
 from numpy.typing import NDArray
 
 import ca_deploy
@@ -19,6 +18,7 @@ from ca_deploy.evaluation.predictor import open_predictor
 from ca_deploy.native.bundle import runner_command
 from ca_deploy.pipeline.export import Export
 from ca_deploy.records.model import ModelSource
+from ca_deploy.runtimes._exact_sums import default_saturates
 from tests.devices.kit import Kit
 from tests.haswell import python_on_haswell
 
@@ -94,12 +94,16 @@ def test_a_processor_without_vnni_gives_the_same_answers_and_not_by_default(
     assert metrics.sqnr_db(answers, found["default"]) < 20  # else this test would prove nothing
 
 
-@pytest.mark.skipif(not cpu["AVX512VNNI"], reason="this processor has no AVX-512 VNNI")
-def test_with_vnni_the_default_settings_are_as_good(reference_exports: dict[str, Export]) -> None:
-    for name in ("onnx_static_wi8_ai8", "onnx_float32"):
-        parity = reference_exports[name].manifest.parity
-        assert parity.status == "pass"
-        assert parity.default_settings is None or not parity.default_settings.note
+@pytest.mark.skipif(default_saturates(), reason="this processor has neither VNNI nor AMX")
+def test_with_vnni_the_default_settings_are_as_good_and_nothing_is_said(reference_exports: dict[str, Export]) -> None:
+    export = reference_exports["onnx_static_wi8_ai8"]
+    assert export.manifest.parity.default_settings is None
+    assert not [warning for warning in export.manifest.warnings if "default settings" in warning]
+    exact = ca_deploy.compare(export.path)
+    default = ca_deploy.compare(export.path, runtime="onnxruntime:default")
+    assert (exact.status, default.status) == ("pass", "pass")
+    assert exact.sqnr_db is not None
+    assert default.sqnr_db == pytest.approx(exact.sqnr_db, abs=2)  # without VNNI it loses 12 dB
 
 
 def test_exports_on_a_processor_without_vnni_have_the_same_verdicts_and_figures(arm_kit: Kit, tmp_path: Path) -> None:
@@ -125,6 +129,11 @@ def test_exports_on_a_processor_without_vnni_have_the_same_verdicts_and_figures(
         (note,) = [warning for warning in manifest["warnings"] if "default settings" in warning]
         (setting,) = export.manifest.session_settings
         assert f"set the session option {setting} = 1" in note
+    file = tmp_path / "there" / here["onnx_static_wi8_ai8"].path.name
+    done = python_on_haswell(code, ["parity", file, "--against", file], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "exact INT8 sums" in done.stdout
+    assert "set the session option" in " ".join(done.stdout.replace("│", " ").split())
     dynamic = here["onnx_dynamic_wi8_afp32"].path
     predictor = open_predictor(dynamic)
     image = predictor.to_input(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8))
