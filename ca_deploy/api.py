@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,24 +162,36 @@ def _reference(
             return open_predictor(against, None, threads, source)
         against = ModelSource(str(against))
     record = subject.manifest.model if subject.manifest else None
-    if record is None or against not in (None, ModelSource(record.source.model)):
+    if record is None or (against is not None and against.model != record.source.model):
         if against is None:
             raise UsageError(
                 f"{subject.name} has no manifest that names its model. Say what to compare with: --against MODEL."
             )
         return network_predictor(load(against))
     if against is None and not record.source.is_registered:
+        named = record.source.model if record.source.model.isprintable() else repr(record.source.model)
         raise UsageError(
-            f"{subject.name} was made from {record.source.model}, which is code, and no manifest decides which code "
-            f"runs. If you trust it, name it yourself: --against {shlex.quote(record.source.model)}"
+            f"{subject.name} was made from {named}, which is code, and no manifest decides which code "
+            f"runs. If you trust it, name it yourself: --against {shlex.quote(named)}"
         )
-    network = load(record.source)
-    if network.checkpoint_sha256 != record.checkpoint_sha256:
+    network = load(_filled_up(against, record.source) if against is not None else record.source)
+    own_weights = against is not None and (against.weights is not None or against.random_weights)
+    if network.checkpoint_sha256 != record.checkpoint_sha256 and not own_weights:
         raise ArtifactError(
             f"{subject.name} was made from other weights than {network.checkpoint} holds now (its sha256 differs). "
             "Pass the right ones: --against MODEL --weights FILE."
         )
     return network_predictor(network)
+
+
+def _filled_up(given: ModelSource, recorded: ModelSource) -> ModelSource:
+    """What was given for a model, and for the rest what the manifest says of it."""
+    values = {field.name: getattr(given, field.name) for field in fields(ModelSource)}
+    own_weights = values["weights"] is not None or values["random_weights"]
+    kept = {name: value for name, value in values.items() if value not in (None, False)}
+    if own_weights:
+        kept |= {"weights": values["weights"], "random_weights": values["random_weights"]}
+    return replace(recorded, **kept)
 
 
 def _parity_images(subject: "Predictor", name: str | None) -> "ImageBatch":

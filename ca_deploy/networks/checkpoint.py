@@ -152,14 +152,14 @@ def _read_torch(path: Path) -> object:
 def _unwrap(content: object, path: Path) -> tuple[dict[str, Tensor], str]:
     """Follow wrapping entries (EMA first) and strip prefixes that every key shares."""
     entries: list[str] = []
-    around: list[object] = []
+    around: set[int] = set()
     while isinstance(content, Mapping) and not any(isinstance(v, Tensor) and v.ndim for v in content.values()):
-        if any(content is outer for outer in around):
+        if id(content) in around:
             raise CheckpointError(
                 f"Checkpoint {path} holds no weights: its entry {'.'.join(entries)} leads back to a dictionary that "
                 "it is in. Save the bare weights: torch.save(network.state_dict(), 'weights.pth')."
             )
-        around.append(content)
+        around.add(id(content))
         name = next((n for n in (*_EMA_ENTRIES, *_RAW_ENTRIES) if isinstance(content.get(n), Mapping)), None)
         if name is None:
             break

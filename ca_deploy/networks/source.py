@@ -5,8 +5,9 @@ A :class:`ModelSource` is the question (small, picklable, no torch needed); :fun
 """
 
 import importlib
+import importlib.util
 import inspect
-from contextlib import nullcontext
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ca_deploy import programs
 from ca_deploy.errors import CheckpointError, ModelError, UsageError, first_line
 from ca_deploy.files import sha256_of
-from ca_deploy.processes.python_path import current_folder_last
+from ca_deploy.processes.python_path import append_current_folder
 from ca_deploy.records.model import ModelSource, RegisteredModel
 from ca_deploy.records.tensors import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ca_deploy.networks.checkpoint import Checkpoint
+
+_MOST_LABEL_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,8 +72,7 @@ def load(source: ModelSource) -> Network:
         module, program_size = _load_program(Path(source.model))
     else:
         program_size = None
-        with nullcontext() if registered else current_folder_last():
-            module = _build(registered.factory if registered else source.model, source, checkpoint)
+        module = _build(registered.factory if registered else source.model, source, checkpoint)
     if checkpoint is not None:
         from ca_deploy.networks.checkpoint import load_weights
 
@@ -166,6 +168,8 @@ def _build(factory_name: str, source: ModelSource, checkpoint: "Checkpoint | Non
 
 def _import(factory_name: str) -> object:
     module_name, _, attribute = factory_name.partition(":")
+    if not _is_found(module_name.partition(".")[0]):
+        append_current_folder()  # and it stays there, for what the network imports when it runs
     try:
         found: object = importlib.import_module(module_name)
     except Exception as error:  # importing a user's module runs a user's code
@@ -178,6 +182,13 @@ def _import(factory_name: str) -> object:
             raise ModelError(f"Module {module_name!r} has no {attribute!r} (asked for as {factory_name}).")
         found = getattr(found, part)
     return found
+
+
+def _is_found(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:  # __main__, and what was put into sys.modules by hand
+        return name in sys.modules
 
 
 def _seeded(factory: Any, arguments: dict[str, Any], name: str, seed: int) -> "nn.Module":
@@ -255,6 +266,8 @@ def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] 
         carried = metadata.get("labels")
         return tuple(carried) if carried else None
     try:
+        if not source.labels.is_file() or source.labels.stat().st_size > _MOST_LABEL_BYTES:
+            raise OSError("it is not a file, or has more than 16 MB")
         lines = source.labels.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(

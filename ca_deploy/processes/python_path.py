@@ -5,18 +5,22 @@ The current folder is a place for photos and model files that others made; a ``n
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sysconfig
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 
 _ROOT = Path(__file__).resolve().parents[2]
+_INSTALLED = {Path(path).resolve() for path in sysconfig.get_paths().values()}
 
 
 def search_path() -> list[str]:
     """``sys.path`` without the current folder; this ca_deploy comes before any other that is there."""
-    here = _current_folder()
+    dropped = {_current_folder(), _ROOT} - _INSTALLED
     places = [Path(entry).resolve() for entry in sys.path if entry]
-    places = [place for place in places if place not in (here, _ROOT)]
+    places = [place for place in places if place not in dropped]
     own = next((n for n, place in enumerate(places) if (place / "ca_deploy/__init__.py").is_file()), len(places))
     return [str(place) for place in (*places[:own], _ROOT, *places[own:])]
 
@@ -34,20 +38,25 @@ def python_module(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
-@contextmanager
-def current_folder_last() -> Iterator[None]:
-    """The current folder at the end of the search path, for code in it that the user chose to run by naming it.
+def append_current_folder() -> None:
+    """Search the current folder too, after all else: for code in it that the user chose to run by naming it.
 
-    It goes again, as libraries look for optional parts later that nobody named (PyTorch: triton).
+    By a finder of its own, as a ``google.py`` at the end of ``sys.path`` would come before the installed ``google``,
+    which is a namespace package (https://peps.python.org/pep-0420/#specification).
     """
     here = _current_folder()
-    added = [str(here)] if here is not None and str(here) not in sys.path else []
-    sys.path += added
-    try:
-        yield
-    finally:
-        for entry in added:
-            sys.path.remove(entry)
+    if here is not None:
+        sys.meta_path.append(_Finder(str(here)))
+
+
+class _Finder(MetaPathFinder):
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return PathFinder.find_spec(fullname, [self._folder]) if path is None else None
 
 
 def _current_folder() -> Path | None:

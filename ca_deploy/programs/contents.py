@@ -8,6 +8,7 @@ import dataclasses
 import json
 import types
 import typing
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -21,13 +22,18 @@ _PROGRAM = "models/model.json"
 
 
 def _is_name(text: str) -> bool:
-    return text == "" or text.isidentifier()
+    return text == "" or (text.isidentifier() and not _is_pythons(text))
 
 
 def _is_attribute(text: str) -> bool:
     """``features.0.weight``; FX writes ``getattr(self, "…")`` around a part that is no identifier."""
-    pythons = any(part.startswith("__") for part in text.split("."))  # __class__
+    pythons = any(_is_pythons(part) for part in text.split("."))
     return text.isprintable() and not pythons and not set(text) & set("\"'\\")
+
+
+def _is_pythons(name: str) -> bool:
+    """``__class__``, in the form that Python's parser gives a name (https://peps.python.org/pep-3131)."""
+    return unicodedata.normalize("NFKC", name).startswith("__")
 
 
 def _is_anything(_text: str) -> bool:

@@ -5,11 +5,13 @@ import pickle
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from ca_deploy.programs.archive import unpacks_to_more
 from ca_deploy.programs.trees import is_key
 
 MEMBER = "data/sample_inputs/model.pt"
+_MOST_PARTS = 100_000
 
 
 def objection(content: bytes) -> str | None:
@@ -28,11 +30,16 @@ def objection(content: bytes) -> str | None:
         names = re.search(r"(?:GLOBAL|function|class) `?([\w.]+)", str(error))
         carried = f" ({names.group(1)})" if names else ""
         return f"the example inputs in {MEMBER} are not plain tensors{carried}, and unpickling them would run code"
-    strange = [key for key in _keys(inputs) if not is_key(key)]
+    keys = list(islice(_keys(inputs), _MOST_PARTS + 1))
+    if len(keys) > _MOST_PARTS:
+        return f"the example inputs in {MEMBER} have more than {_MOST_PARTS:,} parts, or parts that hold each other"
+    strange = [key for key in keys if key is not None and not is_key(key)]
     return f"the key {strange[0]!r} of the example inputs in {MEMBER} could run as code" if strange else None
 
 
 def _keys(inputs: object) -> Iterator[object]:
+    """The keys of all dictionaries, and None for each other part: a part that is held twice is visited twice."""
+    yield None
     if isinstance(inputs, Mapping):
         for key, value in inputs.items():
             yield key

@@ -8,11 +8,14 @@ import ast
 import re
 from collections.abc import Callable
 
-_CHARACTERS = re.compile(r"[\w'.,=<>!+*/%&|()\[\] -]{1,50000}", re.ASCII)
+_CHARACTERS = re.compile(r"[\w'.,=<>!+*/%&|()\[\] -]{1,2000}", re.ASCII)
 _SYMBOL = re.compile(r"[a-z]{1,8}\d{1,5}")  # s77, u0; PyTorch counts up to the index of a u
 _DECIMAL = re.compile(r"-?\d{1,40}(\.\d{1,40})?(e[+-]?\d{1,3})?")
 _LARGEST = 2**64
 _LARGEST_EXPONENT = 64
+# Of sums, which SymPy would multiply out.
+_LARGEST_EXPONENT_OF_SUM = 4
+_MOST_ARGUMENTS = 64
 
 # SymPy's own functions, and those of torch/utils/_sympy/functions.py.
 _SIZE_FUNCTIONS = re.compile(
@@ -85,20 +88,22 @@ def _is_power(base: ast.expr, exponent: ast.expr, part: Part) -> bool:
     """A power that stays computable, so none of a power."""
     inner = list(ast.walk(base))
     nested = any(isinstance(n, ast.Pow) or (isinstance(n, ast.Name) and n.id in _POWERS) for n in inner)
-    return not nested and _is_small(exponent) and _is_arithmetic(base, part)
+    sums = any(isinstance(n, ast.Add | ast.Sub) or (isinstance(n, ast.Name) and n.id == "Add") for n in inner)
+    largest = _LARGEST_EXPONENT_OF_SUM if sums else _LARGEST_EXPONENT
+    return not nested and _is_small(exponent, largest) and _is_arithmetic(base, part)
 
 
-def _is_small(node: ast.expr) -> bool:
-    """An exponent up to 64: ``2``, ``-1``, ``Integer(2)``, ``Rational(1, 2)``, ``Float('0.5')``."""
+def _is_small(node: ast.expr, largest: int = _LARGEST_EXPONENT) -> bool:
+    """An exponent up to ``largest``: ``2``, ``-1``, ``Integer(2)``, ``Rational(1, 2)``, ``Float('0.5')``."""
     match node:
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return _is_small(operand)
+            return _is_small(operand, largest)
         case ast.Constant(value=int() | float() as value):
-            return value <= _LARGEST_EXPONENT
+            return value <= largest
         case ast.Call(func=ast.Name(id="Integer" | "Rational"), args=[_, *_] as inner, keywords=[]):
-            return all(map(_is_small, inner))
+            return all(_is_small(part, largest) for part in inner)
         case ast.Call(func=ast.Name(id="Float"), args=[ast.Constant(value=str() as digits)]):
-            return _is_float(node) and float(digits) <= _LARGEST_EXPONENT
+            return _is_float(node) and float(digits) <= largest
         case _:
             return False
 
@@ -127,7 +132,8 @@ def _is_size_part(node: ast.expr) -> bool:
         case ast.Call(func=ast.Name(id=name), args=[base, exponent], keywords=[]) if name in _POWERS:
             return _is_power(base, exponent, _is_size_part)
         case ast.Call(func=ast.Name(id=name), args=inner, keywords=[]):
-            return _SIZE_FUNCTIONS.fullmatch(name) is not None and all(_is_arithmetic(a, _is_size_part) for a in inner)
+            known = _SIZE_FUNCTIONS.fullmatch(name) is not None and len(inner) <= _MOST_ARGUMENTS
+            return known and all(_is_arithmetic(a, _is_size_part) for a in inner)
         case _:
             return False
 

@@ -16,7 +16,10 @@ _OTHERS = re.compile(
     r"|_vmap_(increment|decrement)_nesting)"
 )
 # They take sizes, or indices that can be changed afterwards, without holding them to the memory behind them.
-_UNCHECKED = re.compile(r"_reshape_alias|.*(sparse|nested|jagged).*|_?((crow|ccol|row|col)_)?(indices|values)")
+_UNCHECKED = re.compile(
+    r"_reshape_alias|.*(sparse|nested|jagged|csr|csc|coo|backward|ctc_loss|segment_reduce).*"
+    r"|_?((crow|ccol|row|col)_)?(indices|values)"
+)
 
 
 @cache
@@ -37,4 +40,6 @@ def is_operator(name: str) -> bool:
     found: object = torch.ops
     for part in parts.groups():
         found = getattr(found, part, None)
-    return isinstance(found, torch._ops.OpOverload) and "filename" not in {a.name for a in found._schema.arguments}
+    return isinstance(found, torch._ops.OpOverload) and not {"filename", "unsafe"} & {
+        a.name for a in found._schema.arguments
+    }

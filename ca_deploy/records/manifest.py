@@ -111,7 +111,14 @@ def manifest_of(model_file: Path) -> Manifest | None:
         if version != SCHEMA_VERSION:
             raise ArtifactError(f"Manifest {path} has schema version {version}; this ca-deploy reads {SCHEMA_VERSION}.")
         manifest: Manifest = decode(Manifest, content)
-    except (KeyError, TypeError, ValueError, UsageError) as error:  # bad JSON and bad UTF-8 are ValueErrors
+    except (
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        RecursionError,
+        UsageError,
+    ) as error:  # bad JSON and bad UTF-8 are ValueErrors
         raise ArtifactError(f"Manifest {path} is damaged ({error!r}). Export again, or remove it.") from error
     if sha256_of(model_file) != manifest.sha256:
         raise ArtifactError(

@@ -109,7 +109,7 @@ def feed(converted: Converted, network: Network, rgb: np.ndarray) -> np.ndarray:
 
 def exact_session(model: onnx.ModelProto) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    for name, value in exact_sums(model).items():
+    for name, value in next(iter(exact_sums(model)), {}).items():
         options.add_session_config_entry(name, value)
     return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ca_deploy.errors import CheckpointError
-from ca_deploy.networks.checkpoint import load_weights, read_checkpoint, save_checkpoint
+from ca_deploy.networks.checkpoint import _unwrap, load_weights, read_checkpoint, save_checkpoint
 from tests.zoo.tiny import TinyCA, tiny_ca, tiny_trained
 
 State = dict[str, Tensor]
@@ -157,6 +157,15 @@ def test_a_checkpoint_that_enters_a_circle_further_in_is_refused(tmp_path: Path)
     torch.save({"ema": _in_itself("model")}, tmp_path / "net.pth")
     with pytest.raises(CheckpointError, match=r"its entry ema\.model leads back"):
         read_checkpoint(tmp_path / "net.pth")
+
+
+def test_a_hundred_thousand_dictionaries_one_in_another_are_followed() -> None:
+    """In a time that grows with their number, not with its square."""
+    content: dict[str, Any] = {"weight": torch.ones(2)}
+    for _ in range(100_000):
+        content = {"model": content}
+    state, _ = _unwrap(content, Path("net.pth"))
+    assert list(state) == ["weight"]
 
 
 def test_a_checkpoint_in_a_list_that_contains_itself_holds_no_weights(tmp_path: Path) -> None:

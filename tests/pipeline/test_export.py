@@ -12,17 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 import ca_deploy
 from ca_deploy import ModelSource
-from ca_deploy.errors import ArtifactError, OutputError, RuntimeUnavailable, UsageError
+from ca_deploy.errors import ArtifactError, CaDeployError, OutputError, RuntimeUnavailable, UsageError
 from ca_deploy.pipeline.export import Export
 from ca_deploy.recipes import recipe_names
 from ca_deploy.records.manifest import manifest_of
 from ca_deploy.shipped import data_folder
 from tests.hostile import CANARY, TEXTS, classify, payloads
 from tests.system_tools import program
+from tests.zoo.tiny import tiny_ca
 
 TINY = ModelSource("tests.zoo.tiny:tiny_trained", input_size=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
 
@@ -148,6 +150,35 @@ def test_parity_again_with_saved_inputs(exports: dict[str, Export], tmp_path: Pa
     assert first == second
     files = ca_deploy.compare(exports["tflite_float32"].path, exports["onnx_float32"].path)
     assert files.status == "pass"
+
+
+def test_a_manifest_that_names_what_is_no_file_is_refused(exports: dict[str, Export], tmp_path: Path) -> None:
+    """Reading labels or weights from a FIFO or a device would not end."""
+    path = tmp_path / exports["onnx_float32"].path.name
+    shutil.copy(exports["onnx_float32"].path, path)
+    os.mkfifo(tmp_path / "fifo")
+    for key, name in (("labels", tmp_path / "fifo"), ("labels", "/dev/zero"), ("weights", tmp_path / "fifo")):
+        manifest = json.loads(exports["onnx_float32"].path.with_suffix(".json").read_text())
+        manifest["model"]["source"] = {"model": "mobilenet_v2_ca", key: str(name)}
+        path.with_suffix(".json").write_text(json.dumps(manifest))
+        with pytest.raises(CaDeployError, match=str(name)):
+            ca_deploy.compare(path)
+    manifest["model"]["source"] = {"model": 5}
+    path.with_suffix(".json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactError, match="is damaged"):
+        ca_deploy.compare(path)
+
+
+def test_what_is_not_given_for_the_manifests_model_is_taken_from_the_manifest(tmp_path: Path) -> None:
+    weights = [tmp_path / "a.pth", tmp_path / "b.pth"]
+    for number, place in enumerate(weights):
+        torch.manual_seed(number)
+        torch.save(tiny_ca().state_dict(), place)
+    source = replace(TINY, model="tests.zoo.tiny:tiny_ca", weights=weights[0])
+    (export,) = ca_deploy.export(source, formats=["onnx"], output=tmp_path)
+    same = ca_deploy.compare(export.path, source.model)
+    other = ca_deploy.compare(export.path, ModelSource(source.model, weights=weights[1]))
+    assert (same.status, other.status) == ("pass", "fail")
 
 
 @pytest.mark.parametrize("model", ["evil:build", "evil.pt2"])

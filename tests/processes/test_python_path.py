@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -62,13 +63,30 @@ def test_pip_and_zig_are_the_installed_ones(trap: Path, module: str) -> None:
     assert not trap.with_name("canary").exists()
 
 
-def test_the_users_own_factory_is_found_after_what_is_installed(trap: Path) -> None:
-    (trap / "my_net.py").write_text("from tests.zoo.tiny import tiny_trained\n\nimport my_helper\n")
-    (trap / "my_helper.py").write_text("")
-    done = command(["export", "my_net:tiny_trained", "--input-size", "32", "--format", "onnx"], trap)
+def test_a_factory_that_lies_elsewhere_brings_nothing_from_the_current_folder(trap: Path) -> None:
+    source = ["tests.zoo.tiny:tiny_trained", "--input-size", "32"]
+    done = command(["export", *source, "--format", "onnx"], trap)
     assert done.returncode == 0, done.stderr
-    imported = trap.with_name("canary").read_text().split() if trap.with_name("canary").exists() else []
-    assert not [name for name in imported if importlib.util.find_spec(name)]
+    assert not trap.with_name("canary").exists(), trap.with_name("canary").read_text()
+
+
+def test_the_users_own_factory_is_found_after_what_is_installed(trap: Path) -> None:
+    """With its helpers: at the top of its module, inside the factory, and when the network runs."""
+    for module in trap.glob("*.py"):
+        if not importlib.util.find_spec(module.stem):
+            module.unlink()  # PyTorch looks for optional parts in the whole path, and this folder belongs to it now
+    (trap / "my_net.py").write_text(
+        "from torch import nn\n\nimport at_the_top\n\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.layer = nn.Conv2d(3, 4, 3)\n"
+        "    def forward(self, x):\n        import when_it_runs\n        return self.layer(x).mean((2, 3))\n\n"
+        "def build():\n    import torch, in_the_factory\n    torch.manual_seed(0)\n    return Net()\n"
+    )
+    for helper in ("at_the_top", "in_the_factory", "when_it_runs"):
+        (trap / f"{helper}.py").touch()
+    done = command(["export", "my_net:build", "--input-size", "32", "--format", "onnx"], trap)
+    assert done.returncode == 0, done.stderr
+    assert not trap.with_name("canary").exists(), trap.with_name("canary").read_text()
 
 
 def test_this_ca_deploy_comes_before_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -80,6 +98,10 @@ def test_this_ca_deploy_comes_before_another(monkeypatch: pytest.MonkeyPatch, tm
     assert search_path() == ["/somewhere", str(ROOT), str(other)]
     monkeypatch.chdir(ROOT)
     assert search_path() == ["/somewhere", str(ROOT), str(other), str(tmp_path)]
+    library = sysconfig.get_path("purelib")
+    monkeypatch.setattr(sys, "path", [library])
+    monkeypatch.chdir(library)
+    assert search_path() == [library, str(ROOT)]
 
 
 def test_a_matplotlibrc_in_the_current_folder_starts_no_program(

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 
 from ca_deploy import programs
 from ca_deploy.errors import ProgramError
@@ -100,6 +101,18 @@ def test_a_bomb_inside_the_example_inputs_is_refused(content: hostile.Members, t
     with pytest.raises(
         ProgramError, match=r"in data/sample_inputs/model\.pt, its member 'archive/data/7' is compressed"
     ):
+        programs.load(path)
+
+
+def test_example_inputs_whose_parts_hold_each_other_are_refused(content: hostile.Members, tmp_path: Path) -> None:
+    """Some hundred bytes, and 2 to the power of 60 ways through them."""
+    parts: list[object] = [torch.zeros(1)]
+    for _ in range(60):
+        parts = [parts, parts]
+    inner = io.BytesIO()
+    torch.save(((parts,), {}), inner)
+    path = hostile.write(tmp_path / "net.pt2", {**content, hostile.INPUTS: inner.getvalue()})
+    with pytest.raises(ProgramError, match="parts that hold each other"):
         programs.load(path)
 
 

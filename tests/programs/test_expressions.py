@@ -50,6 +50,9 @@ def test_arithmetic_is_a_size(text: str) -> None:
         *("S('s0')", "Float(\"open('x')\")", "Integer('7')", "Add(*[s0])", "Add(s0, evaluate=False)", "s0 ; s1"),
         *("s0 # open", "s0\n", "s0 if open('x') else s1", "(x := s0)", "f'{s0}'", "s0 in open('x')", "ſ0"),
         *("9**9**9", "2**1000", "Pow(Pow(2, 60), 60)", "LShift(1, 100)", "1" * 30, "u99999999", "Float('1e9999')"),
+        # SymPy would take minutes to multiply these out, or to compare them with each other.
+        "FloorDiv((s0 + s1 + s2 + s3 + s4 + s5)**40, (s0 + s1 + s2 + s3 + s4 + s5 + 1)**39)",
+        *(f"Max({', '.join(f's{n}' for n in range(200))})", f"Pow(Add(s0, s1), {9})", "(s0 - 1)**64"),
         "(" * 3000 + "s0" + ")" * 3000,
         "-" * 40_000 + "s0",
         "+".join(["s0"] * 20_000),

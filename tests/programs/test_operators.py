@@ -23,6 +23,8 @@ def test_a_computation_passes(name: str) -> None:
         *("torch.ops.aten.from_file.default", "torch.ops.aten.from_file.out", "torch.ops.aten.save.default"),
         *("torch.ops.aten.relu", "torch.ops.aten.relu.nowhere", "torch.ops.aten.nowhere.default"),
         *("torch.ops.aten._reshape_alias.default", "torch.ops.aten._sparse_coo_tensor_unsafe.default"),
+        *("torch.ops.aten._convert_indices_from_csr_to_coo.default", "torch.ops.aten.segment_reduce.default"),
+        *("torch.ops.aten.max_pool2d_with_indices_backward.default", "torch.ops.aten._ctc_loss.default"),
         *("torch.ops.aten._nested_view_from_buffer.default", "torch.ops.aten._indices.default"),
         *("torch.ops.aten.__class__.mro", "torch.ops.aten.relu.__class__", "torch.ops.load_library", "torch.load"),
         *("torch.ops.prim.RaiseException.default", "torch.ops.debugprims.load_tensor.default"),
