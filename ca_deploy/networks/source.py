@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ca_deploy import programs
 from ca_deploy.errors import CheckpointError, ModelError, UsageError, first_line
 from ca_deploy.files import sha256_of
+from ca_deploy.networks.prove import prove_it_runs
 from ca_deploy.processes.python_path import append_current_folder
 from ca_deploy.records.model import ModelSource, RegisteredModel
 from ca_deploy.records.tensors import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
@@ -94,7 +95,7 @@ def load(source: ModelSource) -> Network:
         author=metadata.get("author") or (registered.author if registered and own_weights else None),
         licence=metadata.get("licence") or (registered.licence if registered and own_weights else None),
     )
-    _prove_it_runs(network)
+    prove_it_runs(network)
     return network
 
 
@@ -274,43 +275,3 @@ def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] 
             f"--labels {source.labels} cannot be read ({error}). It is a text file, one name a line."
         ) from error
     return tuple(line.strip() for line in lines if line.strip())
-
-
-def _prove_it_runs(network: Network) -> None:
-    """Run once, on noise: the size must fit, the output must be finite, the labels must match."""
-    import torch
-
-    culprits: list[str] = []
-
-    def note(name: str) -> Any:
-        def hook(_module: object, _inputs: object, output: object) -> None:
-            if isinstance(output, torch.Tensor) and not torch.isfinite(output).all():
-                culprits.append(name)
-
-        return hook
-
-    handles = [m.register_forward_hook(note(n)) for n, m in network.module.named_modules() if n]
-    size = network.input_size
-    try:
-        with torch.inference_mode():
-            output = network.module(network.example())
-    except Exception as error:  # shapes that do not fit raise whatever the operation raises
-        raise ModelError(
-            f"{network.name} cannot take an image of {size}x{size} px: {first_line(error)}. "
-            "Choose another --input-size (for most networks a multiple of 32)."
-        ) from error
-    finally:
-        for handle in handles:
-            handle.remove()
-    if not isinstance(output, torch.Tensor):
-        raise ModelError(
-            f"{network.name} gives a {type(output).__name__}; ca-deploy exports networks that give one tensor."
-        )
-    if not torch.isfinite(output).all():
-        first = f" The first module to give one is {culprits[0]!r}." if culprits else ""
-        raise ModelError(
-            f"{network.name} gives NaN or infinity for an ordinary input.{first} "
-            "The weights are probably damaged, or training diverged: check the checkpoint."
-        )
-    if network.labels and output.ndim == 2 and output.shape[1] != len(network.labels):
-        raise UsageError(f"{network.name} has {output.shape[1]} outputs, but there are {len(network.labels)} labels.")
