@@ -174,9 +174,9 @@ def _reference(
             f"{subject.name} was made from {named}, which is code, and no manifest decides which code "
             f"runs. If you trust it, name it yourself: --against {shlex.quote(named)}"
         )
-    network = load(_filled_up(against, record.source) if against is not None else record.source)
-    own_weights = against is not None and (against.weights is not None or against.random_weights)
-    if network.checkpoint_sha256 != record.checkpoint_sha256 and not own_weights:
+    given = against or ModelSource(record.source.model)
+    network = load(_filled_up(given, record.source))
+    if not given.names_weights and network.checkpoint_sha256 != record.checkpoint_sha256:
         raise ArtifactError(
             f"{subject.name} was made from other weights than {network.checkpoint} holds now (its sha256 differs). "
             "Pass the right ones: --against MODEL --weights FILE."
@@ -187,10 +187,9 @@ def _reference(
 def _filled_up(given: ModelSource, recorded: ModelSource) -> ModelSource:
     """What was given for a model, and for the rest what the manifest says of it."""
     values = {field.name: getattr(given, field.name) for field in fields(ModelSource)}
-    own_weights = values["weights"] is not None or values["random_weights"]
-    kept = {name: value for name, value in values.items() if value not in (None, False)}
-    if own_weights:
-        kept |= {"weights": values["weights"], "random_weights": values["random_weights"]}
+    kept = {name: value for name, value in values.items() if value is not None and value is not False}
+    if given.names_weights:
+        kept |= {"weights": given.weights, "random_weights": given.random_weights}
     return replace(recorded, **kept)
 
 

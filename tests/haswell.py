@@ -32,6 +32,6 @@ def python_on_haswell(code: str, arguments: Sequence[str | Path], folder: Path) 
     executable.write_text(f'#!/bin/sh\nexec {quoted} "$@"\n')
     executable.chmod(0o755)
     start = _START.format(executable=str(executable), arguments=["-", *map(str, arguments)])
-    done = subprocess.run([executable, "-c", start + code], capture_output=True, text=True, cwd=Path.cwd())
+    done = subprocess.run([executable, "-c", start + code], capture_output=True, text=True)
     lines = [line for line in done.stderr.splitlines() if "TCG doesn't support" not in line]
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout, "\n".join(lines))

@@ -56,11 +56,6 @@ _INVOKE_TFLITE = """interpreter = Interpreter(str(MODEL))
     interpreter.invoke()
     logits = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]"""
 
-_INVOKE_ONNX = """options = onnxruntime.SessionOptions()
-    $settings
-    session = onnxruntime.InferenceSession(MODEL, options)
-    logits = session.run(None, {session.get_inputs()[0].name: tensor})[0][0]"""
-
 _INVOKE_COREML = Template("""if sys.platform == "darwin":
         import coremltools
 
@@ -173,14 +168,19 @@ def python(manifest: Manifest) -> str:
 
 
 def _invoke_onnx(manifest: Manifest) -> str:
-    if not manifest.session_settings:
-        return _INVOKE_ONNX.partition("$settings\n    ")[2].replace(", options", "")
-    set_all = [
+    settings = [
         f"options.add_session_config_entry({quoting.python(name)}, {quoting.python(value)})"
         for name, value in manifest.session_settings.items()
     ]
-    set_all[0] += "  # exact INT8 sums on every processor"
-    return _INVOKE_ONNX.replace("$settings", "\n    ".join(set_all))
+    if settings:
+        settings[0] += "  # exact INT8 sums on every processor"
+        settings.insert(0, "options = onnxruntime.SessionOptions()")
+    lines = (
+        *settings,
+        f"session = onnxruntime.InferenceSession(MODEL{', options' if settings else ''})",
+        "logits = session.run(None, {session.get_inputs()[0].name: tensor})[0][0]",
+    )
+    return "\n    ".join(lines)
 
 
 def kotlin(manifest: Manifest) -> str:

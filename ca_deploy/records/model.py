@@ -64,6 +64,11 @@ class ModelSource:
         return self.model in registered_models()
 
     @property
+    def names_weights(self) -> bool:
+        """Which weights are wanted was said, random ones included."""
+        return self.random_weights or self.weights is not None
+
+    @property
     def stem(self) -> str:
         """How files made from this model begin: ``mobilenet_v2_ca``."""
         if self.is_program:

@@ -34,7 +34,8 @@ class DefaultSettings:
         return (
             f"With default settings, {self.runtime.partition(',')[0]} gives other answers on this processor: "
             f"{', '.join(figures)}. x86 without VNNI adds INT8 products in 16 bits, which saturate; ARM does not. "
-            f"To deploy on x86, set the session option {settings} (the written .py does), or export a float recipe."
+            f"To deploy on x86, set the session option {settings} (the .py that export writes does), or export a float "
+            "recipe."
         )
 
 

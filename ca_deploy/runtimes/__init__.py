@@ -106,13 +106,8 @@ def open_session(path: Path, runtime: str | None = None, threads: int = 1) -> Se
     Raises:
         UsageError, RuntimeUnavailable, ArtifactError: see :func:`find_runtime` and :meth:`Runtime.open`.
     """
-    if runtime is not None:
-        found, variant = find_runtime(runtime)
-        return found.open(path, threads, variant)
-    for found in runtimes_for(path):
-        return found.open(path, threads, "")
-    known = sorted({suffix for name in runtime_names() for suffix in find_runtime(name)[0].suffixes})
-    raise ArtifactError(f"No runtime opens {path.name}: ca-deploy reads {', '.join(known)} files.")
+    found, variant = _chosen(path, runtime)
+    return found.open(path, threads, variant)
 
 
 def default_session(path: Path, runtime: str | None = None, threads: int = 1) -> Session | None:
@@ -121,10 +116,8 @@ def default_session(path: Path, runtime: str | None = None, threads: int = 1) ->
     Raises:
         UsageError, RuntimeUnavailable, ArtifactError: see :func:`open_session`.
     """
-    found, variant = find_runtime(runtime) if runtime is not None else (next(iter(runtimes_for(path)), None), "")
-    if found is None or variant or not found.default_variant:
-        return None
-    return found.open(path, threads, found.default_variant)
+    found, variant = _chosen(path, runtime)
+    return found.open(path, threads, found.default_variant) if found.default_variant and not variant else None
 
 
 def differing_default(session: Session, path: Path, runtime: str | None = None, threads: int = 1) -> Session | None:
@@ -133,10 +126,19 @@ def differing_default(session: Session, path: Path, runtime: str | None = None, 
     Raises:
         UsageError, RuntimeUnavailable, ArtifactError: see :func:`open_session`.
     """
-    found = find_runtime(runtime)[0] if runtime is not None else next(iter(runtimes_for(path)), None)
-    if not session.settings or found is None or not found.default_differs or not load(found.default_differs)():
-        return None
-    return default_session(path, runtime, threads)
+    found, _ = _chosen(path, runtime)
+    differs = session.settings and found.default_differs and load(found.default_differs)()
+    return default_session(path, runtime, threads) if differs else None
+
+
+def _chosen(path: Path, runtime: str | None) -> tuple[Runtime, str]:
+    """The named runtime and its variant, or the first of :func:`runtimes_for`."""
+    if runtime is not None:
+        return find_runtime(runtime)
+    for found in runtimes_for(path):
+        return found, ""
+    known = sorted({suffix for name in runtime_names() for suffix in find_runtime(name)[0].suffixes})
+    raise ArtifactError(f"No runtime opens {path.name}: ca-deploy reads {', '.join(known)} files.")
 
 
 def runtimes_for(path: Path) -> list[Runtime]:

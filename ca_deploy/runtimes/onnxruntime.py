@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from numpy.typing import NDArray
 
-from ca_deploy.errors import ArtifactError, RuntimeUnavailable
+from ca_deploy.errors import ArtifactError, RuntimeUnavailable, first_line
 from ca_deploy.records.tensors import DType, Layout, TensorSpec
 from ca_deploy.runtimes import Runtime, Session
 
@@ -47,7 +47,7 @@ class OnnxRuntimeSession:
             choices = ({},) if variant else (*exact, {})
             self.settings, self._session = _first_that_loads(path, threads, variant == "reference", choices)
         except Exception as error:  # onnxruntime's and protobuf's exception classes are not exported
-            message = str(error).splitlines()[0]
+            message = first_line(error)
             if "NOT_IMPLEMENTED" in message or "opset" in message.lower():
                 raise RuntimeUnavailable(f"{path.name} does not run in this ONNX Runtime: {message}") from error
             raise ArtifactError(f"{path} cannot be opened as an ONNX model: {message}") from error

@@ -15,18 +15,15 @@ from ca_deploy.pipeline.export import Export
 from ca_deploy.records.devices import InstructionCounts
 from ca_deploy.runtimes import open_session
 from tests.devices.kit import Kit
+from tests.reference.one_inference import ONCE, command_for
 
 PROCESSORS = tuple(emulator.PROCESSORS)
-_ONE_INFERENCE = ["--runs", "1", "--min-seconds", "0", "--warmup-runs", "0", "--warmup-seconds", "0"]
 
 
 def count(processor: str, model: Path, image: Path, answer: Path) -> InstructionCounts:
     with open_device(f"emulated:{processor}") as device:
         assert isinstance(device, Emulated)
-        command = runner_command(device.probe(), "litert")
-        places = device.push([*command.files, model, image])
-        argv = [*command.argv(places), "--model", places[model], "--input", places[image], *_ONE_INFERENCE]
-        done, counts = device.count([*argv, "--output-prefix", f"{device.scratch()}/answer"], 300)
+        done, counts = device.count(command_for(device, "litert", model, image), 300)
         assert b'"runtime":"litert"' in done.stdout
         device.pull(f"{device.scratch()}/answer0.bin", answer)
     return counts
@@ -59,7 +56,7 @@ def test_time_by_operator_tells_xnnpack_from_the_rest(arm_kit: Kit, reference_ex
     with open_device("emulated:cortex-a76") as device:
         command = runner_command(device.probe(), "litert")
         places = device.push([*command.files, model])
-        done = device.run([*command.argv(places), "--model", places[model], *_ONE_INFERENCE, "--ops"], 300)
+        done = device.run([*command.argv(places), "--model", places[model], *ONCE, "--ops"], 300)
     report = json.loads(done.stdout)
     delegate, others = report["delegate"], [op["type"] for op in report["ops"] if op["delegate"] is None]
     assert [op["index"] for op in report["ops"]] == list(range(len(report["ops"])))

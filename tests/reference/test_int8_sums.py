@@ -15,15 +15,14 @@ from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, load_calibration, load_s
 from ca_deploy.devices import open_device
 from ca_deploy.evaluation import metrics
 from ca_deploy.evaluation.predictor import open_predictor
-from ca_deploy.native.bundle import runner_command
 from ca_deploy.pipeline.export import Export
 from ca_deploy.records.model import ModelSource
 from ca_deploy.runtimes._exact_sums import default_saturates
 from tests.devices.kit import Kit
 from tests.haswell import python_on_haswell
+from tests.reference.one_inference import command_for
 
 PHOTOS = 8
-_ONE_INFERENCE = ["--runs", "1", "--min-seconds", "0", "--warmup-runs", "0", "--warmup-seconds", "0"]
 
 _ANSWER = """
 import numpy as np
@@ -56,13 +55,13 @@ def answers(reference_exports: dict[str, Export], images: NDArray[np.float32]) -
 def on_arm(processor: str, model: Path, images: NDArray[np.float32], folder: Path) -> NDArray[np.float32]:
     """What ONNX Runtime's ARM library answers to the same images, under QEMU."""
     answers = []
+    place = folder / "image.bin"
+    place.write_bytes(images[0].tobytes())
     with open_device(f"emulated:{processor}") as device:
-        command = runner_command(device.probe(), "onnxruntime")
+        argv = command_for(device, "onnxruntime", model, place)
         for image in images:
-            (folder / "image.bin").write_bytes(image.tobytes())
-            places = device.push([*command.files, model, folder / "image.bin"])
-            argv = [*command.argv(places), "--model", places[model], "--input", places[folder / "image.bin"]]
-            done = device.run([*argv, *_ONE_INFERENCE, "--output-prefix", f"{device.scratch()}/answer"], 300)
+            place.write_bytes(image.tobytes())  # an emulated device reads it where it is
+            done = device.run(argv, 300)
             assert done.returncode == 0, done.stderr
             device.pull(f"{device.scratch()}/answer0.bin", folder / "answer.bin")
             answers.append(np.frombuffer((folder / "answer.bin").read_bytes(), np.float32))
