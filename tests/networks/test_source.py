@@ -120,7 +120,7 @@ def test_width_travels_with_the_checkpoint(tmp_path: Path) -> None:
         ("tests.zoo.tiny:not_a_network", "gave a dict, not an nn.Module"),
         ("tests.zoo.tiny:fails", "ZeroDivisionError: no such luck"),
         ("tests.zoo.tiny:pair_of_outputs", "gives a tuple"),
-        ("tests/networks.py:tiny_ca", "Cannot import"),
+        ("tests/zoo/tiny.py:tiny_ca", "Cannot import"),
     ],
 )
 def test_a_factory_that_gives_no_network_is_explained(name: str, said: str) -> None:
