@@ -1,14 +1,11 @@
 """What every command shares: errors become one message and an exit code, and results go to standard output."""
 
-import dataclasses
 import functools
-import json
-import math
 import sys
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import typer
 
@@ -52,19 +49,9 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
 
 def print_json(content: object) -> None:
     """One JSON document on standard output; numbers that JSON lacks (inf, nan) become null."""
-    sys.stdout.write(json.dumps(_plain(content), indent=2) + "\n")
+    from ca_deploy.records.codec import to_json
 
-
-def _plain(content: Any) -> Any:
-    if dataclasses.is_dataclass(content) and not isinstance(content, type):
-        return {f.name: _plain(getattr(content, f.name)) for f in dataclasses.fields(content)}
-    if isinstance(content, dict):
-        return {str(key): _plain(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_plain(value) for value in content]
-    if isinstance(content, float):
-        return content if math.isfinite(content) else None
-    return content if isinstance(content, str | int | bool | None) else str(content)
+    sys.stdout.write(to_json(content))
 
 
 class StepLines:

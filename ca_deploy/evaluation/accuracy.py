@@ -14,9 +14,10 @@ from ca_deploy.errors import ImageDataError
 from ca_deploy.evaluation import metrics
 from ca_deploy.evaluation.predictor import Predictor
 from ca_deploy.progress import Progress, silent
+from ca_deploy.records.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Confusion:
     """``count`` photos of class ``truth`` were taken for ``answer``."""
 
@@ -25,7 +26,7 @@ class Confusion:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PairedReport:
     """The model against another one on the same photos.
 
@@ -45,7 +46,7 @@ class PairedReport:
     sqnr_db: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AccuracyReport:
     """Top-1 and top-5 in percent over ``images`` photos; ``confusions`` from the most frequent down."""
 

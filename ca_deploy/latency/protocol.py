@@ -1,12 +1,13 @@
 """How often and how long to measure; the numbers of TFLite's ``benchmark_model`` and of MLPerf Mobile, as data."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from ca_deploy.errors import UsageError
+from ca_deploy.records.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MeasuringProtocol:
     """Everything except ``starts`` holds for one process start.
 

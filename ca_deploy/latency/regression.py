@@ -1,15 +1,14 @@
 """Two latency reports of the same device: has anything become slower? For use in CI."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ca_deploy.errors import UsageError
 from ca_deploy.latency.report import LatencyReport, Measurement
 from ca_deploy.latency.statistics import ratio_of_medians
+from ca_deploy.records.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """One file, before and after: medians in ms, or millions of instructions (exact: no interval).
 
@@ -26,7 +25,7 @@ class Change:
     regressed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Regression:
     """Every measurement that both reports hold; ``warnings`` say where they are not quite comparable."""
 

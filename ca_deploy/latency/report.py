@@ -1,9 +1,6 @@
 """What a measurement found, with everything needed to judge and repeat it; to JSON and back."""
 
-import dataclasses
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -11,13 +8,14 @@ from ca_deploy.errors import ArtifactError
 from ca_deploy.latency.protocol import MeasuringProtocol
 from ca_deploy.latency.statistics import Ratio, Statistics, summarise
 from ca_deploy.latency.validity import Validity
+from ca_deploy.records.codec import Unreadable, decode, parse_json
 from ca_deploy.records.devices import Conditions, DeviceInfo, InstructionCounts
-from ca_deploy.records.manifest import decode
+from ca_deploy.records.record import record
 
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProcessStart:
     """One process from its start to its end; times in ns, kept raw.
 
@@ -38,7 +36,7 @@ class ProcessStart:
     conditions: tuple[Conditions, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Engine:
     """What ran the file. ``runner``: ``c``, ``python``, ``benchmark_model`` or ``onnxruntime_perf_test``.
 
@@ -53,7 +51,7 @@ class Engine:
     delegate: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OperatorTime:
     """Operators of one kind, or of one PyTorch module: count, ms per inference (sum of medians), part of the whole."""
 
@@ -63,7 +61,7 @@ class OperatorTime:
     percent: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OperatorProfile:
     """Time by operator and by PyTorch module, from a run of its own: observing changes the total a little.
 
@@ -78,7 +76,7 @@ class OperatorProfile:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verification:
     """The device's outputs against this machine's on the same inputs. ``status`` "skipped" is never "pass"."""
 
@@ -92,7 +90,7 @@ class Verification:
     here: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Measurement:
     """One file with one number of threads. ``statistics`` is None on an emulated device, ``instructions`` elsewhere.
 
@@ -133,7 +131,7 @@ class Measurement:
         return summarise([start.first_ns for start in self.starts]).median_ms
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comparison:
     """Measurement ``subject`` over measurement ``reference``; both are names of measurements."""
 
@@ -142,7 +140,7 @@ class Comparison:
     ratio: Ratio
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LatencyReport:
     """All files measured in one go. ``failures`` says what could not be measured and why; {} when all went well."""
 
@@ -160,29 +158,29 @@ class LatencyReport:
     comparisons: tuple[Comparison, ...]
     failures: Mapping[str, str]
 
-    def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=1, default=str) + "\n"
-
 
 def read_report(path: Path) -> LatencyReport:
-    """Read what :meth:`LatencyReport.to_json` wrote.
+    """Read what ``profile --output`` wrote.
 
     Raises:
         ArtifactError: missing, damaged, or of another schema version.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version = content["schema_version"]
+        content = parse_json(path.read_bytes())
+        version = content.get("schema_version")
         if version != SCHEMA_VERSION:
             raise ArtifactError(
                 f"Latency report {path} has schema version {version}; this ca-deploy reads {SCHEMA_VERSION}. "
                 "Measure again."
             )
-        report: LatencyReport = decode(LatencyReport, content)
+        return decode(LatencyReport, content)
     except FileNotFoundError:
         raise ArtifactError(
             f"Latency report {path} does not exist. Write one with `ca-deploy profile … --output DIR`."
         ) from None
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ArtifactError(f"{path} is not a latency report ({error!r}), or it is damaged. Measure again.") from error
-    return report
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read ({error.strerror}).") from error
+    except Unreadable as error:
+        raise ArtifactError(
+            f"{path} is not a latency report, or it is damaged:{error.listed}\nMeasure again."
+        ) from error

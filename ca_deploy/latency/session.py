@@ -14,6 +14,7 @@ from ca_deploy.latency.plot import plot
 from ca_deploy.latency.profile import RUNTIMES, profile
 from ca_deploy.latency.protocol import PROTOCOLS, MeasuringProtocol, custom
 from ca_deploy.latency.report import LatencyReport
+from ca_deploy.records.codec import to_json
 
 REPORT_FILE = "latency.json"
 
@@ -99,7 +100,7 @@ def profile_on(
 def deliver_report(report: LatencyReport, output: Path) -> None:
     """Write ``latency.json``, and the picture as ``latency.svg`` and ``latency.png``, into a folder."""
     pictures = {Path(REPORT_FILE).with_suffix(f".{suffix}").name: picture for suffix, picture in plot(report).items()}
-    write_together(output, {REPORT_FILE: report.to_json(), **pictures})
+    write_together(output, {REPORT_FILE: to_json(report), **pictures})
 
 
 def _thread_counts(text: str) -> tuple[int, ...]:

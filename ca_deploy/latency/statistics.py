@@ -1,11 +1,12 @@
 """Statistics of inference times: pure functions on samples. Nothing is clipped: outliers are how throttling shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ca_deploy.records.record import record
 
 # A 99th percentile of fewer samples than these is the maximum under another name.
 P99_NEEDS = 100
@@ -14,7 +15,7 @@ _RESAMPLES = 2000
 Difference = Literal["faster", "slower", "no difference"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Statistics:
     """Of ``n`` steady-state inferences, in ms; ``p99_ms`` is None for fewer than 100.
 
@@ -32,7 +33,7 @@ class Statistics:
     max_ms: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ratio:
     """Median of one over the median of another, with a 95 % bootstrap interval.
 

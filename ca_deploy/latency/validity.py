@@ -2,12 +2,12 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from ca_deploy.records.devices import Conditions
+from ca_deploy.records.record import record
 
 _CLOCK_FALL = 0.15
 _STARTS_DIFFER = 1.10
@@ -21,7 +21,7 @@ _PI_NOW = 0xF
 _PI_SINCE_BOOT = 0xF0000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Validity:
     """Whether to quote a figure: "valid" as it is, "doubtful" with the reasons, "invalid" not at all."""
 

@@ -21,6 +21,7 @@ from ca_deploy.pipeline import snippets, snippets_swift
 from ca_deploy.pipeline.converters import Converters, Step
 from ca_deploy.pipeline.worker import Job
 from ca_deploy.recipes import load_recipe
+from ca_deploy.records.codec import to_json
 from ca_deploy.records.compat import CompatRecord, CompatReport
 from ca_deploy.records.conversion import Converted
 from ca_deploy.records.manifest import SCHEMA_VERSION, CalibrationRecord, Manifest, ModelRecord, manifest_path
@@ -251,7 +252,7 @@ def _with_companions(finished: Path, export: Export, zipped: bool) -> list[Path]
     """Write manifest and snippets beside the finished file; all of them."""
     apple = export.manifest.format == "coreml"
     contents = {
-        manifest_path(finished): export.manifest.to_json(),
+        manifest_path(finished): to_json(export.manifest),
         finished.with_suffix(".py"): snippets.python(export.manifest),
         finished.with_suffix(".swift" if apple else ".kt"): (snippets_swift.swift if apple else snippets.kotlin)(
             export.manifest

@@ -1,9 +1,9 @@
 """Which operators of a file run where one thinks, and what it costs where they do not."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from ca_deploy.errors import unknown_name
+from ca_deploy.records.record import record
 
 Verdict = Literal["accelerated", "falls back", "unsupported", "float in an INT8 model", "unknown"]
 Evidence = Literal["measured", "runtime's checker", "rule"]
@@ -31,7 +31,7 @@ def verdict_named(name: str) -> Verdict:
     return _NAMES[name]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cost:
     """What a node off the accelerator costs, or all those of one kind together.
 
@@ -44,7 +44,7 @@ class Cost:
     multiply_adds_percent: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """The verdict on one node.
 
@@ -65,7 +65,7 @@ class Finding:
     cost: Cost = Cost()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kind:
     """Findings that are alike: ``example`` stands for all of ``indices``, and ``cost`` is that of all together."""
 
@@ -74,7 +74,7 @@ class Kind:
     cost: Cost
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CompatRecord:
     """A report for manifests and machines: counts and findings, without the nodes that there is nothing to say of."""
 
@@ -92,7 +92,7 @@ class CompatRecord:
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CompatReport:
     """All nodes of one file on one target; ``kinds`` gathers what is alike among the findings.
 

@@ -1,13 +1,13 @@
 """What an exporter says about the file that it wrote."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from ca_deploy.records.record import record
 from ca_deploy.records.tensors import TensorSpec
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FloatOperator:
     """An operator kind that stayed float inside an integer file, how many times, and why."""
 
@@ -16,7 +16,7 @@ class FloatOperator:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Converted:
     """What an exporter says about the file that it wrote.
 

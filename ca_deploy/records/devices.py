@@ -1,9 +1,9 @@
 """What is known of a device, and what came back from it."""
 
-from dataclasses import dataclass
+from ca_deploy.records.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Core:
     """One processor core. ``part`` is Arm's part number, ``"0xd0b"`` for a Cortex-A76; None when not told."""
 
@@ -12,7 +12,7 @@ class Core:
     max_khz: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceInfo:
     """What a device is. ``architecture`` as ``uname -m`` says: ``aarch64``, ``x86_64``.
 
@@ -28,7 +28,7 @@ class DeviceInfo:
     glibc: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Conditions:
     """What a device is like at one moment. Everything is None when the device cannot say.
 
@@ -48,7 +48,7 @@ class Conditions:
     load_1min: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Completed:
     """A command that ended by itself, whatever its exit code."""
 
@@ -57,7 +57,7 @@ class Completed:
     stderr: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InstructionCounts:
     """Instructions carried out, exactly. The classes overlap: dot products are SIMD instructions too."""
 
@@ -68,7 +68,7 @@ class InstructionCounts:
     branch: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceSummary:
     """A device that may be used. ``state``: ``ready``, or why not; ``remedy`` says what to do about it."""
 

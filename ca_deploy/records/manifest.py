@@ -1,28 +1,25 @@
 """An exported file and its manifest: one JSON beside it that holds all a phone developer has to know."""
 
 import dataclasses
-import json
-import types
-import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ca_deploy.delivery import settle
-from ca_deploy.errors import ArtifactError, UsageError
+from ca_deploy.errors import ArtifactError
 from ca_deploy.files import sha256_of
+from ca_deploy.records.codec import Unreadable, decode, parse_json
 from ca_deploy.records.compat import CompatRecord
 from ca_deploy.records.conversion import FloatOperator
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport
 from ca_deploy.records.recipe import ExportRecipe
+from ca_deploy.records.record import record
 from ca_deploy.records.tensors import Preprocessing, TensorSpec
 
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModelRecord:
     """Which network was exported, from which weights; ``trained`` is False for random weights."""
 
@@ -34,7 +31,7 @@ class ModelRecord:
     parameters: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CalibrationRecord:
     """Which images the ranges came from; hashes are sha256 of the image files."""
 
@@ -44,7 +41,7 @@ class CalibrationRecord:
     accuracy_unknown: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SpeedRecord:
     """Median time of one inference against the float32 file, interleaved on the exporting machine."""
 
@@ -55,7 +52,7 @@ class SpeedRecord:
     machine: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Manifest:
     """Everything about one exported file; see ARCHITECTURE in CONTRIBUTING.md for who reads it.
 
@@ -86,9 +83,6 @@ class Manifest:
     compatibility: tuple[CompatRecord, ...] = ()
     session_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2, default=str) + "\n"
-
 
 def manifest_path(model_file: Path) -> Path:
     """``OUT/<model>.<recipe>.json`` for ``OUT/<model>.<recipe>.<suffix>``."""
@@ -106,41 +100,16 @@ def manifest_of(model_file: Path) -> Manifest | None:
     if not path.is_file() or not model_file.exists():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version = content["schema_version"]
+        content = parse_json(path.read_bytes())
+        version = content.get("schema_version")
         if version != SCHEMA_VERSION:
             raise ArtifactError(f"Manifest {path} has schema version {version}; this ca-deploy reads {SCHEMA_VERSION}.")
-        manifest: Manifest = decode(Manifest, content)
-    except (
-        AttributeError,
-        KeyError,
-        TypeError,
-        ValueError,
-        RecursionError,
-        UsageError,
-    ) as error:  # bad JSON and bad UTF-8 are ValueErrors
-        raise ArtifactError(f"Manifest {path} is damaged ({error!r}). Export again, or remove it.") from error
+        manifest = decode(Manifest, content)
+    except Unreadable as error:
+        raise ArtifactError(f"Manifest {path} is damaged:{error.listed}\nExport again, or remove it.") from error
     if sha256_of(model_file) != manifest.sha256:
         raise ArtifactError(
             f"{model_file} is not the file that {path.name} describes (its sha256 differs). "
             "It was changed or replaced after the export: export again, or remove the manifest."
         )
     return manifest
-
-
-def decode(kind: Any, value: Any) -> Any:
-    """JSON back into the frozen dataclass, tuple, mapping or optional that it was written from."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (types.UnionType, typing.Union):
-        return None if value is None else decode(next(a for a in arguments if a is not type(None)), value)
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        # A field that older manifests lack has a default; without one, the dataclass complains.
-        known = [field.name for field in dataclasses.fields(kind) if field.name in value]
-        return kind(**{name: decode(hints[name], value[name]) for name in known})
-    if origin is tuple:
-        element = arguments[0]
-        return tuple(decode(element, item) for item in value)
-    if kind is Path:
-        return Path(value)
-    return value

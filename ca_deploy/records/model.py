@@ -1,17 +1,17 @@
 """Which network is meant: a question, small and picklable, that needs no torch."""
 
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 from ca_deploy.errors import UsageError, unknown_name
 from ca_deploy.files import file_stem
+from ca_deploy.records.record import record
 
 _REGISTRY = Path(__file__).parents[1] / "models"
 DEFAULT_MODEL = "mobilenet_v2_ca"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RegisteredModel:
     """One TOML of ``ca_deploy/models``: a network that ca-deploy knows by name."""
 
@@ -25,7 +25,7 @@ class RegisteredModel:
     licence: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModelSource:
     """Everything that decides which network is meant. None leaves it to the model or its checkpoint.
 

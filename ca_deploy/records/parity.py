@@ -1,15 +1,15 @@
 """What a comparison of two models found."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from ca_deploy.records.recipe import Tolerances
+from ca_deploy.records.record import record
 
 Status = Literal["pass", "fail", "skipped"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DefaultSettings:
     """What the runtime gives without the ``needed`` settings, on a machine where that makes a difference.
 
@@ -39,7 +39,7 @@ class DefaultSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParityReport:
     """Outputs of ``subject`` against ``reference`` on ``images`` held-out images.
 

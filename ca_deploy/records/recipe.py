@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ca_deploy.records.record import record
+
 Mode = Literal["float32", "float16", "dynamic", "static", "weight_only", "palettized"]
 Io = Literal["float32", "int8", "uint8rgb"]
 Method = Literal["min_max", "percentile"]
@@ -16,7 +18,7 @@ FLOOR_AGREEMENT_PERCENT = 97.0
 FLOOR_SQNR_DB_4_BIT = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tolerances:
     """What the exported file has to reach against PyTorch on held-out images; None is not checked."""
 

@@ -1,10 +1,10 @@
 """What goes in and out of a model: tensor specifications and image preprocessing, in one place."""
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ca_deploy.errors import UsageError
+from ca_deploy.records.record import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TensorSpec:
     """One input or output of a file. A dimension of -1 is dynamic.
 
@@ -42,7 +42,7 @@ class TensorSpec:
             raise UsageError(f"Tensor {self.name!r}: scale and zero_point belong together.")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Preprocessing:
     """From a photo to the network's input, as in torchvision's evaluation transform.
 

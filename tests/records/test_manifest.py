@@ -9,6 +9,7 @@ import pytest
 from ca_deploy.errors import ArtifactError
 from ca_deploy.files import sha256_of, size_of
 from ca_deploy.recipes import load_recipe
+from ca_deploy.records.codec import to_json
 from ca_deploy.records.conversion import FloatOperator
 from ca_deploy.records.manifest import (
     SCHEMA_VERSION,
@@ -63,7 +64,7 @@ def test_manifest_reads_back_equal(model_file: Path) -> None:
     full = manifest_for(model_file)
     bare = replace(full, calibration=None, labels=None, speed=None)
     for manifest in (full, bare):
-        manifest_path(model_file).write_text(manifest.to_json(), encoding="utf-8")
+        manifest_path(model_file).write_text(to_json(manifest), encoding="utf-8")
         assert manifest_of(model_file) == manifest
 
 
@@ -72,7 +73,7 @@ def test_a_file_without_manifest_has_none(model_file: Path) -> None:
 
 
 def test_a_file_that_changed_since_is_refused(model_file: Path) -> None:
-    manifest_path(model_file).write_text(manifest_for(model_file).to_json())
+    manifest_path(model_file).write_text(to_json(manifest_for(model_file)))
     model_file.write_bytes(b"another model")
     with pytest.raises(ArtifactError, match=r"sha256 differs.*export again"):
         manifest_of(model_file)
@@ -80,14 +81,14 @@ def test_a_file_that_changed_since_is_refused(model_file: Path) -> None:
 
 def test_a_newer_schema_is_refused(model_file: Path) -> None:
     manifest = replace(manifest_for(model_file), schema_version=SCHEMA_VERSION + 1)
-    manifest_path(model_file).write_text(manifest.to_json())
+    manifest_path(model_file).write_text(to_json(manifest))
     with pytest.raises(ArtifactError, match=f"schema version {SCHEMA_VERSION + 1}"):
         manifest_of(model_file)
 
 
 @pytest.mark.parametrize("damage", ["cut short", "empty", "no object", "a key less", "impossible value", "wrong type"])
 def test_a_damaged_manifest_is_named(model_file: Path, damage: str) -> None:
-    content = manifest_for(model_file).to_json()
+    content = to_json(manifest_for(model_file))
     changed = json.loads(content)
     if damage == "a key less":
         del changed["recipe"]["mode"]

@@ -1,0 +1,92 @@
+"""Records to JSON, and back from JSON or TOML: the one place that does either."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
+
+from ca_deploy.errors import CaDeployError
+from ca_deploy.records.complaints import complaints
+
+T = TypeVar("T")
+
+
+class Unreadable(CaDeployError):
+    """A file that is not what it should be; ``faults`` are all that were found, key by key.
+
+    Readers raise it on as the error of their own kind, which names the file and the remedy.
+    """
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+    @property
+    def listed(self) -> str:
+        """One line for each, indented; begins with a line break."""
+        return "".join(f"\n  {fault}" for fault in self.faults)
+
+
+def to_json(content: object, indent: int = 2) -> str:
+    """A record, or plain data with records in it, as a JSON document.
+
+    Numbers that JSON lacks (inf, nan) become null; what is neither data nor a record (a path) becomes its text.
+    """
+    plain = to_jsonable_python(content, inf_nan_mode="null", fallback=str)
+    return json.dumps(plain, indent=indent) + "\n"
+
+
+def parse_json(text: str | bytes) -> dict[str, Any]:
+    """A JSON document that is an object.
+
+    Raises:
+        Unreadable: it is not JSON, or not an object.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:  # bad UTF-8 and numbers of 5,000 digits are ValueErrors
+        raise Unreadable([f"file: it is not valid JSON ({error})."]) from error
+    if not isinstance(content, dict):
+        raise Unreadable(["file: it is not a JSON object."])
+    return content
+
+
+def parse_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        Unreadable: it is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise Unreadable([f"file: it is not valid TOML ({error})."]) from error
+
+
+def decode(kind: type[T], content: Mapping[str, Any]) -> T:
+    """A record from what :func:`parse_json` or :func:`parse_toml` gave, strictly.
+
+    Raises:
+        Unreadable: unknown keys, missing ones, wrong types, words that a field does not know: all of them.
+    """
+    try:
+        # As JSON, because there an array stands for a tuple and a text for a path, and nowhere else.
+        record: T = _adapter(cast(Any, kind)).validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        raise Unreadable(complaints(kind, error)) from error
+    return record
+
+
+def schema(kind: type) -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of a record."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_adapter(cast(Any, kind)).json_schema()}
+
+
+@lru_cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

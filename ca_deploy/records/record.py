@@ -1,0 +1,58 @@
+"""``@record``: a frozen dataclass that pydantic checks, when it is made and when it is read."""
+
+import dataclasses
+from typing import Any, TypeVar, dataclass_transform
+
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic_core import PydanticCustomError
+
+from ca_deploy.errors import UsageError
+from ca_deploy.records.complaints import CONTRADICTION, complaints
+
+T = TypeVar("T")
+
+# Unknown keys and wrong types are refused; nothing is converted, except an int where a float belongs.
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, Field))
+def record(kind: type[T]) -> type[T]:
+    """Make a class a record: what becomes JSON, and what is read from JSON or TOML, by :mod:`ca_deploy.records.codec`.
+
+    A record with a value of another type, or a word that its field does not know, raises ``UsageError``; so does
+    ``__post_init__`` for values that contradict each other.
+    """
+    checks: Any = getattr(kind, "__post_init__", None)
+    if checks is not None:
+        kind.__post_init__ = _for_pydantic(checks)  # type: ignore[attr-defined]
+    made: Any = dataclass(frozen=True, config=_STRICT)(kind)
+    made.__init__ = _for_callers(made, made.__init__)
+    return made  # type: ignore[no-any-return]
+
+
+def _for_pydantic(checks: Any) -> Any:
+    """pydantic gathers errors of its own kind, with the place in the file; any other would end the reading."""
+
+    def __post_init__(self: Any) -> None:
+        try:
+            checks(self)
+        except UsageError as error:
+            raise PydanticCustomError(CONTRADICTION, "{message}", {"message": str(error)}) from error
+
+    return __post_init__
+
+
+def _for_callers(kind: Any, checked: Any) -> Any:
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            checked(self, *args, **kwargs)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            if first["type"] == CONTRADICTION:
+                raise UsageError(first["msg"]) from error
+            raise UsageError(f"{kind.__name__}: {' '.join(complaints(kind, error))}") from error
+
+    __init__.__signature__ = kind.__signature__  # type: ignore[attr-defined]
+    __init__.__qualname__ = checked.__qualname__
+    return __init__
