@@ -8,6 +8,8 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before PyTorch: its waiting threads would starve converters
 
+import contextlib
+import importlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,9 @@ from typing import TYPE_CHECKING
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+with contextlib.suppress(ImportError):
+    importlib.import_module("triton")  # PyTorch would: after coremltools and TensorFlow, its import crashes
 
 import ca_deploy
 from ca_deploy.pipeline.export import Export

@@ -29,7 +29,7 @@ def compile_and_run(sources: Mapping[str, str], folder: Path) -> list[str]:
         (folder / name).write_text(source, encoding="utf-8")
     library = jars / "kotlin-stdlib.jar"
     compiler = ["-cp", ":".join(str(jar) for jar in jars.glob("*.jar")), "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"]
-    options = ["-no-stdlib", "-no-reflect", "-classpath", library, "-d", "classes", *STUBS]
+    options = ["-no-stdlib", "-no-reflect", "-classpath", str(library), "-d", "classes", *map(str, STUBS)]
     command = [*java, *_FOR_SHORT_RUNS, *compiler, *options, *sources]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[:5000]

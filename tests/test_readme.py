@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from ca_deploy.cli import app
 
@@ -21,8 +21,8 @@ COMMANDS = [line.strip() for line in SHELL.splitlines() if line.strip().startswi
 def test_every_command_has_the_options_it_shows(line: str) -> None:
     name, *arguments = shlex.split(line, comments=True)[1:]
     group = typer.main.get_command(app)
-    command = group.commands[name]  # type: ignore[attr-defined]
-    context: click.Context = command.make_context(name, list(arguments))
+    assert isinstance(group, TyperGroup)
+    context = group.commands[name].make_context(name, list(arguments))
     assert context.params
 
 

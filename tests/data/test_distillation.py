@@ -145,10 +145,10 @@ def test_an_exported_program_is_refused_with_the_remedy(network: Network) -> Non
         distill(as_network(program), 4)
 
 
-@pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 2, "steps": 0}, {"count": 2, "batch": 0}])
-def test_counts_below_one_are_refused(network: Network, wrong: dict[str, int]) -> None:
+@pytest.mark.parametrize(("count", "steps", "batch"), [(0, 2, 2), (2, 0, 2), (2, 2, 0)])
+def test_counts_below_one_are_refused(network: Network, count: int, steps: int, batch: int) -> None:
     with pytest.raises(UsageError, match="1 or more"):
-        distill(network, **wrong)
+        distill(network, count, steps=steps, batch=batch)
 
 
 def test_saved_images_stand_in_order_and_never_mix(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Whatever kind of image file comes, the network sees upright 8-bit RGB, cropped and normalised as documented."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,9 @@ from ca_deploy.records.tensors import Preprocessing
 RED, GREEN, WHITE = (255, 0, 0), (0, 255, 0), (255, 255, 255)
 
 
-def saved(folder: Path, name: str, image: Image.Image, **options: object) -> Path:
+def saved(folder: Path, name: str, image: Image.Image, **options: Any) -> Path:
     path = folder / name
-    image.save(path, **options)  # type: ignore[arg-type]
+    image.save(path, **options)
     return path
 
 
@@ -167,6 +168,6 @@ def test_normalisation_is_per_channel_in_rgb_order() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"crop": 41}, {"crop": 0}, {"std": (1, 0, 1)}, {"mean": (0.5,)}])
-def test_impossible_preprocessing_is_refused(wrong: dict[str, object]) -> None:
+def test_impossible_preprocessing_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="Preprocessing"):
-        Preprocessing(**{"resize": 40, "crop": 32, **wrong})  # type: ignore[arg-type]
+        Preprocessing(**{"resize": 40, "crop": 32, **wrong})

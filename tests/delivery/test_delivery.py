@@ -168,7 +168,7 @@ def test_a_place_that_cannot_be_taken_leaves_all_as_it_was(
 def test_what_cannot_be_put_back_is_finished_by_the_next_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, real = kit.stage(tmp_path / "out"), transaction.exchange
+    folder, real = kit.stage(tmp_path / "out"), exchange.exchange
     steps = iter(["done", "done", "refused", "refused", "refused"])
 
     def refuse(new: Path, place: Path, aside: Path) -> None:

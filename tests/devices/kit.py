@@ -101,8 +101,8 @@ def _make(folder: Path) -> None:
     shutil.rmtree(folder / "qemu")
     for unneeded in ("host/usr/share", "host/var", "arm64/usr/share", "arm64/usr/lib/systemd"):
         shutil.rmtree(folder / unneeded, ignore_errors=True)
-    for unneeded in folder.glob("*/usr/lib/*/gconv"):
-        shutil.rmtree(unneeded)
+    for encodings in folder.glob("*/usr/lib/*/gconv"):
+        shutil.rmtree(encodings)
     for name in ("bin", "lib", "sbin"):
         (root / "usr" / name).mkdir(exist_ok=True)
         if not (root / name).exists():

@@ -1,12 +1,8 @@
 """The Core ML exporter, on a tiny Coordinate-Attention network and on networks that it has never seen."""
 
-import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Any
-
-with contextlib.suppress(ImportError):
-    import triton  # noqa: F401  (after coremltools and tensorflow, its import crashes)
 
 import coremltools as ct
 import numpy as np
@@ -149,10 +145,10 @@ def test_the_classifier_is_spelt_as_coremltools_spells_it(
     """A probabilities-only classifier, which coremltools can make itself."""
     from coremltools.converters.mil.mil import Builder as mb
 
-    @mb.program(input_specs=[mb.TensorSpec(shape=(1, 5))], opset_version=ct.target.iOS16)
-    def program(x: Any) -> Any:
+    def softmax(x: Any) -> Any:
         return mb.softmax(x=x, axis=1, name="probabilities")
 
+    program = mb.program(input_specs=[mb.TensorSpec(shape=(1, 5))], opset_version=ct.target.iOS16)(softmax)
     arguments = {"convert_to": "mlprogram", "minimum_deployment_target": ct.target.iOS16, "skip_model_load": True}
     arguments["compute_precision"] = ct.precision.FLOAT32
     theirs = ct.convert(program, classifier_config=ct.ClassifierConfig(list(LABELS)), **arguments).get_spec()
@@ -266,7 +262,7 @@ def test_channels_of_zeros_are_compressed_soundly(tmp_path: Path) -> None:
     """coremltools divides by their largest value."""
     wide = seeded(Wide)
     with torch.no_grad():
-        wide.expand.weight[::2] = 0  # type: ignore[union-attr, index]
+        wide.expand.weight[::2] = 0
     dead = network_of(wide)
     converted = export(dead, load_recipe("coreml_static_wi8_ai8"), tmp_path / "dead.mlpackage")
     executor = Executor(tmp_path / "dead.mlpackage")
@@ -300,12 +296,14 @@ class InItsBlock(nn.Module):
         self.block = Bessel()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.block(x).mean((2, 3))
+        pooled: Tensor = self.block(x).mean((2, 3))
+        return pooled
 
 
 class Bessel(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return torch.special.bessel_j0(x)
+        bent: Tensor = torch.special.bessel_j0(x)
+        return bent
 
 
 def test_an_operation_without_a_form_is_named_with_its_module(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 from torch import nn
 
@@ -104,7 +105,8 @@ def feed(converted: Converted, network: Network, rgb: np.ndarray) -> np.ndarray:
     image = network.preprocessing.normalise(rgb)
     if spec.scale is None or spec.zero_point is None:
         return image
-    return np.clip(np.round(image / np.float32(spec.scale)) + spec.zero_point, -128, 127).astype(np.int8)
+    levels: NDArray[np.float32] = np.clip(np.round(image / np.float32(spec.scale)) + spec.zero_point, -128, 127)
+    return levels.astype(np.int8)
 
 
 def exact_session(model: onnx.ModelProto) -> ort.InferenceSession:
@@ -117,7 +119,7 @@ def exact_session(model: onnx.ModelProto) -> ort.InferenceSession:
 def run(converted: Converted, path: Path, images: np.ndarray, batch: int = 1) -> np.ndarray:
     session = exact_session(onnx.load(path))
     out = [session.run(None, {"image": images[i : i + batch]})[0] for i in range(0, len(images), batch)]
-    logits = np.concatenate(out)
+    logits: np.ndarray = np.concatenate(out)
     spec = converted.outputs[0]
     if spec.scale is not None and spec.zero_point is not None:
         logits = (logits.astype(np.float32) - spec.zero_point) * np.float32(spec.scale)
@@ -174,7 +176,7 @@ def test_nodes_name_their_module_and_no_local_path(recipe: str, exported: Export
 
 @pytest.mark.parametrize("recipe", ["onnx_float32", "onnx_static_wi8_ai8"])
 def test_two_checkouts_give_the_same_bytes(recipe: str, tmp_path: Path) -> None:
-    files = []
+    files: list[bytes] = []
     for checkout in ("here", "elsewhere/deeper"):
         source = tmp_path / checkout / "net_of_test.py"
         source.parent.mkdir(parents=True)
@@ -278,7 +280,8 @@ def test_program_is_exported_but_keeps_its_batch(network: Network, tmp_path: Pat
 
 class Bessel(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.special.bessel_j0(x)
+        bent: torch.Tensor = torch.special.bessel_j0(x)
+        return bent
 
 
 class Branching(nn.Module):

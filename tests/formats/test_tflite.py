@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
 import torch
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -25,6 +27,7 @@ from ca_deploy.records.tensors import Preprocessing
 SIZE = 32
 RECIPES = [name for name in recipe_names() if name.startswith("tflite_")]
 STATIC_INT8 = [name for name in RECIPES if name.startswith("tflite_static_wi8_ai8")]
+Built = TypeVar("Built", bound=nn.Module)
 
 
 class Expanding(nn.Module):
@@ -36,8 +39,8 @@ class Expanding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h, w = x.shape[2:]
-        rows = self.gate_h(x.mean(3, keepdim=True)).sigmoid().expand(-1, -1, h, w)
-        columns = self.gate_w(x.mean(2, keepdim=True)).sigmoid().expand(-1, -1, h, w)
+        rows: Tensor = self.gate_h(x.mean(3, keepdim=True)).sigmoid().expand(-1, -1, h, w)
+        columns: Tensor = self.gate_w(x.mean(2, keepdim=True)).sigmoid().expand(-1, -1, h, w)
         return x * columns * rows
 
 
@@ -60,7 +63,7 @@ def network_of(module: nn.Module) -> Network:
     return Network("tiny", module.eval(), SIZE, preprocessing, None, True, None, None, None, None)
 
 
-def seeded(build: Callable[[], nn.Module]) -> nn.Module:
+def seeded(build: Callable[[], Built]) -> Built:
     torch.manual_seed(0)
     module = build().eval()
     for norm in module.modules():
@@ -187,7 +190,7 @@ def test_old_runtimes_find_every_buffer(name: str, exported: dict[str, tuple[Pat
     """Inside the flatbuffer, at multiples of 16 bytes."""
     content = exported[name][0].read_bytes()
     assert content[4:8] == b"TFL3"
-    model = flatbuffer.schema.Model.GetRootAs(content)
+    model = schema.Model.GetRootAs(content)
     for number in range(model.BuffersLength()):
         buffer = model.Buffers(number)
         assert buffer.Offset() == 0
@@ -244,7 +247,7 @@ def test_expanded_gates_export(program: bool, tmp_path: Path) -> None:
 def test_channels_of_zeros_keep_their_bias(tmp_path: Path) -> None:
     """Their weights have no scale of their own, and in one too small the bias overflows int32."""
     module = seeded(lambda: Tiny(CoordAttention(16)))
-    assert isinstance(module, Tiny) and isinstance(module.attention, CoordAttention)
+    assert isinstance(module.attention, CoordAttention)
     module.attention.open_gates()
     opened = network_of(module)
     converted = export(opened, load_recipe("tflite_static_wi8_ai8"), tmp_path / "opened.tflite")
@@ -254,7 +257,8 @@ def test_channels_of_zeros_keep_their_bias(tmp_path: Path) -> None:
 
 class Fourier(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return torch.fft.rfft2(x).abs().mean((2, 3))
+        spectrum: Tensor = torch.fft.rfft2(x)
+        return spectrum.abs().mean((2, 3))
 
 
 class Branching(nn.Module):

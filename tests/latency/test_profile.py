@@ -1,6 +1,7 @@
 """Measuring: real runtimes on this machine; a stand-in for the device only where it has to fail."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
@@ -100,7 +101,7 @@ def test_a_report_comes_back_from_its_file(measured: tuple[LatencyReport, Path],
 
 def test_files_take_turns_in_random_order(files: tuple[Path, Path], tmp_path: Path) -> None:
     names = ("load_ns", "first_ns", "warmup_ns", "invoke_ns", "start_ns", "set_input_ns", "get_output_ns")
-    said = {name: 5 if name in names[:2] else [5] for name in names}
+    said: dict[str, object] = {name: 5 if name in names[:2] else [5] for name in names}
     said |= {"runtime": "r", "runtime_version": "1", "delegate": None, "inputs": [], "outputs": [], "peak_rss_kb": 1}
     answers = dict.fromkeys(range(1, 13), Completed(0, json.dumps(said).encode(), b""))
 
@@ -121,7 +122,9 @@ def test_conditions_are_seen_while_it_runs(files: tuple[Path, Path], tmp_path: P
     (start,) = report.measurements[0].starts
     assert len(start.conditions) >= 1
     assert report.after is not None
-    assert report.before.temperature_c < start.conditions[0].temperature_c < report.after.temperature_c  # type: ignore[operator]
+    before, between, after = (seen.temperature_c for seen in (report.before, start.conditions[0], report.after))
+    assert before is not None and between is not None and after is not None
+    assert before < between < after
     assert report.measurements[0].validity is not None
     assert report.measurements[0].validity.verdict == "valid"
 
@@ -275,19 +278,20 @@ def read_back(report: LatencyReport, folder: Path) -> LatencyReport:
 
 
 def test_flags_that_contradict_each_other() -> None:
-    for flags in (
-        {"protocol": "quick", "runs": 5},
-        {"protocol": "fast"},
-        {"threads": "1,x"},
-        {"threads": "0"},
-        {"runner": "rust"},
-        {"runtime": "tensorrt"},
-        {"benchmark_binary": Path(__file__), "operators": True},
-        {"benchmark_binary": Path("/no/such/program")},
-        {"min_seconds": 1000.0},
-    ):
+    contradictions: list[Callable[[], Wishes]] = [
+        lambda: session.wishes(protocol="quick", runs=5),
+        lambda: session.wishes(protocol="fast"),
+        lambda: session.wishes(threads="1,x"),
+        lambda: session.wishes(threads="0"),
+        lambda: session.wishes(runner="rust"),
+        lambda: session.wishes(runtime="tensorrt"),
+        lambda: session.wishes(benchmark_binary=Path(__file__), operators=True),
+        lambda: session.wishes(benchmark_binary=Path("/no/such/program")),
+        lambda: session.wishes(min_seconds=1000.0),
+    ]
+    for contradiction in contradictions:
         with pytest.raises(CaDeployError):
-            session.wishes(**flags)  # type: ignore[arg-type]
+            contradiction()
 
 
 def test_operators_faster_than_the_profilers_clock_have_no_share(files: tuple[Path, Path]) -> None:

@@ -19,8 +19,8 @@ class AuthorsBlock(CoordAttention):
         rows, columns = self.pool_h(x), self.pool_w(x).permute(0, 1, 3, 2)
         squeezed = self.act(self.bn1(self.conv1(torch.cat([rows, columns], dim=2))))
         rows, columns = torch.split(squeezed, [h, w], dim=2)
-        gate_h = self.conv_h(rows).sigmoid().expand(-1, -1, h, w)
-        gate_w = self.conv_w(columns.permute(0, 1, 3, 2)).sigmoid().expand(-1, -1, h, w)
+        gate_h: Tensor = self.conv_h(rows).sigmoid().expand(-1, -1, h, w)
+        gate_w: Tensor = self.conv_w(columns.permute(0, 1, 3, 2)).sigmoid().expand(-1, -1, h, w)
         return x * gate_w * gate_h
 
 

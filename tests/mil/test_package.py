@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from ca_deploy.mil.schema import Model
 FLOAT32 = 11
 
 
-def _constant(operation: object, name: str, content: bytes | None, shape: tuple[int, ...], offset: int = 0) -> None:
-    operation.type = "const"  # type: ignore[attr-defined]
-    value = operation.attributes.add(key="val").value  # type: ignore[attr-defined]
-    for kind in (value.type.tensorType, operation.outputs.add(name=name).type.tensorType):  # type: ignore[attr-defined]
+def _constant(operation: Any, name: str, content: bytes | None, shape: tuple[int, ...], offset: int = 0) -> None:
+    operation.type = "const"
+    value = operation.attributes.add(key="val").value
+    for kind in (value.type.tensorType, operation.outputs.add(name=name).type.tensorType):
         kind.dataType = FLOAT32
         for size in shape:
             kind.dimensions.add().constant.size = size

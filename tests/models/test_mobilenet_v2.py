@@ -43,10 +43,11 @@ class AuthorsAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         def squeeze(y: Tensor) -> Tensor:
-            return nn.functional.hardswish(self.bn1(self.conv1(y)))
+            squeezed: Tensor = nn.functional.hardswish(self.bn1(self.conv1(y)))
+            return squeezed
 
-        rows = self.conv2(squeeze(x.mean(3, keepdim=True))).sigmoid()
-        columns = self.conv3(squeeze(x.mean(2, keepdim=True))).sigmoid()
+        rows: Tensor = self.conv2(squeeze(x.mean(3, keepdim=True))).sigmoid()
+        columns: Tensor = self.conv3(squeeze(x.mean(2, keepdim=True))).sigmoid()
         return x * rows * columns
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from ca_deploy.devices import open_device
@@ -58,7 +59,7 @@ def run(command: RunnerCommand, *options: object, cwd: Path | None = None) -> tu
 
 def test_it_computes_what_the_python_package_computes(command: RunnerCommand, model: Path, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    feeds = {
+    feeds: dict[str, NDArray[np.float32] | NDArray[np.int8]] = {
         "real": random.normal(size=(2, 64)).astype(np.float32),
         "whole": random.integers(-128, 128, (64, 32)).astype(np.int8),
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from ca_deploy.errors import CheckpointError, ModelError, UsageError
 from ca_deploy.networks.checkpoint import save_checkpoint
@@ -107,7 +108,8 @@ def test_width_travels_with_the_checkpoint(tmp_path: Path) -> None:
 
     save_checkpoint(mobilenet_v2(num_classes=3, width=0.5), tmp_path / "half.safetensors", {"width": 0.5})
     network = load(ModelSource("mobilenet_v2", weights=tmp_path / "half.safetensors", input_size=32))
-    assert network.module.classifier[1].out_features == 3  # type: ignore[union-attr,index]
+    head = network.module.get_submodule("classifier.1")
+    assert isinstance(head, nn.Linear) and head.out_features == 3
 
 
 @pytest.mark.parametrize(

@@ -228,7 +228,8 @@ def test_dynamic_batch_is_refused_for_tflite(tmp_path: Path) -> None:
 
 def test_figures_of_a_source_may_come_as_lists(tmp_path: Path) -> None:
     """As from a JSON or TOML file."""
-    source = ModelSource("tests.zoo.tiny:tiny_trained", input_size=32, mean=[0.4, 0.5, 0.6], std=[0.2, 0.25, 0.3])  # type: ignore[arg-type]
+    figures = json.loads('{"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}')
+    source = ModelSource("tests.zoo.tiny:tiny_trained", input_size=32, **figures)
     for export in ca_deploy.export(source, recipes=["onnx_float32", "onnx_float16"], output=tmp_path):
         assert export.passed
 

@@ -58,7 +58,7 @@ def complaints(arguments: Sequence[str | Path], home: Path, codes: Sequence[int]
     assert done.returncode in codes, done.stderr
     lines = list(_whole_calls(trace))
     assert any("ca_deploy" in line for line in lines)  # strace saw the command at work
-    return [line for line in lines if (seen := _SEEN.match(line)) and _is_wrong(*seen.groups(), home)]
+    return [line for line in lines if (seen := _SEEN.match(line)) and _is_wrong(seen[1], seen[2], seen[3], home)]
 
 
 def _whole_calls(trace: Path) -> Iterator[str]:
@@ -108,11 +108,11 @@ def test_export_evaluate_parity_check_and_profile_are_discreet(home: Path) -> No
     for model in models:
         assert not complaints(["parity", model, *against], home)
         assert not complaints(["check", model], home, codes=(0, 1))
-    labels = ["--labels", home / "labels.txt"]
     (home / "labels.txt").write_text("daisy\nroses\ntulips\nsunflowers\ndandelion\n")
-    assert not complaints(["evaluate", *against[1:], *TINY[1:], "--data", photos.parent, *labels], home)
+    data: list[str | Path] = ["--data", photos.parent, "--labels", home / "labels.txt"]
+    assert not complaints(["evaluate", *against[1:], *TINY[1:], *data], home)
     brief = ["--runs", "2", "--min-seconds", "0", "--starts", "1"]
-    measured = ["profile", *models, "--verify", "--ops", "--output", home / "out/latency", *brief]
+    measured: list[str | Path] = ["profile", *models, "--verify", "--ops", "--output", home / "out/latency", *brief]
     assert not complaints(
         measured, home, codes=(0, 1)
     )  # 1: without VNNI, the INT8 ONNX file's default answers are others
@@ -137,7 +137,7 @@ def test_what_is_fetched_is_said_with_its_place(monkeypatch: pytest.MonkeyPatch,
         "PYTHONPATH": str(ROOT),
     }
     model = onnx_file(tmp_path / "model.onnx")
-    argv = [sys.executable, "-P", "-m", "ca_deploy.cli", "profile", model, "--device", "emulated:cortex-a76"]
+    argv = [sys.executable, "-P", "-m", "ca_deploy.cli", "profile", str(model), "--device", "emulated:cortex-a76"]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True)
     assert done.returncode == 2
     assert re.search(

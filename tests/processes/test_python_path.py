@@ -43,12 +43,14 @@ def test_check_profile_parity_and_export_import_nothing_from_the_current_folder(
     models = [onnx_file(trap / "model.onnx"), tflite_file(trap / "model.tflite")]
     brief = ["--runs", "2", "--min-seconds", "0", "--starts", "1"]
     preprocessing = ["--mean", "0", "0", "0", "--std", "1", "1", "1"]
-    for arguments in (
-        *(["check", model] for model in models),
+    commands: list[list[str | Path]] = [
+        ["check", models[0]],
+        ["check", models[1]],
         ["profile", *models, "--verify", "--ops", *brief],
         ["parity", models[0], "--against", models[0], *preprocessing],
         ["export", "mobilenet_v2_ca", "--random-weights", "--width", "0.25", "--input-size", "32", "--format", "onnx"],
-    ):
+    ]
+    for arguments in commands:
         done = command(arguments, trap)
         assert done.returncode in (0, 1), (arguments, done.stderr)
         assert "Traceback" not in done.stderr
@@ -116,8 +118,8 @@ def test_a_matplotlibrc_in_the_current_folder_starts_no_program(
     monkeypatch.setenv("PATH", f"{latex.parent}{os.pathsep}{os.environ['PATH']}")
     (trap / "matplotlibrc").write_text("text.usetex: True\n")
     output = tmp_path / "report"
-    brief = ["--runs", "2", "--min-seconds", "0", "--starts", "1", "--output", output]
-    done = command(["profile", model, *brief], trap)
+    brief = ["--runs", "2", "--min-seconds", "0", "--starts", "1"]
+    done = command(["profile", model, *brief, "--output", output], trap)
     assert done.returncode == 0, done.stderr
     assert {path.suffix for path in output.iterdir()} == {".json", ".svg", ".png"}
     assert not (tmp_path / "canary").exists()

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -18,6 +18,9 @@ from tests.zoo.tiny import tiny_trained
 
 class Odd(nn.Module):
     """Weights, buffers and names of every kind that an ordinary network has."""
+
+    mean: Tensor
+    table: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +58,8 @@ class Switches(nn.Module):
             y = x * 2
         with torch.autocast("cpu", dtype=torch.bfloat16):
             y = y @ y.transpose(2, 3)
-        return torch.vmap(lambda one: one.sum())(y.float())
+        sums: Tensor = torch.vmap(lambda one: one.sum())(y.float())
+        return sums
 
 
 def _decomposed(x: Tensor) -> Any:
@@ -65,7 +69,7 @@ def _decomposed(x: Tensor) -> Any:
 def _counted(x: Tensor) -> Any:
     class Counted(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            count = (x > 0).sum().item()
+            count = cast(torch.SymInt, (x > 0).sum().item())  # what export makes of it
             torch._check(count >= 2)
             return torch.ones(count)
 

@@ -139,7 +139,7 @@ def _text(content: Members, canary: Path) -> None:
 
 def _tree(kind: str, context: Callable[[str], object]) -> Callable[[Members, Path], None]:
     def tamper(content: Members, canary: Path) -> None:
-        leaf = {"type": None, "context": None, "children_spec": []}
+        leaf: dict[str, object] = {"type": None, "context": None, "children_spec": []}
         tree = {"type": kind, "context": context(planted_module(canary)), "children_spec": [leaf]}
         edit(content, lambda program: _signature(program).update(out_spec=json.dumps([1, tree])))
 

@@ -113,7 +113,7 @@ def test_exports_on_a_processor_without_vnni_have_the_same_verdicts_and_figures(
     here = {export.manifest.recipe.name: export for export in exports}
     code = "from ca_deploy.cli import main; main()"
     options = [part for recipe in recipes for part in ("--recipe", recipe)]
-    arguments = ["export", source.model, "--input-size", "32", *options, "--output", tmp_path / "there", "--json"]
+    arguments = ["export", source.model, "--input-size", "32", *options, "--output", str(tmp_path / "there"), "--json"]
     done = python_on_haswell(code, arguments, tmp_path)
     assert done.returncode == 0, done.stderr
     for found in json.loads(done.stdout):

@@ -155,13 +155,14 @@ def generate(model: Model, x: int, shape: tuple[int, ...]) -> None:
     model.add("MAXIMUM", [x, model.input(shape)], shape, version=two)
     model.add("MINIMUM", [x, model.input(shape)], shape, version=two)
     axes = [(axis,) for axis in range(len(shape))] + [(1, 2)] * (len(shape) == 4)
-    for axis in axes:
+    for reduced in axes:
         for keep in (True, False):
             options = schema.ReducerOptionsT()
             options.keepDims = keep
-            left = tuple(1 if i in axis else side for i, side in enumerate(shape) if keep or i not in axis)
+            left = tuple(1 if i in reduced else side for i, side in enumerate(shape) if keep or i not in reduced)
             for name in ("MEAN", "SUM", "REDUCE_MAX"):
-                model.add(name, [x, model.integers(*axis)], left, options=options, version=2 if name != "SUM" else two)
+                version = 2 if name != "SUM" else two
+                model.add(name, [x, model.integers(*reduced)], left, options=options, version=version)
     for axis, side in enumerate(shape):
         if side % 2 == 0:
             halved = tuple(s // 2 if i == axis else s for i, s in enumerate(shape))

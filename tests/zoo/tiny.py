@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ca_deploy.models.coord_attention import CoordAttention
 from ca_deploy.models.mobilenet_v2 import InvertedResidual
 
 
@@ -56,16 +57,17 @@ def tiny_trained(num_classes: int = 5) -> TinyCA:
 
 def tiny_nan() -> TinyCA:
     network = tiny_trained()
+    assert isinstance(network.block.attention, CoordAttention)
     network.block.attention.conv1.weight.data.fill_(float("nan"))
     return network
 
 
 def tiny_fixed() -> nn.Module:
     """Takes 32 px and nothing else."""
-    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 4))
-    nn.init.ones_(network[1].weight)
-    nn.init.zeros_(network[1].bias)
-    return network
+    linear = nn.Linear(3 * 32 * 32, 4)
+    nn.init.ones_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return nn.Sequential(nn.Flatten(), linear)
 
 
 def colour() -> Colour:
