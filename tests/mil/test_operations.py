@@ -252,7 +252,7 @@ def test_operation_agrees_with_pytorch_and_coremltools(answers: dict[str, Any], 
 
 def test_every_operation_has_a_case(answers: dict[str, Any]) -> None:
     pairs = {"quantize", "dequantize"} if "quantize_signed" in CASES else set()
-    elsewhere = {"classify"}  # tests/formats/test_coreml.py
+    elsewhere = {"classify"}  # tests/formats/coreml/test_classifier.py
     assert set(operations()) - set(CASES) - pairs - elsewhere == set()
     assert sum(value is not None for value in INFERRED.values()) > 40
 

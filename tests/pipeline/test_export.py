@@ -29,7 +29,7 @@ from tests.zoo.tiny import tiny_ca
 TINY = ModelSource("tests.zoo.tiny:tiny_trained", input_size=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
 
 APP_SUFFIX = {".mlpackage": ".swift"}
-# Core ML's other recipes differ inside the exporter only; tests/formats/test_coreml.py runs all of them.
+# Core ML's other recipes differ inside the exporter only; tests/formats/coreml/test_export.py runs all of them.
 RECIPES = [name for name in recipe_names() if not name.startswith("coreml_")]
 RECIPES += ["coreml_float32", "coreml_static_wi8_ai8_uint8rgb_io"]
 

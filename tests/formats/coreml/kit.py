@@ -1,0 +1,37 @@
+"""Export by a recipe, what the written package answers, and what coremltools reads in it."""
+
+from pathlib import Path
+from typing import Any
+
+import coremltools as ct
+import numpy as np
+from numpy.typing import NDArray
+
+from ca_deploy.formats import find_format
+from ca_deploy.mil.executor import Executor
+from ca_deploy.networks.source import Network
+from ca_deploy.recipes import recipe_names
+from ca_deploy.records.conversion import Converted
+from ca_deploy.records.recipe import ExportRecipe
+from tests.formats.kit import photos
+
+RECIPES = [name for name in recipe_names() if name.startswith("coreml_")]
+LABELS = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
+
+
+def export(network: Network, recipe: ExportRecipe, path: Path) -> Converted:
+    calibration = photos(16, seed=1) if recipe.needs_calibration else None
+    return find_format("coreml").load_exporter()(network, recipe, calibration, path, False, lambda _: None)
+
+
+def run(path: Path, converted: Converted, network: Network, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Feed the package by nothing but what ``converted`` says of it."""
+    executor = Executor(path)
+    (source,), (target,) = converted.inputs, converted.outputs
+    feed = network.preprocessing.normalise(rgb) if source.normalised else rgb
+    return np.concatenate([executor.run({source.name: image[None]})[target.name] for image in feed])
+
+
+def specification(path: Path) -> Any:
+    """As coremltools reads it."""
+    return ct.models.utils.load_spec(str(path))

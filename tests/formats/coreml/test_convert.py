@@ -1,0 +1,79 @@
+"""Networks of every kind become ML Programs of known operations, or are refused with the reason."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ca_deploy.errors import ModelError
+from ca_deploy.mil.operations import constant_operations, operations
+from ca_deploy.networks.source import Network
+from ca_deploy.recipes import load_recipe
+from ca_deploy.records.conversion import Converted
+from tests.formats.coreml.kit import RECIPES, export, run
+from tests.formats.kit import Branching, Expanding, Tiny, answers, network_of, photos, seeded
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_attention_is_lowered_and_every_operation_is_known(
+    name: str, exported: dict[str, tuple[Path, Converted]]
+) -> None:
+    _, converted = exported[name]
+    kinds = set(converted.operators)
+    assert not kinds & {"transpose", "concat", "split", "thresholded_relu", "clip"}
+    assert kinds <= {*operations(), *constant_operations()}
+    assert converted.operators["sigmoid_hard"] == 2
+
+
+@pytest.mark.parametrize(("std", "operation"), [((0.5, 0.5, 0.5), "add"), ((0.2, 0.25, 0.3), "batch_norm")])
+def test_a_picture_is_normalised_inside(
+    std: tuple[float, float, float], operation: str, network: Network, tmp_path: Path
+) -> None:
+    """One scale for all channels is ImageType's own; three are part of the graph."""
+    preprocessing = dataclasses.replace(network.preprocessing, mean=(0.4, 0.5, 0.6), std=std)
+    other = dataclasses.replace(network, preprocessing=preprocessing, labels=None)
+    recipe = dataclasses.replace(load_recipe("coreml_float32"), io="uint8rgb")
+    converted = export(other, recipe, tmp_path / "camera.mlpackage")
+    assert converted.operators[operation] == 1
+    assert converted.operators.get("mul", 0) - 4 == (operation == "add")  # 4 are the attention's
+    assert (converted.inputs[0].layout, converted.inputs[0].normalised) == ("NHWC", False)
+    rgb = photos(4, seed=4)
+    found = run(tmp_path / "camera.mlpackage", converted, other, rgb)
+    assert np.abs(found - answers(other, rgb)).max() <= 1e-4
+
+
+def test_expanded_gates_export(tmp_path: Path) -> None:
+    foreign = network_of(seeded(lambda: Tiny(Expanding(16))))
+    converted = export(foreign, load_recipe("coreml_float32"), tmp_path / "tiny.mlpackage")
+    rgb = photos(1, seed=5)
+    assert np.abs(run(tmp_path / "tiny.mlpackage", converted, foreign, rgb) - answers(foreign, rgb)).max() <= 1e-4
+    assert "classify" not in converted.operators
+
+
+class InItsBlock(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = Bessel()
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled: Tensor = self.block(x).mean((2, 3))
+        return pooled
+
+
+class Bessel(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        bent: Tensor = torch.special.bessel_j0(x)
+        return bent
+
+
+def test_an_operation_without_a_form_is_named_with_its_module(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no form for aten\.special_bessel_j0.*in its module '[\w.]*block'"):
+        export(network_of(InItsBlock()), load_recipe("coreml_float32"), tmp_path / "refused.mlpackage")
+
+
+def test_a_network_that_branches_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"torch\.export"):
+        export(network_of(Branching()), load_recipe("coreml_float32"), tmp_path / "refused.mlpackage")

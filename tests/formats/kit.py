@@ -1,0 +1,81 @@
+"""Networks, photos and measures for the tests of every format."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ca_deploy.networks.source import Network
+from ca_deploy.records.tensors import Preprocessing
+
+SIZE = 32
+Built = TypeVar("Built", bound=nn.Module)
+
+
+class Expanding(nn.Module):
+    """A foreign block: gates expanded as the authors do."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gate_h, self.gate_w = nn.Conv2d(channels, channels, 1), nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, w = x.shape[2:]
+        rows: Tensor = self.gate_h(x.mean(3, keepdim=True)).sigmoid().expand(-1, -1, h, w)
+        columns: Tensor = self.gate_w(x.mean(2, keepdim=True)).sigmoid().expand(-1, -1, h, w)
+        return x * columns * rows
+
+
+class Tiny(nn.Module):
+    def __init__(self, attention: nn.Module) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU6())
+        self.depthwise = nn.Sequential(nn.Conv2d(16, 16, 3, 1, 1, groups=16), nn.BatchNorm2d(16), nn.ReLU6())
+        self.attention = attention
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.classifier = nn.Linear(16, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.pool(self.attention(self.depthwise(self.stem(x)))).flatten(1))
+        return logits
+
+
+class Branching(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3)) if x.sum() > 0 else x.amax((2, 3))
+
+
+def network_of(module: nn.Module) -> Network:
+    preprocessing = Preprocessing(SIZE, SIZE)
+    return Network("tiny", module.eval(), SIZE, preprocessing, None, True, None, None, None, None)
+
+
+def seeded(build: Callable[[], Built]) -> Built:
+    torch.manual_seed(0)
+    module = build().eval()
+    for norm in module.modules():
+        if isinstance(norm, nn.BatchNorm2d) and norm.running_var is not None:
+            nn.init.uniform_(norm.running_var, 0.2, 1)
+            nn.init.normal_(norm.bias)
+    return module
+
+
+def photos(count: int, seed: int) -> NDArray[np.uint8]:
+    """Blurry coloured noise, uint8 ``(count, SIZE, SIZE, 3)``: neighbouring pixels agree, as in photos."""
+    random = np.random.default_rng(seed)
+    coarse = torch.from_numpy(random.uniform(0, 255, (count, 3, 6, 6)))
+    fine = nn.functional.interpolate(coarse, (SIZE, SIZE), mode="bicubic").clamp(0, 255)
+    return fine.permute(0, 2, 3, 1).numpy().astype(np.uint8)
+
+
+def answers(network: Network, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        logits: NDArray[np.float32] = network.module(torch.from_numpy(network.preprocessing.normalise(rgb))).numpy()
+    return logits
+
+
+def sqnr_db(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    return float(10 * np.log10(np.square(expected).sum() / np.square(found - expected).sum()))

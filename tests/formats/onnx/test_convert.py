@@ -1,0 +1,102 @@
+"""Converted graphs name modules and carry no local paths; what has no ONNX form is refused with the reason."""
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from ca_deploy.errors import ModelError, RecipeError
+from ca_deploy.formats.onnx.export import export
+from ca_deploy.networks.source import Network
+from ca_deploy.recipes import load_recipe
+from tests.formats.onnx.kit import (
+    Export,
+    as_network,
+    feed,
+    photos,
+    reference,
+    run,
+)
+
+NET_SOURCE = """
+from torch import nn
+from ca_deploy.models.coord_attention import CoordAttention
+
+def build():
+    stem = nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU6())
+    return nn.Sequential(stem, CoordAttention(16), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 4))
+"""
+
+
+@pytest.mark.parametrize("recipe", ["onnx_float32", "onnx_float16", "onnx_static_wi8_ai8"])
+def test_nodes_name_their_module_and_no_local_path(recipe: str, exported: Export) -> None:
+    _, path = exported(recipe)
+    content = path.read_bytes()
+    for local in (str(Path(__file__).parents[3]), str(Path(torch.__file__).parent), "stack_trace", ".py"):
+        assert local.encode() not in content
+    nodes = {node.name: node for node in onnx.load(path).graph.node}
+    assert {"stem.0/Conv", "attention.conv1/Conv", "attention.conv_h/Conv", "attention/Split"} <= nodes.keys()
+    scopes = {entry.key: entry.value for entry in nodes["attention.conv_h/Conv"].metadata_props}
+    assert "attention.conv_h" in scopes["pkg.torch.onnx.name_scopes"]
+
+
+@pytest.mark.parametrize("recipe", ["onnx_float32", "onnx_static_wi8_ai8"])
+def test_two_checkouts_give_the_same_bytes(recipe: str, tmp_path: Path) -> None:
+    files: list[bytes] = []
+    for checkout in ("here", "elsewhere/deeper"):
+        source = tmp_path / checkout / "net_of_test.py"
+        source.parent.mkdir(parents=True)
+        source.write_text("\n" * len(files) + NET_SOURCE)
+        spec = importlib.util.spec_from_file_location("net_of_test", source)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        torch.manual_seed(0)
+        path = source.with_suffix(".onnx")
+        export(as_network(module.build()), load_recipe(recipe), photos(4, seed=2), path, False, lambda _: None)
+        files.append(path.read_bytes())
+    assert files[0] == files[1]
+
+
+def test_program_is_exported_but_keeps_its_batch(network: Network, tmp_path: Path) -> None:
+    program = as_network(nn.Identity())
+    program = replace(program, module=torch.export.export(network.module, (network.example(),)).module())
+    converted = export(program, load_recipe("onnx_float32"), None, tmp_path / "p.onnx", False, lambda _: None)
+    rgb = photos(2, seed=3)
+    logits = run(converted, tmp_path / "p.onnx", feed(converted, network, rgb))
+    assert np.abs(logits - reference(network, rgb)).max() <= 1e-4
+    with pytest.raises(ModelError, match="--dynamic-batch"):
+        export(program, load_recipe("onnx_float32"), None, tmp_path / "p.onnx", True, lambda _: None)
+
+
+class Bessel(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        bent: torch.Tensor = torch.special.bessel_j0(x)
+        return bent
+
+
+class Branching(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((2, 3)) if x.sum() > 0 else x.amax((2, 3))
+
+
+def test_operation_without_onnx_form_is_named_with_its_module(tmp_path: Path) -> None:
+    strange = as_network(nn.Sequential(nn.Conv2d(3, 4, 3), Bessel(), nn.AdaptiveAvgPool2d(1), nn.Flatten()))
+    with pytest.raises(ModelError, match=r"bessel_j0.*in its module '1'"):
+        export(strange, load_recipe("onnx_float32"), None, tmp_path / "s.onnx", False, lambda _: None)
+
+
+def test_branching_on_values_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be traced"):
+        export(as_network(Branching()), load_recipe("onnx_float32"), None, tmp_path / "b.onnx", False, lambda _: None)
+
+
+def test_an_opset_that_cannot_be_had_is_refused(network: Network, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="opset = 18"):
+        recipe = replace(load_recipe("onnx_float32"), opset=15)
+        export(network, recipe, None, tmp_path / "o.onnx", False, lambda _: None)

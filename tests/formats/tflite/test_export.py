@@ -1,0 +1,101 @@
+"""The TFLite exporter, on a tiny Coordinate-Attention network: files that are right, and say what they are."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from ca_deploy.errors import RecipeError, UsageError
+from ca_deploy.formats import find_format
+from ca_deploy.graphs import flatbuffer
+from ca_deploy.networks.source import Network
+from ca_deploy.recipes import load_recipe
+from ca_deploy.records.conversion import Converted
+from tests.formats.kit import answers, photos, sqnr_db
+from tests.formats.tflite.kit import RECIPES, export, run
+
+
+def test_float32_agrees_with_torch(network: Network, exported: dict[str, tuple[Path, Converted]]) -> None:
+    rgb = photos(8, seed=2)
+    found = run(*exported["tflite_float32"], network, rgb)
+    assert np.abs(found - answers(network, rgb)).max() <= 1e-4
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_runs_and_is_accurate(
+    name: str, network: Network, exported: dict[str, tuple[Path, Converted]]
+) -> None:
+    rgb = photos(16, seed=3)
+    assert sqnr_db(run(*exported[name], network, rgb), answers(network, rgb)) > 20
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_inputs_and_outputs_are_as_described(name: str, exported: dict[str, tuple[Path, Converted]]) -> None:
+    path, converted = exported[name]
+    recipe = load_recipe(name)
+    interpreter = Interpreter(model_path=str(path))
+    for specs, details in (
+        (converted.inputs, interpreter.get_input_details()),
+        (converted.outputs, interpreter.get_output_details()),
+    ):
+        (spec,), (detail,) = specs, details
+        assert spec.name == detail["name"]
+        assert spec.shape == tuple(detail["shape"])
+        assert np.dtype(spec.dtype) == detail["dtype"]
+        if spec.scale is not None:
+            assert (np.float32(spec.scale), spec.zero_point) == detail["quantization"]
+    expected = {"float32": ("float32", "float32"), "int8": ("int8", "int8"), "uint8rgb": ("uint8", "float32")}
+    assert (converted.inputs[0].dtype, converted.outputs[0].dtype) == expected[recipe.io]
+    assert converted.inputs[0].normalised == (recipe.io != "uint8rgb")
+    assert (converted.inputs[0].name, converted.outputs[0].name) == ("image", "logits")
+    assert set(converted.tools) == {"torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert"}
+
+
+def test_what_stays_float_is_told_with_its_reason(exported: dict[str, tuple[Path, Converted]]) -> None:
+    _, converted = exported["tflite_static_wi8_ai16"]
+    (hard_swish,) = converted.float_operators
+    assert (hard_swish.operator, hard_swish.count) == ("HARD_SWISH", 1)
+    assert "INT16" in hard_swish.reason
+    _, converted = exported["tflite_dynamic_wi8_afp32"]
+    stayed = {operator.operator for operator in converted.float_operators}
+    assert "MUL" in stayed
+    assert not stayed & set(flatbuffer.WEIGHTED)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_old_runtimes_find_every_buffer(name: str, exported: dict[str, tuple[Path, Converted]]) -> None:
+    """Inside the flatbuffer, at multiples of 16 bytes."""
+    content = exported[name][0].read_bytes()
+    assert content[4:8] == b"TFL3"
+    model = schema.Model.GetRootAs(content)
+    for number in range(model.BuffersLength()):
+        buffer = model.Buffers(number)
+        assert buffer.Offset() == 0
+        if buffer.DataLength():
+            start = buffer.DataAsNumpy().__array_interface__["data"][0] - np.frombuffer(content, np.uint8).ctypes.data
+            assert start % 16 == 0
+
+
+def test_two_exports_are_byte_identical(
+    network: Network, exported: dict[str, tuple[Path, Converted]], tmp_path: Path
+) -> None:
+    path, _ = exported["tflite_static_wi8_ai8"]
+    export(network, load_recipe("tflite_static_wi8_ai8"), tmp_path / "again.tflite")
+    assert (tmp_path / "again.tflite").read_bytes() == path.read_bytes()
+    assert str(Path(__file__).parents[3]).encode() not in path.read_bytes()
+
+
+def test_the_float32_file_lies_beside_the_integer_one(exported: dict[str, tuple[Path, Converted]]) -> None:
+    _, converted = exported["tflite_static_wi8_ai8"]
+    assert converted.float32_path is not None
+    assert converted.float32_path.read_bytes() == exported["tflite_float32"][0].read_bytes()
+
+
+def test_requests_that_make_no_sense_are_refused(network: Network, tmp_path: Path) -> None:
+    exporter = find_format("tflite").load_exporter()
+    with pytest.raises(UsageError, match="dynamic-batch"):
+        exporter(network, load_recipe("tflite_float32"), None, tmp_path / "a.tflite", True, lambda _: None)
+    with pytest.raises(RecipeError, match="calibration"):
+        exporter(network, load_recipe("tflite_static_wi8_ai8"), None, tmp_path / "b.tflite", False, lambda _: None)
