@@ -1,11 +1,16 @@
-"""The output of the official benchmark programs, as users recorded it (sources beside each)."""
+"""The official benchmark programs: their output as users recorded it (sources beside each), and a run of one."""
 
 from pathlib import Path
 
 import pytest
 
+from ca_deploy.devices import open_device
 from ca_deploy.errors import RuntimeUnavailable
+from ca_deploy.latency import session
 from ca_deploy.latency.benchmark_binary import read_benchmark_model, read_perf_test
+from ca_deploy.latency.profile import profile
+from ca_deploy.latency.report import LatencyReport, read_report
+from ca_deploy.records.codec import to_json
 
 # github.com/tensorflow/tensorflow/issues/42507 (2020)
 OLD = """Loaded model /data/local/tmp/espcn_harmonic_2x_slim_w_cl.tflite
@@ -105,3 +110,21 @@ def script(folder: Path, text: str) -> Path:
     path.write_text(f"#!/bin/sh\necho \"$@\" > '{folder}/flags'\ncat <<'END'\n{text}\nEND\n")
     path.chmod(0o755)
     return path
+
+
+def test_an_official_benchmark_program(files: tuple[Path, Path], tmp_path: Path) -> None:
+    binary = script(tmp_path, NEW)
+    wishes = session.wishes(benchmark_binary=binary, threads="2")
+    with open_device("local") as device:
+        report = profile(files[:1], device, wishes)
+    (found,) = report.measurements
+    assert (found.engine.runner, found.statistics and found.statistics.median_ms) == ("benchmark_model", 42.405)
+    assert found.validity is not None
+    assert found.validity.verdict == "invalid"  # 24 runs
+    assert "--num_threads=2" in (tmp_path / "flags").read_text()
+    assert to_json(read_back(report, tmp_path)) == to_json(report)
+
+
+def read_back(report: LatencyReport, folder: Path) -> LatencyReport:
+    session.deliver_report(report, folder)
+    return read_report(folder / session.REPORT_FILE)
