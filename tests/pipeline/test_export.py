@@ -4,40 +4,25 @@ import ast
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
 import ca_deploy
 from ca_deploy import ModelSource
-from ca_deploy.errors import ArtifactError, CaDeployError, OutputError, RuntimeUnavailable, UsageError
+from ca_deploy.errors import ArtifactError, OutputError, RuntimeUnavailable, UsageError
 from ca_deploy.pipeline.export import Export
-from ca_deploy.recipes import recipe_names
 from ca_deploy.records.manifest import manifest_of
 from ca_deploy.shipped import data_folder
 from tests.hostile import CANARY, TEXTS, classify, payloads
+from tests.pipeline.kit import RECIPES, TINY
 from tests.system_tools import program
-from tests.zoo.tiny import tiny_ca
-
-TINY = ModelSource("tests.zoo.tiny:tiny_trained", input_size=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
 
 APP_SUFFIX = {".mlpackage": ".swift"}
-# Core ML's other recipes differ inside the exporter only; tests/formats/coreml/test_export.py runs all of them.
-RECIPES = [name for name in recipe_names() if not name.startswith("coreml_")]
-RECIPES += ["coreml_float32", "coreml_static_wi8_ai8_uint8rgb_io"]
-
-
-@pytest.fixture(scope="module")
-def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Export]:
-    done = ca_deploy.export(TINY, recipes=RECIPES, output=tmp_path_factory.mktemp("tiny"))
-    return {export.manifest.recipe.name: export for export in done}
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -82,48 +67,23 @@ def test_integer_input_and_output_are_described(exports: dict[str, Export]) -> N
         assert manifest.outputs[0].dtype == "float32"
 
 
-def test_python_snippets_agree_with_the_file_in_all_inputs(exports: dict[str, Export], tmp_path: Path) -> None:
-    import numpy as np
-
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "photo.png")
-    for export in exports.values():
-        command = [sys.executable, str(export.path.with_suffix(".py")), str(tmp_path / "photo.png")]
-        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-        from ca_deploy.data.images import open_rgb
-        from ca_deploy.evaluation.predictor import open_predictor
-
-        predictor = open_predictor(export.path)
-        image = predictor.preprocessing.crop_rgb(open_rgb(tmp_path / "photo.png"))
-        assert int(printed[1]) == int(next(iter(predictor([image]))).argmax())
-
-
-def test_the_written_python_sets_what_keeps_int8_sums_exact(exports: dict[str, Export]) -> None:
-    settings = {
-        "onnx_static_wi8_ai8": "session.qdqisint8allowed",
-        "onnx_dynamic_wi8_afp32": "session.x64quantprecision",
-    }
+def test_core_ml_packages_are_verified_by_the_reference_executor(exports: dict[str, Export]) -> None:
+    """It is not Core ML, and what it takes on this machine says nothing of a phone."""
     for name, export in exports.items():
-        written = export.path.with_suffix(".py").read_text(encoding="utf-8")
-        wanted = next((value for recipe, value in settings.items() if name.startswith(recipe)), None)
-        assert export.manifest.session_settings == ({wanted: "1"} if wanted else {})
-        assert ("add_session_config_entry" in written) == (wanted is not None)
-        assert wanted is None or f"options.add_session_config_entry('{wanted}', '1')" in written
-        if wanted:
-            compile(written, name, "exec")
-            assert "InferenceSession(MODEL, options)" in written
+        if name.startswith("coreml"):
+            assert export.manifest.parity.runtime == "reference executor"
+            assert export.manifest.speed is None
+            assert export.path.is_dir()
+    image = exports["coreml_static_wi8_ai8_uint8rgb_io"].manifest.inputs[0]
+    assert (image.dtype, image.layout, image.normalised) == ("uint8", "NHWC", False)
 
 
-@pytest.mark.parametrize("saturates", [True, False])
-def test_parity_measures_the_default_settings_where_they_matter(
-    exports: dict[str, Export], monkeypatch: pytest.MonkeyPatch, saturates: bool
+def test_a_file_has_the_same_bytes_from_another_place_and_without_company(
+    exports: dict[str, Export], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("ca_deploy.runtimes._exact_sums.default_saturates", lambda: saturates)
-    found = ca_deploy.compare(exports["onnx_static_wi8_ai8"].path, TINY.model)
-    assert (found.default_settings is not None) == saturates
-    if found.default_settings is not None:
-        assert found.default_settings.needed == {"session.qdqisint8allowed": "1"}
-        assert found.default_settings.runtime.endswith("default settings")
+    names = ["tflite_static_wi8_ai8", "onnx_static_wi8_ai8", "coreml_static_wi8_ai8_uint8rgb_io"]  # one a format
+    for alone in ca_deploy.export(TINY, recipes=names, output=tmp_path / "elsewhere"):
+        assert alone.manifest.sha256 == exports[alone.manifest.recipe.name].manifest.sha256
 
 
 @pytest.mark.parametrize("name", ["tflite_static_wi8_ai8_uint8rgb_io", "coreml_static_wi8_ai8_uint8rgb_io"])
@@ -143,42 +103,48 @@ def test_recipes_whose_files_would_have_one_name_are_refused(tmp_path: Path) -> 
         ca_deploy.export(TINY, recipes=[str(path) for path in tmp_path.glob("*.toml")], output=tmp_path / "out")
 
 
-def test_parity_again_with_saved_inputs(exports: dict[str, Export], tmp_path: Path) -> None:
-    path = exports["onnx_static_wi8_ai8"].path
-    first = ca_deploy.compare(path, TINY, save_inputs=tmp_path / "inputs.npz")
-    second = ca_deploy.compare(path, TINY.model, load_inputs=tmp_path / "inputs.npz")
-    assert first == second
-    files = ca_deploy.compare(exports["tflite_float32"].path, exports["onnx_float32"].path)
-    assert files.status == "pass"
+def test_dynamic_batch_is_refused_for_tflite(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--dynamic-batch"):
+        ca_deploy.export(TINY, formats=["tflite"], dynamic_batch=True, output=tmp_path)
+    assert not list(tmp_path.glob("*.tflite"))
 
 
-def test_a_manifest_that_names_what_is_no_file_is_refused(exports: dict[str, Export], tmp_path: Path) -> None:
-    """Reading labels or weights from a FIFO or a device would not end."""
-    path = tmp_path / exports["onnx_float32"].path.name
-    shutil.copy(exports["onnx_float32"].path, path)
-    os.mkfifo(tmp_path / "fifo")
-    for key, name in (("labels", tmp_path / "fifo"), ("labels", "/dev/zero"), ("weights", tmp_path / "fifo")):
-        manifest = json.loads(exports["onnx_float32"].path.with_suffix(".json").read_text())
-        manifest["model"]["source"] = {"model": "mobilenet_v2_ca", key: str(name)}
-        path.with_suffix(".json").write_text(json.dumps(manifest))
-        with pytest.raises(CaDeployError, match=str(name)):
-            ca_deploy.compare(path)
-    manifest["model"]["source"] = {"model": 5}
-    path.with_suffix(".json").write_text(json.dumps(manifest))
-    with pytest.raises(ArtifactError, match="is damaged"):
-        ca_deploy.compare(path)
+def test_figures_of_a_source_may_come_as_lists(tmp_path: Path) -> None:
+    """As from a JSON or TOML file."""
+    figures = json.loads('{"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}')
+    source = ModelSource("tests.zoo.tiny:tiny_trained", input_size=32, **figures)
+    for export in ca_deploy.export(source, recipes=["onnx_float32", "onnx_float16"], output=tmp_path):
+        assert export.passed
 
 
-def test_what_is_not_given_for_the_manifests_model_is_taken_from_the_manifest(tmp_path: Path) -> None:
-    weights = [tmp_path / "a.pth", tmp_path / "b.pth"]
-    for number, place in enumerate(weights):
-        torch.manual_seed(number)
-        torch.save(tiny_ca().state_dict(), place)
-    source = replace(TINY, model="tests.zoo.tiny:tiny_ca", weights=weights[0])
+def test_an_untrained_network_says_so(tmp_path: Path) -> None:
+    source = ModelSource("tests.zoo.tiny:tiny_ca", random_weights=True, input_size=32)
     (export,) = ca_deploy.export(source, formats=["onnx"], output=tmp_path)
-    same = ca_deploy.compare(export.path, source.model)
-    other = ca_deploy.compare(export.path, ModelSource(source.model, weights=weights[1]))
-    assert (same.status, other.status) == ("pass", "fail")
+    assert not export.manifest.model.trained
+    assert any("untrained" in warning for warning in export.manifest.warnings)
+
+
+def test_random_calibration_says_that_accuracy_is_unknown(tmp_path: Path) -> None:
+    (export,) = ca_deploy.export(TINY, formats=["onnx"], int8=True, calibration="random", output=tmp_path)
+    assert export.manifest.calibration is not None
+    assert export.manifest.calibration.accuracy_unknown
+
+
+def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    with pytest.raises(OutputError, match="MB free"):
+        ca_deploy.export(TINY, formats=["onnx"], output=tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_without_coremltools_the_export_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "coremltools" else find(name))
+    with pytest.raises(RuntimeUnavailable, match="needs coremltools, which this machine lacks"):
+        ca_deploy.export(TINY, formats=["coreml"], output=tmp_path / "out")
 
 
 @pytest.mark.parametrize("model", ["evil:build", "evil.pt2"])
@@ -212,88 +178,14 @@ def test_a_manifest_names_no_code_to_run(exports: dict[str, Export], tmp_path: P
             assert f"name it yourself: --against {model}" in done.stderr
 
 
-def test_a_file_has_the_same_bytes_from_another_place_and_without_company(
-    exports: dict[str, Export], tmp_path: Path
-) -> None:
-    names = ["tflite_static_wi8_ai8", "onnx_static_wi8_ai8", "coreml_static_wi8_ai8_uint8rgb_io"]  # one a format
-    for alone in ca_deploy.export(TINY, recipes=names, output=tmp_path / "elsewhere"):
-        assert alone.manifest.sha256 == exports[alone.manifest.recipe.name].manifest.sha256
-
-
-def test_dynamic_batch_is_refused_for_tflite(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--dynamic-batch"):
-        ca_deploy.export(TINY, formats=["tflite"], dynamic_batch=True, output=tmp_path)
-    assert not list(tmp_path.glob("*.tflite"))
-
-
-def test_figures_of_a_source_may_come_as_lists(tmp_path: Path) -> None:
-    """As from a JSON or TOML file."""
-    figures = json.loads('{"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}')
-    source = ModelSource("tests.zoo.tiny:tiny_trained", input_size=32, **figures)
-    for export in ca_deploy.export(source, recipes=["onnx_float32", "onnx_float16"], output=tmp_path):
-        assert export.passed
-
-
-def test_an_untrained_network_says_so(tmp_path: Path) -> None:
-    source = ModelSource("tests.zoo.tiny:tiny_ca", random_weights=True, input_size=32)
-    (export,) = ca_deploy.export(source, formats=["onnx"], output=tmp_path)
-    assert not export.manifest.model.trained
-    assert any("untrained" in warning for warning in export.manifest.warnings)
-
-
-def test_random_calibration_says_that_accuracy_is_unknown(tmp_path: Path) -> None:
-    (export,) = ca_deploy.export(TINY, formats=["onnx"], int8=True, calibration="random", output=tmp_path)
-    assert export.manifest.calibration is not None
-    assert export.manifest.calibration.accuracy_unknown
-
-
-def test_a_missed_tolerance_keeps_the_file_and_exits_with_1(tmp_path: Path) -> None:
-    recipe = tmp_path / "strict.toml"
-    recipe.write_text(
-        'description = "impossible"\nformat = "onnx"\nmode = "static"\nopset = 18\nweight_bits = 8\n'
-        "activation_bits = 8\n[tolerances]\nsqnr_db = 90\nagreement_percent = 97\n"
-    )
-    command = [sys.executable, "-m", "ca_deploy.cli", "export", TINY.model, "--recipe", str(recipe), "--json"]
-    done = subprocess.run([*command, "--input-size", "32", "--output", str(tmp_path)], capture_output=True, text=True)
-    assert done.returncode == 1, done.stderr
-    (report,) = json.loads(done.stdout)
-    assert report["status"] == "fail"
-    assert report["sqnr_db"] < 90
-    assert (tmp_path / "tiny_trained.strict.onnx").is_file()
-
-
-def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    full = shutil.disk_usage(tmp_path)._replace(free=1000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
-    with pytest.raises(OutputError, match="MB free"):
-        ca_deploy.export(TINY, formats=["onnx"], output=tmp_path / "out")
-    assert not list((tmp_path / "out").iterdir())
-
-
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("moment", ["loading the network", "reading calibration images", "onnx_static_wi8_ai8: "])
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_leaves_no_file_and_no_process(tmp_path: Path, moment: str, sent: signal.Signals) -> None:
-    marker = f"ca-deploy-test-{os.getpid()}-{time.monotonic_ns()}"
-    out = tmp_path / marker
-    command = [sys.executable, "-m", "ca_deploy.cli", "export", TINY.model, "--format", "onnx", "--int8"]
-    running = subprocess.Popen(
-        [*command, "--input-size", "32", "--output", str(out)], stderr=subprocess.PIPE, text=True
-    )
-    assert running.stderr is not None
-    for line in running.stderr:
-        if moment in line:
-            break
-    running.send_signal(sent)
-    said = running.communicate(timeout=120)[1]
-    assert running.returncode == 130, said
-    assert "Interrupted" in said
-    assert {path.suffix for path in out.iterdir()} <= {".log"}
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            assert marker not in process.read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
+def test_a_changed_package_is_refused(exports: dict[str, Export], tmp_path: Path) -> None:
+    source = exports["coreml_float32"].path
+    copy = shutil.copytree(source, tmp_path / source.name)
+    shutil.copy(source.with_suffix(".json"), tmp_path)
+    (weights,) = copy.rglob("weight.bin")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x00\x01")
+    with pytest.raises(ArtifactError, match="its sha256 differs"):
+        ca_deploy.compare(copy)
 
 
 def test_the_results_of_one_export_arrive_together(tmp_path: Path) -> None:
@@ -330,33 +222,3 @@ def test_a_terminal_that_closes_leaves_the_earlier_result(exports: dict[str, Exp
         assert running.wait(timeout=120) == 130
     (tmp_path / earlier.with_suffix(".log").name).unlink()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_core_ml_packages_are_verified_by_the_reference_executor(exports: dict[str, Export]) -> None:
-    """It is not Core ML, and what it takes on this machine says nothing of a phone."""
-    for name, export in exports.items():
-        if name.startswith("coreml"):
-            assert export.manifest.parity.runtime == "reference executor"
-            assert export.manifest.speed is None
-            assert export.path.is_dir()
-    image = exports["coreml_static_wi8_ai8_uint8rgb_io"].manifest.inputs[0]
-    assert (image.dtype, image.layout, image.normalised) == ("uint8", "NHWC", False)
-
-
-def test_a_changed_package_is_refused(exports: dict[str, Export], tmp_path: Path) -> None:
-    source = exports["coreml_float32"].path
-    copy = shutil.copytree(source, tmp_path / source.name)
-    shutil.copy(source.with_suffix(".json"), tmp_path)
-    (weights,) = copy.rglob("weight.bin")
-    weights.write_bytes(weights.read_bytes()[:-1] + b"\x00\x01")
-    with pytest.raises(ArtifactError, match="its sha256 differs"):
-        ca_deploy.compare(copy)
-
-
-def test_without_coremltools_the_export_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import importlib.util
-
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "coremltools" else find(name))
-    with pytest.raises(RuntimeUnavailable, match="needs coremltools, which this machine lacks"):
-        ca_deploy.export(TINY, formats=["coreml"], output=tmp_path / "out")

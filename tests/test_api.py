@@ -1,0 +1,74 @@
+"""Parity measured again on exported files, with and without what their manifests say."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import ca_deploy
+from ca_deploy import ModelSource
+from ca_deploy.errors import ArtifactError, CaDeployError
+from ca_deploy.pipeline.export import Export
+from tests.pipeline.kit import TINY
+from tests.zoo.tiny import tiny_ca
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Export]:
+    names = ["onnx_float32", "onnx_static_wi8_ai8", "tflite_float32"]
+    done = ca_deploy.export(TINY, recipes=names, output=tmp_path_factory.mktemp("tiny"))
+    return {export.manifest.recipe.name: export for export in done}
+
+
+@pytest.mark.parametrize("saturates", [True, False])
+def test_parity_measures_the_default_settings_where_they_matter(
+    exports: dict[str, Export], monkeypatch: pytest.MonkeyPatch, saturates: bool
+) -> None:
+    monkeypatch.setattr("ca_deploy.runtimes._exact_sums.default_saturates", lambda: saturates)
+    found = ca_deploy.compare(exports["onnx_static_wi8_ai8"].path, TINY.model)
+    assert (found.default_settings is not None) == saturates
+    if found.default_settings is not None:
+        assert found.default_settings.needed == {"session.qdqisint8allowed": "1"}
+        assert found.default_settings.runtime.endswith("default settings")
+
+
+def test_parity_again_with_saved_inputs(exports: dict[str, Export], tmp_path: Path) -> None:
+    path = exports["onnx_static_wi8_ai8"].path
+    first = ca_deploy.compare(path, TINY, save_inputs=tmp_path / "inputs.npz")
+    second = ca_deploy.compare(path, TINY.model, load_inputs=tmp_path / "inputs.npz")
+    assert first == second
+    files = ca_deploy.compare(exports["tflite_float32"].path, exports["onnx_float32"].path)
+    assert files.status == "pass"
+
+
+def test_a_manifest_that_names_what_is_no_file_is_refused(exports: dict[str, Export], tmp_path: Path) -> None:
+    """Reading labels or weights from a FIFO or a device would not end."""
+    path = tmp_path / exports["onnx_float32"].path.name
+    shutil.copy(exports["onnx_float32"].path, path)
+    os.mkfifo(tmp_path / "fifo")
+    for key, name in (("labels", tmp_path / "fifo"), ("labels", "/dev/zero"), ("weights", tmp_path / "fifo")):
+        manifest = json.loads(exports["onnx_float32"].path.with_suffix(".json").read_text())
+        manifest["model"]["source"] = {"model": "mobilenet_v2_ca", key: str(name)}
+        path.with_suffix(".json").write_text(json.dumps(manifest))
+        with pytest.raises(CaDeployError, match=str(name)):
+            ca_deploy.compare(path)
+    manifest["model"]["source"] = {"model": 5}
+    path.with_suffix(".json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactError, match="is damaged"):
+        ca_deploy.compare(path)
+
+
+def test_what_is_not_given_for_the_manifests_model_is_taken_from_the_manifest(tmp_path: Path) -> None:
+    weights = [tmp_path / "a.pth", tmp_path / "b.pth"]
+    for number, place in enumerate(weights):
+        torch.manual_seed(number)
+        torch.save(tiny_ca().state_dict(), place)
+    source = replace(TINY, model="tests.zoo.tiny:tiny_ca", weights=weights[0])
+    (export,) = ca_deploy.export(source, formats=["onnx"], output=tmp_path)
+    same = ca_deploy.compare(export.path, source.model)
+    other = ca_deploy.compare(export.path, ModelSource(source.model, weights=weights[1]))
+    assert (same.status, other.status) == ("pass", "fail")
