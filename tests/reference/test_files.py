@@ -1,4 +1,4 @@
-"""The bundled, trained network, exported as the README says: what issue 2 promises of it."""
+"""The bundled, trained network, exported as the README says: accurate, small, and the same bytes every time."""
 
 import subprocess
 import sys
