@@ -1,7 +1,7 @@
-"""Shared by all tests: exports are made once a session; data that is not shipped is asked for here.
+"""Shared by all tests: exports are made once per session; data that is not shipped is looked for here.
 
-``make test`` runs two processes. Tests of one folder stay in one of them, for they share what is costly to make;
-those directly in this folder go file by file.
+``make test`` runs two processes. The tests of one folder stay in one process, because they share what is
+costly to make; those directly in this folder are distributed file by file.
 """
 
 import os
@@ -20,7 +20,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 with contextlib.suppress(ImportError):
-    importlib.import_module("triton")  # PyTorch would: after coremltools and TensorFlow, its import crashes
+    importlib.import_module("triton")  # PyTorch imports it later: after coremltools and TensorFlow, that crashes
 
 import ca_deploy
 from ca_deploy.pipeline.export import Export
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.devices.kit import Kit
     from tests.devices.machines import Machine
 
-# The labelled photos that figures are taken on; they may not be redistributed with the project.
+# The labelled photos that accuracy is measured on; they may not be redistributed with the project.
 FLOWERS = Path(__file__).resolve().parents[2] / "shared" / "data" / "flowers"
 
 

@@ -22,7 +22,7 @@ sys.argv = {arguments!r}
 
 
 def python_on_haswell(code: str, arguments: Sequence[str | Path], folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Run ``code`` with ``sys.argv[1:] = arguments``; ``folder`` takes a script of our own."""
+    """Run ``code`` with ``sys.argv[1:] = arguments``; a script of ours is written into ``folder``."""
     if platform.machine() != "x86_64":
         unavailable("a processor without VNNI is emulated on x86-64 only")
     # The program that is emulated must not load the libraries that came with QEMU.

@@ -16,7 +16,7 @@ from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport
 from ca_deploy.records.tensors import DType, Layout, Preprocessing, TensorSpec
 
-CANARY = "canary"  # the file that code in a name would make in the working folder
+CANARY = "canary"  # the file that code in a name would create in the working folder
 
 READABLE = ("Gänseblümchen", "雏菊", "Ромашка 🌼", "it is 5 o'clock (100 %)")
 TEXTS = (
@@ -42,7 +42,7 @@ LONG = "a long one " * 7000
 
 
 def payloads(code: str) -> list[str]:
-    """``code`` behind what would end the text that a name stands in."""
+    """``code`` after whatever would end the text that contains a name."""
     return [
         f'x"); {code}; ("',
         f"x'); {code}; ('",
@@ -56,7 +56,7 @@ def payloads(code: str) -> list[str]:
 
 
 def manifest(recipe_name: str, name: str, labels: Sequence[str] | None) -> Manifest:
-    """As of a file made by the recipe, as far as snippets read it; the file's and the tensors' names hold ``name``."""
+    """That of a file made by the recipe, as far as snippets read it; the names of file and tensors contain ``name``."""
     recipe = load_recipe(recipe_name)
     layout: Layout = "NHWC" if recipe.format == "tflite" or recipe.io == "uint8rgb" else "NCHW"
     shape = (1, 32, 32, 3) if layout == "NHWC" else (1, 3, 32, 32)
@@ -89,7 +89,7 @@ def manifest(recipe_name: str, name: str, labels: Sequence[str] | None) -> Manif
 
 
 def classify(model: Path, given: Manifest, name: str, folder: Path) -> str:
-    """Call a file of a real export ``name``, and run its script on ``folder/photo.jpg`` as its docstring says.
+    """Rename a file of a real export to ``name``, and run its script on ``folder/photo.jpg`` as its docstring says.
 
     Returns what the script printed.
     """
@@ -112,5 +112,5 @@ def classify(model: Path, given: Manifest, name: str, folder: Path) -> str:
         ).stdout
 
     written = next(line for line in source.splitlines() if line.endswith(" photo.jpg"))
-    run(f"python() {{ :; }}\n{written}")  # who copies it from the source does not run anything else either
+    run(f"python() {{ :; }}\n{written}")  # copied from the source, it does not run anything else either
     return run(docstring.partition("\n\n    ")[2]).decode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""The Kotlin compiler, out of npm's package of it, and the classes that it makes, on a JVM."""
+"""The Kotlin compiler, from its npm package, and the classes that it makes, on a JVM."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ STUBS = sorted((Path(__file__).parent / "kotlin_stubs").glob("*.kt"))
 
 
 def compile_and_run(sources: Mapping[str, str], folder: Path) -> list[str]:
-    """Compile sources (file name -> text) with the stubs, run ``main()`` of ``main.kt`` in ``folder``; its lines.
+    """Compile sources (file name -> text) with the stubs, run ``main()`` of ``main.kt`` in ``folder``; gives its lines.
 
     Raises:
         AssertionError: the compiler refuses them, or the program fails; with what was said.
@@ -40,7 +40,7 @@ def compile_and_run(sources: Mapping[str, str], folder: Path) -> list[str]:
 
 
 def _fetch(folder: Path) -> None:
-    if shutil.which("npm") is None:  # Debian's works in its own place only: its node looks into /usr/share/nodejs
+    if shutil.which("npm") is None:  # Debian's works only where Debian puts it: its node looks into /usr/share/nodejs
         unavailable("npm, which fetches the Kotlin compiler, is not in PATH")
     done = subprocess.run(["npm", "pack", "--silent", _PACKAGE], cwd=folder, capture_output=True, text=True)
     if done.returncode:

@@ -22,7 +22,7 @@ def take_apart(language: str, source: str) -> tuple[list[str], str]:
     """The strings of a source, and the source without them and without comments.
 
     Raises:
-        AssertionError: it has a syntax error, or a string has code in it or an escape that the language lacks.
+        AssertionError: it has a syntax error, or a string has code in it or an escape that the language does not have.
     """
     content = source.encode()
     root = Parser(Language(_LANGUAGES[language]())).parse(content).root_node

@@ -1,4 +1,4 @@
-"""System programs that tests need: from PATH, or unpacked from Debian into the cache; else a skip, in CI a failure."""
+"""System programs that tests need, from PATH or from Debian's packages; without them a test skips, in CI it fails."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from ca_deploy.native import debian
 
 
 def unavailable(reason: str) -> NoReturn:
-    """Skip the test with the reason; in CI, where everything has to be at hand, fail it."""
+    """Skip the test with the reason; in CI, where everything has to be available, fail it."""
     if os.environ.get("CI"):
         pytest.fail(f"{reason}, and CI has to have it")
     pytest.skip(reason)

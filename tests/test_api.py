@@ -45,7 +45,7 @@ def test_parity_again_with_saved_inputs(exports: dict[str, Export], tmp_path: Pa
     assert files.status == "pass"
 
 
-def test_a_manifest_that_names_what_is_no_file_is_refused(exports: dict[str, Export], tmp_path: Path) -> None:
+def test_a_manifest_that_names_what_is_not_a_file_is_refused(exports: dict[str, Export], tmp_path: Path) -> None:
     """Reading labels or weights from a FIFO or a device would not end."""
     path = tmp_path / exports["onnx_float32"].path.name
     shutil.copy(exports["onnx_float32"].path, path)

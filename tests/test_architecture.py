@@ -1,4 +1,4 @@
-"""The plan of the house, held by reading the imports: they point one way, and the command line starts light."""
+"""The plan of the house, checked by reading the imports: they point one way, and the command line starts light."""
 
 import ast
 import graphlib
@@ -142,4 +142,4 @@ def test_the_command_line_starts_without_heavy_libraries() -> None:
 
 def test_programs_are_opened_in_one_place() -> None:
     loads = {module for module, path in MODULES.items() if "export.load(" in path.read_text(encoding="utf-8")}
-    assert not loads, "torch.export.load runs code of the file: ca_deploy.programs.load vets it first"
+    assert not loads, "torch.export.load runs code from the file: ca_deploy.programs.load vets it first"

@@ -1,4 +1,4 @@
-"""Files that we make have names that mean nothing to a shell, and that every file system takes."""
+"""Files that we make have names that mean nothing to a shell, and that every file system accepts."""
 
 import re
 
@@ -32,7 +32,7 @@ def test_ordinary_names_stay_as_they_are(name: str) -> None:
         ("mobilenet_v2_ca", "mobilenet_v2_ca"),
     ],
 )
-def test_what_is_no_letter_digit_dot_or_dash_becomes_a_line(model: str, stem: str) -> None:
+def test_what_is_not_a_letter_digit_dot_or_dash_becomes_an_underscore(model: str, stem: str) -> None:
     assert ModelSource(model).stem == stem
 
 

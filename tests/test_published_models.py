@@ -1,4 +1,4 @@
-"""Models that others published, out of packages: float16 and sparse weights, custom operators, old opsets."""
+"""Models that others published, from packages: float16 and sparse weights, custom operators, old opsets."""
 
 import subprocess
 import sys

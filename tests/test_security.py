@@ -1,4 +1,4 @@
-"""What SECURITY.md promises: its sentences name tests that exist, and whatever is opened is data."""
+"""What SECURITY.md promises: its sentences name tests that exist, and whatever is opened is treated as data."""
 
 import pickle
 import re

@@ -46,7 +46,7 @@ class Model:
         return index
 
     def weights(self, shape: tuple[int, ...], channels: int = 0) -> int:
-        """Constant weights; in INT8 with one scale a channel along ``channels``, zero points 0."""
+        """Constant weights; in INT8 with one scale per channel along ``channels``, zero points 0."""
         index = self._constant(np.ones(shape, np.int8 if self.type == INT8 else np.float32), shape)
         if self.type == INT8:
             quantisation = self._tensors[index].quantization
@@ -75,7 +75,7 @@ class Model:
         scale: float = SCALE,
         zero: int = 0,
     ) -> int:
-        """Append a node with one output a shape; the index of the first is returned."""
+        """Append a node with one output per shape; returns the index of the first."""
         code = schema.OperatorCodeT()
         code.builtinCode = getattr(schema.BuiltinOperator, operator)
         code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), version

@@ -142,7 +142,7 @@ def test_integer_onnx_that_stays_float(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx", ".mlpackage", ".pt2"])
-def test_what_is_no_model(tmp_path: Path, suffix: str) -> None:
+def test_what_is_not_a_model(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"model{suffix}"
     _refused(path, "does not exist")
     path.write_bytes(b"PNG, or so" * 30)

@@ -56,7 +56,7 @@ def test_json_and_comparing_two_reports(small: Path, tmp_path: Path) -> None:
     assert json.loads(said)["changes"][0]["ratio"] == pytest.approx(10, rel=0.01)
 
 
-def test_an_emulated_device_tells_instructions_and_no_time(small: Path, tmp_path: Path) -> None:
+def test_an_emulated_device_reports_instructions_and_no_time(small: Path, tmp_path: Path) -> None:
     from ca_deploy.native import emulator
 
     if reason := emulator.missing():

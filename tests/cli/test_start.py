@@ -1,4 +1,4 @@
-"""The command line answers at once, and in both tongues."""
+"""The command line answers at once, in words and in JSON."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Calibration sets: the same images everywhere, none of them in both parts, and every trouble said aloud."""
+"""Calibration sets: the same images everywhere, none of them in both parts, and every problem reported."""
 
 import shutil
 from collections.abc import Callable
@@ -17,7 +17,7 @@ GOOD = 'description = "mine"\nsource = "random"\ndomain = "random"\ncount = 4\nh
 
 
 def photos(folder: Path, count: int) -> Path:
-    """``count`` images, each of its own colour."""
+    """``count`` images, each in its own colour."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         Image.new("RGB", (9, 8), (number, 255 - number, 7 * number % 256)).save(folder / f"{number:03}.png")

@@ -78,7 +78,7 @@ def test_exif_rotation_is_applied(tmp_path: Path) -> None:
     image = Image.new("RGB", (32, 16), GREEN)
     image.paste(RED, (0, 0, 16, 16))
     exif = Image.Exif()
-    exif[0x0112] = 6  # turn clockwise to see it upright: the left half is the top
+    exif[0x0112] = 6  # turn clockwise to see it upright: the left half becomes the top
     path = saved(tmp_path, "a.jpg", image, exif=exif, quality=95)
     assert open_rgb(path).size == (16, 32)
     assert near(pixel(path, 8, 4), RED)
@@ -132,7 +132,7 @@ def test_images_are_found_below_a_folder_whatever_their_spelling(tmp_path: Path)
 
 
 def ramp(width: int, height: int) -> NDArray[np.uint8]:
-    """Every pixel of its own colour."""
+    """Every pixel has its own colour."""
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     return np.stack([x * 5 % 256, y * 5 % 256, (x + y) * 2 % 256], axis=-1).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""A process that replaces one set of files by another, as an export does; light, so that it can be killed many times.
+"""A process that replaces one set of files with another, as an export does; light, so that it can be killed many times.
 
 ``python -m tests.delivery.child deliver FOLDER VERSION`` or ``settle FOLDER``; ``wait FOLDER`` keeps a scratch folder
 until its standard input ends.

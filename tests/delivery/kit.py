@@ -1,4 +1,4 @@
-"""A delivery that is killed, or asked to end, at a system call of one's choice; and what is in the folder then."""
+"""A delivery that is killed, or asked to end, at a chosen system call; and what is in the folder afterwards."""
 
 import os
 import re
@@ -40,7 +40,7 @@ class Moment:
 
 @cache
 def strace() -> tuple[str, ...]:
-    """The start of a command line; a skip where it is not to be had, or may not trace."""
+    """The start of a command line; skips the test where strace is not available, or may not trace."""
     command = program("strace", ["strace"])
     if subprocess.run([*command, "-o", os.devnull, "true"], capture_output=True).returncode:
         unavailable("strace may not trace processes here")
@@ -64,7 +64,7 @@ def start(arguments: Sequence[str], *options: str, log: Path = Path(os.devnull))
 
 
 def inject(what: str, moment: Moment) -> tuple[str, ...]:
-    """Options: ``"signal=KILL"`` as the call is entered, which a kill keeps from happening."""
+    """Options that make this happen as the call is entered; ``"signal=KILL"`` prevents the call."""
     return ("-e", f"inject={moment.call}:{what}:when={moment.number}")
 
 
@@ -82,7 +82,7 @@ def run(arguments: Sequence[str], *options: str, log: Path = Path(os.devnull)) -
 def moments(
     arguments: Sequence[str], folder: Path, calls: Collection[str], log: Path, options: Sequence[str] = ()
 ) -> list[Moment]:
-    """Every call, of those named, by which an undisturbed child changes something in ``folder``, in order."""
+    """Those of the named calls by which an undisturbed child changes something in ``folder``, in order."""
     assert run(arguments, "-y", *options, log=log) == 0
     counts: dict[str, int] = {}
     found = []
@@ -104,10 +104,10 @@ def kills(
     before: str = "old",
     may_miss: frozenset[str] = frozenset(),
 ) -> Iterator[Moment]:
-    """Kill a delivery at each of its moments (or at every so many) and see that the set is whole.
+    """Kill a delivery at each of its moments (or at every n-th) and check that the set is whole.
 
-    Right after the kill every place holds what was there before or the new one, before the commit point all of them
-    the former; the next command makes all of them new after the commit point, and leaves nothing beside them.
+    Right after the kill, every place holds its old or its new version; before the commit point, all hold the old one.
+    The next command makes all of them new if the commit point was passed, and leaves nothing beside them.
     """
     arguments = ["deliver", str(stage(folder, before)), "new"]
     found = moments(arguments, folder, calls, folder.with_name("log"), options)
@@ -125,7 +125,7 @@ def kills(
 
 
 def kills_of_the_next_command(folder: Path, calls: Collection[str]) -> Iterator[Moment]:
-    """Kill a delivery half-way, and what finishes it at each of its moments: the one after it comes to the end."""
+    """Kill a delivery half-way, then the next command at each of its moments: the one after that completes it."""
     settles = ["settle", str(folder)]
 
     def die_half_way() -> None:
@@ -145,7 +145,7 @@ def kills_of_the_next_command(folder: Path, calls: Collection[str]) -> Iterator[
 
 
 def requests(folder: Path, sent: str, calls: Collection[str]) -> Iterator[Moment]:
-    """Ask a delivery to end at each of its moments: it does so in order, and needs no next command."""
+    """Ask a delivery to end at each of its moments: it does so cleanly, and no other command is needed."""
     arguments = ["deliver", str(stage(folder)), "new"]
     found = moments(arguments, folder, calls, folder.with_name("log"))
     committed = next(number for number, moment in enumerate(found) if moment.commits)
@@ -162,7 +162,7 @@ def requests(folder: Path, sent: str, calls: Collection[str]) -> Iterator[Moment
 
 
 def stage(folder: Path, version: str = "old") -> Path:
-    """A folder, made anew, with that set in it, or nothing if that is "missing"."""
+    """A new folder with that set in it, or with nothing if that is "missing"."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     if version != "missing":
@@ -171,7 +171,7 @@ def stage(folder: Path, version: str = "old") -> Path:
 
 
 def seen(folder: Path) -> dict[str, str]:
-    """What stands at every place of the set: the version of which it is the whole, "missing" or "damaged"."""
+    """What is at every place of the set: the version that it holds completely, "missing" or "damaged"."""
     wholes = {version: _contents(_whole(folder, version)) for version in VERSIONS}
     now = _contents(folder)
     return {

@@ -1,4 +1,4 @@
-"""Several processes in one folder: the living are left alone, the dead are tidied up after, sets never mix."""
+"""Several processes in one folder: live ones are left alone, dead ones are tidied up after, and sets never mix."""
 
 import os
 import tempfile
@@ -63,7 +63,7 @@ def test_a_folder_that_flock_holds_around_us(tmp_path: Path) -> None:
 
 
 def test_without_locks_nothing_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on Windows: nobody can tell the dead from the living there."""
+    """As on Windows, where live and dead processes cannot be distinguished."""
     monkeypatch.setattr(locks, "fcntl", None)
     root = kit.cut_off(tmp_path, {"a.json": b"cut off"})
     with staging(tmp_path) as scratch:
@@ -77,7 +77,7 @@ def test_without_locks_nothing_is_swept(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_scratch_folder_that_is_swept_while_it_is_made_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    """Another process takes it for a dead one's, once."""
+    """Another process takes it, once, for that of a dead process."""
     met: list[bool] = []
     real_mkdtemp, real_hold = tempfile.mkdtemp, locks.hold
 

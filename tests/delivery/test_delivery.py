@@ -1,4 +1,4 @@
-"""Results appear whole or not at all, and a place that cannot be written is explained."""
+"""Results appear whole or not at all, and why a place cannot be written is explained."""
 
 import errno
 import os
@@ -152,7 +152,7 @@ def test_a_folder_takes_the_place_of_what_was_there(tmp_path: Path, before: str)
 def test_a_place_that_cannot_be_taken_leaves_all_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names_can_be_exchanged: bool
 ) -> None:
-    """A file that is somebody else's in a sticky folder, a mount point, or one that Windows holds open."""
+    """Somebody else's file in a sticky folder, a mount point, or a file that Windows holds open."""
     kit.stage(tmp_path / "out")
     (tmp_path / "out" / "a.json").unlink()
     refuse(monkeypatch, "a.onnx", names_can_be_exchanged)
@@ -190,7 +190,7 @@ def test_what_cannot_be_put_back_is_finished_by_the_next_command(
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, name: str, names_can_be_exchanged: bool) -> None:
-    """The system refuses to put another file in the place of this one."""
+    """The system refuses to put another file in place of this one."""
     real, replace = exchange._in_one_step, Path.replace
 
     def in_one_step(new: bytes, place: bytes) -> bool:
@@ -216,7 +216,7 @@ def test_a_folder_is_not_replaced_by_a_file_among_others(tmp_path: Path) -> None
 
 
 def test_hidden_names_are_for_single_files(tmp_path: Path) -> None:
-    """They would not be delivered any more after a kill; see transaction.waiting."""
+    """After a kill they would never be delivered; see transaction.waiting."""
     write_atomically(tmp_path / ".inputs.npz", "single")
     assert (tmp_path / ".inputs.npz").read_text() == "single"
     for contents in ({".a": "1", "b": "2"}, {"b": "2", ".a": "1"}):

@@ -1,7 +1,7 @@
-"""Killed at any system call, a delivery leaves the old set or the new one, once the next command has come by.
+"""A delivery killed at any system call leaves the old set or the new one, once the next command has run.
 
-What a bystander can see before that, between the kill and the next command: some new files beside old ones, each of
-them whole; and, on a file system that cannot exchange two names, no package if the kill came between two renamings.
+Between the kill and that command, other processes can see some new files beside old ones, each of them whole; and, on
+a file system that cannot exchange two names, no package if the kill came between two renamings.
 ``benchmarks/delivery_kills.py`` goes through all calls.
 """
 
@@ -27,7 +27,7 @@ def test_killed_at_other_calls(tmp_path: Path) -> None:
 
 
 def test_killed_where_names_cannot_be_exchanged(tmp_path: Path) -> None:
-    """No file is ever missing there; a package is, between two renamings, until the next command."""
+    """No file is ever missing there; a package is, after a kill between two renamings, until the next command."""
     package = frozenset({child.PACKAGE})
     killed = kit.kills(tmp_path / "out", ("rename", "linkat"), kit.NO_EXCHANGE, every=2, may_miss=package)
     assert len(list(killed)) >= 9
@@ -54,7 +54,7 @@ def test_the_next_delivery_comes_after_the_one_that_was_cut_off(tmp_path: Path) 
 
 
 def test_all_is_on_disk_before_the_commit_point(tmp_path: Path) -> None:
-    """So that a power cut, which no test can make, is like a kill: the order that fsync(2) asks for."""
+    """The order that fsync(2) requires, so that a power cut, which no test can cause, is like a kill."""
     folder = kit.stage(tmp_path / "out")
     done = kit.moments(["deliver", str(folder), "new"], folder, ("fsync", *kit.RENAMES), tmp_path / "log")
     (commit,) = [number for number, moment in enumerate(done) if moment.commits]

@@ -1,4 +1,4 @@
-"""Whoever reads results first finishes what a killed process had begun to deliver; where it cannot, it just reads."""
+"""Whatever reads results first finishes what a killed process had begun to deliver; where it cannot, it just reads."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP at any renaming: the process ends in order, and what it leaves needs no next command."""
+"""Ctrl-C, SIGTERM and SIGHUP at any renaming: the process ends cleanly, and what it leaves needs no other command."""
 
 import signal
 import subprocess
@@ -99,7 +99,7 @@ def test_other_threads_leave_the_handlers_alone() -> None:
 
 
 def test_nohup_is_respected() -> None:
-    """The command line ends in order by SIGHUP, unless it was started to ignore it (nohup(1))."""
+    """SIGHUP ends the command line cleanly, unless it was started to ignore it (nohup(1))."""
     program = (
         "import signal, ca_deploy.cli as cli\n"
         "cli.app = lambda: print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)\ncli.main()"

@@ -1,4 +1,4 @@
-"""A journal is data that may come from anybody: only what this user's processes left behind is swept or finished."""
+"""A journal is data that may come from anybody: only what this user's processes left behind is removed or finished."""
 
 import os
 import shutil
@@ -18,13 +18,13 @@ def entry_of(root: Path) -> Path:
 
 
 def rename(root: Path, name: str) -> None:
-    """Give the entry another place, with the inode number that it has."""
+    """Make the entry name another place, with its own inode number."""
     entry = entry_of(root)
     entry.rename(entry.with_name(f"{entry.lstat().st_ino}-{name}"))
 
 
 def copied(root: Path) -> None:
-    """As an archive or a repository would bring it along."""
+    """As if an archive or a repository had brought it."""
     shutil.copytree(root, root.with_name("copy"))
     shutil.rmtree(root)
     root.with_name("copy").rename(root)
@@ -81,7 +81,7 @@ def test_a_strangers_journal_moves_nothing(tmp_path: Path, spoil: Callable[[Path
 
 
 def test_our_own_is_moved(tmp_path: Path) -> None:
-    """The control of the test above."""
+    """The control for the test above."""
     (tmp_path / "a.json").write_text("mine")
     kit.cut_off(tmp_path, {"a.json": b"the new one"})
     settle(tmp_path)

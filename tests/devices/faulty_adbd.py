@@ -4,7 +4,7 @@ It speaks adb's transport over TCP (protocol.txt and SYNC.TXT of platform/packag
 exec, push and pull need it, without exit codes. Its files lie under ``root``; commands run on this machine, in ``sh``,
 with every mention of ``/data/local/tmp`` turned into that folder. One fault at a time:
 
-``unauthorized``     asks for authentication for ever
+``unauthorized``     asks for authentication forever
 ``vanish_in_push``   cuts the link once 100 kB of a pushed file have come
 ``vanish_in_run``    cuts the link when a command runs that contains ``VANISH``
 ``vanish_in_pull``   cuts the link in the middle of a pulled file

@@ -1,6 +1,6 @@
 """Real parts to test devices with, on a Linux machine without ARM hardware and without root.
 
-A folder of the cache holds an arm64 root with Android's real adbd and busybox, a static QEMU, the real adb client and
+A folder in the cache holds an arm64 root with Android's real adbd and busybox, a static QEMU, the real adb client and
 the real sshd, all from Debian. The root runs in private user, mount, pid and network namespaces, with a private
 binfmt_misc (Linux 6.7) that hands its programs to QEMU: nothing outside notices.
 """
@@ -38,7 +38,7 @@ _MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\x
 
 
 def unavailable() -> str | None:
-    """Why the kit cannot be had on this machine."""
+    """Why the kit is not available on this machine."""
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         return "the kit of emulated devices is for x86-64 Linux"
     if reason := debian.missing():
@@ -59,7 +59,7 @@ class Kit:
         return self.folder / "arm64"
 
     def enter(self, scratch_mb: int, prepare: str = "") -> str:
-        """A script, to be run in fresh namespaces, that makes the arm64 root ready in ``$ROOT``.
+        """A script, to be run in fresh namespaces, that prepares the arm64 root in ``$ROOT``.
 
         What devices write goes to memory: their home and temporary folders are empty at the start.
         """
@@ -118,7 +118,7 @@ def _make(folder: Path) -> None:
 
 @contextmanager
 def running(script: str, namespaces: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Iterator[int]:
-    """Run a script in fresh namespaces until the end of the block; gives the pid whose namespaces can be entered."""
+    """Run a script in fresh namespaces until the end of the block; yields the pid whose namespaces can be entered."""
     process = subprocess.Popen(
         [*_NAMESPACES, *namespaces, "bash", "-c", script],
         env={**os.environ, **(environment or {})},

@@ -1,4 +1,4 @@
-"""An emulated phone and an emulated Raspberry Pi of real parts: adbd and sshd with arm64 programs behind them."""
+"""An emulated phone and an emulated Raspberry Pi made of real parts: adbd and sshd with arm64 programs behind them."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ class Machine:
         return f"{self.path}{os.pathsep}{os.environ['PATH']}"
 
     def shell(self, command: str) -> str:
-        """What a command prints that runs on the device, past all that is under test."""
+        """What a command prints on the device, bypassing everything under test."""
         done = subprocess.run([*self.inside, "/usr/bin/sh", "-c", command], capture_output=True, text=True, timeout=60)
         return done.stdout
 
@@ -89,7 +89,7 @@ def raspberry(kit: Kit, folder: Path, scratch_mb: int = 200) -> Iterator[Machine
         "StrictHostKeyChecking accept-new\n"
     )
     write_program(folder / "bin" / "ssh", f"/usr/bin/ssh -F {folder}/config")
-    # sshd drops its rights to a user of its own when it is root: so it is not.
+    # As root, sshd would drop its rights to a user of its own: so it does not run as root.
     sshd = kit.host_command("/usr/sbin/sshd")
     prepare = f"""
 mount --bind {folder}/passwd /etc/passwd

@@ -125,7 +125,7 @@ def test_output_that_is_cut(faulty: Faulty) -> None:
     nothing_is_left(daemon)
 
 
-def test_a_runner_that_is_killed_is_no_error_of_the_device(faulty: Faulty) -> None:
+def test_a_runner_that_is_killed_is_not_an_error_of_the_device(faulty: Faulty) -> None:
     with open_device(name(faulty(""))) as device:
         done = device.run(["sh", "-c", "echo partly; kill -9 $$"], 30)
     assert (done.returncode, done.stdout) == (137, b"partly\n")

@@ -38,14 +38,14 @@ def device(machine: Machine) -> Iterator[Device]:
 
 
 def left(machine: Machine) -> list[str]:
-    """Files of ours on the device."""
+    """Our files on the device."""
     return machine.shell(f"ls -d {_BASE}/ca-deploy/* {_BASE}/.cache/ca-deploy/* 2> /dev/null").split()
 
 
 def our_processes(machine: Machine) -> list[str]:
     """Processes there that one of our sessions has started."""
     shown = machine.shell("ps -o args")
-    lines = re.sub(r"\S*/ca-deploy/test-kit-\d+/", "", shown).splitlines()  # where the emulator itself lies
+    lines = re.sub(r"\S*/ca-deploy/test-kit-\d+/", "", shown).splitlines()  # where the emulator itself is
     return [line for line in lines if "ca-deploy" in line or "sleep 77" in line]
 
 
@@ -71,7 +71,7 @@ def test_runs_an_exported_file_and_leaves_nothing(machine: Machine, int8_file: P
     with open_device(machine.name) as device:
         info = device.probe()
         assert (info.architecture, info.cores[0].part) == ("aarch64", "0xd0b")
-        # As on a phone, that has no C library of the usual kind: with our own loader.
+        # As on a phone, which has no C library of the usual kind: with our own loader.
         command = runner_command(dataclasses.replace(info, glibc=None), "litert")
         assert command.loader is not None
         assert command.loader.name == LOADER
@@ -83,7 +83,7 @@ def test_runs_an_exported_file_and_leaves_nothing(machine: Machine, int8_file: P
         device.pull(f"{device.scratch()}/answer0.bin", tmp_path / "answer.bin")
     here = next(iter(session.run({session.inputs[0].name: image}).values()))
     there = np.frombuffer((tmp_path / "answer.bin").read_bytes(), here.dtype).reshape(here.shape)
-    np.testing.assert_array_equal(there, here)  # INT8 by XNNPACK is the same to the bit everywhere
+    np.testing.assert_array_equal(there, here)  # XNNPACK's INT8 results are the same to the bit everywhere
     eventually(lambda: not left(machine) and not our_processes(machine))
     assert (left(machine), our_processes(machine)) == ([], [])
 
@@ -137,7 +137,7 @@ def test_a_missing_file_there_is_named(device: Device, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_program_that_is_ended_leaves_nothing(machine: Machine, how: signal.Signals, tmp_path: Path) -> None:
-    """Even SIGKILL, which runs none of our own cleaning: the janitor on the device does it."""
+    """Even after SIGKILL, which runs none of our own cleanup: the janitor on the device does it."""
     file = tmp_path / "pushed.bin"
     file.write_bytes(os.urandom(1000))
     code = (

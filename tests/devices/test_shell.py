@@ -38,7 +38,7 @@ def test_a_raspberry_pi() -> None:
     assert info.glibc == "2.36"
 
 
-def test_a_loader_too_old_to_tell_its_version() -> None:
+def test_a_loader_too_old_to_report_its_version() -> None:
     assert read_probe("ssh://pi", "arch=aarch64\nld=Usage: ld.so [OPTION]... EXECUTABLE-FILE\n").glibc is None
 
 

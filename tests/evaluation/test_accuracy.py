@@ -16,7 +16,7 @@ SOURCE = ModelSource(input_size=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Three photos a colour, but one in ``red`` is green."""
+    """Three photos per colour, but one in ``red`` is green."""
     for name, colour in COLOURS.items():
         (tmp_path / name).mkdir()
         for number in range(3):

@@ -15,14 +15,14 @@ def test_max_abs_error_is_the_largest_difference() -> None:
     assert metrics.max_abs_error(REFERENCE, REFERENCE + np.array([[0, -0.5], [0.25, 0]], np.float32)) == 0.5
 
 
-def test_sqnr_is_ten_decibels_a_factor_of_ten_in_power() -> None:
+def test_sqnr_is_ten_decibels_per_factor_of_ten_in_power() -> None:
     other = REFERENCE.copy()
     other[0, 0] += math.sqrt(50 / 1000)  # the signal's power is 9 + 16 + 25 = 50
     assert metrics.sqnr_db(REFERENCE, other) == pytest.approx(30, abs=1e-4)
     assert metrics.sqnr_db(REFERENCE, REFERENCE) == math.inf
 
 
-def test_sqnr_of_a_broken_output_is_no_success() -> None:
+def test_sqnr_of_a_broken_output_is_not_a_success() -> None:
     broken = np.full_like(REFERENCE, np.nan)
     assert not metrics.sqnr_db(REFERENCE, broken) >= 15
     assert not metrics.max_abs_error(REFERENCE, broken) <= 1e-4

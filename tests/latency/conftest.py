@@ -1,4 +1,4 @@
-"""Two small model files, and one report on both with all that can be asked for."""
+"""Two small model files, and one report on both with everything that can be asked for."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="package")
 def measured(files: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[LatencyReport, Path]:
-    """Both files on this machine, with all that can be asked for, written to a folder."""
+    """Both files on this machine, with everything that can be asked for, written to a folder."""
     output = tmp_path_factory.mktemp("report")
     wishes = Wishes(protocol=SHORT, operators=True, verify=True, output=output, command_line=("ca-deploy", "profile"))
     return profile_on("local", files, wishes), output

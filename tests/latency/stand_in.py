@@ -1,4 +1,4 @@
-"""A device to inject faults by: this machine, until it fails as told."""
+"""A device that injects faults: this machine, until it fails as the test wants."""
 
 import subprocess
 import time
@@ -12,7 +12,7 @@ from ca_deploy.records.devices import Completed, Conditions, Core, DeviceInfo
 
 
 class StandIn:
-    """Ends at the ``ends_at``-th run by ``ending``; ``answers`` replace what the program says, by the run's number."""
+    """Ends at the ``ends_at``-th run with ``ending``; ``answers`` replace its output, by the run's number."""
 
     counts_instructions = False
 

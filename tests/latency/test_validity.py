@@ -1,4 +1,4 @@
-"""Why a figure is not to be trusted."""
+"""Why a figure should not be trusted."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def test_throttling_is_invalid_now_but_not_long_ago() -> None:
     assert verdict([CALM, replace(CALM, throttled=0x4)]) == ("invalid", "the device throttled itself (status 0x4)")
     once = replace(CALM, throttled=0x50000)
     assert verdict([once] * 2, before=once)[0] == "valid"
-    assert verdict([CALM, once])[0] == "invalid"  # it happened between two looks
+    assert verdict([CALM, once])[0] == "invalid"  # it happened between two readings
 
 
 def test_a_clock_that_fell_is_invalid_but_a_moment_between_two_processes_is_not() -> None:

@@ -43,8 +43,8 @@ def test_different_outputs_fail() -> None:
     assert judge(here, [[np.array([1.0, np.nan])]], 20, "", "").status == "fail"
 
 
-def test_a_device_that_adds_otherwise_is_told_the_option(tmp_path: Path) -> None:
-    """As x86 without VNNI under onnxruntime's default settings: its answers to an INT8 file are others."""
+def test_the_option_is_named_where_a_device_adds_otherwise(tmp_path: Path) -> None:
+    """Like x86 without VNNI under ONNX Runtime's default settings, which answers an INT8 file differently."""
     from tests.runtimes.test_exact_sums import MODELS, model
 
     onnx.save(model(MODELS["S8 activations"][0]), tmp_path / "model.onnx")

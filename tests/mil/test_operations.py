@@ -43,7 +43,7 @@ def packed(indices: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
 
 
 def pair(x: Any, scale: Any, zero_point: Any, dtype: str, axis: int | None = None) -> Any:
-    """quantize and dequantize: no program can give integers."""
+    """quantize and dequantize: a program cannot output integers."""
     rest = {"scale": scale, "zero_point": zero_point} | ({} if axis is None else {"axis": axis})
     return mb.dequantize(input=mb.quantize(input=x, output_dtype=dtype, **rest), **rest)
 
@@ -258,7 +258,7 @@ def test_every_operation_has_a_case(answers: dict[str, Any]) -> None:
 
 
 def test_newer_compressed_weights(tmp_path: Path) -> None:
-    """Those of iOS 18: blocks, and tables in 6 bits a group of channels."""
+    """Those of iOS 18: blocks, and one table of 6 bits per group of channels."""
     blocks = _random.uniform(0.01, 0.1, (5, 2)).astype(np.float16)
     tables = np.sort(_random.normal(size=(5, 1, 64, 1)), axis=2).astype(np.float16)
     from coremltools.converters.mil.mil.types import np_uint6_dtype

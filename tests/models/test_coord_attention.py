@@ -20,8 +20,8 @@ class PaperBlock(nn.Module):
         self.conv3 = nn.Conv2d(squeezed, channels, 1)  # F_w
 
     def forward(self, x: Tensor) -> Tensor:
-        z_h = x.mean(dim=3)  # (4): one value a row, (N, C, H)
-        z_w = x.mean(dim=2)  # (5): one value a column, (N, C, W)
+        z_h = x.mean(dim=3)  # (4): one value per row, (N, C, H)
+        z_w = x.mean(dim=2)  # (5): one value per column, (N, C, W)
         f_h, f_w = self.shared(z_h), self.shared(z_w)  # (6): a 1x1 convolution sees every position alone
         g_h = torch.sigmoid(F.conv1d(f_h, self.conv2.weight[..., 0], self.conv2.bias))  # (7)
         g_w = torch.sigmoid(F.conv1d(f_w, self.conv3.weight[..., 0], self.conv3.bias))

@@ -160,7 +160,7 @@ def test_a_checkpoint_that_enters_a_circle_further_in_is_refused(tmp_path: Path)
 
 
 def test_a_hundred_thousand_dictionaries_one_in_another_are_followed() -> None:
-    """In a time that grows with their number, not with its square."""
+    """In time that grows with their number, not with its square."""
     content: dict[str, Any] = {"weight": torch.ones(2)}
     for _ in range(100_000):
         content = {"model": content}

@@ -1,4 +1,4 @@
-"""What travels with a checkpoint: taken where its types are right, refused by the entry's name where they lie."""
+"""What travels with a checkpoint: taken where its types are right, refused with the entry's name where they are not."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_what_save_checkpoint_writes_is_taken(metadata: dict[str, object]) -> No
     assert parse(json.dumps(metadata), PATH) == metadata
 
 
-def test_an_entry_of_nothing_is_no_entry() -> None:
+def test_an_entry_of_null_counts_as_missing() -> None:
     assert parse('{"labels": null, "width": null, "preprocessing": null}', PATH) == {}
 
 

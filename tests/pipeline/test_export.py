@@ -68,7 +68,7 @@ def test_integer_input_and_output_are_described(exports: dict[str, Export]) -> N
 
 
 def test_core_ml_packages_are_verified_by_the_reference_executor(exports: dict[str, Export]) -> None:
-    """It is not Core ML, and what it takes on this machine says nothing of a phone."""
+    """It is not Core ML, and the time that it takes on this machine says nothing about a phone."""
     for name, export in exports.items():
         if name.startswith("coreml"):
             assert export.manifest.parity.runtime == "reference executor"
@@ -81,7 +81,7 @@ def test_core_ml_packages_are_verified_by_the_reference_executor(exports: dict[s
 def test_a_file_has_the_same_bytes_from_another_place_and_without_company(
     exports: dict[str, Export], tmp_path: Path
 ) -> None:
-    names = ["tflite_static_wi8_ai8", "onnx_static_wi8_ai8", "coreml_static_wi8_ai8_uint8rgb_io"]  # one a format
+    names = ["tflite_static_wi8_ai8", "onnx_static_wi8_ai8", "coreml_static_wi8_ai8_uint8rgb_io"]  # one per format
     for alone in ca_deploy.export(TINY, recipes=names, output=tmp_path / "elsewhere"):
         assert alone.manifest.sha256 == exports[alone.manifest.recipe.name].manifest.sha256
 
@@ -165,7 +165,7 @@ def test_a_manifest_names_no_code_to_run(exports: dict[str, Export], tmp_path: P
         (["parity", path], 2),
         (["check", path, "--target", "ort_cpu"], 0),
         (["profile", path, *brief], 0),
-        (["evaluate", path, "--data", tmp_path / "photos"], 2),  # the labels are others
+        (["evaluate", path, "--data", tmp_path / "photos"], 2),  # the labels are different
     ):
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(Path.cwd())))}
         command = [sys.executable, "-m", "ca_deploy.cli", *map(str, arguments)]
@@ -196,7 +196,7 @@ def test_the_results_of_one_export_arrive_together(tmp_path: Path) -> None:
 
 
 def test_a_terminal_that_closes_leaves_the_earlier_result(exports: dict[str, Export], tmp_path: Path) -> None:
-    """SIGHUP, and nobody there any more to read what is said."""
+    """SIGHUP, with nobody left to read what is said."""
     earlier = exports["onnx_float32"].path
     for suffix in (".onnx", ".json", ".py", ".kt"):
         shutil.copy(earlier.with_suffix(suffix), tmp_path)

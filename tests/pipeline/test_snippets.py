@@ -30,14 +30,14 @@ COMMANDS = [
     f'x"" $(touch {CANARY}) """',
 ]
 NAMES = [*PAYLOADS, *COMMANDS, "|".join(TEXTS), LONG]
-# What a file system takes: no slash, no NUL.
+# What a file system accepts: no slash, no NUL.
 FILE_NAMES = [name for name in (*PAYLOADS, *COMMANDS, *READABLE) if "/" not in name]
 LABELS = tuple("|".join(TEXTS[start::5]) for start in range(5))
 
 
 @pytest.fixture(scope="module")
 def hostile_export(tmp_path_factory: pytest.TempPathFactory) -> Export:
-    """Of a program and by a recipe whose file names are code."""
+    """Of a program and by a recipe whose files have code for names."""
     folder = tmp_path_factory.mktemp("hostile")
     program, recipe, labels = folder / f'x");{CODE}#.pt2', folder / f"my $(touch {CANARY}).toml", folder / "labels.txt"
     torch.export.save(torch.export.export(tiny_trained(), (torch.zeros(1, 3, 32, 32),)), program)

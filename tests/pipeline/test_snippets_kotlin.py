@@ -12,12 +12,12 @@ from tests.syntax_trees import take_apart
 FLOAT = ["tflite_float32", "onnx_float32"]
 INTEGER = [f"{format}_static_wi8_ai8_{io}_io" for format in ("tflite", "onnx") for io in ("int8", "uint8rgb")]
 CODE = f'java.io.File("{CANARY}").createNewFile()'
-PAYLOADS = [*payloads(CODE), f"x\nval evil = {CODE}"]  # the last one is for where statements may not stand
+PAYLOADS = [*payloads(CODE), f"x\nval evil = {CODE}"]  # the last one is for places where statements are not allowed
 NAMES = [*PAYLOADS, "|".join(TEXTS)]
 
 
 def imagenet(count: int) -> list[str]:
-    """As many names as ImageNet has, and as long."""
+    """As many names as ImageNet has, and just as long."""
     return [f"Tench number {i}, Tinca tinca, a fish" for i in range(count)]
 
 
@@ -53,7 +53,7 @@ def seen(folder: Path) -> dict[str, list[str]]:
         f'report.report("{case}", {case}.LABELS) {{ app, photo -> {case}.Classifier(app).run(photo) }}\n'
         for case in CASES
     )
-    # One name stands in the source as it is, to show that its code would run.
+    # One name is in the source without quoting, to show that its code would run.
     unquoted = PAYLOADS[0].replace(CANARY, "unquoted")
     sources["main.kt"] = f'fun main() {{\n{calls}listOf("{unquoted}")\n}}\n'
     return {case: rest for case, *rest in (line.split(" ") for line in kotlin.compile_and_run(sources, folder))}

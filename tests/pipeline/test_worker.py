@@ -1,4 +1,4 @@
-"""A converter process that fails in every way there is ends in one clear message, and leaves nothing running."""
+"""However a converter process fails, it ends in one clear message, and leaves nothing running."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def test_a_crash_names_the_converter_the_step_and_the_log(tmp_path: Path, functi
     assert "last words" in (tmp_path / "fake.log").read_text()
 
 
-def test_one_process_makes_several_files_and_ends_when_it_is_told(tmp_path: Path) -> None:
+def test_one_process_makes_several_files_and_ends_when_asked(tmp_path: Path) -> None:
     with _worker(tmp_path, "works") as worker:
         for name in ("first", "second"):
             job = replace(_job(tmp_path), log=tmp_path / f"{name}.log")

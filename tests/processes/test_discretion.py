@@ -1,6 +1,6 @@
 """Nothing phones home: each verb in a network namespace of its own, under strace, with the caches filled before.
 
-No name is looked up, nothing is sent but within this machine, and no file is written outside of the output folder,
+No name is looked up, nothing is sent beyond this machine, and no file is written outside of the output folder,
 the cache and the folder for temporary files.
 """
 
@@ -27,14 +27,14 @@ _NETWORK = "connect,sendto,sendmsg,sendmmsg"
 _SEEN = re.compile(r"^\d+ +(\w+)\((.*)\) += +(-?\d+)")
 _INTERRUPTED = re.compile(r"^(\d+) +(.*) <unfinished \.\.\.>$")
 _RESUMED = re.compile(r"^(\d+) +<\.\.\. \w+ resumed>(.*)$")
-_OUR_SETTINGS = ("ORT_DISABLE_TELEMETRY", "MPLCONFIGDIR", "KERAS_HOME", "XDG_CACHE_HOME")  # this process made them
+_OUR_SETTINGS = ("ORT_DISABLE_TELEMETRY", "MPLCONFIGDIR", "KERAS_HOME", "XDG_CACHE_HOME")  # set by this process
 # Python compiles modules beside them, once; processes of one run talk through shared memory.
 _ELSEWHERE = re.compile(r"/__pycache__(/|$)|^/dev/(null|shm/|tty$|pts/)|^/proc/self/|^(socket|pipe|anon_inode|memfd):")
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new user's, with the output folder ``out`` and the one for temporary files ``tmp`` beside it."""
+    """A new user's home, beside the output folder ``out`` and ``tmp``, the one for temporary files."""
     folder = tmp_path_factory.mktemp("user")
     for name in ("home", "out", "tmp"):
         (folder / name).mkdir()
@@ -46,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def complaints(arguments: Sequence[str | Path], home: Path, codes: Sequence[int] = (0,)) -> list[str]:
-    """Run the command; what it sent, and what it wrote where it should not."""
+    """Run the command; returns what it sent, and what it wrote where it should not."""
     trace = home / "trace"
     inherited = {name: value for name, value in os.environ.items() if name not in _OUR_SETTINGS}
     ours = {"HOME": home / "home", "TMPDIR": home / "tmp", "CA_DEPLOY_CACHE": cache_folder(), "PYTHONPATH": ROOT}
@@ -62,7 +62,7 @@ def complaints(arguments: Sequence[str | Path], home: Path, codes: Sequence[int]
 
 
 def _whole_calls(trace: Path) -> Iterator[str]:
-    """strace breaks a call in two where another process comes between."""
+    """strace breaks a call in two where another process comes in between."""
     begun: dict[str, str] = {}
     for line in trace.read_text(errors="replace").splitlines():
         if found := _INTERRUPTED.match(line):
@@ -86,7 +86,7 @@ def _is_wrong(call: str, arguments: str, result: str, home: Path) -> bool:
 
 
 def test_strace_and_the_namespace_see_a_telephone_and_a_stray_file(home: Path) -> None:
-    """Else the tests below would prove nothing."""
+    """Otherwise the tests below would prove nothing."""
     assert _is_wrong(
         "connect", '3<UDP:[1]>, {sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("10.0.0.1")}, 16', "-1", home
     )
@@ -115,7 +115,7 @@ def test_export_evaluate_parity_check_and_profile_are_discreet(home: Path) -> No
     measured: list[str | Path] = ["profile", *models, "--verify", "--ops", "--output", home / "out/latency", *brief]
     assert not complaints(
         measured, home, codes=(0, 1)
-    )  # 1: without VNNI, the INT8 ONNX file's default answers are others
+    )  # 1: without VNNI, the INT8 ONNX file's default answers are different
     assert not complaints(["profile", *models, "--device", "emulated:cortex-a76", "--verify"], home)
     assert not complaints(["profile", "--compare", *[home / "out/latency/latency.json"] * 2], home)
 
@@ -129,7 +129,7 @@ def test_the_other_verbs_are_discreet(home: Path) -> None:
 
 
 def test_what_is_fetched_is_said_with_its_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """pip is kept from fetching: what is said comes before."""
+    """pip is kept from fetching: the message comes before."""
     environment = {
         **os.environ,
         "CA_DEPLOY_CACHE": str(tmp_path / "cache"),

@@ -1,4 +1,4 @@
-"""A folder full of modules that others made may be the current one: none of them is imported."""
+"""The current folder may be full of other people's modules: none of them is imported."""
 
 import importlib.util
 import os
@@ -15,7 +15,7 @@ from ca_deploy.processes.python_path import python_environment, python_module, s
 from tests.latency.models import onnx_file, tflite_file
 
 ROOT = Path(__file__).parents[2]
-# What Python and the libraries import when it is there, installed or not.
+# What Python and the libraries import wherever it exists, installed or not.
 OPTIONAL = ("sitecustomize", "usercustomize", "triton", "tensorrt", "cupy", "apex", "ca_deploy")
 
 

@@ -1,4 +1,4 @@
-"""What makes a program hostile: the code that it runs leaves a file, the canary, where it is told to."""
+"""What makes a program hostile: the code that it runs leaves a file, the canary, at a given place."""
 
 import io
 import json
@@ -34,7 +34,7 @@ class Branches(nn.Module):
         return y
 
 
-class Told(nn.Module):
+class WithText(nn.Module):
     """Takes a text beside the image, and an image in a dictionary."""
 
     def forward(self, x: Tensor, mode: str, more: dict[str, Tensor]) -> Tensor:
@@ -47,7 +47,7 @@ def programs(folder: Path) -> dict[str, Path]:
     made = {
         "plain": torch.export.export(Plain().eval(), (x,), dynamic_shapes=(free,)),
         "branches": torch.export.export(Branches(), (x,)),
-        "told": torch.export.export(Told(), (x, "fast", {"image": x})),
+        "with_text": torch.export.export(WithText(), (x, "fast", {"image": x})),
     }
     for name, program in made.items():
         torch.export.save(program, folder / f"{name}.pt2")
@@ -74,13 +74,13 @@ def edit(content: Members, change: Callable[[Any], object], member: str = PROGRA
 
 
 def rename(content: Members, old: str, new: str) -> None:
-    """Call something in a program, and its weights, by another name, wherever that stands."""
+    """Rename something in a program and its weights, wherever the name occurs."""
     for member in (PROGRAM, WEIGHTS):
         content[member] = content[member].replace(json.dumps(old).encode(), json.dumps(new).encode())
 
 
 def code(canary: Path) -> str:
-    """An expression that makes the file ``canary``; it holds no quotes and no dots."""
+    """An expression that creates the file ``canary``; it contains no quotes and no dots."""
     return f"exec(bytes([{','.join(str(byte) for byte in f'open({str(canary)!r}, chr(119))'.encode())}]))"
 
 
@@ -99,7 +99,7 @@ def pickled(canary: Path) -> bytes:
 
 
 def planted_module(canary: Path) -> str:
-    """The name of a module beside ``canary``, which makes it when it is imported."""
+    """The name of a module beside ``canary`` that creates it when imported."""
     name = f"planted_{canary.stem}"
     source = f"import enum\nopen({str(canary)!r}, 'w')\nclass Choice(enum.Enum):\n    one = 1\n"
     (canary.parent / f"{name}.py").write_text(source)

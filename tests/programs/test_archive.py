@@ -105,7 +105,7 @@ def test_a_bomb_inside_the_example_inputs_is_refused(content: hostile.Members, t
 
 
 def test_example_inputs_whose_parts_hold_each_other_are_refused(content: hostile.Members, tmp_path: Path) -> None:
-    """Some hundred bytes, and 2 to the power of 60 ways through them."""
+    """A few hundred bytes, and 2 to the power of 60 ways through them."""
     parts: list[object] = [torch.zeros(1)]
     for _ in range(60):
         parts = [parts, parts]

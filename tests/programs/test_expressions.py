@@ -26,7 +26,7 @@ GUARDS = [
 
 
 def spoilt(text: str) -> Iterator[str]:
-    """The expression with a call of ``open`` in the place of each part, and as one more argument of each call."""
+    """The expression with a call of ``open`` in place of each part, and as one more argument of each call."""
     for node in ast.walk(ast.parse(text, mode="eval").body):
         if isinstance(node, ast.expr):
             assert node.end_col_offset is not None

@@ -103,7 +103,7 @@ SIDE = Dim("side", min=16, max=512)
         lambda x: export(Sizes(), (x,), dynamic_shapes=({2: Dim.AUTO, 3: Dim.AUTO},)),
         lambda x: export(Switches(), (x,)),
         lambda x: export(hostile.Branches(), (x,)),
-        lambda x: export(hostile.Told(), (x, "a fast one"), {"more": {"image": x}}),
+        lambda x: export(hostile.WithText(), (x, "a fast one"), {"more": {"image": x}}),
         _counted,
     ],
     ids=[

@@ -30,7 +30,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def made(vector: Vector, bases: dict[str, Path], folder: Path) -> tuple[Path, Path]:
-    """The hostile file, and the canary that it makes where it succeeds."""
+    """The hostile file, and the canary that it creates if it succeeds."""
     path, canary = folder / f"{vector.name}.pt2", folder / f"{vector.name}.canary"
     content = hostile.members(bases[vector.base])
     vector.tamper(content, canary)

@@ -160,7 +160,7 @@ _THROUGH = '__class__"), {}, str("'  # out of FX's getattr(self, "…") and into
 class Vector:
     """One way to run code: how to tamper with which program, and the culprit that a refusal has to name.
 
-    ``live``: PyTorch 2.13 runs it. Else it has a check of its own, or nothing that uses the text.
+    ``live``: PyTorch 2.13 runs it. Otherwise PyTorch has a check of its own, or nothing uses the text.
     """
 
     name: str
@@ -179,7 +179,7 @@ VECTORS = [
     Vector("constants_of_2_8", _member("data/constants/model.pt"), "'data/constants/model.pt' is pickled"),
     Vector("program_of_2_7", _of_pytorch_2_7, "serialized_"),
     Vector("example_inputs", _member(INPUTS), f"{INPUTS} are not plain tensors (exec)"),
-    Vector("example_inputs_key", _input_key, "the key '\", exec(", base="told"),
+    Vector("example_inputs_key", _input_key, "the key '\", exec(", base="with_text"),
     Vector("second_program", _second_program, "'models/other.json'"),
     Vector("compiled_library", _compiled, "'data/aotinductor/model/a.wrapper.so'"),
     Vector("size_expression", _size, "the size expression \"open('"),
@@ -231,7 +231,7 @@ VECTORS = [
         lambda m, c: rename(m, "layer.weight", _THROUGH.format(code(c))),
         "the weight '__class__\"), exec(",
     ),
-    Vector("text_input", _text, "the text \"fast' + str(exec(", base="told"),
+    Vector("text_input", _text, "the text \"fast' + str(exec(", base="with_text"),
     Vector(
         "enumeration",
         _tree("builtins.dict", lambda m: json.dumps([{"__enum__": True, "fqn": f"{m}:Choice", "name": "one"}])),

@@ -1,4 +1,4 @@
-"""Exact instructions, and the very results of the ARM kernels, without ARM hardware."""
+"""Exact counts of instructions, and the very results of the ARM kernels, without ARM hardware."""
 
 import json
 from pathlib import Path

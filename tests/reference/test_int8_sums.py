@@ -47,7 +47,7 @@ def images(reference_exports: dict[str, Export]) -> NDArray[np.float32]:
 
 @pytest.fixture(scope="module")
 def answers(reference_exports: dict[str, Export], images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of the INT8 file of the bundled network, here."""
+    """Those of the bundled network's INT8 file, on this machine."""
     session = open_predictor(reference_exports["onnx_static_wi8_ai8"].path).session
     return np.concatenate([session.run({"image": image[None]})["logits"] for image in images])
 
@@ -60,7 +60,7 @@ def on_arm(processor: str, model: Path, images: NDArray[np.float32], folder: Pat
     with open_device(f"emulated:{processor}") as device:
         argv = command_for(device, "onnxruntime", model, place)
         for image in images:
-            place.write_bytes(image.tobytes())  # an emulated device reads it where it is
+            place.write_bytes(image.tobytes())  # an emulated device reads it in place
             done = device.run(argv, 300)
             assert done.returncode == 0, done.stderr
             device.pull(f"{device.scratch()}/answer0.bin", folder / "answer.bin")
@@ -90,7 +90,7 @@ def test_a_processor_without_vnni_gives_the_same_answers_and_not_by_default(
     assert done.returncode == 0, done.stderr
     found = np.load(tmp_path / "answers.npz")
     np.testing.assert_array_equal(found["exact"], answers)
-    assert metrics.sqnr_db(answers, found["default"]) < 20  # else this test would prove nothing
+    assert metrics.sqnr_db(answers, found["default"]) < 20  # otherwise this test would prove nothing
 
 
 @pytest.mark.skipif(default_saturates(), reason="this processor has neither VNNI nor AMX")

@@ -15,7 +15,7 @@ RUNTIMES = {
     "tflite_runtime": ("tflite-runtime==2.14.0", "numpy<2"),
     "ai_edge_litert": ("ai-edge-litert==1.4.0", "numpy"),
 }
-# Runs alone: nothing of ca-deploy or of its environment is at hand.
+# Runs alone, without ca-deploy and its environment.
 RUN = """
 import sys
 site, module, model, inputs, answers = sys.argv[1:]

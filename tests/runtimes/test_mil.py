@@ -1,4 +1,4 @@
-"""The reference executor as a runtime, and Core ML itself where there is none."""
+"""The reference executor as a runtime, and Core ML itself where it is missing."""
 
 import sys
 from pathlib import Path

@@ -59,7 +59,7 @@ def test_an_older_ios_refuses_it(package: Path) -> None:
 
 
 def _changed(package: Path, tmp_path: Path, **types: str) -> Path:
-    """A copy in which operations of one type are called by another."""
+    """A copy in which operations of one type are renamed to another."""
     path = tmp_path / package.name
     shutil.copytree(package, path)
     file = path / "Data" / "com.apple.CoreML" / "model.mlmodel"

@@ -1,4 +1,4 @@
-"""Rules as data: every one is well-formed, sourced, and says what it should of nodes made for it."""
+"""Rules as data: every one is well-formed, sourced, and says what it should about nodes made for it."""
 
 import tomllib
 from pathlib import Path

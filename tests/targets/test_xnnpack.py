@@ -1,4 +1,4 @@
-"""The XNNPACK target against the runtime itself: on the paper's block, and on some hundreds of generated nodes."""
+"""The XNNPACK target against the runtime itself: on the paper's block, and on several hundred generated nodes."""
 
 import math
 from collections import Counter
@@ -51,7 +51,7 @@ def authors_block(model: Model, x: int, height: int, width: int, channels: int, 
 
 
 def rewritten_block(model: Model, x: int, height: int, width: int, channels: int, module: str) -> int:
-    """Two means, the shared convolution once a branch, h-swish spelt out: no concatenation, no split."""
+    """Two means, the shared convolution once per branch, h-swish spelt out: no concatenation, no split."""
 
     def branch(axis: int, shape: tuple[int, ...]) -> int:
         options = schema.ReducerOptionsT()

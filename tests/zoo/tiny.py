@@ -1,4 +1,4 @@
-"""Networks small enough for tests, good ones and bad ones; all are given as ``tests.zoo.tiny:<name>``."""
+"""Networks small enough for tests, good ones and bad ones; all are named ``tests.zoo.tiny:<name>``."""
 
 import torch
 from torch import Tensor, nn
@@ -38,9 +38,9 @@ def tiny_ca(num_classes: int = 5) -> TinyCA:
 
 
 def tiny_trained(num_classes: int = 5) -> TinyCA:
-    """As a factory that brings its own weights: every call gives the same network.
+    """A factory that brings its own weights: every call gives the same network.
 
-    Its batch-norm statistics are about those of real activations; one class wins clearly, as on an easy photo.
+    Its batch-norm statistics are close to those of real activations; one class wins clearly, as on an easy photo.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(8)

@@ -25,7 +25,7 @@ def export(network: Network, recipe: ExportRecipe, path: Path) -> Converted:
 
 
 def run(path: Path, converted: Converted, network: Network, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Feed the package by nothing but what ``converted`` says of it."""
+    """Feed the package with nothing but what ``converted`` says about it."""
     executor = Executor(path)
     (source,), (target,) = converted.inputs, converted.outputs
     feed = network.preprocessing.normalise(rgb) if source.normalised else rgb

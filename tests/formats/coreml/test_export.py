@@ -20,7 +20,7 @@ from ca_deploy.records.conversion import Converted
 from tests.formats.coreml.kit import RECIPES, export, run, specification
 from tests.formats.kit import answers, photos, sqnr_db
 
-# What the tiny network reaches at least; the shipped recipes' own tolerances are for the bundled one.
+# The least that the tiny network reaches; the shipped recipes' own tolerances are for the bundled one.
 LEAST_DB = {"float32": 100, "float16": 50, "weight_only": 30, "palettized": 12, "static": 20}
 
 
@@ -57,7 +57,7 @@ def test_opening_a_package_does_not_change_it(exported: dict[str, tuple[Path, Co
 def test_two_exports_are_byte_identical(
     network: Network, exported: dict[str, tuple[Path, Converted]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of larger networks by any number of threads too: PyTorch's kernels round differently with each."""
+    """Also for larger networks, by any number of threads: PyTorch's kernels round differently with each."""
     path, _ = exported["coreml_static_wi8_ai8"]
     threads, seen = torch.get_num_threads(), []
 

@@ -28,7 +28,7 @@ def network() -> Network:
 
 @pytest.fixture(scope="package")
 def exported(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Export:
-    """Export the tiny network once a recipe and batch kind."""
+    """Export the tiny network once per recipe and kind of batch."""
     done: dict[tuple[str, bool], tuple[Converted, Path]] = {}
 
     def get(recipe: str | ExportRecipe, dynamic_batch: bool = False) -> tuple[Converted, Path]:

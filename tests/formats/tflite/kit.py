@@ -22,7 +22,7 @@ def export(network: Network, recipe: ExportRecipe, path: Path) -> Converted:
 
 
 def run(path: Path, converted: Converted, network: Network, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Feed the file by nothing but what ``converted`` says of it."""
+    """Feed the file with nothing but what ``converted`` says about it."""
     interpreter = Interpreter(model_path=str(path))
     runner = interpreter.get_signature_runner()
     (source,), (target,) = converted.inputs, converted.outputs

@@ -9,7 +9,7 @@ from tests.formats.tflite.kit import export, run
 
 
 def test_channels_of_zeros_keep_their_bias(tmp_path: Path) -> None:
-    """Their weights have no scale of their own, and in one too small the bias overflows int32."""
+    """Zeros suggest no scale, and with one that is too small the bias overflows int32."""
     module = seeded(lambda: Tiny(CoordAttention(16)))
     assert isinstance(module.attention, CoordAttention)
     module.attention.open_gates()

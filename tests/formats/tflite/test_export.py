@@ -53,7 +53,7 @@ def test_inputs_and_outputs_are_as_described(name: str, exported: dict[str, tupl
     assert set(converted.tools) == {"torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert"}
 
 
-def test_what_stays_float_is_told_with_its_reason(exported: dict[str, tuple[Path, Converted]]) -> None:
+def test_what_stays_float_is_reported_with_its_reason(exported: dict[str, tuple[Path, Converted]]) -> None:
     _, converted = exported["tflite_static_wi8_ai16"]
     (hard_swish,) = converted.float_operators
     assert (hard_swish.operator, hard_swish.count) == ("HARD_SWISH", 1)
