@@ -39,6 +39,7 @@ TEXTS = (
     "👩‍🚀\U000e0041\U0010ffff\ufffe",
 )
 LONG = "a long one " * 7000
+MARKUP = "[red]a[/red] [/] \\[b] :warning: \x1b[31m\x07\r<b>"  # what a renderer must not obey
 
 
 def payloads(code: str) -> list[str]:

@@ -52,7 +52,8 @@ def check(
     """
     from ca_deploy.compat.check import check as check_file
     from ca_deploy.records.compat import verdict_named
-    from ca_deploy.render import compat as render_compat
+    from ca_deploy.render import terminal as render
+    from ca_deploy.render.compat import page
 
     worst = verdict_named("unknown" if strict else fail_on)
     if (file is None) == (before is None):
@@ -74,7 +75,7 @@ def check(
     if json:
         print_json([{"file": report.file, **asdict(report.record(all_nodes))} for report in reports])
     else:
-        render_compat.reports(reports, all_nodes)
+        render.show(page(reports, all_nodes))
     if target and any(report.skipped for report in reports):
         raise typer.Exit(2)
     if any(report.at_least(worst) for report in reports):

@@ -22,7 +22,8 @@ def doctor(
     """What measuring on devices needs, what is missing here, and how to install it."""
     from ca_deploy.doctor import examine
     from ca_deploy.native import bundle
-    from ca_deploy.render.devices import checks
+    from ca_deploy.render import terminal as render
+    from ca_deploy.render.doctor import page
 
     if make_bundle is not None:
         bundle.make_bundle(make_bundle)
@@ -30,6 +31,4 @@ def doctor(
     if json:
         print_json(found)
     else:
-        checks(found)
-        if make_bundle is not None:
-            typer.echo(f"\n{make_bundle} written: ca-deploy profile … --bundle {make_bundle}")
+        render.show(page(found, make_bundle))

@@ -31,6 +31,7 @@ def evaluate(
     """Top-1 and top-5 accuracy on labelled photos; with --against, whether a difference is real (McNemar)."""
     import ca_deploy
     from ca_deploy.render import terminal as render
+    from ca_deploy.render.accuracy import page
 
     source = options.model_source(
         None, weights, input_size, num_classes, width, random_weights, mean, std, resize, crop, labels
@@ -47,4 +48,4 @@ def evaluate(
     if json:
         print_json(report)
     else:
-        render.accuracy(report)
+        render.show(page(report))

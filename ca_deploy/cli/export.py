@@ -54,6 +54,7 @@ def export(
     """
     import ca_deploy
     from ca_deploy.render import terminal as render
+    from ca_deploy.render.exports import page
 
     source = options.model_source(
         model, weights, input_size, num_classes, width, random_weights, mean, std, resize, crop, labels
@@ -75,6 +76,6 @@ def export(
     if json:
         print_json([{"path": e.path, "log": e.log, "seconds": e.seconds, **render.flat(e.manifest)} for e in exports])
     else:
-        render.exports(exports)
+        render.show(page(exports))
     if any(e.manifest.parity.status == "fail" for e in exports):
         raise typer.Exit(1)

@@ -13,11 +13,12 @@ app = typer.Typer(
 
 def _show(title: str, rows: dict[str, str], json: bool) -> None:
     from ca_deploy.render import terminal as render
+    from ca_deploy.render.names import page
 
     if json:
         print_json(rows)
     else:
-        render.names(title, rows)
+        render.show(page(title, rows))
 
 
 @app.command()
@@ -81,10 +82,11 @@ def targets(json: options.Json = False) -> None:
 def devices(json: options.Json = False) -> None:
     """Devices within reach: this machine, phones, hosts of ~/.ssh/config, emulated processors."""
     from ca_deploy.devices import discover
-    from ca_deploy.render import devices as render_devices
+    from ca_deploy.render import terminal as render
+    from ca_deploy.render.devices import page
 
     found = discover()
     if json:
         print_json(found)
     else:
-        render_devices.devices(found)
+        render.show(page(found))

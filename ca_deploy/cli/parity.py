@@ -46,6 +46,7 @@ def parity(
     from ca_deploy.evaluation.predictor import MODEL_SUFFIXES
     from ca_deploy.records.recipe import Tolerances
     from ca_deploy.render import terminal as render
+    from ca_deploy.render.parity import page
 
     is_file = against is not None and against.rstrip("/").endswith(MODEL_SUFFIXES)
     source = options.model_source(
@@ -68,6 +69,6 @@ def parity(
     if json:
         print_json(report)
     else:
-        render.parity(report)
+        render.show(page(report))
     if report.status == "fail":
         raise typer.Exit(1)

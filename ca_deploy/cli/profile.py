@@ -71,7 +71,8 @@ def profile(
         _compare(*compare, threshold, json)
         return
     from ca_deploy.latency import session
-    from ca_deploy.render import latency as render_latency
+    from ca_deploy.render import terminal as render
+    from ca_deploy.render.latency import page
 
     if not files:
         raise UsageError("Nothing to measure: name files that `ca-deploy export` wrote, or reports with --compare.")
@@ -97,7 +98,7 @@ def profile(
     if json:
         print_json(report)
     else:
-        render_latency.report(report)
+        render.show(page(report))
     if report.failures:
         if output:
             steps("", f"what was measured before is kept in {output}")
@@ -109,12 +110,13 @@ def profile(
 def _compare(before: Path, after: Path, threshold: float, json: bool) -> None:
     from ca_deploy.latency.regression import compare_reports
     from ca_deploy.latency.report import read_report
-    from ca_deploy.render import latency as render_latency
+    from ca_deploy.render import terminal as render
+    from ca_deploy.render.regression import page
 
     found = compare_reports(read_report(before), read_report(after), threshold)
     if json:
         print_json(found)
     else:
-        render_latency.regression(found)
+        render.show(page(found))
     if not found.passed:
         raise typer.Exit(1)

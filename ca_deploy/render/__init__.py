@@ -1,1 +1,1 @@
-"""Reports -> terminal. Functions here print and compute nothing."""
+"""Reports -> blocks, one module per report; blocks -> terminal. Only ``terminal`` prints."""

@@ -1,32 +1,34 @@
-"""Devices, and what they need, as tables for a terminal."""
+"""Devices within reach -> blocks."""
 
-from collections.abc import Sequence
+from __future__ import annotations  # the records are not needed to show them
 
-from rich.console import Console
-from rich.table import Table
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from ca_deploy.doctor import Check
-from ca_deploy.records.devices import DeviceSummary
+from ca_deploy.render.blocks import Block, Column, Line, Page, Piece, Role, Table
 
-_COLOURS = {"ok": "green", "ready": "green", "missing": "red", "not available": "red", "later": "yellow"}
+if TYPE_CHECKING:
+    from ca_deploy.records.devices import DeviceSummary
+
+_ROLES = {
+    "ok": Role.GOOD,
+    "ready": Role.GOOD,
+    "missing": Role.BAD,
+    "not available": Role.BAD,
+    "later": Role.CAUTION,
+}
 
 
-def devices(found: Sequence[DeviceSummary]) -> None:
-    _show("device", [(one.name, one.state, one.detail, one.remedy) for one in found])
+def page(found: Iterable[DeviceSummary]) -> Page:
+    """Every device with its state, and below them what to do about those that need something."""
+    return Page(states("device", [(one.name, one.state, one.detail, one.remedy) for one in found]))
 
 
-def checks(found: Sequence[Check]) -> None:
-    _show("what", [(one.name, one.status, one.detail, one.remedy) for one in found])
-
-
-def _show(heading: str, rows: Sequence[tuple[str, str, str, str]]) -> None:
-    """A table of names, states and details; below it, what to do about those that need something."""
-    console, table = Console(), Table(box=None, pad_edge=False)
-    for title in (heading, "state", ""):
-        table.add_column(title, overflow="fold")
-    for name, state, detail, _ in rows:
-        table.add_row(name, f"[{_COLOURS.get(state, 'yellow')}]{state}[/]", detail)
-    console.print(table)
-    for name, _, _, remedy in rows:
-        if remedy:
-            console.print(f"\n{name}: {remedy}", markup=False, highlight=False)
+def states(heading: str, rows: Iterable[tuple[str, str, str, str]]) -> tuple[Block, ...]:
+    """A table of (name, state, detail, remedy), and one line per remedy that is not empty."""
+    rows = tuple(rows)
+    table = Table(
+        (Column(heading), Column("state"), Column("")),
+        tuple((name, Piece(state, _ROLES.get(state, Role.CAUTION)), detail) for name, state, detail, _ in rows),
+    )
+    return table, *(Line(f"{name}: {remedy}", gap=True, wrap=True) for name, _, _, remedy in rows if remedy)

@@ -1,109 +1,39 @@
-"""Reports -> terminal. Functions here print and compute nothing."""
+"""Blocks -> terminal. The only module that knows rich, and the only one that prints reports."""
 
-from __future__ import annotations  # the reports' modules are slow to import, and lists need none of them
+from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich import table as rich_table
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
+
+from ca_deploy.render.blocks import Bars, Block, Column, Facts, Hint, Line, Page, Phrase, Piece, Role, Table
 
 if TYPE_CHECKING:
-    from ca_deploy.evaluation.accuracy import AccuracyReport
-    from ca_deploy.pipeline.export import Export
-    from ca_deploy.records.compat import CompatRecord
     from ca_deploy.records.manifest import Manifest
-    from ca_deploy.records.parity import ParityReport
 
-_COLOURS = {"pass": "green", "fail": "red", "skipped": "yellow"}
-
-
-def names(title: str, rows: Mapping[str, str]) -> None:
-    """Name and description, one a line."""
-    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, description in rows.items():
-        table.add_row(f"[bold]{name}[/]", description)
-    Console().print(table)
+_STYLES = {
+    Role.PLAIN: "",
+    Role.STRONG: "bold",
+    Role.GOOD: "green",
+    Role.CAUTION: "yellow",
+    Role.BAD: "red",
+    Role.UNKNOWN: "cyan",
+}
 
 
-def exports(done: Sequence[Export]) -> None:
-    """One table of figures, then everything that has to be said about each file."""
-    console = Console(width=max(96, Console().width))
-    table = Table(box=None, pad_edge=False)
-    for heading in ("recipe", "size", "of float32", "time", "parity", "max error", "SQNR", "agreement"):
-        table.add_column(heading, justify="left" if heading in ("recipe", "parity") else "right", overflow="fold")
-    for export in done:
-        found = export.manifest
-        table.add_row(
-            found.recipe.name,
-            f"{found.size_bytes / 1e6:.2f} MB",
-            f"{found.size_bytes / found.float32_size_bytes:.2f}",
-            f"{export.seconds:.0f} s",
-            _status(found.parity),
-            *_figures(found.parity),
-        )
-    console.print(table)
-    for export in done:
-        console.print(f"\n[bold]{escape(str(export.path))}[/]", highlight=False, soft_wrap=True)
-        for line in _remarks(export.manifest):
-            console.print(f"  {line}", highlight=False, soft_wrap=True)
-    console.print(
-        "\nBeside each file: its manifest (.json), code that feeds it (.py; .kt or .swift), the converter's log (.log)."
-    )
-
-
-def parity(report: ParityReport) -> None:
-    """One comparison."""
-    table = Table(title=escape(f"{report.subject} against {report.reference}"), title_justify="left", show_header=False)
-    error, sqnr, agreement = _figures(report)
-    for name, value in {
-        "parity": _status(report),
-        "runtime": report.runtime,
-        "images": str(report.images),
-        "max abs error": error,
-        "SQNR": sqnr,
-        "cosine": "" if report.cosine is None else f"{report.cosine:.6f}",
-        "top-1 agreement": agreement,
-        "reason": escape(report.reason),
-        "note": escape(report.default_settings.note) if report.default_settings else "",
-    }.items():
-        if value:
-            table.add_row(name, value)
-    Console().print(table)
-
-
-def accuracy(report: AccuracyReport) -> None:
-    """Accuracy, the paired difference, and what is mistaken for what."""
-    console = Console()
-    table = Table(title=escape(f"{report.model} on {report.data}"), title_justify="left", show_header=False)
-    rows = {
-        "runtime": report.runtime,
-        "photos": str(report.images),
-        "top-1": f"{report.top1:.2f} %",
-        "top-5": f"{report.top5:.2f} %",
-    }
-    if report.paired:
-        paired = report.paired
-        rows |= {
-            f"top-1 of {paired.against}": f"{paired.against_top1:.2f} %",
-            "difference": f"{paired.top1_difference:+.2f} points, McNemar p = {paired.p_value:.3g}",
-            "both right / only this / only that / neither": f"{paired.both_right} / {paired.only_model_right} / "
-            f"{paired.only_other_right} / {paired.both_wrong}",
-            "agreement": f"{paired.agreement:.2f} %",
-            "SQNR": "no difference" if paired.sqnr_db is None else f"{paired.sqnr_db:.1f} dB",
-        }
-    for name, value in rows.items():
-        table.add_row(escape(name), value)
-    console.print(table)
-    for confusion in report.confusions[:10]:
-        console.print(
-            f"{confusion.count} x {confusion.truth} taken for {confusion.answer}", highlight=False, markup=False
-        )
-    for complaint in report.unreadable:
-        console.print(f"[yellow]left out[/]: {escape(complaint)}", highlight=False, soft_wrap=True)
+def show(page: Page) -> None:
+    """Print a page on standard output, in colours where that is a terminal."""
+    console = Console(width=max(page.least_width, Console().width))
+    for _, alike in itertools.groupby(page.blocks, type):
+        blocks = list(alike)
+        bars = [block for block in blocks if isinstance(block, Bars)]
+        for block in [_side_by_side(bars)] if bars else blocks:
+            _print(console, block)
 
 
 def flat(manifest: Manifest) -> dict[str, Any]:
@@ -113,35 +43,71 @@ def flat(manifest: Manifest) -> dict[str, Any]:
     return {**found, "manifest": dataclasses.asdict(manifest)}
 
 
-def _remarks(manifest: Manifest) -> list[str]:
-    lines = [escape(f"stayed float: {f.count} x {f.operator} ({f.reason})") for f in manifest.float_operators]
-    if manifest.recipe.is_integer and not lines:
-        lines.append("no operator stayed float")
-    if manifest.speed:
-        ratio = manifest.speed.float32_median_ms / manifest.speed.median_ms
-        lines.append(f"{ratio:.2f} x the speed of float32 on this machine (a hint, not a phone's latency)")
-    lines += [
-        escape(f"on {found.target}: {found.skipped or found.verdict}{_worst(found)}")
-        for found in manifest.compatibility
-    ]
-    lines += [f"[yellow]note[/]: {escape(warning)}" for warning in manifest.warnings]
-    if manifest.parity.reason:
-        lines.append(f"parity {_status(manifest.parity)}: {escape(manifest.parity.reason)}")
-    return lines
+def _print(console: Console, block: Block) -> None:
+    if isinstance(block, Line | Hint) and block.gap:
+        console.print()
+    match block:
+        case Line():
+            console.print(_text((" " * block.indent, *_pieces(block.text))), soft_wrap=not block.wrap)
+        case Hint():
+            console.print(console.highlighter(_text(" " * block.indent + block.text)))
+        case Table():
+            console.print(_table(block))
+        case Facts():
+            console.print(_facts(block))
 
 
-def _worst(record: CompatRecord) -> str:
-    counts = Counter((finding.operator, finding.verdict) for finding in record.findings)
-    named = [f"{count} x {operator} ({verdict})" for (operator, verdict), count in counts.most_common(3)]
-    return f": {', '.join(named)}" if named else ""
+def _table(block: Table) -> rich_table.Table:
+    table = rich_table.Table(box=None, pad_edge=False, caption_justify="left")
+    for column in block.columns:
+        table.add_column(_text(column.heading), justify=column.align, overflow="fold")
+    for row in block.rows:
+        table.add_row(*map(_text, row))
+    table.caption = _text(block.caption, "table.caption") if block.caption else None
+    return table
 
 
-def _status(report: ParityReport) -> str:
-    return f"[{_COLOURS[report.status]}]{report.status}[/]"
+def _facts(block: Facts) -> rich_table.Table:
+    title = _text(block.title, "table.title")
+    table = rich_table.Table(title=title, title_justify="left", show_header=False)
+    if not block.framed:
+        table.box, table.padding = None, (0, 2, 0, 0)
+    for row in block.rows:
+        table.add_row(*map(_text, row))
+    return table
 
 
-def _figures(report: ParityReport) -> tuple[str, str, str]:
-    error = "" if report.max_abs_error is None else f"{report.max_abs_error:.2g}"
-    sqnr = "" if report.sqnr_db is None else f"{report.sqnr_db:.1f} dB"
-    agreement = "" if report.agreement is None else f"{report.agreement:.1f} %"
-    return error, sqnr, agreement
+def _side_by_side(charts: Sequence[Bars]) -> Table:
+    """Bars as their figures, which say more in the width of a terminal."""
+    height = max(len(chart.bars) for chart in charts)
+    columns: list[Column] = []
+    rows: list[tuple[Phrase, ...]] = [()] * height
+    for chart in charts:
+        if columns:  # room between this one and the one on its left
+            columns.append(Column(""))
+            rows = [(*row, "") for row in rows]
+        columns.append(Column(chart.heading))
+        columns += (Column(heading, "right") for heading in (*chart.figures, chart.unit))
+        cells = [(bar.label, *bar.figures, f"{bar.value:.1f}") for bar in chart.bars]
+        blank = ("",) * (len(chart.figures) + 2)
+        rows = [(*row, *more) for row, more in itertools.zip_longest(rows, cells, fillvalue=blank)]
+    return Table(tuple(columns), tuple(rows))
+
+
+def _pieces(phrase: Phrase) -> tuple[str | Piece, ...]:
+    return phrase if isinstance(phrase, tuple) else (phrase,)
+
+
+def _text(phrase: Phrase, style: str = "") -> Text:
+    text = Text(style=style)
+    for piece in _pieces(phrase):
+        if isinstance(piece, Piece):
+            text.append(_visible(piece.text), _STYLES[piece.role])
+        else:
+            text.append(_visible(piece))
+    return text
+
+
+def _visible(text: str) -> str:
+    """What nobody sees, and what a terminal would obey (control characters), is written by its number."""
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)

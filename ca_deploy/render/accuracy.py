@@ -1,0 +1,42 @@
+"""Accuracy on labelled photos -> blocks."""
+
+from __future__ import annotations  # the reports' modules are slow to import
+
+from typing import TYPE_CHECKING
+
+from ca_deploy.render.blocks import Facts, Line, Page, Piece, Role
+
+if TYPE_CHECKING:
+    from ca_deploy.evaluation.accuracy import AccuracyReport, PairedReport
+
+_CONFUSIONS_SHOWN = 10
+
+
+def page(report: AccuracyReport) -> Page:
+    """Accuracy, the paired difference, what is mistaken for what, and what could not be read."""
+    facts = {
+        "runtime": report.runtime,
+        "photos": str(report.images),
+        "top-1": f"{report.top1:.2f} %",
+        "top-5": f"{report.top5:.2f} %",
+    }
+    if report.paired:
+        facts |= _paired(report.paired)
+    confusions = (
+        Line(f"{confusion.count} x {confusion.truth} taken for {confusion.answer}", wrap=True)
+        for confusion in report.confusions[:_CONFUSIONS_SHOWN]
+    )
+    left_out = (Line((Piece("left out", Role.CAUTION), f": {complaint}")) for complaint in report.unreadable)
+    table = Facts(f"{report.model} on {report.data}", tuple(facts.items()), framed=True)
+    return Page((table, *confusions, *left_out))
+
+
+def _paired(paired: PairedReport) -> dict[str, str]:
+    photos = (paired.both_right, paired.only_model_right, paired.only_other_right, paired.both_wrong)
+    return {
+        f"top-1 of {paired.against}": f"{paired.against_top1:.2f} %",
+        "difference": f"{paired.top1_difference:+.2f} points, McNemar p = {paired.p_value:.3g}",
+        "both right / only this / only that / neither": " / ".join(map(str, photos)),
+        "agreement": f"{paired.agreement:.2f} %",
+        "SQNR": "no difference" if paired.sqnr_db is None else f"{paired.sqnr_db:.1f} dB",
+    }

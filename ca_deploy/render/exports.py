@@ -1,0 +1,66 @@
+"""Exported files -> blocks."""
+
+from __future__ import annotations  # the exporter is slow to import, and not needed to show what it made
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ca_deploy.render import parity
+from ca_deploy.render.blocks import Block, Column, Hint, Line, Page, Phrase, Piece, Role, Table
+
+if TYPE_CHECKING:
+    from ca_deploy.pipeline.export import Export
+    from ca_deploy.records.compat import CompatRecord
+    from ca_deploy.records.manifest import Manifest
+
+_COLUMNS = (
+    Column("recipe"),
+    *(Column(heading, "right") for heading in ("size", "of float32", "time")),
+    Column("parity"),
+    *(Column(heading, "right") for heading in ("max error", "SQNR", "agreement")),
+)
+_BESIDE = "Beside each file: its manifest (.json), code that feeds it (.py; .kt or .swift), the converter's log (.log)."
+
+
+def page(done: Sequence[Export]) -> Page:
+    """One table of figures, then everything that has to be said about each file."""
+    blocks: list[Block] = [Table(_COLUMNS, tuple(_row(export) for export in done))]
+    for export in done:
+        blocks.append(Line(Piece(str(export.path), Role.STRONG), gap=True))
+        blocks += (Line(remark, indent=2) for remark in _remarks(export.manifest))
+    return Page((*blocks, Hint(_BESIDE, gap=True)), least_width=96)
+
+
+def _row(export: Export) -> tuple[Phrase, ...]:
+    found = export.manifest
+    return (
+        found.recipe.name,
+        f"{found.size_bytes / 1e6:.2f} MB",
+        f"{found.size_bytes / found.float32_size_bytes:.2f}",
+        f"{export.seconds:.0f} s",
+        parity.status(found.parity),
+        *parity.figures(found.parity),
+    )
+
+
+def _remarks(manifest: Manifest) -> Iterator[Phrase]:
+    for found in manifest.float_operators:
+        yield f"stayed float: {found.count} x {found.operator} ({found.reason})"
+    if manifest.recipe.is_integer and not manifest.float_operators:
+        yield "no operator stayed float"
+    if manifest.speed:
+        ratio = manifest.speed.float32_median_ms / manifest.speed.median_ms
+        yield f"{ratio:.2f} x the speed of float32 on this machine (a hint, not a phone's latency)"
+    for record in manifest.compatibility:
+        yield f"on {record.target}: {record.skipped or record.verdict}{_worst(record)}"
+    for warning in manifest.warnings:
+        yield Piece("note", Role.CAUTION), f": {warning}"
+    if manifest.parity.reason:
+        yield "parity ", parity.status(manifest.parity), f": {manifest.parity.reason}"
+
+
+def _worst(record: CompatRecord) -> str:
+    counts = Counter((finding.operator, finding.verdict) for finding in record.findings)
+    named = [f"{count} x {operator} ({verdict})" for (operator, verdict), count in counts.most_common(3)]
+    return f": {', '.join(named)}" if named else ""

@@ -1,0 +1,57 @@
+from dataclasses import replace
+from pathlib import Path
+
+from ca_deploy.pipeline.export import Export
+from ca_deploy.records.compat import CompatReport, Finding
+from ca_deploy.records.conversion import FloatOperator
+from ca_deploy.records.manifest import SpeedRecord
+from ca_deploy.records.parity import ParityReport
+from ca_deploy.records.recipe import Tolerances
+from ca_deploy.render.blocks import Hint, Line, Piece, Role, Table
+from ca_deploy.render.exports import page
+from tests.hostile import MARKUP, manifest
+
+PARITY = ParityReport("pass", "", "net", "PyTorch net", "LiteRT", Tolerances(), 32, 0.0123, 31.44, 0.99, 96.875)
+MANIFEST = replace(
+    manifest("tflite_static_wi8_ai8", "net", None), size_bytes=2_500_000, float32_size_bytes=10_000_000, parity=PARITY
+)
+
+
+def test_one_table_of_figures() -> None:
+    done = Export(Path("out/net.tflite"), MANIFEST, Path("net.log"), 12.4)
+    table, name, only_remark, hint = page([done]).blocks
+    assert isinstance(table, Table)
+    assert [column.heading for column in table.columns if column.align == "left"] == ["recipe", "parity"]
+    assert table.rows == (
+        ("tflite_static_wi8_ai8", "2.50 MB", "0.25", "12 s", Piece("pass", Role.GOOD), "0.012", "31.4 dB", "96.9 %"),
+    )
+    assert name == Line(Piece("out/net.tflite", Role.STRONG), gap=True)
+    assert only_remark == Line("no operator stayed float", indent=2)
+    assert isinstance(hint, Hint)
+    assert hint.text.startswith("Beside each file: its manifest")
+
+
+def test_everything_that_has_to_be_said_about_a_file() -> None:
+    nodes = tuple(Finding(n, "n", "", MARKUP, "falls back", "rule", "a source") for n in range(2))
+    told = replace(
+        MANIFEST,
+        float_operators=(FloatOperator("HARD_SWISH", 2, MARKUP),),
+        speed=SpeedRecord(2.0, 5.0, 50, 1, "x86_64"),
+        compatibility=(
+            CompatReport("nnapi", "", "net.tflite", nodes).record(),
+            CompatReport("xnnpack", "", "net.tflite", skipped=MARKUP).record(),
+        ),
+        warnings=(MARKUP,),
+        parity=replace(PARITY, status="fail", reason=MARKUP),
+    )
+    name, *remarks, _ = page([Export(Path(MARKUP), told, Path("net.log"), 1.0)]).blocks[1:]
+    assert name == Line(Piece(MARKUP, Role.STRONG), gap=True)
+    said = [
+        f"stayed float: 2 x HARD_SWISH ({MARKUP})",
+        "2.50 x the speed of float32 on this machine (a hint, not a phone's latency)",
+        f"on nnapi: nothing of it is accelerated: 2 x {MARKUP} (falls back)",
+        f"on xnnpack: {MARKUP}",
+        (Piece("note", Role.CAUTION), f": {MARKUP}"),
+        ("parity ", Piece("fail", Role.BAD), f": {MARKUP}"),
+    ]
+    assert remarks == [Line(remark, indent=2) for remark in said]

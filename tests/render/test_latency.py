@@ -1,0 +1,116 @@
+from dataclasses import replace
+
+from ca_deploy.latency.protocol import PROTOCOLS
+from ca_deploy.latency.report import (
+    SCHEMA_VERSION,
+    Comparison,
+    Engine,
+    LatencyReport,
+    Measurement,
+    OperatorProfile,
+    OperatorTime,
+    ProcessStart,
+    Verification,
+)
+from ca_deploy.latency.statistics import Ratio, Statistics
+from ca_deploy.latency.validity import Validity
+from ca_deploy.records.devices import Conditions, Core, DeviceInfo, InstructionCounts
+from ca_deploy.render.blocks import Bar, Bars, Line, Piece, Role, Table
+from ca_deploy.render.latency import page
+from tests.hostile import MARKUP
+
+ENGINE = Engine("c", "LiteRT", "2.1.0", None, None, "XNNPACK takes all of it")
+START = ProcessStart(0.0, 12_340_000, 5_000_000, (), (1_000_000,), (0,), (0,), (0,), None, ())
+MEASURED = Measurement(
+    file="a.tflite",
+    label=MARKUP,
+    sha256="",
+    size_bytes=1,
+    threads=2,
+    affinity=None,
+    engine=ENGINE,
+    starts=(START,),
+    statistics=Statistics(150, 1.0, 1.2345, 123.4, 0.1, 2.0, 3.0, None, 4.0),
+    validity=Validity("doubtful", ("too warm", MARKUP)),
+)
+REPORT = LatencyReport(
+    schema_version=SCHEMA_VERSION,
+    ca_deploy_version="0.1.0",
+    command_line=(),
+    measured_on="",
+    device=DeviceInfo(MARKUP, "Pi 5", "Linux", "aarch64", (), (Core(0, "0xd0b", None), Core(1, "0xd0b", None))),
+    emulated=False,
+    protocol=PROTOCOLS["standard"],
+    seed=0,
+    before=Conditions(0.0),
+    after=None,
+    measurements=(MEASURED,),
+    comparisons=(),
+    failures={},
+)
+
+
+def test_device_table_and_what_has_to_be_said() -> None:
+    device, table, *remarks = page(REPORT).blocks
+    assert device == Line((Piece(MARKUP, Role.STRONG), ": Pi 5, Linux, aarch64, 2 cores (0xd0b)"))
+    assert isinstance(table, Table)
+    assert table.rows == (
+        (MARKUP, "2", "12.3", "5", "150", "1", "1.23", "123", "2", "3", "", "4", Piece("doubtful", Role.CAUTION)),
+    )
+    assert len(table.columns) == len(table.rows[0])
+    assert Piece("median", Role.STRONG) in [column.heading for column in table.columns]
+    assert table.caption == "ms; standard protocol, 3 process starts, interleaved"
+    assert remarks == [
+        Line(Piece(f"{MARKUP}, 2 threads", Role.STRONG), gap=True),
+        Line("LiteRT 2.1.0 by the c runner, XNNPACK takes all of it", indent=2),
+        Line((Piece("doubtful", Role.CAUTION), f": too warm; {MARKUP}"), indent=2),
+    ]
+
+
+def test_an_emulated_device_counts_instructions() -> None:
+    counted = replace(
+        MEASURED,
+        starts=(),
+        statistics=None,
+        validity=None,
+        instructions=InstructionCounts(123_456_789, 2_000_000, 300_000, 40_000, 5_000),
+    )
+    table = page(replace(REPORT, emulated=True, measurements=(counted,))).blocks[1]
+    assert isinstance(table, Table)
+    assert table.rows == ((MARKUP, "123.46 M", "2.00 M", "0.30 M", "0.04 M", "0.01 M"),)
+    assert "no milliseconds" in table.caption
+
+
+def test_the_time_by_operator_and_by_module_is_bars() -> None:
+    operators = tuple(OperatorTime(f"op{n}", n, n / 1000, float(n)) for n in range(15))
+    profile = OperatorProfile(20, 1.0, operators, (OperatorTime(MARKUP, 3, 0.5, 50.04),), 12.34, "XNNPACK's profiler")
+    first, second, *rest = page(replace(REPORT, measurements=(replace(MEASURED, operators=profile),))).blocks[-4:]
+    bars = tuple(Bar(f"op{n}", float(n), (str(n), f"0.{n:03}")) for n in range(12))
+    assert first == Bars("operator", "%", bars, ("count", "ms"))
+    assert second == Bars("module", "%", (Bar(MARKUP, 50.04, ("0.500",)),), ("ms",))
+    assert rest == [
+        Line("attention costs 12.3 % of the time in operators", indent=2),
+        Line("XNNPACK's profiler, 20 runs of their own", indent=2),
+    ]
+
+
+def test_outputs_against_this_machine_and_files_against_each_other() -> None:
+    said = Verification("fail", MARKUP, "32 images", "bit-exact", False, 0.25, 20.04, "LiteRT here")
+    ratio = Ratio(0.5, 0.45, 0.55, "faster")
+    report = replace(
+        REPORT,
+        measurements=(replace(MEASURED, verification=said),),
+        comparisons=(Comparison("[a]", "b", ratio), Comparison("b", "[a]", replace(ratio, verdict="no difference"))),
+    )
+    verified, faster, same = page(report).blocks[-3:]
+    assert verified == Line(
+        (
+            "outputs against LiteRT here: ",
+            Piece("fail", Role.BAD),
+            f" (max error 0.25, SQNR 20.0 dB; demanded: bit-exact; 32 images; {MARKUP})",
+        ),
+        indent=2,
+    )
+    assert faster == Line(("[a] takes 0.500 x the time of b (95 %: 0.450 to 0.550): ", Piece("faster", Role.GOOD)))
+    assert isinstance(same, Line)
+    assert same.text[1] == Piece("no difference", Role.PLAIN)
