@@ -32,6 +32,8 @@ def distill(
     import ca_deploy
     from ca_deploy.data.distillation import save_images
     from ca_deploy.delivery import deliver, staging
+    from ca_deploy.render import terminal as render
+    from ca_deploy.render.distill import page
 
     source = options.model_source(model, weights, input_size, num_classes, width, False, mean, std, resize, crop, None)
     network = ca_deploy.load(source)
@@ -43,4 +45,4 @@ def distill(
     if json:
         print_json({"folder": output, "images": count, "size_bytes": size, "seed": seed})
     else:
-        typer.echo(f"{count} images, {size / 1e6:.1f} MB, in {output}")
+        render.show(page(count, size, output))

@@ -1,0 +1,10 @@
+"""Distilled images -> blocks."""
+
+from pathlib import Path
+
+from ca_deploy.render.blocks import Line, Page
+
+
+def page(count: int, size_bytes: int, folder: Path) -> Page:
+    """How many images there are now, of what size together, and where."""
+    return Page((Line(f"{count} images, {size_bytes / 1e6:.1f} MB, in {folder}"),))
