@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -138,6 +139,20 @@ def test_the_command_line_starts_without_heavy_libraries() -> None:
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     assert "ca_deploy.cli.export" in loaded
     assert not heavy & {name.partition(".")[0] for name in loaded}
+
+
+def test_reports_are_printed_in_one_place() -> None:
+    """Whatever else shows reports works on the blocks, as the terminal does."""
+    users = {
+        module
+        for module, path in MODULES.items()
+        if re.search(r"^\s*(from|import) rich\b", path.read_text(encoding="utf-8"), re.M)
+    }
+    assert users == {"render.terminal"}
+    for module in MODULES:
+        if room(module) == "render":
+            assert "render.terminal" not in imports(module), f"{module} prints"
+    assert not imports("render.blocks")
 
 
 def test_programs_are_opened_in_one_place() -> None:
