@@ -109,7 +109,7 @@ def profile(
 
 def _compare(before: Path, after: Path, threshold: float, json: bool) -> None:
     from ca_deploy.latency.regression import compare_reports
-    from ca_deploy.latency.report import read_report
+    from ca_deploy.records.latency import read_report
     from ca_deploy.render import terminal as render
     from ca_deploy.render.regression import page
 

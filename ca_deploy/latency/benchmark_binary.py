@@ -10,8 +10,8 @@ from ca_deploy.devices import Device
 from ca_deploy.errors import DeviceError, RuntimeUnavailable, UsageError
 from ca_deploy.latency.launch import Request
 from ca_deploy.latency.runner_output import OperatorSamples, RunnerOutput
-from ca_deploy.latency.statistics import Statistics
 from ca_deploy.records.devices import Completed
+from ca_deploy.records.statistics import Statistics
 
 _NUMBER = r"([\d.]+(?:e[+-]?\d+)?)"
 _COUNT = re.compile(

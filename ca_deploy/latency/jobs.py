@@ -12,16 +12,12 @@ from ca_deploy.errors import CaDeployError, DeviceError, RuntimeUnavailable
 from ca_deploy.latency import runner_output
 from ca_deploy.latency.launch import JsonLauncher, Launcher, Request, RunnerKind
 from ca_deploy.latency.operators import profile_operators
-from ca_deploy.latency.protocol import PROTOCOLS, MeasuringProtocol
-from ca_deploy.latency.report import (
-    OperatorProfile,
-    ProcessStart,
-    Verification,
-)
+from ca_deploy.latency.protocol import PROTOCOLS
 from ca_deploy.latency.runner_output import RunnerOutput
 from ca_deploy.latency.verify import verify
 from ca_deploy.latency.watch import Watch
 from ca_deploy.records.devices import InstructionCounts
+from ca_deploy.records.latency import MeasuringProtocol, OperatorProfile, ProcessStart, Verification
 
 # One inference to warm up, one to count; and as many as tell an operator's median.
 _COUNTED = MeasuringProtocol("count", 1, 0, 0, 1, 0, 600)

@@ -10,10 +10,10 @@ from ca_deploy.devices import Device
 from ca_deploy.errors import UsageError
 from ca_deploy.files import sha256_of
 from ca_deploy.latency import runner_output
-from ca_deploy.latency.protocol import MeasuringProtocol
 from ca_deploy.latency.runner_output import OperatorSamples, RunnerOutput
 from ca_deploy.native.bundle import runner_command
 from ca_deploy.records.devices import DeviceInfo
+from ca_deploy.records.latency import MeasuringProtocol
 
 RunnerKind = Literal["auto", "c", "python"]
 PYTHON_RUNNER = Path(__file__).parent / "on_device" / "runner.py"

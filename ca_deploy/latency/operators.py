@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ca_deploy.errors import RuntimeUnavailable
 from ca_deploy.latency.modules import block_of, is_attention, modules_of
-from ca_deploy.latency.report import OperatorProfile, OperatorTime
 from ca_deploy.latency.runner_output import OperatorSamples
+from ca_deploy.records.latency import OperatorProfile, OperatorTime
 
 
 def profile_operators(file: Path, operators: Sequence[OperatorSamples], source: str) -> OperatorProfile:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ca_deploy.latency.report import LatencyReport, Measurement, ProcessStart
+from ca_deploy.records.latency import LatencyReport, Measurement, ProcessStart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

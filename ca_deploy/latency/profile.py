@@ -13,16 +13,11 @@ from ca_deploy.latency.benchmark_binary import BenchmarkBinary
 from ca_deploy.latency.cores import affinity_mask, check_threads, cores_of
 from ca_deploy.latency.jobs import Job, Run, Step, Wishes
 from ca_deploy.latency.launch import Launcher, launcher
-from ca_deploy.latency.report import (
-    SCHEMA_VERSION,
-    Comparison,
-    Engine,
-    LatencyReport,
-    Measurement,
-)
 from ca_deploy.latency.statistics import ratio_of_medians, summarise
 from ca_deploy.latency.validity import judge
 from ca_deploy.records.devices import Conditions, DeviceInfo
+from ca_deploy.records.latency import SCHEMA_VERSION, Engine, LatencyReport, Measurement
+from ca_deploy.records.statistics import Comparison
 from ca_deploy.runtimes import find_runtime
 
 RUNTIMES = ("litert", "onnxruntime")

@@ -1,39 +1,8 @@
 """How often and how long to measure; the numbers of TFLite's ``benchmark_model`` and of MLPerf Mobile, as data."""
 
 from dataclasses import replace
-from typing import Literal
 
-from ca_deploy.errors import UsageError
-from ca_deploy.records.record import record
-
-
-@record
-class MeasuringProtocol:
-    """Everything except ``starts`` holds for one process start.
-
-    Both of ``warmup_runs`` and ``warmup_seconds`` are reached before anything counts, then both of ``runs`` and
-    ``min_seconds``; a start ends after ``max_seconds`` in any case. ``headline`` is the figure to quote, and
-    ``fewest_runs`` over all starts are needed for a figure to be valid.
-    """
-
-    name: str
-    starts: int
-    warmup_runs: int
-    warmup_seconds: float
-    runs: int
-    min_seconds: float
-    max_seconds: float
-    headline: Literal["median", "p90"] = "median"
-    fewest_runs: int = 50
-
-    def __post_init__(self) -> None:
-        if self.runs < 1 or self.starts < 1 or self.min_seconds < 0 or self.warmup_runs < 0:
-            raise UsageError("A measurement needs --runs and --starts of 1 or more, and a --min-seconds of 0 or more.")
-        if self.min_seconds > self.max_seconds:
-            raise UsageError(
-                f"--min-seconds {self.min_seconds:g} is more than a process start may take: {self.max_seconds:g} s."
-            )
-
+from ca_deploy.records.latency import MeasuringProtocol
 
 PROTOCOLS = {
     "quick": MeasuringProtocol("quick", 2, 5, 0.2, 25, 0.3, 30),

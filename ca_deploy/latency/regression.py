@@ -3,40 +3,9 @@
 import numpy as np
 
 from ca_deploy.errors import UsageError
-from ca_deploy.latency.report import LatencyReport, Measurement
 from ca_deploy.latency.statistics import ratio_of_medians
-from ca_deploy.records.record import record
-
-
-@record
-class Change:
-    """One file, before and after: medians in ms, or millions of instructions (exact: no interval).
-
-    ``regressed``: slower by more than the threshold, and the whole interval says slower.
-    """
-
-    file: str
-    threads: int
-    before: float
-    after: float
-    ratio: float
-    low: float | None
-    high: float | None
-    regressed: bool
-
-
-@record
-class Regression:
-    """Every measurement that both reports hold; ``warnings`` say where they are not quite comparable."""
-
-    unit: str
-    threshold_percent: float
-    changes: tuple[Change, ...]
-    warnings: tuple[str, ...]
-
-    @property
-    def passed(self) -> bool:
-        return not any(change.regressed for change in self.changes)
+from ca_deploy.records.latency import LatencyReport, Measurement
+from ca_deploy.records.statistics import Change, Regression
 
 
 def compare_reports(before: LatencyReport, after: LatencyReport, threshold_percent: float) -> Regression:

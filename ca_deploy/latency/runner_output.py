@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ca_deploy.errors import RuntimeUnavailable
-from ca_deploy.latency.statistics import Statistics
 from ca_deploy.records.devices import Completed
+from ca_deploy.records.statistics import Statistics
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from ca_deploy.latency.jobs import Step, Wishes
 from ca_deploy.latency.launch import RunnerKind
 from ca_deploy.latency.plot import plot
 from ca_deploy.latency.profile import RUNTIMES, profile
-from ca_deploy.latency.protocol import PROTOCOLS, MeasuringProtocol, custom
-from ca_deploy.latency.report import LatencyReport
+from ca_deploy.latency.protocol import PROTOCOLS, custom
 from ca_deploy.records.codec import to_json
+from ca_deploy.records.latency import LatencyReport, MeasuringProtocol
 
 REPORT_FILE = "latency.json"
 

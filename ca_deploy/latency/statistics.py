@@ -1,49 +1,15 @@
 """Statistics of inference times: pure functions on samples. Nothing is clipped: outliers are how throttling shows."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ca_deploy.records.record import record
+from ca_deploy.records.statistics import Difference, Ratio, Statistics
 
 # A 99th percentile of fewer samples than these is the maximum under another name.
 P99_NEEDS = 100
 _RESAMPLES = 2000
-
-Difference = Literal["faster", "slower", "no difference"]
-
-
-@record
-class Statistics:
-    """Of ``n`` steady-state inferences, in ms; ``p99_ms`` is None for fewer than 100.
-
-    What a benchmark program did not tell is None too; with samples at hand nothing else is.
-    """
-
-    n: int
-    min_ms: float | None
-    median_ms: float | None
-    mean_ms: float
-    std_ms: float | None
-    p90_ms: float | None
-    p95_ms: float | None
-    p99_ms: float | None
-    max_ms: float | None
-
-
-@record
-class Ratio:
-    """Median of one over the median of another, with a 95 % bootstrap interval.
-
-    ``verdict`` speaks of the first: "faster", "slower", or "no difference" where the interval spans 1.
-    """
-
-    ratio: float
-    low: float
-    high: float
-    verdict: Difference
 
 
 def summarise(samples_ns: Sequence[int]) -> Statistics:

@@ -2,12 +2,11 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
 from ca_deploy.records.devices import Conditions
-from ca_deploy.records.record import record
+from ca_deploy.records.statistics import Validity
 
 _CLOCK_FALL = 0.15
 _STARTS_DIFFER = 1.10
@@ -19,14 +18,6 @@ _LOW_BATTERY_PERCENT = 20
 # under-voltage, clock capped, throttled, soft temperature limit. Android's thermal status is a number up to 6.
 _PI_NOW = 0xF
 _PI_SINCE_BOOT = 0xF0000
-
-
-@record
-class Validity:
-    """Whether to quote a figure: "valid" as it is, "doubtful" with the reasons, "invalid" not at all."""
-
-    verdict: Literal["valid", "doubtful", "invalid"]
-    reasons: tuple[str, ...]
 
 
 def judge(

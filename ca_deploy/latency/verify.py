@@ -14,8 +14,8 @@ from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, load_calibration, load_s
 from ca_deploy.errors import RuntimeUnavailable
 from ca_deploy.evaluation import metrics
 from ca_deploy.evaluation.predictor import exported_predictor
-from ca_deploy.latency.report import Verification
 from ca_deploy.latency.runner_output import RunnerOutput
+from ca_deploy.records.latency import Verification
 from ca_deploy.records.manifest import manifest_of
 from ca_deploy.runtimes import Session, open_session
 

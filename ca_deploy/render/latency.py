@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from ca_deploy.render.blocks import Bar, Bars, Block, Column, Line, Page, Phrase, Piece, Role, Table
 
 if TYPE_CHECKING:
-    from ca_deploy.latency.report import Comparison, LatencyReport, Measurement, OperatorProfile, Verification
     from ca_deploy.records.devices import DeviceInfo
+    from ca_deploy.records.latency import LatencyReport, Measurement, OperatorProfile, Verification
+    from ca_deploy.records.statistics import Comparison
 
 _ROLES = {
     "valid": Role.GOOD, "doubtful": Role.CAUTION, "invalid": Role.BAD,

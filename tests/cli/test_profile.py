@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from ca_deploy.cli import app
 from ca_deploy.latency import session
-from ca_deploy.latency.report import read_report
+from ca_deploy.records.latency import read_report
 from tests.latency.models import onnx_file, tflite_file
 from tests.latency.stand_in import StandIn
 from tests.system_tools import unavailable

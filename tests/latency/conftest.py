@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from ca_deploy.latency.jobs import Wishes
-from ca_deploy.latency.report import LatencyReport
 from ca_deploy.latency.session import profile_on
+from ca_deploy.records.latency import LatencyReport
 from tests.latency.kit import SHORT
 from tests.latency.models import onnx_file, tflite_file
 

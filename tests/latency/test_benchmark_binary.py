@@ -9,8 +9,8 @@ from ca_deploy.errors import RuntimeUnavailable
 from ca_deploy.latency import session
 from ca_deploy.latency.benchmark_binary import read_benchmark_model, read_perf_test
 from ca_deploy.latency.profile import profile
-from ca_deploy.latency.report import LatencyReport, read_report
 from ca_deploy.records.codec import to_json
+from ca_deploy.records.latency import LatencyReport, read_report
 
 # github.com/tensorflow/tensorflow/issues/42507 (2020)
 OLD = """Loaded model /data/local/tmp/espcn_harmonic_2x_slim_w_cl.tflite

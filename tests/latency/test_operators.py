@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from ca_deploy.latency.operators import profile_operators
-from ca_deploy.latency.report import LatencyReport
 from ca_deploy.latency.runner_output import OperatorSamples
+from ca_deploy.records.latency import LatencyReport
 
 
 def test_operators_lead_back_to_modules(measured: tuple[LatencyReport, Path]) -> None:

@@ -10,9 +10,8 @@ from ca_deploy.devices import open_device
 from ca_deploy.errors import RuntimeUnavailable, UsageError
 from ca_deploy.latency.jobs import Wishes
 from ca_deploy.latency.profile import profile
-from ca_deploy.latency.protocol import MeasuringProtocol
-from ca_deploy.latency.report import LatencyReport, Measurement
 from ca_deploy.records.devices import Completed
+from ca_deploy.records.latency import LatencyReport, Measurement, MeasuringProtocol
 from tests.latency.kit import PYTHON, SHORT
 from tests.latency.stand_in import StandIn
 

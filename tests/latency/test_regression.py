@@ -7,7 +7,7 @@ import pytest
 
 from ca_deploy.errors import UsageError
 from ca_deploy.latency.regression import compare_reports
-from ca_deploy.latency.report import LatencyReport
+from ca_deploy.records.latency import LatencyReport
 
 
 def test_a_regression_is_found_and_a_threshold_respected(measured: tuple[LatencyReport, Path]) -> None:

@@ -8,8 +8,8 @@ import pytest
 from ca_deploy.errors import ArtifactError
 from ca_deploy.latency import session
 from ca_deploy.latency.plot import plot
-from ca_deploy.latency.report import LatencyReport, read_report
 from ca_deploy.records.codec import to_json
+from ca_deploy.records.latency import LatencyReport, read_report
 
 
 def test_a_report_comes_back_from_its_file(measured: tuple[LatencyReport, Path], tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from ca_deploy.errors import CaDeployError, DeviceError
 from ca_deploy.latency import session
 from ca_deploy.latency.jobs import Wishes
 from ca_deploy.latency.profile import profile
-from ca_deploy.latency.report import read_report
 from ca_deploy.latency.session import profile_on
+from ca_deploy.records.latency import read_report
 from tests.latency.kit import PYTHON
 from tests.latency.stand_in import StandIn
 

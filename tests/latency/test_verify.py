@@ -8,10 +8,9 @@ import numpy as np
 import onnx
 
 from ca_deploy.latency.profile import profile
-from ca_deploy.latency.protocol import MeasuringProtocol
-from ca_deploy.latency.report import LatencyReport
 from ca_deploy.latency.runner_output import RunnerOutput, TensorOnDevice
 from ca_deploy.latency.verify import judge, verify
+from ca_deploy.records.latency import LatencyReport, MeasuringProtocol
 from tests.latency.kit import PYTHON
 from tests.latency.stand_in import StandIn
 

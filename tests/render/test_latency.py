@@ -1,9 +1,9 @@
 from dataclasses import replace
 
 from ca_deploy.latency.protocol import PROTOCOLS
-from ca_deploy.latency.report import (
+from ca_deploy.records.devices import Conditions, Core, DeviceInfo, InstructionCounts
+from ca_deploy.records.latency import (
     SCHEMA_VERSION,
-    Comparison,
     Engine,
     LatencyReport,
     Measurement,
@@ -12,9 +12,7 @@ from ca_deploy.latency.report import (
     ProcessStart,
     Verification,
 )
-from ca_deploy.latency.statistics import Ratio, Statistics
-from ca_deploy.latency.validity import Validity
-from ca_deploy.records.devices import Conditions, Core, DeviceInfo, InstructionCounts
+from ca_deploy.records.statistics import Comparison, Ratio, Statistics, Validity
 from ca_deploy.render.blocks import Bar, Bars, Line, Piece, Role, Table
 from ca_deploy.render.latency import page
 from tests.hostile import MARKUP

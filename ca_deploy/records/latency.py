@@ -2,17 +2,44 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import median
 from typing import Literal
 
-from ca_deploy.errors import ArtifactError
-from ca_deploy.latency.protocol import MeasuringProtocol
-from ca_deploy.latency.statistics import Ratio, Statistics, summarise
-from ca_deploy.latency.validity import Validity
+from ca_deploy.errors import ArtifactError, UsageError
 from ca_deploy.records.codec import Unreadable, decode, parse_json
 from ca_deploy.records.devices import Conditions, DeviceInfo, InstructionCounts
 from ca_deploy.records.record import record
+from ca_deploy.records.statistics import Comparison, Statistics, Validity
 
 SCHEMA_VERSION = 1
+
+
+@record
+class MeasuringProtocol:
+    """Everything except ``starts`` holds for one process start.
+
+    Both of ``warmup_runs`` and ``warmup_seconds`` are reached before anything counts, then both of ``runs`` and
+    ``min_seconds``; a start ends after ``max_seconds`` in any case. ``headline`` is the figure to quote, and
+    ``fewest_runs`` over all starts are needed for a figure to be valid.
+    """
+
+    name: str
+    starts: int
+    warmup_runs: int
+    warmup_seconds: float
+    runs: int
+    min_seconds: float
+    max_seconds: float
+    headline: Literal["median", "p90"] = "median"
+    fewest_runs: int = 50
+
+    def __post_init__(self) -> None:
+        if self.runs < 1 or self.starts < 1 or self.min_seconds < 0 or self.warmup_runs < 0:
+            raise UsageError("A measurement needs --runs and --starts of 1 or more, and a --min-seconds of 0 or more.")
+        if self.min_seconds > self.max_seconds:
+            raise UsageError(
+                f"--min-seconds {self.min_seconds:g} is more than a process start may take: {self.max_seconds:g} s."
+            )
 
 
 @record
@@ -123,21 +150,12 @@ class Measurement:
     @property
     def load_ms(self) -> float | None:
         """Median over the process starts."""
-        return summarise([start.load_ns for start in self.starts]).median_ms
+        return median(start.load_ns for start in self.starts) / 1e6
 
     @property
     def first_ms(self) -> float | None:
         """First inference, median over the process starts."""
-        return summarise([start.first_ns for start in self.starts]).median_ms
-
-
-@record
-class Comparison:
-    """Measurement ``subject`` over measurement ``reference``; both are names of measurements."""
-
-    subject: str
-    reference: str
-    ratio: Ratio
+        return median(start.first_ns for start in self.starts) / 1e6
 
 
 @record
