@@ -13,7 +13,7 @@ from ca_deploy.pipeline import snippets
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.manifest import SCHEMA_VERSION, Manifest, ModelRecord
 from ca_deploy.records.model import ModelSource
-from ca_deploy.records.parity import ParityReport
+from ca_deploy.records.parity import ParityReport, Status
 from ca_deploy.records.tensors import DType, Layout, Preprocessing, TensorSpec
 
 CANARY = "canary"  # the file that code in a name would create in the working folder
@@ -82,7 +82,7 @@ def manifest(recipe_name: str, name: str, labels: Sequence[str] | None) -> Manif
         operators={},
         float_operators=(),
         lowering=(),
-        parity=ParityReport("pass", "", "net", "PyTorch net", "", recipe.tolerances),
+        parity=ParityReport(Status.PASS, "", "net", "PyTorch net", "", recipe.tolerances),
         speed=None,
         tools={},
         warnings=(),

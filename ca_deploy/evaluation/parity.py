@@ -10,7 +10,7 @@ from ca_deploy.errors import UsageError
 from ca_deploy.evaluation import metrics
 from ca_deploy.evaluation.predictor import Predictor
 from ca_deploy.progress import Progress, silent
-from ca_deploy.records.parity import DefaultSettings, ParityReport
+from ca_deploy.records.parity import DefaultSettings, ParityReport, Status
 from ca_deploy.records.recipe import Tolerances
 from ca_deploy.runtimes import Session
 
@@ -58,7 +58,7 @@ def measure(
     if len(images) < FEWEST_IMAGES:
         failures.append(f"only {len(images)} images; parity needs {FEWEST_IMAGES} that calibration has not seen")
     return ParityReport(
-        status="fail" if failures else "pass",
+        status=Status.FAIL if failures else Status.PASS,
         reason="; ".join(failures),
         subject=subject.name,
         reference=reference_name,

@@ -5,7 +5,7 @@ import numpy as np
 from ca_deploy.errors import UsageError
 from ca_deploy.latency.statistics import ratio_of_medians
 from ca_deploy.records.latency import LatencyReport, Measurement
-from ca_deploy.records.statistics import Change, Regression
+from ca_deploy.records.statistics import Change, Difference, Regression, Trust
 
 
 def compare_reports(before: LatencyReport, after: LatencyReport, threshold_percent: float) -> Regression:
@@ -38,7 +38,7 @@ def _change(old: Measurement, new: Measurement, threshold_percent: float) -> Cha
     if not (any(old.samples_ns) and any(new.samples_ns)):
         raise UsageError(f"{file}: a report without samples (from a benchmark program) cannot be compared.")
     found = ratio_of_medians(new.samples_ns, old.samples_ns)
-    regressed = found.ratio > limit and found.verdict == "slower"
+    regressed = found.ratio > limit and found.verdict is Difference.SLOWER
     before, after = (float(np.median(np.concatenate(one.samples_ns))) / 1e6 for one in (old, new))
     return Change(file, threads, before, after, found.ratio, found.low, found.high, regressed)
 
@@ -51,7 +51,7 @@ def _warnings(before: LatencyReport, after: LatencyReport) -> list[str]:
         f"{found.name} is invalid in the report {label}: {found.validity.reasons[0]}"
         for label, report in (("before", before), ("after", after))
         for found in report.measurements
-        if found.validity is not None and found.validity.verdict == "invalid"
+        if found.validity is not None and found.validity.verdict is Trust.INVALID
     ]
     missing = {_key(found) for found in before.measurements} - {_key(found) for found in after.measurements}
     said += [f"{file} with {threads} threads is missing in the report after" for file, threads in sorted(missing)]

@@ -47,9 +47,14 @@ def ratio_of_medians(
         other = drawn if paired else random.integers(len(seconds), size=len(seconds))
         ratios[index] = _median_of(firsts, drawn, random) / _median_of(seconds, other, random)
     low, high = np.percentile(ratios, [2.5, 97.5])
-    verdict: Difference = "no difference" if low <= 1 <= high else "faster" if high < 1 else "slower"
     ratio = float(np.median(np.concatenate(firsts)) / np.median(np.concatenate(seconds)))
-    return Ratio(ratio, float(low), float(high), verdict)
+    return Ratio(ratio, float(low), float(high), _difference(float(low), float(high)))
+
+
+def _difference(low: float, high: float) -> Difference:
+    if high < 1:
+        return Difference.FASTER
+    return Difference.SLOWER if low > 1 else Difference.NONE
 
 
 def _median_of(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ca_deploy.records.devices import Conditions
-from ca_deploy.records.statistics import Validity
+from ca_deploy.records.statistics import Trust, Validity
 
 _CLOCK_FALL = 0.15
 _STARTS_DIFFER = 1.10
@@ -62,7 +62,13 @@ def judge(
     temperatures = [moment.temperature_c for moment in moments if moment.temperature_c is not None]
     if temperatures and max(temperatures) >= _HOT_C:
         doubtful.append(f"the device was at {max(temperatures):.0f} °C")
-    return Validity("invalid" if invalid else "doubtful" if doubtful else "valid", (*invalid, *doubtful))
+    return Validity(_trust(invalid, doubtful), (*invalid, *doubtful))
+
+
+def _trust(invalid: Sequence[str], doubtful: Sequence[str]) -> Trust:
+    if invalid:
+        return Trust.INVALID
+    return Trust.DOUBTFUL if doubtful else Trust.VALID
 
 
 def _throttled(before: Conditions, moments: Sequence[Conditions]) -> int:

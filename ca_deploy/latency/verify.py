@@ -17,6 +17,7 @@ from ca_deploy.evaluation.predictor import exported_predictor
 from ca_deploy.latency.runner_output import RunnerOutput
 from ca_deploy.records.latency import Verification
 from ca_deploy.records.manifest import manifest_of
+from ca_deploy.records.parity import Status
 from ca_deploy.runtimes import Session, open_session
 
 INPUTS = 4
@@ -62,7 +63,7 @@ def verify(file: Path, run_there: RunThere, keep: Path | None = None) -> Verific
     if keep is not None:
         _save(keep, session, inputs, here, there)
     found = judge(here, there, _demand(file), inputs.description, session.runtime)
-    if found.status == "fail" and session.settings:
+    if found.status is Status.FAIL and session.settings:
         settings = " and ".join(f"{name} = {value}" for name, value in session.settings.items())
         found = replace(found, reason=f"{found.reason}; a device with x86 and no VNNI needs the option {settings}")
     return found
@@ -86,7 +87,7 @@ def judge(
     found_db = metrics.sqnr_db(mine, its)
     failed = not (same if demand_db is None else found_db >= demand_db)
     return Verification(
-        status="fail" if failed else "pass",
+        status=Status.FAIL if failed else Status.PASS,
         reason="the outputs differ by more than that" if failed else "",
         inputs=inputs,
         demanded="bit-exact" if demand_db is None else f"SQNR of {demand_db:g} dB or more",

@@ -26,7 +26,7 @@ from ca_deploy.records.compat import CompatRecord, CompatReport
 from ca_deploy.records.conversion import Converted
 from ca_deploy.records.manifest import SCHEMA_VERSION, CalibrationRecord, Manifest, ModelRecord, manifest_path
 from ca_deploy.records.model import ModelSource
-from ca_deploy.records.parity import ParityReport
+from ca_deploy.records.parity import ParityReport, Status
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.runtimes import differing_default, runtimes_for
 from ca_deploy.targets import find_target
@@ -215,7 +215,7 @@ def _verify(
         operators=converted.operators,
         float_operators=converted.float_operators,
         lowering=(),
-        parity=ParityReport("skipped", "not run yet", path.name, reference_name, "", recipe.tolerances),
+        parity=ParityReport(Status.SKIPPED, "not run yet", path.name, reference_name, "", recipe.tolerances),
         speed=None,
         tools=converted.tools,
         warnings=(),

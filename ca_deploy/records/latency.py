@@ -8,6 +8,7 @@ from typing import Literal
 from ca_deploy.errors import ArtifactError, UsageError
 from ca_deploy.records.codec import Unreadable, decode, parse_json
 from ca_deploy.records.devices import Conditions, DeviceInfo, InstructionCounts
+from ca_deploy.records.parity import Status
 from ca_deploy.records.record import record
 from ca_deploy.records.statistics import Comparison, Statistics, Validity
 
@@ -105,9 +106,9 @@ class OperatorProfile:
 
 @record
 class Verification:
-    """The device's outputs against this machine's on the same inputs. ``status`` "skipped" is never "pass"."""
+    """The device's outputs compared with this machine's on the same inputs."""
 
-    status: Literal["pass", "fail", "skipped"]
+    status: Status
     reason: str
     inputs: str
     demanded: str

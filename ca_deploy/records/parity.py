@@ -1,12 +1,18 @@
 """What a comparison of two models found."""
 
 from collections.abc import Mapping
-from typing import Literal
+from enum import StrEnum
 
 from ca_deploy.records.recipe import Tolerances
 from ca_deploy.records.record import record
 
-Status = Literal["pass", "fail", "skipped"]
+
+class Status(StrEnum):
+    """The result of comparing a model's outputs with a reference."""
+
+    PASS = "pass"  # within the tolerances
+    FAIL = "fail"  # outside them
+    SKIPPED = "skipped"  # the comparison could not be run; never counts as a pass
 
 
 @record
@@ -44,8 +50,7 @@ class ParityReport:
     """Outputs of ``subject`` against ``reference`` on ``images`` held-out images.
 
     ``agreement`` is in percent, ``sqnr_db`` in dB (None where nothing differs), ``max_abs_error`` in units
-    of the output. ``status`` is "skipped" where the comparison could not be run, never "pass";
-    ``reason`` says why, or which tolerances failed.
+    of the output. ``reason`` says why the comparison was skipped, or which tolerances failed.
     """
 
     status: Status

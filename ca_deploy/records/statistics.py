@@ -1,10 +1,24 @@
 """What was computed from the samples of a latency report: statistics, comparisons, and whether to trust them."""
 
-from typing import Literal
+from enum import StrEnum
 
 from ca_deploy.records.record import record
 
-Difference = Literal["faster", "slower", "no difference"]
+
+class Difference(StrEnum):
+    """How the median of one measurement compares with that of another."""
+
+    FASTER = "faster"  # the whole 95 % interval of the ratio lies below 1
+    SLOWER = "slower"  # the whole interval lies above 1
+    NONE = "no difference"  # the interval contains 1
+
+
+class Trust(StrEnum):
+    """Whether a figure may be quoted."""
+
+    VALID = "valid"  # as it is
+    DOUBTFUL = "doubtful"  # together with the reasons
+    INVALID = "invalid"  # not at all: throttled, or too few runs
 
 
 @record
@@ -27,10 +41,7 @@ class Statistics:
 
 @record
 class Ratio:
-    """Median of one over the median of another, with a 95 % bootstrap interval.
-
-    ``verdict`` speaks of the first: "faster", "slower", or "no difference" where the interval spans 1.
-    """
+    """Median of one measurement over the median of another, with its 95 % bootstrap interval."""
 
     ratio: float
     low: float
@@ -49,9 +60,9 @@ class Comparison:
 
 @record
 class Validity:
-    """Whether to quote a figure: "valid" as it is, "doubtful" with the reasons, "invalid" not at all."""
+    """Whether the figures of a measurement can be trusted, and what speaks against it."""
 
-    verdict: Literal["valid", "doubtful", "invalid"]
+    verdict: Trust
     reasons: tuple[str, ...]
 
 

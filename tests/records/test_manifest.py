@@ -21,7 +21,7 @@ from ca_deploy.records.manifest import (
     manifest_path,
 )
 from ca_deploy.records.model import ModelSource
-from ca_deploy.records.parity import ParityReport
+from ca_deploy.records.parity import ParityReport, Status
 from ca_deploy.records.tensors import Preprocessing, TensorSpec
 
 
@@ -53,7 +53,9 @@ def manifest_for(model_file: Path) -> Manifest:
         operators={"CONV_2D": 7},
         float_operators=(FloatOperator("HARD_SWISH", 1, "no kernel"),),
         lowering=(),
-        parity=ParityReport("pass", "", "net", "PyTorch net", "LiteRT", recipe.tolerances, 32, 0.1, 22.5, 0.999, 100.0),
+        parity=ParityReport(
+            Status.PASS, "", "net", "PyTorch net", "LiteRT", recipe.tolerances, 32, 0.1, 22.5, 0.999, 100.0
+        ),
         speed=SpeedRecord(1.5, 3.0, 50, 1, "x86_64"),
         tools={"torch": "2"},
         warnings=("few images",),
