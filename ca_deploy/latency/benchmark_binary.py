@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,14 +39,9 @@ class BenchmarkBinary:
 
     def run(self, device: Device, places: Mapping[Path, str], request: Request) -> RunnerOutput:
         """Raises ``RuntimeUnavailable`` when the program fails or says nothing that is known."""
-        program, model = places[self.files[0]], request.model.rpartition("/")[2]
+        program = places[self.files[0]]
         start = ["taskset", request.affinity.removeprefix("0x"), program] if request.affinity else [program]
-        if self.runner == "benchmark_model":
-            completed = device.run([*start, *_benchmark_model_flags(request)], request.timeout_s)
-            return read_benchmark_model(_said(completed, model, device.name))
-        times = f"{device.scratch()}/times.csv"
-        completed = device.run([*start, *_perf_test_flags(request), request.model, times], request.timeout_s)
-        return read_perf_test(_said(completed, model, device.name), _pulled(device, times))
+        return _PROGRAMS[self.runner](device, start, request)
 
     def operators(self, device: Device, places: Mapping[Path, str], request: Request) -> tuple[OperatorSamples, ...]:
         raise UsageError(f"--ops is measured by ca-deploy's own runner, not by {self.runner}: leave one of them out.")
@@ -157,11 +152,28 @@ def _perf_test_flags(request: Request) -> list[str]:
     return ["-I", "-s", "-m", "times", "-r", str(request.protocol.runs), "-x", str(request.threads), "-y", "1"]
 
 
-def _said(completed: Completed, model: str, device: str) -> str:
+def _run_benchmark_model(device: Device, start: Sequence[str], request: Request) -> RunnerOutput:
+    completed = device.run([*start, *_benchmark_model_flags(request)], request.timeout_s)
+    return read_benchmark_model(_said(completed, request, device))
+
+
+def _run_perf_test(device: Device, start: Sequence[str], request: Request) -> RunnerOutput:
+    times = f"{device.scratch()}/times.csv"
+    completed = device.run([*start, *_perf_test_flags(request), request.model, times], request.timeout_s)
+    return read_perf_test(_said(completed, request, device), _pulled(device, times))
+
+
+_PROGRAMS = {"benchmark_model": _run_benchmark_model, "onnxruntime_perf_test": _run_perf_test}
+
+
+def _said(completed: Completed, request: Request, device: Device) -> str:
     text = "\n".join(part.decode(errors="replace") for part in (completed.stdout, completed.stderr))
     if completed.returncode:
         last = (text.strip().splitlines() or ["nothing"])[-1][:300]
-        raise RuntimeUnavailable(f"{model} on {device}: the benchmark failed ({completed.returncode}). It said: {last}")
+        model = request.model.rpartition("/")[2]
+        raise RuntimeUnavailable(
+            f"{model} on {device.name}: the benchmark failed ({completed.returncode}). It said: {last}"
+        )
     return text
 
 

@@ -120,7 +120,7 @@ class Run:
             if self.wishes.output
             else None
         )
-        job.verification = verify(job.file, run_there, keep)
+        job.verification = verify(job.file, run_there, keep, self.wishes.runtime)
 
     def _attempt(self, job: Job, what: Callable[[Job], None]) -> None:
         try:

@@ -54,7 +54,8 @@ _XNNPACK = {
 def modules_of(file: Path, operators: Sequence[OperatorSamples]) -> list[str]:
     """The module of each operator of a run; those that a runtime added by itself go with the one before."""
     graph = read(file)
-    found = _in_tflite(graph, operators) if graph.format == "tflite" else _in_onnx(graph, operators)
+    named = _by_name(graph, operators)
+    found = named if any(named) else _by_order(graph, operators)
     modules: list[str] = []
     for module in found:
         modules.append(module if module is not None else modules[-1] if modules else "")
@@ -74,7 +75,8 @@ def is_attention(module: str) -> bool:
     return any(_ATTENTION.fullmatch(name) for name in module.split("."))
 
 
-def _in_tflite(graph: Graph, operators: Sequence[OperatorSamples]) -> list[str | None]:
+def _by_order(graph: Graph, operators: Sequence[OperatorSamples]) -> list[str | None]:
+    """For runtimes whose profilers call an operator by its kind (LiteRT)."""
     nodes = graph.nodes
     partners = align([node.operator for node in nodes], [operator.type for operator in operators])
     return [None if node is None else nodes[node].module for node in partners]
@@ -108,7 +110,8 @@ def _carries_out(operator: str, node: str) -> bool:
     return operator == node or operator.startswith(_XNNPACK.get(node, ()))
 
 
-def _in_onnx(graph: Graph, operators: Sequence[OperatorSamples]) -> list[str | None]:
+def _by_name(graph: Graph, operators: Sequence[OperatorSamples]) -> list[str | None]:
+    """For runtimes whose profilers call an operator by its node (ONNX Runtime)."""
     by_name = {node.name: node.module for node in graph.nodes}
     by_tensor = {graph.tensors[output].name: node.module for node in graph.nodes for output in node.outputs}
     return [_module_of_kernel(operator.name, by_name.get, by_tensor.get) for operator in operators]

@@ -5,22 +5,20 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from ca_deploy.delivery import settle
 from ca_deploy.devices import Device
-from ca_deploy.errors import ArtifactError, DeviceError, UsageError
+from ca_deploy.errors import DeviceError, UsageError
 from ca_deploy.files import sha256_of
 from ca_deploy.latency.benchmark_binary import BenchmarkBinary
 from ca_deploy.latency.cores import affinity_mask, check_threads, cores_of
 from ca_deploy.latency.jobs import Job, Run, Step, Wishes
 from ca_deploy.latency.launch import Launcher, launcher
+from ca_deploy.latency.measurable import runtime_of
 from ca_deploy.latency.statistics import ratio_of_medians, summarise
 from ca_deploy.latency.validity import judge
 from ca_deploy.records.devices import Conditions, DeviceInfo
 from ca_deploy.records.latency import SCHEMA_VERSION, Engine, LatencyReport, Measurement
 from ca_deploy.records.statistics import Comparison
-from ca_deploy.runtimes import find_runtime
-
-RUNTIMES = ("litert", "onnxruntime")
+from ca_deploy.runtimes import Runtime
 
 
 def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = lambda _: None) -> LatencyReport:
@@ -44,9 +42,11 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
         raise UsageError("--ops measures time, and an emulated device has none: leave it out.")
     if device.counts_instructions and wishes.threads != (1,):
         raise UsageError("An emulated device counts instructions of one thread: leave out --threads.")
-    launchers = {runtime: _launcher(device, info, runtime, wishes) for runtime in set(runtimes.values())}
+    launchers = {runtime: _launcher(device, info, runtime, wishes) for runtime in dict.fromkeys(runtimes.values())}
     if wishes.benchmark_binary is not None and len(launchers) > 1:
-        raise UsageError("--benchmark-binary is one program for one kind of file: measure .tflite and .onnx apart.")
+        raise UsageError(
+            "--benchmark-binary is a program of one runtime: measure the files of different runtimes separately."
+        )
     labels = _labels(files)
     jobs = [Job(file, labels[file], threads, launchers[runtimes[file]]) for file in files for threads in wishes.threads]
     before, after = device.conditions(), None
@@ -89,35 +89,14 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     )
 
 
-def _launcher(device: Device, info: DeviceInfo, runtime: str, wishes: Wishes) -> Launcher:
+def _launcher(device: Device, info: DeviceInfo, runtime: Runtime, wishes: Wishes) -> Launcher:
     binary = wishes.benchmark_binary
     if binary is None:
-        return launcher(device, info, runtime, wishes.runner, wishes.bundle)
+        return launcher(device, info, runtime.name, wishes.runner, wishes.bundle)
     if device.counts_instructions:
         raise UsageError("--benchmark-binary measures time, and an emulated device has none.")
-    return BenchmarkBinary(
-        "benchmark_model" if runtime == "litert" else "onnxruntime_perf_test", (binary,), sha256_of(binary)
-    )
-
-
-def runtime_of(file: Path, wanted: str | None) -> str:
-    """The runtime that runs a file on devices.
-
-    Raises:
-        ArtifactError: no such file, or of a kind that no runtime runs.
-        UsageError: ``wanted`` does not run this kind of file.
-    """
-    settle(file.parent)
-    if not file.is_file():
-        raise ArtifactError(f"Model file {file} does not exist.")
-    suffixes = {name: find_runtime(name)[0].suffixes for name in RUNTIMES}
-    able = [name for name in RUNTIMES if file.suffix in suffixes[name]]
-    if not able:
-        known = ", ".join(suffix for found in suffixes.values() for suffix in found)
-        raise ArtifactError(f"No runtime runs {file.name} on devices: profile takes {known} files.")
-    if wanted is not None and wanted not in able:
-        raise UsageError(f"--runtime {wanted} does not run {file.name}; {able[0]} does. Leave --runtime out.")
-    return able[0]
+    assert runtime.on_device is not None
+    return BenchmarkBinary(runtime.on_device.benchmark, (binary,), sha256_of(binary))
 
 
 def _labels(files: Sequence[Path]) -> dict[Path, str]:

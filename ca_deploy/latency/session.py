@@ -10,8 +10,9 @@ from ca_deploy.devices import open_device
 from ca_deploy.errors import ArtifactError, DeviceError, UsageError, unknown_name
 from ca_deploy.latency.jobs import Step, Wishes
 from ca_deploy.latency.launch import RunnerKind
+from ca_deploy.latency.measurable import measurable_runtimes
 from ca_deploy.latency.plot import plot
-from ca_deploy.latency.profile import RUNTIMES, profile
+from ca_deploy.latency.profile import profile
 from ca_deploy.latency.protocol import PROTOCOLS, custom
 from ca_deploy.records.codec import to_json
 from ca_deploy.records.latency import LatencyReport, MeasuringProtocol
@@ -43,8 +44,8 @@ def wishes(
         UsageError: names that nothing answers to, or flags that contradict each other.
         ArtifactError: --bundle or --benchmark-binary names no file.
     """
-    if runtime is not None and runtime not in RUNTIMES:
-        raise unknown_name("runtime on devices", runtime, RUNTIMES)
+    if runtime is not None and runtime not in measurable_runtimes():
+        raise unknown_name("runtime on devices", runtime, measurable_runtimes())
     if runner not in get_args(RunnerKind):
         raise unknown_name("runner", runner, get_args(RunnerKind))
     for flag, path in (("--bundle", bundle), ("--benchmark-binary", benchmark_binary)):

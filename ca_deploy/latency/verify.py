@@ -14,6 +14,7 @@ from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, load_calibration, load_s
 from ca_deploy.errors import RuntimeUnavailable
 from ca_deploy.evaluation import metrics
 from ca_deploy.evaluation.predictor import exported_predictor
+from ca_deploy.latency.measurable import runtime_of
 from ca_deploy.latency.runner_output import RunnerOutput
 from ca_deploy.records.latency import Verification
 from ca_deploy.records.manifest import manifest_of
@@ -21,12 +22,6 @@ from ca_deploy.records.parity import Status
 from ca_deploy.runtimes import Session, open_session
 
 INPUTS = 4
-# What other kernels for the same arithmetic may differ by, as SQNR of the outputs in dB. Float kernels add in another
-# order (about 1e-6 relative); ONNX Runtime's INT8 kernels that x86 uses by default round at other places.
-FLOAT_SQNR_DB = 80.0
-# A float that falls to another side of a rounding threshold changes what dynamic quantisation sees.
-DYNAMIC_SQNR_DB = 30.0
-QUANTISED_SQNR_DB = 20.0
 
 Arrays = list[NDArray[Any]]
 
@@ -43,14 +38,16 @@ class Inputs:
 RunThere = Callable[[Sequence[Path], Path], tuple[RunnerOutput, list[Path]]]
 
 
-def verify(file: Path, run_there: RunThere, keep: Path | None = None) -> Verification:
-    """Compare all outputs on a few inputs. ``keep``: an ``.npz`` to write inputs and both sides' outputs to.
+def verify(file: Path, run_there: RunThere, keep: Path | None = None, runtime: str | None = None) -> Verification:
+    """Compare all outputs on a few inputs, as closely as the runtime on the device agrees with itself elsewhere.
 
-    Bit for bit where XNNPACK computes everything in integers, else within the tolerances above.
+    ``keep`` is an ``.npz`` to write inputs and both sides' outputs to; ``runtime`` as in :func:`runtime_of`.
 
     Raises:
         RuntimeUnavailable: the file does not run here, or not there.
     """
+    on_device = runtime_of(file, runtime).on_device
+    assert on_device is not None
     session = open_session(file, threads=1)
     inputs = _inputs(file, session)
     here = [_run_here(session, feeds) for feeds in inputs.feeds]
@@ -62,7 +59,7 @@ def verify(file: Path, run_there: RunThere, keep: Path | None = None) -> Verific
             there.append(_run_case(file, session, feeds, folder, run_there))
     if keep is not None:
         _save(keep, session, inputs, here, there)
-    found = judge(here, there, _demand(file), inputs.description, session.runtime)
+    found = judge(here, there, on_device.agreement_db(file), inputs.description, session.runtime)
     if found.status is Status.FAIL and session.settings:
         settings = " and ".join(f"{name} = {value}" for name, value in session.settings.items())
         found = replace(found, reason=f"{found.reason}; a device with x86 and no VNNI needs the option {settings}")
@@ -72,7 +69,7 @@ def verify(file: Path, run_there: RunThere, keep: Path | None = None) -> Verific
 def judge(
     here: Sequence[Arrays], there: Sequence[Arrays], demand_db: float | None, inputs: str, runtime: str
 ) -> Verification:
-    """Outputs of each case, here and there -> verdict; ``demand_db`` as in :func:`_demand`."""
+    """Outputs of each case, here and there -> verdict; ``demand_db`` None demands equal bits."""
     pairs = [
         (mine.astype(np.float64).ravel(), its.astype(np.float64).ravel())
         for case, other in zip(here, there, strict=True)
@@ -141,22 +138,6 @@ def _run_case(file: Path, session: Session, feeds: Arrays, folder: Path, run_the
         np.frombuffer(path.read_bytes(), dtype).reshape(shape)
         for path, (dtype, shape) in zip(written, wanted, strict=True)
     ]
-
-
-def _demand(file: Path) -> float | None:
-    """The SQNR in dB that the outputs have to reach; None: they have to be equal, bit for bit."""
-    if file.suffix == ".onnx":
-        import onnx
-
-        kinds = {node.op_type for node in onnx.load(file, load_external_data=False).graph.node}
-        quantised = any("Quantize" in kind or kind.startswith("QLinear") for kind in kinds)
-        return QUANTISED_SQNR_DB if quantised else FLOAT_SQNR_DB
-    from ca_deploy.graphs import flatbuffer
-
-    model = flatbuffer.read(file.read_bytes())
-    if not flatbuffer.float_operators(model):
-        return None
-    return DYNAMIC_SQNR_DB if flatbuffer.has_integer_weights(model) else FLOAT_SQNR_DB
 
 
 def _save(path: Path, session: Session, inputs: Inputs, here: Sequence[Arrays], there: Sequence[Arrays]) -> None:

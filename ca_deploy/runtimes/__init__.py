@@ -37,13 +37,33 @@ class Session(Protocol):
     def run(self, feeds: Mapping[str, "NDArray[Any]"]) -> dict[str, "NDArray[Any]"]: ...
 
 
+# Kernels for the same float arithmetic add in another order on another processor: about 1e-6 relative.
+FLOAT_AGREEMENT_DB = 80.0
+
+
+@dataclass(frozen=True, slots=True)
+class OnDevice:
+    """What ``profile`` needs to know about a runtime that its runners are built for.
+
+    ``benchmark`` is the runtime's own benchmark program. ``agreement``, a ``module:function(path) -> float | None``,
+    gives the SQNR in dB that a file's outputs on two processors reach at least; None: they are equal bit for bit.
+    """
+
+    benchmark: str
+    agreement: str
+
+    def agreement_db(self, path: Path) -> float | None:
+        found: float | None = load(self.agreement)(path)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """One inference runtime. ``opener`` is ``module:function(path, threads, variant) -> Session``.
 
     ``platform`` is the ``sys.platform`` that it needs. ``reference``: it shows what a file computes, not how fast.
     ``default_variant`` leaves out the :attr:`Session.settings`; ``default_differs``, a ``module:function() -> bool``,
-    says whether that makes a difference to answers on this machine.
+    says whether that makes a difference to answers on this machine. ``on_device`` is None where no runner knows it.
     """
 
     name: str
@@ -56,6 +76,7 @@ class Runtime:
     reference: bool = False
     default_variant: str = ""
     default_differs: str = ""
+    on_device: OnDevice | None = None
 
     def missing(self) -> str:
         """Why it cannot run here, or an empty text."""

@@ -3,10 +3,19 @@
 from importlib.metadata import version
 from pathlib import Path
 
-from ca_deploy.runtimes import Runtime, Session
+from ca_deploy.runtimes import FLOAT_AGREEMENT_DB, OnDevice, Runtime, Session
 from ca_deploy.runtimes._tflite_interpreter import VARIANTS, InterpreterSession
 
-RUNTIME = Runtime("litert", (".tflite",), "ai_edge_litert", f"{__name__}:open_file", VARIANTS)
+RUNTIME = Runtime(
+    "litert",
+    (".tflite",),
+    "ai_edge_litert",
+    f"{__name__}:open_file",
+    VARIANTS,
+    on_device=OnDevice("benchmark_model", f"{__name__}:agreement_db"),
+)
+# Dynamic quantisation rounds what float kernels computed: a last bit can become a whole step.
+DYNAMIC_AGREEMENT_DB = 30.0
 
 
 def open_file(path: Path, threads: int, variant: str) -> Session:
@@ -15,3 +24,13 @@ def open_file(path: Path, threads: int, variant: str) -> Session:
     return InterpreterSession(
         f"LiteRT {version('ai-edge-litert')}", Interpreter, OpResolverType, path, threads, variant
     )
+
+
+def agreement_db(path: Path) -> float | None:
+    """XNNPACK gives the same bits everywhere where it computes in integers alone."""
+    from ca_deploy.graphs import flatbuffer
+
+    model = flatbuffer.read(path.read_bytes())
+    if not flatbuffer.float_operators(model):
+        return None
+    return DYNAMIC_AGREEMENT_DB if flatbuffer.has_integer_weights(model) else FLOAT_AGREEMENT_DB

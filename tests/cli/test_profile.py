@@ -115,7 +115,7 @@ def test_ctrl_c_keeps_what_was_measured(small: Path, tmp_path: Path) -> None:
         (["{small}", "--device", "telepathy"], "Unknown device"),
         (["{small}", "--device", "emulated:cortex-m4"], "cortex-a"),
         (["missing.onnx"], "missing.onnx does not exist"),
-        (["{text}"], "No runtime runs"),
+        (["{text}"], "cannot be measured on a device"),
         (["{small}", "--runtime", "litert"], "does not run small.onnx"),
         (["{small}", "--threads", "4096"], "--threads 4096 is more than"),
         (["{small}", "--threads", "two"], "is not a number"),

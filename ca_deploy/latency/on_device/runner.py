@@ -117,6 +117,9 @@ class OnnxRuntime:
         return [{"name": name, "type": kind, "ns": ns} for (name, kind), ns in found.items()]
 
 
+RUNTIMES: dict[str, Any] = {".tflite": TFLite, ".onnx": OnnxRuntime}
+
+
 def version_of(package: Any) -> str:
     from importlib import metadata
 
@@ -153,8 +156,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     if options.affinity:
         mask = int(options.affinity, 16)
         os.sched_setaffinity(0, {core for core in range(mask.bit_length()) if mask >> core & 1})
-    kind = TFLite if options.model.endswith(".tflite") else OnnxRuntime
-    model: TFLite | OnnxRuntime = kind(options.model, options.threads, options.xnnpack == 1, options.ops)
+    suffix = Path(options.model).suffix
+    if suffix not in RUNTIMES:
+        raise ValueError(f"this runner measures {' and '.join(RUNTIMES)} files, not {Path(options.model).name}")
+    model: TFLite | OnnxRuntime = RUNTIMES[suffix](options.model, options.threads, options.xnnpack == 1, options.ops)
     files = options.input + [None] * (len(model.inputs) - len(options.input))
     feeds = [feed(spec, file) for spec, file in zip(model.inputs, files, strict=True)]
     times: dict[str, list[int]] = {name: [] for name in ("start", "set_input", "invoke", "get_output")}
