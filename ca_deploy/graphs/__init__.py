@@ -1,29 +1,22 @@
-"""What is inside a model file, whoever wrote it: operators and tensors in one form for every format.
+"""The operators and tensors of a model file, in one form for all formats.
 
-One module here reads one format; only :func:`read` is for the rest of the house.
+:mod:`ca_deploy.graphs.readers` is the registry of formats; the modules here parse them.
 """
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from ca_deploy.delivery import settle
 from ca_deploy.errors import ArtifactError
+from ca_deploy.graphs.readers import by_suffix
 
-Format = Literal["tflite", "onnx", "mlpackage", "pt2"]
 AttributeValue = int | float | str | tuple[int, ...] | tuple[float, ...]
 
 ABSENT = -1  # an optional operand that a node does without
 DYNAMIC = -1  # a side that is known at run time only
 
-_READERS: dict[str, Format] = {".tflite": "tflite", ".onnx": "onnx", ".mlpackage": "mlpackage", ".pt2": "pt2"}
-SUFFIXES = tuple(_READERS)
 _INTEGERS = ("int8", "uint8", "int16")
-
-# Neither flatbuffers nor protobufs can be larger: their offsets and lengths are signed 32-bit numbers.
-_LARGEST_BYTES = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +83,11 @@ class Node:
 class Graph:
     """A model's operators in the order in which they are carried out.
 
-    ``version`` is the file's own: schema version, opset, or the Core ML specification version.
+    ``format`` is the name of the file's reader. ``version`` is the file's own: schema version, opset, or the Core ML
+    specification version.
     """
 
-    format: Format
+    format: str
     version: int
     nodes: tuple[Node, ...]
     tensors: tuple[Tensor, ...]
@@ -149,8 +143,7 @@ def read(path: Path) -> Graph:
         ArtifactError: it is missing, not a model, damaged, too large, empty, or has control flow.
     """
     check_place(path)
-    reader = importlib.import_module(f"{__name__}.{_READERS[path.suffix]}")
-    graph: Graph = reader.read(path)
+    graph = by_suffix()[path.suffix].parse(path)
     if not graph.nodes:
         raise ArtifactError(f"{path} holds no operator at all: there is nothing to check. Export it again.")
     return graph
@@ -162,22 +155,24 @@ def check_place(path: Path) -> None:
     Raises:
         ArtifactError: see :func:`read`.
     """
-    if path.suffix not in _READERS:
-        raise ArtifactError(f"{path} is no model file: ca-deploy reads {', '.join(_READERS)}.")
+    reader = by_suffix().get(path.suffix)
+    if reader is None:
+        raise ArtifactError(f"{path} is no model file: ca-deploy reads {', '.join(by_suffix())}.")
     settle(path.parent)
     if not path.exists():
         raise ArtifactError(f"Model file {path} does not exist.")
-    if path.suffix == ".mlpackage":
+    if reader.is_folder:
         if not path.is_dir():
-            raise ArtifactError(f"{path} is a file, and a Core ML package is a folder. Unpack it, or export it again.")
+            raise ArtifactError(f"{path} is a file, and a {reader.suffix} is a folder. Unpack it, or export it again.")
         return
     if path.is_dir():
-        raise ArtifactError(f"{path} is a folder. Name the {path.suffix} file inside it.")
+        raise ArtifactError(f"{path} is a folder. Name the {reader.suffix} file inside it.")
     size = path.stat().st_size
     if size == 0:
         raise ArtifactError(f"{path} is empty. Export it again.")
-    if size > _LARGEST_BYTES and path.suffix != ".pt2":
+    if reader.largest_bytes is not None and size > reader.largest_bytes:
         raise ArtifactError(
-            f"{path} has {size / 2**30:.1f} GiB; a {path.suffix} file ends at 2 GiB, where its offsets do. Keep large "
-            "weights outside (ONNX: external data), or quantise it."
+            f"{path} has {size / 2**30:.1f} GiB; a {reader.suffix} file ends at "
+            f"{reader.largest_bytes / 2**30:.0f} GiB, where its offsets do. Keep large weights outside (ONNX: external "
+            "data), or quantise it."
         )
