@@ -4,11 +4,16 @@ import colorsys
 from html import escape
 
 from ca_deploy.graphs import Graph
-from ca_deploy.records.compat import CompatReport
+from ca_deploy.records.compat import CompatReport, Verdict
 from ca_deploy.targets._partitions import partitions
 
 _COLUMN, _ROW, _WIDTH, _HEIGHT, _TOP = 270, 26, 250, 18, 70  # pixels
-_REFUSED = {"falls back": "#d33", "unsupported": "#808", "float in an INT8 model": "#e80", "unknown": "#999"}
+_REFUSED = {
+    Verdict.FALLS_BACK: "#d33",
+    Verdict.UNSUPPORTED: "#808",
+    Verdict.FLOAT_IN_INT8: "#e80",
+    Verdict.UNKNOWN: "#999",
+}
 _NODE = "font:10px sans-serif;fill:#fff"
 
 
@@ -18,7 +23,7 @@ def picture(graph: Graph, report: CompatReport) -> str:
     Accelerated nodes have the colour of their partition, others that of their verdict. The reason is the tooltip.
     """
     verdicts = {finding.index: finding for finding in report.nodes}
-    pieces = partitions(graph, {f.index for f in report.nodes if f.verdict == "accelerated"})
+    pieces = partitions(graph, {f.index for f in report.nodes if f.verdict == Verdict.ACCELERATED})
     colours = {index: _hue(number) for number, piece in enumerate(pieces) for index in piece}
     places = _places(graph)
     width = _COLUMN * (1 + max(column for column, _ in places.values())) + 20

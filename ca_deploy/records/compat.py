@@ -1,23 +1,47 @@
 """Which operators of a file run where one thinks, and what it costs where they do not."""
 
-from typing import Literal
+from enum import StrEnum
 
 from ca_deploy.errors import unknown_name
 from ca_deploy.records.record import record
 
-Verdict = Literal["accelerated", "falls back", "unsupported", "float in an INT8 model", "unknown"]
-Evidence = Literal["measured", "runtime's checker", "rule"]
 
-# From bad to good; a finding is whatever is not "accelerated".
-SEVERITY: tuple[Verdict, ...] = ("unsupported", "falls back", "float in an INT8 model", "unknown", "accelerated")
+class Verdict(StrEnum):
+    """What becomes of one node on a target, the worst first. The value is what reports and JSON say."""
+
+    flag: str
+
+    def __new__(cls, value: str, flag: str = "") -> "Verdict":
+        member = str.__new__(cls, value)
+        member._value_, member.flag = value, flag
+        return member
+
+    UNSUPPORTED = "unsupported", "unsupported"
+    """The target cannot run a model that has this node, or runs it wrongly."""
+    FALLS_BACK = "falls back", "falls-back"
+    """The accelerator refuses the node; it runs elsewhere, usually on the CPU."""
+    FLOAT_IN_INT8 = "float in an INT8 model", "float"
+    """The node runs where it should, but in float between integer ones."""
+    UNKNOWN = "unknown", "unknown"
+    """Neither the file, nor the runtime, nor a rule says what becomes of the node."""
+    ACCELERATED = "accelerated"
+    """The accelerator runs the node; the only verdict that is not a finding, and names no flag."""
+
+    @property
+    def severity(self) -> int:
+        """0 for the worst verdict, more for milder ones."""
+        return list(Verdict).index(self)
 
 
-_NAMES: dict[str, Verdict] = {
-    "unsupported": "unsupported",
-    "falls-back": "falls back",
-    "float": "float in an INT8 model",
-    "unknown": "unknown",
-}
+class Evidence(StrEnum):
+    """Where a verdict comes from, the strongest first."""
+
+    MEASURED = "measured"
+    """The runtime ran the node, or planned the graph."""
+    CHECKER = "runtime's checker"
+    """The runtime's own compatibility checker was asked."""
+    RULE = "rule"
+    """A rule written from the runtime's sources or documentation."""
 
 
 def verdict_named(name: str) -> Verdict:
@@ -26,9 +50,10 @@ def verdict_named(name: str) -> Verdict:
     Raises:
         UsageError: there is none of that name.
     """
-    if name not in _NAMES:
-        raise unknown_name("verdict", name, _NAMES)
-    return _NAMES[name]
+    flags = {verdict.flag: verdict for verdict in Verdict if verdict.flag}
+    if name not in flags:
+        raise unknown_name("verdict", name, flags)
+    return flags[name]
 
 
 @record
@@ -116,12 +141,12 @@ class CompatReport:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """The nodes that are not accelerated, the worst first."""
-        found = [node for node in self.nodes if node.verdict != "accelerated"]
-        return tuple(sorted(found, key=lambda node: (SEVERITY.index(node.verdict), node.index)))
+        found = [node for node in self.nodes if node.verdict != Verdict.ACCELERATED]
+        return tuple(sorted(found, key=lambda node: (node.verdict.severity, node.index)))
 
     @property
     def accelerated_nodes(self) -> int:
-        return sum(node.verdict == "accelerated" for node in self.nodes)
+        return sum(node.verdict == Verdict.ACCELERATED for node in self.nodes)
 
     @property
     def verdict(self) -> str:
@@ -137,11 +162,11 @@ class CompatReport:
 
     @property
     def known(self) -> bool:
-        return any(node.verdict != "unknown" for node in self.nodes)
+        return any(node.verdict != Verdict.UNKNOWN for node in self.nodes)
 
     def at_least(self, worst: Verdict) -> tuple[Finding, ...]:
         """The findings that are as bad as ``worst`` or worse."""
-        return tuple(f for f in self.findings if SEVERITY.index(f.verdict) <= SEVERITY.index(worst))
+        return tuple(f for f in self.findings if f.verdict.severity <= worst.severity)
 
     def record(self, all_nodes: bool = False) -> CompatRecord:
         """For manifests and machines; ``all_nodes`` takes the accelerated ones along."""

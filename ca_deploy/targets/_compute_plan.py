@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from ca_deploy.records.compat import Finding
+from ca_deploy.records.compat import Evidence, Finding, Verdict
 
 NEURAL_ENGINE = "the Neural Engine"
 
@@ -39,7 +39,7 @@ def preferred_devices(path: Path) -> dict[str, str]:
 def placed(finding: Finding, device: str) -> Finding:
     """The finding with Core ML's own word in place of a hint."""
     if device == NEURAL_ENGINE:
-        known = replace(finding, verdict="accelerated", reason="", remedy="")
+        known = replace(finding, verdict=Verdict.ACCELERATED, reason="", remedy="")
     else:
-        known = replace(finding, verdict="falls back", reason=f"Core ML prefers {device} for it on this Mac")
-    return replace(known, evidence="runtime's checker", source="MLComputePlan")
+        known = replace(finding, verdict=Verdict.FALLS_BACK, reason=f"Core ML prefers {device} for it on this Mac")
+    return replace(known, evidence=Evidence.CHECKER, source="MLComputePlan")

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ca_deploy.records.compat import CompatReport
+from ca_deploy.records.compat import CompatReport, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._compute_plan import placed, preferred_devices
 from ca_deploy.targets._partitions import assess
@@ -26,7 +26,11 @@ def check(request: Request) -> CompatReport:
         remedy = f"Convert it again with minimum_deployment_target=coremltools.target.iOS{level}."
         findings = tuple(
             replace(
-                f, verdict="unsupported", source=f"specification version {graph.version}", reason=reason, remedy=remedy
+                f,
+                verdict=Verdict.UNSUPPORTED,
+                source=f"specification version {graph.version}",
+                reason=reason,
+                remedy=remedy,
             )
             for f in findings
         )

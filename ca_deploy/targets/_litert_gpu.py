@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert._pywrap_analyzer_wrapper import ModelAnalyzer
 
 from ca_deploy.graphs import flatbuffer
-from ca_deploy.records.compat import CompatReport
+from ca_deploy.records.compat import CompatReport, Evidence, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._partitions import assess
 from ca_deploy.targets._rules import judge, load_rules
@@ -26,7 +26,7 @@ def check(request: Request) -> CompatReport:
         request.step("asking the runtime's analyzer")
         for index, reason in complaints(str(request.path)).items():
             findings[index] = replace(
-                findings[index], verdict="falls back", evidence="runtime's checker", source=analyzer, reason=reason
+                findings[index], verdict=Verdict.FALLS_BACK, evidence=Evidence.CHECKER, source=analyzer, reason=reason
             )
     else:
         notes.append(

@@ -11,7 +11,7 @@ from onnx import TensorProto
 from ca_deploy.graphs import Graph, Node
 from ca_deploy.graphs import onnx as reader
 from ca_deploy.graphs.ort_plan import planned
-from ca_deploy.records.compat import CompatReport, Finding
+from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._advice import advice_for, load_advice
 from ca_deploy.targets._partitions import assess
@@ -35,15 +35,17 @@ def check(request: Request) -> CompatReport:
     advice = load_advice("ort_cpu")
     findings = []
     for node in graph.nodes:
-        made = Finding(node.index, node.name, node.module, node.operator, "accelerated", "measured", runtime)
+        made = Finding(
+            node.index, node.name, node.module, node.operator, Verdict.ACCELERATED, Evidence.MEASURED, runtime
+        )
         if reason := outcome.left_over(node):
             remedy = "Quantise the operator between them, or keep its neighbours float too."
-            made = replace(made, verdict="falls back", reason=reason, remedy=remedy)
+            made = replace(made, verdict=Verdict.FALLS_BACK, reason=reason, remedy=remedy)
         elif graph.is_integer and outcome.is_float(node):
             said = advice_for(advice, node.operator, "int8")
             made = replace(
                 made,
-                verdict="float in an INT8 model",
+                verdict=Verdict.FLOAT_IN_INT8,
                 reason="it runs in float between a DequantizeLinear and a QuantizeLinear"
                 + (f": {said.reason}" if said else ""),
                 remedy=said.remedy if said else "Quantise it, or leave it out of the integer part on purpose.",
@@ -122,11 +124,11 @@ def _refused(request: Request, runtime: str, said: str) -> CompatReport:
     first = said.strip().splitlines()[0][:300]
     findings = []
     for node in request.graph.nodes:
-        made = Finding(node.index, node.name, node.module, node.operator, "unknown", "measured", runtime)
+        made = Finding(node.index, node.name, node.module, node.operator, Verdict.UNKNOWN, Evidence.MEASURED, runtime)
         if node.custom or node.name in named:
             reason = f"ONNX Runtime has no kernel for {node.operator}"
             remedy = "Register a library of its kernels, or write that part with standard operators."
-            findings.append(replace(made, verdict="unsupported", reason=reason, remedy=remedy))
+            findings.append(replace(made, verdict=Verdict.UNSUPPORTED, reason=reason, remedy=remedy))
         else:
             findings.append(replace(made, reason=f"ONNX Runtime does not run the model: {first}"))
     report = CompatReport("ort_cpu", runtime, request.path.name, tuple(findings))

@@ -9,7 +9,7 @@ import onnxruntime
 from onnxruntime.tools.mobile_helpers import usability_checker
 
 from ca_deploy.graphs import onnx as reader
-from ca_deploy.records.compat import CompatReport, Verdict
+from ca_deploy.records.compat import CompatReport, Evidence, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._partitions import assess
 from ca_deploy.targets._rules import judge, load_rules
@@ -33,9 +33,9 @@ def check(request: Request) -> CompatReport:
     findings = []
     for finding, node in zip(judge(rules, graph, 0, listed_only=True), model.graph.node, strict=True):
         table_entry = f"{node.domain or 'ai.onnx'}:{node.op_type}"
-        checked = replace(finding, evidence="runtime's checker", source=source)
+        checked = replace(finding, evidence=Evidence.CHECKER, source=source)
         if tuple(node.output) in taken:
-            if finding.verdict == "accelerated":
+            if finding.verdict == Verdict.ACCELERATED:
                 findings.append(checked)
             else:
                 findings.append(finding)
@@ -49,7 +49,7 @@ def check(request: Request) -> CompatReport:
         else:
             reason = f"the checker leaves it out: {supported._ops.get(table_entry) or 'its rank, or its neighbours'}"
             remedy = ""
-        verdict: Verdict = "unsupported" if graph.nodes[finding.index].custom else "falls back"
+        verdict = Verdict.UNSUPPORTED if graph.nodes[finding.index].custom else Verdict.FALLS_BACK
         findings.append(replace(checked, verdict=verdict, reason=reason, remedy=remedy))
     report = CompatReport(request.target, f"{source}; rules: {rules.version}", request.path.name, tuple(findings))
     return assess(report, graph)

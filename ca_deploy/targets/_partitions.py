@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ca_deploy.graphs import ABSENT, Graph, Node
-from ca_deploy.records.compat import CompatReport, Cost, Finding, Kind
+from ca_deploy.records.compat import CompatReport, Cost, Finding, Kind, Verdict
 
 
 class Partitioner:
@@ -59,7 +59,7 @@ def assess(report: CompatReport, graph: Graph, taken: Collection[int] | None = N
 
     ``taken`` are the nodes that the accelerator takes, by default those that are "accelerated".
     """
-    accelerated = frozenset(finding.index for finding in report.nodes if finding.verdict == "accelerated")
+    accelerated = frozenset(finding.index for finding in report.nodes if finding.verdict == Verdict.ACCELERATED)
     on = accelerated if taken is None else frozenset(taken)
     total = graph.multiply_adds
     partitioner = Partitioner(graph)

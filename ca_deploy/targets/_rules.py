@@ -14,7 +14,7 @@ from typing import Any
 
 from ca_deploy.errors import CaDeployError
 from ca_deploy.graphs import Graph, Node
-from ca_deploy.records.compat import CompatReport, Finding, Verdict
+from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._limits import CONDITIONS
 from ca_deploy.targets._partitions import assess
@@ -115,7 +115,7 @@ def _rule(entry: dict[str, Any]) -> Rule:
             values=tuple(limit.get("values", ())),
             reason=limit["reason"],
             remedy=limit.get("remedy", ""),
-            verdict=limit.get("verdict", "falls back"),
+            verdict=Verdict(limit.get("verdict", Verdict.FALLS_BACK)),
             first=limit.get("from", 0),
             below=limit.get("below", 10**9),
         )
@@ -130,7 +130,7 @@ _RULE: dict[str, type] = {"operators": list, "source": str, "since": int, "limit
 _LIMIT: dict[str, type] = {
     "condition": str, "values": list, "reason": str, "remedy": str, "verdict": str, "from": int, "below": int
 }  # fmt: skip
-_VERDICTS = ("falls back", "unsupported", "unknown")
+_VERDICTS = (Verdict.FALLS_BACK, Verdict.UNSUPPORTED, Verdict.UNKNOWN)
 
 
 def _wrong(content: dict[str, Any]) -> Iterable[str]:
@@ -148,7 +148,7 @@ def _wrong(content: dict[str, Any]) -> Iterable[str]:
             yield from _wrong_keys(f"a limit of {where}", limit, _LIMIT, ("condition", "reason"))
             if limit.get("condition") not in CONDITIONS:
                 yield f"{where} has an unknown condition {limit.get('condition')!r}"
-            if limit.get("verdict", "falls back") not in _VERDICTS:
+            if limit.get("verdict", Verdict.FALLS_BACK) not in _VERDICTS:
                 yield f"{where} has an unknown verdict {limit['verdict']!r}"
 
 
@@ -166,14 +166,14 @@ def _judge(
 ) -> Finding:
     rule, always = by_operator.get(node.operator), by_operator.get(_ALWAYS)
     source = rule.source if rule else rules.source
-    made = Finding(node.index, node.name, node.module, node.operator, "accelerated", "rule", source)
+    made = Finding(node.index, node.name, node.module, node.operator, Verdict.ACCELERATED, Evidence.RULE, source)
     remedy = rules.remedies.get(node.operator, "")
     if rule is None and not listed_only:
-        verdict: Verdict = "unsupported" if node.custom else "falls back"
+        verdict = Verdict.UNSUPPORTED if node.custom else Verdict.FALLS_BACK
         return replace(made, verdict=verdict, reason=rules.unlisted, remedy=remedy)
     if rule and rule.since > level > 0:
         reason = f"{node.operator} is there from level {rule.since} on"
-        return replace(made, verdict="falls back", reason=reason, remedy=remedy)
+        return replace(made, verdict=Verdict.FALLS_BACK, reason=reason, remedy=remedy)
     for sayer in [r for r in (rule, None if rule and rule.alone else always) if r is not None]:
         for limit in sayer.limits:
             kept = (
@@ -181,7 +181,7 @@ def _judge(
             )
             if kept is None:
                 reason = f"the file does not say whether it keeps to: {limit.reason}"
-                return replace(made, verdict="unknown", source=sayer.source, reason=reason)
+                return replace(made, verdict=Verdict.UNKNOWN, source=sayer.source, reason=reason)
             if not kept:
                 return replace(
                     made,
@@ -196,7 +196,7 @@ def _judge(
 def _in_node_units(graph: Graph, findings: list[Finding]) -> list[Finding]:
     """QuantizeLinear follows what it quantises, DequantizeLinear those that read it."""
     makers, readers = graph.producers(), graph.consumers()
-    taken = {finding.index for finding in findings if finding.verdict == "accelerated"}
+    taken = {finding.index for finding in findings if finding.verdict == Verdict.ACCELERATED}
     found = []
     for finding in findings:
         node = graph.nodes[finding.index]
@@ -208,7 +208,7 @@ def _in_node_units(graph: Graph, findings: list[Finding]) -> list[Finding]:
         left = [other for other in unit if other.index not in taken]
         if node.operator in ("QuantizeLinear", "DequantizeLinear") and (left or not unit):
             reason = f"it belongs to {left[0].operator}, which is refused" if left else "it belongs to no operator"
-            finding = replace(finding, verdict="falls back", reason=reason, remedy="")
+            finding = replace(finding, verdict=Verdict.FALLS_BACK, reason=reason, remedy="")
         found.append(finding)
     return found
 
@@ -221,10 +221,10 @@ def _in_one_piece(graph: Graph, findings: list[Finding]) -> list[Finding]:
         node = graph.nodes[finding.index]
         behind_lost = any(t in lost for t in node.inputs)
         behind_taken = any(t in taken for t in node.inputs)
-        if finding.verdict == "accelerated" and behind_lost:
+        if finding.verdict == Verdict.ACCELERATED and behind_lost:
             reason = "it comes after an operator that is refused, and the compiler makes one piece only"
-            finding = replace(finding, verdict="falls back", reason=reason)
-        if finding.verdict == "accelerated":
+            finding = replace(finding, verdict=Verdict.FALLS_BACK, reason=reason)
+        if finding.verdict == Verdict.ACCELERATED:
             taken.update(node.outputs)
         elif behind_lost or behind_taken:
             lost.update(node.outputs)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ca_deploy.errors import UsageError
 from ca_deploy.graphs import Graph, Node
-from ca_deploy.records.compat import Finding
+from ca_deploy.records.compat import Evidence, Finding, Verdict
 
 _TABLE = Path(__file__).with_name("tflite_versions.toml")
 
@@ -44,11 +44,16 @@ def version_findings(graph: Graph, findings: tuple[Finding, ...], oldest: str) -
             reason = f"version {node.version} of {node.operator} came with TFLite {since}, after {oldest}"
             remedy = "Ship a newer runtime with the app, or export with an older converter."
             finding = replace(
-                finding, verdict="unsupported", evidence="rule", source=source, reason=reason, remedy=remedy
+                finding,
+                verdict=Verdict.UNSUPPORTED,
+                evidence=Evidence.RULE,
+                source=source,
+                reason=reason,
+                remedy=remedy,
             )
         elif since is None and not node.custom:
             reason = f"no table says which runtime first had version {node.version} of {node.operator}"
-            finding = replace(finding, verdict="unknown", evidence="rule", source=source, reason=reason)
+            finding = replace(finding, verdict=Verdict.UNKNOWN, evidence=Evidence.RULE, source=source, reason=reason)
         found.append(finding)
     return tuple(found), [f"Its operators need TFLite {needed} or newer; {oldest} was asked for."] if needed else []
 

@@ -10,7 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 from ca_deploy.errors import first_line
 from ca_deploy.files import sha256_of_bytes
 from ca_deploy.graphs import Graph, Node, tflite
-from ca_deploy.records.compat import CompatReport, Finding
+from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._advice import Advice, advice_for, load_advice
 from ca_deploy.targets._partitions import assess, partitions
@@ -117,29 +117,29 @@ def _finding(graph: Graph, node: Node, probe: Probe, runtime: str, advice: tuple
     kind = next((t.dtype for t in graph.data_inputs(node)), "constant")
     if kind == "float32" and any(t.constant and t.is_quantised for t in graph.given_inputs(node)):
         kind = "float32 with integer weights"
-    made = Finding(node.index, node.name, node.module, node.operator, "accelerated", "measured", runtime)
+    made = Finding(node.index, node.name, node.module, node.operator, Verdict.ACCELERATED, Evidence.MEASURED, runtime)
     if probe.taken:
         if graph.is_integer and kind.startswith("float32") and node.operator not in _CONVERSIONS:
             reason = "taken, but in float32: nothing quantised it"
             remedy = "Quantise it: a static recipe, or operators that the quantiser knows."
-            return replace(made, verdict="float in an INT8 model", reason=reason, remedy=remedy)
+            return replace(made, verdict=Verdict.FLOAT_IN_INT8, reason=reason, remedy=remedy)
         return made
     if node.custom or "nresolved custom op" in probe.error:
         reason = f"custom operator {node.operator}: the runtime has no kernel of that name"
         remedy = "Register its kernel in the app (OpResolver), or write that part with built-in operators."
-        return replace(made, verdict="unsupported", reason=reason, remedy=remedy)
+        return replace(made, verdict=Verdict.UNSUPPORTED, reason=reason, remedy=remedy)
     said = advice_for(advice, node.operator, kind)
     remedy = said.remedy if said else ""
     if probe.error:
         reason = f"the runtime cannot run it alone: {probe.error}"
-        return replace(made, verdict="unknown", reason=reason, remedy=remedy)
+        return replace(made, verdict=Verdict.UNKNOWN, reason=reason, remedy=remedy)
     if probe.taken_as_float:
         reason = f"the delegate takes this node in float32, but not in {kind}"
     else:
         reason = f"the delegate refuses this node in {kind}" + ("" if probe.taken_as_float is None else " and float32")
     if said:
         reason += f": {said.reason}"
-    return replace(made, verdict="falls back", reason=reason, remedy=remedy)
+    return replace(made, verdict=Verdict.FALLS_BACK, reason=reason, remedy=remedy)
 
 
 def _differences(graph: Graph, predicted: list[list[int]], real: list[set[int]]) -> list[str]:

@@ -11,7 +11,7 @@ from ca_deploy import graphs
 from ca_deploy.compat.check import check
 from ca_deploy.errors import ArtifactError
 from ca_deploy.mil.package import read_package
-from ca_deploy.records.compat import CompatReport, Finding
+from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets._compute_plan import NEURAL_ENGINE, placed, preferred_devices
 
 # coremltools and tensorflow clash in one process.
@@ -78,11 +78,12 @@ def test_what_the_neural_engine_lacks_is_a_hint(package: Path, tmp_path: Path) -
 
 
 def test_core_mls_own_word_replaces_a_hint() -> None:
-    hint = Finding(0, "pooled", "", "reduce_prod", "falls back", "rule", "a guide", "hint: not on the Neural Engine")
+    reason = "hint: not on the Neural Engine"
+    hint = Finding(0, "pooled", "", "reduce_prod", Verdict.FALLS_BACK, Evidence.RULE, "a guide", reason)
     taken = placed(hint, NEURAL_ENGINE)
     assert (taken.verdict, taken.evidence, taken.source, taken.reason) == (
-        "accelerated",
-        "runtime's checker",
+        Verdict.ACCELERATED,
+        Evidence.CHECKER,
         "MLComputePlan",
         "",
     )
