@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ca_deploy.render.blocks import Column, Line, Page, Phrase, Piece, Role, Table
 
 if TYPE_CHECKING:
-    from ca_deploy.latency.regression import Change, Regression
+    from ca_deploy.records.statistics import Change, Regression
 
 _COLUMNS = (
     Column("file"),

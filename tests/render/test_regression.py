@@ -1,4 +1,4 @@
-from ca_deploy.latency.regression import Change, Regression
+from ca_deploy.records.statistics import Change, Regression
 from ca_deploy.render.blocks import Line, Piece, Role, Table
 from ca_deploy.render.regression import page
 from tests.hostile import MARKUP
