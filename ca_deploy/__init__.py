@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from ca_deploy.api import compare, evaluate, export
     from ca_deploy.data.distillation import distill
     from ca_deploy.errors import CaDeployError
-    from ca_deploy.evaluation.accuracy import AccuracyReport
     from ca_deploy.networks.source import Network, load
     from ca_deploy.pipeline.export import Export
+    from ca_deploy.records.accuracy import AccuracyReport
     from ca_deploy.records.manifest import Manifest
     from ca_deploy.records.model import ModelSource
     from ca_deploy.records.parity import ParityReport
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 be_discreet()
 
 _HOMES = {
-    "AccuracyReport": "evaluation.accuracy",
+    "AccuracyReport": "records.accuracy",
     "CaDeployError": "errors",
     "Export": "pipeline.export",
     "Manifest": "records.manifest",

@@ -14,10 +14,10 @@ from ca_deploy.records.recipe import FLOOR_AGREEMENT_PERCENT, FLOOR_SQNR_DB, Tol
 
 if TYPE_CHECKING:
     from ca_deploy.data.images import ImageBatch
-    from ca_deploy.evaluation.accuracy import AccuracyReport
     from ca_deploy.evaluation.predictor import Predictor
     from ca_deploy.pipeline.converters import Step
     from ca_deploy.pipeline.export import Export
+    from ca_deploy.records.accuracy import AccuracyReport
     from ca_deploy.records.parity import ParityReport
 
 
@@ -65,11 +65,19 @@ def export(
         CaDeployError: see :mod:`ca_deploy.errors`; nothing is left half-written.
     """
     from ca_deploy.pipeline import export as pipeline
+    from ca_deploy.pipeline.request import requested
 
-    names = choose_recipes(formats, int8, fp16, recipes)
-    return pipeline.export(
-        model, names, Path(output), calibration, calibration_count, dynamic_batch, check, zipped, step
+    request = requested(
+        ModelSource(model) if isinstance(model, str) else model,
+        choose_recipes(formats, int8, fp16, recipes),
+        Path(output),
+        calibration=calibration,
+        calibration_count=calibration_count,
+        dynamic_batch=dynamic_batch,
+        targets=check,
+        zipped=zipped,
     )
+    return pipeline.export(request, step)
 
 
 def compare(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ca_deploy.pipeline import snippets
+from ca_deploy.formats import find_format
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.manifest import SCHEMA_VERSION, Manifest, ModelRecord
 from ca_deploy.records.model import ModelSource
@@ -89,6 +89,11 @@ def manifest(recipe_name: str, name: str, labels: Sequence[str] | None) -> Manif
     )
 
 
+def snippet(given: Manifest, suffix: str) -> str:
+    """The snippet in the language of that suffix."""
+    return find_format(given.format).code_for(given)[suffix]
+
+
 def classify(model: Path, given: Manifest, name: str, folder: Path) -> str:
     """Rename a file of a real export to ``name``, and run its script on ``folder/photo.jpg`` as its docstring says.
 
@@ -96,7 +101,7 @@ def classify(model: Path, given: Manifest, name: str, folder: Path) -> str:
     """
     place = folder / f"{name}{model.suffix}"
     (shutil.copytree if model.is_dir() else shutil.copy)(model, place)
-    source = snippets.python(replace(given, file=place.name))
+    source = snippet(replace(given, file=place.name), ".py")
     place.with_name(f"{name}.py").write_text(source, encoding="utf-8")
     docstring = ast.get_docstring(ast.parse(source), clean=False)
     assert docstring is not None

@@ -13,7 +13,7 @@ import pytest
 import ca_deploy
 
 PACKAGE = Path(ca_deploy.__file__).parent
-PLUG_INS = ("formats", "runtimes", "lowering", "models", "targets", "devices")
+PLUG_INS = ("formats", "runtimes", "lowering", "models", "tasks", "targets", "devices")
 
 # Every room of the house, from the ground up: a room may import those of the lines above its own, and no other.
 LAYERS = (
@@ -25,7 +25,7 @@ LAYERS = (
     ("processes",),
     ("mil", "programs"),
     ("graphs", "native"),
-    ("models", "lowering"),
+    ("models", "tasks", "lowering"),
     ("networks", "data"),
     ("runtimes",),
     ("formats", "targets", "devices"),

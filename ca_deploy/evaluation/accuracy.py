@@ -10,56 +10,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ca_deploy.data.images import find_images, open_rgb
-from ca_deploy.errors import ImageDataError
+from ca_deploy.errors import ImageDataError, UsageError
 from ca_deploy.evaluation import metrics
 from ca_deploy.evaluation.predictor import Predictor
 from ca_deploy.progress import Progress, silent
-from ca_deploy.records.record import record
+from ca_deploy.records.accuracy import AccuracyReport, Confusion, PairedReport
+from ca_deploy.tasks import Score, find_task, task_names
 
-
-@record
-class Confusion:
-    """``count`` photos of class ``truth`` were taken for ``answer``."""
-
-    truth: str
-    answer: str
-    count: int
-
-
-@record
-class PairedReport:
-    """The model against another one on the same photos.
-
-    ``p_value`` is McNemar's, exact and two-sided; ``top1_difference`` is in percentage points, model minus other;
-    ``agreement`` in percent; ``sqnr_db`` of the model's outputs, with the other's as reference (None: equal).
-    """
-
-    against: str
-    against_top1: float
-    top1_difference: float
-    both_right: int
-    only_model_right: int
-    only_other_right: int
-    both_wrong: int
-    p_value: float
-    agreement: float
-    sqnr_db: float | None
-
-
-@record
-class AccuracyReport:
-    """Top-1 and top-5 in percent over ``images`` photos; ``confusions`` from the most frequent down."""
-
-    model: str
-    runtime: str
-    data: str
-    images: int
-    top1: float
-    top5: float
-    top1_by_class: dict[str, float]
-    confusions: tuple[Confusion, ...]
-    unreadable: tuple[str, ...]
-    paired: PairedReport | None = None
+Answers = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +60,11 @@ def labelled_photos(root: Path, labels: Sequence[str] | None) -> LabelledPhotos:
 def evaluate_predictor(
     model: Predictor, photos: LabelledPhotos, against: Predictor | None = None, progress: Progress = silent
 ) -> AccuracyReport:
-    """Top-1, top-5 and confusions; with ``against`` also the paired difference.
+    """What the model's task measures, and confusions; with ``against`` also the paired difference.
 
     Raises:
-        ImageDataError: none of the photos can be read.
+        ImageDataError: none of the photos can be read, or the answers do not fit the classes.
+        UsageError: the task has no use for labelled photos.
     """
     outputs, others, targets, unreadable = [], [], [], []
     for number, (path, target) in enumerate(zip(photos.paths, photos.targets, strict=True)):
@@ -121,28 +80,37 @@ def evaluate_predictor(
         targets.append(target)
     if not outputs:
         raise ImageDataError(f"None of the photos in {photos.root} can be read:\n  {unreadable[0]}")
-    logits, truth = np.stack(outputs), np.array(targets)
-    if logits.ndim != 2 or logits.shape[1] != len(photos.labels):
-        raise ImageDataError(
-            f"{model.name} gives {logits.shape[1:]} an image, but {photos.root} has {len(photos.labels)} classes. "
-            "Pass the model's class names, in its order, with --labels."
-        )
-    right = logits.argmax(1) == truth
-    names = photos.labels
-    wrong = Counter(zip(truth[~right].tolist(), logits.argmax(1)[~right].tolist(), strict=True))
-    top5 = np.argsort(-logits, axis=1)[:, :5]
+    answers, truth, names = np.stack(outputs), np.array(targets), photos.labels
+    score = _score(model, answers, truth, names)
+    wrong = (
+        Counter(zip(truth[~score.right].tolist(), score.classes[~score.right].tolist(), strict=True))
+        if (score.classes is not None)
+        else Counter[tuple[int, int]]()
+    )
     return AccuracyReport(
         model=model.name,
         runtime=model.session.runtime,
         data=str(photos.root),
         images=len(truth),
-        top1=_percent(right),
-        top5=_percent((top5 == truth[:, None]).any(1)),
-        top1_by_class={names[c]: _percent(right[truth == c]) for c in sorted(set(targets))},
+        top1=_percent(score.right),
+        top5=score.figures.get("top5"),
+        top1_by_class={names[c]: _percent(score.right[truth == c]) for c in sorted(set(targets))},
         confusions=tuple(Confusion(names[t], names[a], count) for (t, a), count in wrong.most_common()),
         unreadable=tuple(unreadable),
-        paired=_paired(logits, np.stack(others), truth, against.name) if against else None,
+        paired=_paired(model, answers, score, against, np.stack(others), truth, names) if against else None,
+        task=model.task.name,
+        figures=score.figures,
     )
+
+
+def _score(model: Predictor, answers: Answers, truth: NDArray[np.int64], labels: Sequence[str]) -> Score:
+    if model.task.score is None:
+        able = ", ".join(name for name in task_names() if find_task(name).score is not None)
+        raise UsageError(
+            f"{model.name}: labelled photos do not apply to the task {model.task.name!r}. If its output means "
+            f"something else, say so with --task ({able})."
+        )
+    return model.task.score(answers, truth, labels)
 
 
 def _answer(model: Predictor, image: Image.Image) -> NDArray[np.float32]:
@@ -150,13 +118,19 @@ def _answer(model: Predictor, image: Image.Image) -> NDArray[np.float32]:
 
 
 def _paired(
-    logits: NDArray[np.float32], other: NDArray[np.float32], truth: NDArray[np.int64], name: str
+    model: Predictor,
+    answers: Answers,
+    score: Score,
+    other: Predictor,
+    others: Answers,
+    truth: NDArray[np.int64],
+    labels: Sequence[str],
 ) -> PairedReport:
-    first, second = logits.argmax(1) == truth, other.argmax(1) == truth
+    first, second = score.right, _score(other, others, truth, labels).right
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
-    sqnr = metrics.sqnr_db(other, logits)
+    sqnr = metrics.sqnr_db(others, answers)
     return PairedReport(
-        against=name,
+        against=other.name,
         against_top1=_percent(second),
         top1_difference=_percent(first) - _percent(second),
         both_right=int((first & second).sum()),
@@ -164,7 +138,7 @@ def _paired(
         only_other_right=only_second,
         both_wrong=int((~first & ~second).sum()),
         p_value=metrics.mcnemar_p(only_first, only_second),
-        agreement=metrics.agreement(other, logits),
+        agreement=model.task.agreement(others, answers) if model.task.agreement else None,
         sqnr_db=sqnr if np.isfinite(sqnr) else None,
     )
 

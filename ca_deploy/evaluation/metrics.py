@@ -25,11 +25,6 @@ def cosine(reference: Logits, other: Logits) -> float:
     return float(a @ b / norm) if norm > 0 else float(np.array_equal(a, b))
 
 
-def agreement(reference: Logits, other: Logits) -> float:
-    """How often both name the same first class, in percent; shapes ``(N, classes)``."""
-    return float(100 * np.mean(reference.argmax(1) == other.argmax(1)))
-
-
 def mcnemar_p(only_first: int, only_second: int) -> float:
     """Exact two-sided McNemar p-value of two classifiers on the same images.
 

@@ -13,6 +13,7 @@ from ca_deploy.progress import Progress, silent
 from ca_deploy.records.parity import DefaultSettings, ParityReport, Status
 from ca_deploy.records.recipe import Tolerances
 from ca_deploy.runtimes import Session
+from ca_deploy.tasks import Task
 
 FEWEST_IMAGES = 32
 # By how much kernels that all add exactly may differ against the reference: they round at other places.
@@ -53,7 +54,7 @@ def measure(
     found = outputs_of(subject, images.pixels, progress)
     if found.shape != reference.shape:
         raise UsageError(f"{subject.name} gives {found.shape[1:]}, {reference_name} gives {reference.shape[1:]}.")
-    figures = _Figures.of(reference, found)
+    figures = _Figures.of(subject.task, reference, found)
     failures = figures.misses(tolerances)
     if len(images) < FEWEST_IMAGES:
         failures.append(f"only {len(images)} images; parity needs {FEWEST_IMAGES} that calibration has not seen")
@@ -81,8 +82,8 @@ class _Figures:
     agreement: float | None
 
     @classmethod
-    def of(cls, reference: NDArray[np.float32], found: NDArray[np.float32]) -> "_Figures":
-        agreement = metrics.agreement(reference, found) if reference.ndim == 2 else None
+    def of(cls, task: Task, reference: NDArray[np.float32], found: NDArray[np.float32]) -> "_Figures":
+        agreement = task.agreement(reference, found) if task.agreement else None
         return cls(metrics.max_abs_error(reference, found), metrics.sqnr_db(reference, found), agreement)
 
     @property
@@ -104,7 +105,7 @@ class _Figures:
 def _default_settings(
     subject: Predictor, default: Session, judged: _Figures, reference: NDArray[np.float32], images: ImageBatch
 ) -> DefaultSettings:
-    found = _Figures.of(reference, outputs_of(replace(subject, session=default), images.pixels))
+    found = _Figures.of(subject.task, reference, outputs_of(replace(subject, session=default), images.pixels))
     fewer = found.agreement is not None and judged.agreement is not None and found.agreement < judged.agreement
     return DefaultSettings(
         needed=subject.session.settings,

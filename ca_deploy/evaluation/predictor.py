@@ -4,7 +4,7 @@ Photos are RGB uint8 ``(N, S, S, 3)`` everywhere; each model turns them into wha
 (normalised or raw, NCHW or NHWC, float or integer) and its answer back into float32.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from ca_deploy.records.manifest import Manifest, manifest_of
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.tensors import Preprocessing, TensorSpec
 from ca_deploy.runtimes import Session, open_session
+from ca_deploy.tasks import Task, task_of
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
@@ -34,6 +35,7 @@ class Predictor:
     input: TensorSpec
     output: TensorSpec
     preprocessing: Preprocessing
+    task: Task
     labels: tuple[str, ...] | None = None
     manifest: Manifest | None = None
 
@@ -73,6 +75,7 @@ def network_predictor(network: "Network") -> Predictor:
         session.inputs[0],
         session.outputs[0],
         network.preprocessing,
+        task_of(network.task, session.outputs[0].shape[1:]),
         network.labels,
     )
 
@@ -94,32 +97,46 @@ def open_predictor(
         if runtime is not None:
             raise UsageError(f"--runtime {runtime} is for exported files; {model} is a PyTorch model.")
         return network_predictor(load(replace(source or ModelSource(), model=str(model))))
-    return exported_predictor(path, manifest_of(path), runtime, threads, source)
+    manifest = manifest_of(path)
+    if manifest is not None:
+        return exported_predictor(path, manifest, runtime, threads)
+    session = open_session(path, runtime, threads)
+    preprocessing = _given_preprocessing(path, source, side=max(session.inputs[0].shape) if session.inputs else 1)
+    source = source or ModelSource()
+    labels, task = labels_of(source, {}), source.task
+    return file_predictor(path, session, session.inputs, session.outputs, preprocessing, labels, task)
 
 
-def exported_predictor(
-    path: Path,
-    manifest: Manifest | None,
-    runtime: str | None = None,
-    threads: int = 1,
-    source: ModelSource | None = None,
-) -> Predictor:
+def exported_predictor(path: Path, manifest: Manifest, runtime: str | None = None, threads: int = 1) -> Predictor:
     """Like :func:`open_predictor`, for a file whose manifest is already at hand."""
     session = open_session(path, runtime, threads)
-    inputs, outputs = (manifest.inputs, manifest.outputs) if manifest else (session.inputs, session.outputs)
+    found = file_predictor(
+        path, session, manifest.inputs, manifest.outputs, manifest.preprocessing, manifest.labels, manifest.task
+    )
+    return replace(found, manifest=manifest)
+
+
+def file_predictor(
+    path: Path,
+    session: Session,
+    inputs: Sequence[TensorSpec],
+    outputs: Sequence[TensorSpec],
+    preprocessing: Preprocessing,
+    labels: tuple[str, ...] | None,
+    task: str | None = None,
+) -> Predictor:
+    """A file that is open already, and is known to take one image and to give one answer.
+
+    Raises:
+        ArtifactError: it takes or gives several.
+        UsageError: there is no such task.
+    """
     if len(inputs) != 1 or len(outputs) != 1:
         raise ArtifactError(
             f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; ca-deploy compares models with one of each."
         )
-    return Predictor(
-        path.name,
-        session,
-        inputs[0],
-        outputs[0],
-        manifest.preprocessing if manifest else _given_preprocessing(path, source, side=max(inputs[0].shape)),
-        manifest.labels if manifest else labels_of(source or ModelSource(), {}),
-        manifest,
-    )
+    meaning = task_of(task, outputs[0].shape[1:])
+    return Predictor(path.name, session, inputs[0], outputs[0], preprocessing, meaning, labels)
 
 
 def _given_preprocessing(path: Path, source: ModelSource | None, side: int) -> Preprocessing:

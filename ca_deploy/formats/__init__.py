@@ -1,63 +1,155 @@
 """Formats: Network -> file. One package or module here is one format; its ``FORMAT`` describes it.
 
-The description is light, and heavy libraries are imported only by the exporter it names, in a process of its own.
+The description is light; heavy libraries are imported only by the converter that it names, in a process of its own.
 """
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ca_deploy.errors import unknown_name
 from ca_deploy.plugins import load, names_in, not_installed
-from ca_deploy.records.conversion import Converted
+from ca_deploy.records.conversion import Conversion, Converted
+from ca_deploy.records.recipe import ExportRecipe, Io, LayerBits, Mode
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from ca_deploy.networks.source import Network
-    from ca_deploy.records.recipe import ExportRecipe
+    from ca_deploy.records.manifest import Manifest
+
+Step = Callable[[str], None]
+Model = TypeVar("Model")
+Seen = TypeVar("Seen")
+Ranges = TypeVar("Ranges")
 
 
-class Exporter(Protocol):
-    """The function that makes the file. It runs in a process of its own and may be slow and noisy."""
+class Converter(Protocol[Model, Seen, Ranges]):
+    """One network on its way to files of one format; :func:`ca_deploy.pipeline.stages.carry_out` calls the stages.
 
-    def __call__(
-        self,
-        network: "Network",
-        recipe: "ExportRecipe",
-        calibration: "NDArray[np.uint8] | None",
-        path: Path,
-        dynamic_batch: bool,
-        step: Callable[[str], None],
-    ) -> Converted:
-        """Write ``path``.
+    Made once per network, in a process of its own, and asked for one recipe after the other: what recipes have in
+    common may be kept. It may be slow and noisy. Each method may raise ``ModelError`` for a network that the format
+    cannot take, and ``RecipeError`` or ``UsageError`` for a wish that it cannot grant.
+    """
 
-        ``calibration`` is RGB ``(N, S, S, 3)``, cropped but not normalised; None where the recipe needs none.
+    def __init__(self, network: "Network") -> None: ...
+
+    def convert(self, conversion: Conversion, step: Step) -> Model:
+        """The network in this format, in float; ``conversion.float32_path`` is written too where a recipe shrinks it.
+
         ``step`` announces what is being done, in a few words.
         """
         ...
 
+    def calibrate(self, model: Model, images: "NDArray[np.uint8]", recipe: ExportRecipe) -> Seen:
+        """Run the float model on images ``(N, S, S, 3)`` and note what its activations look like."""
+        ...
+
+    def ranges(self, model: Model, seen: Seen, recipe: ExportRecipe) -> Ranges:
+        """The range that each activation is quantised to, by the recipe's method."""
+        ...
+
+    def apply(self, model: Model, recipe: ExportRecipe, seen: Seen | None, ranges: Ranges | None, step: Step) -> Model:
+        """The model with weights, and where there are ranges activations, as the recipe has them."""
+        ...
+
+    def write(self, model: Model, conversion: Conversion) -> Converted:
+        """Write ``conversion.path``, and describe the file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """How many bits a mode may have; empty for what it leaves float."""
+
+    weights: tuple[int, ...] = ()
+    activations: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A key of a recipe that one format alone knows, and has to be told. ``why``: what it is for, in a clause."""
+
+    values: tuple[int | str, ...]
+    why: str
+
+
+def _nothing_more(recipe: ExportRecipe) -> Iterable[str]:
+    return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One exportable file format. ``exporter`` is ``module:function``, imported in the worker only."""
+    """One exportable file format.
+
+    ``converter`` and ``snippets`` are ``module:name``, imported where they are used: a :class:`Converter`, and a
+    function from a manifest to runnable code that feeds the file, by the suffix of the code (``.py``, ``.kt``).
+    ``layer_bits``: what a ``[[layer]]`` may ask for, each with the reason why it is refused, "" where it is carried
+    out. ``complaints`` gives what is wrong with a recipe beyond modes, bits and options, as ``key: sentence``.
+    """
 
     name: str
     suffix: str
     description: str
-    exporter: str
+    converter: str
+    snippets: str
     packages: tuple[str, ...]
+    modes: Mapping[Mode, Bits]
+    io: tuple[Io, ...] = ("float32",)
+    options: Mapping[str, Option] = field(default_factory=dict)
+    layer_bits: Mapping[LayerBits, str] = field(default_factory=dict)
+    complaints: Callable[[ExportRecipe], Iterable[str]] = _nothing_more
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def missing_packages(self) -> list[str]:
         """Which of its packages are not installed here."""
         return not_installed(self.packages)
 
-    def load_exporter(self) -> Exporter:
-        exporter: Exporter = load(self.exporter)
-        return exporter
+    def contradictions(self, recipe: ExportRecipe) -> Iterator[str]:
+        """What this format cannot do of a recipe, as ``key: sentence``."""
+        if recipe.mode not in self.modes:
+            yield f"mode: format = {self.name!r} has no {recipe.mode!r}. One of: {', '.join(self.modes)}."
+        else:
+            bits = self.modes[recipe.mode]
+            yield from self._bits("weight_bits", "weights", recipe.mode, recipe.weight_bits, bits.weights)
+            yield from self._bits(
+                "activation_bits", "activations", recipe.mode, recipe.activation_bits, bits.activations
+            )
+        if recipe.io not in self.io:
+            yield f"io: format = {self.name!r} has no {recipe.io!r}. One of: {', '.join(self.io)}."
+        for key, option in self.options.items():
+            if key not in recipe.options:
+                yield f"{key}: missing; {option.why}."
+        for key in sorted(recipe.options.keys() - self.options.keys()):
+            yield f"{key}: format = {self.name!r} has none; remove the key."
+        for number, override in enumerate(recipe.layer):
+            reason = self.layer_bits.get(override.activation_bits, "it keeps all layers alike")
+            if reason:
+                wanted = override.activation_bits
+                yield f"layer.{number}.activation_bits: format = {self.name!r} cannot have {wanted!r}: {reason}."
+        yield from self.complaints(recipe)
+
+    def _bits(self, key: str, what: str, mode: str, given: int | None, possible: tuple[int, ...]) -> Iterator[str]:
+        if given is None:
+            return
+        if not possible:
+            yield f"{key}: mode = {mode!r} leaves {what} float; remove the key."
+        elif given not in possible:
+            listed = ", ".join(map(str, possible))
+            yield f"{key}: {given} is not possible with mode = {mode!r} and format = {self.name!r}. One of: {listed}."
+
+    def code_for(self, manifest: "Manifest") -> Mapping[str, str]:
+        """Runnable code that feeds an exported file, by suffix.
+
+        Raises:
+            ArtifactError: a manifest from elsewhere that no code can be written from.
+        """
+        code: Mapping[str, str] = load(self.snippets)(manifest)
+        return code
 
 
 def format_names() -> list[str]:

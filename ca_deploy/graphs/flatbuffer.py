@@ -114,16 +114,16 @@ def operator_histogram(model: Any) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def float_operators(model: Any) -> dict[str, int]:
-    """How often each operator computes in float, conversions between float and integer left out."""
-    counts: Counter[str] = Counter()
+def float_operators(model: Any) -> list[Any]:
+    """The operators that compute in float, conversions between float and integer left out."""
+    found = []
     for graph in model.subgraphs:
         for operator in graph.operators:
-            name = operator_name(model, operator)
             types = {graph.tensors[index].type for index in (*operator.inputs, *operator.outputs) if index >= 0}
-            if schema.TensorType.FLOAT32 in types and name not in ("QUANTIZE", "DEQUANTIZE"):
-                counts[name] += 1
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+            conversion = operator_name(model, operator) in ("QUANTIZE", "DEQUANTIZE")
+            if schema.TensorType.FLOAT32 in types and not conversion:
+                found.append(operator)
+    return found
 
 
 def has_integer_weights(model: Any) -> bool:
@@ -147,6 +147,11 @@ def activations(model: Any) -> list[int]:
 def tensor_name(model: Any, index: int) -> str:
     name = model.subgraphs[0].tensors[index].name
     return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def dtype(model: Any, index: int) -> DType:
+    """What one tensor of the main graph is made of."""
+    return _DTYPES[model.subgraphs[0].tensors[index].type]
 
 
 def constant(model: Any, index: int) -> "NDArray[np.float32] | None":

@@ -48,6 +48,7 @@ class Network:
     default_calibration: str | None
     author: str | None = None
     licence: str | None = None
+    task: str | None = None
 
     def example(self, batch: int = 1) -> "torch.Tensor":
         """Noise of the right shape, ``(batch, 3, S, S)``, always the same."""
@@ -94,6 +95,7 @@ def load(source: ModelSource) -> Network:
         default_calibration=registered.calibration if registered and own_weights else None,
         author=metadata.get("author") or (registered.author if registered and own_weights else None),
         licence=metadata.get("licence") or (registered.licence if registered and own_weights else None),
+        task=source.task,
     )
     prove_it_runs(network)
     return network

@@ -10,9 +10,10 @@ from ca_deploy.compat.check import Step, check
 from ca_deploy.errors import RuntimeUnavailable, UsageError
 from ca_deploy.formats import find_format, format_names
 from ca_deploy.networks.source import Network, load
-from ca_deploy.pipeline.worker import Job, Worker
+from ca_deploy.pipeline.worker import Worker
 from ca_deploy.recipes import load_recipe, recipe_names
 from ca_deploy.records.compat import CompatReport
+from ca_deploy.records.conversion import Conversion
 from ca_deploy.records.model import ModelSource
 from ca_deploy.targets import find_target, target_names
 
@@ -83,7 +84,7 @@ def _export(source: ModelSource, network: Network, recipe_name: str, path: Path,
     noise = _noise(network.input_size) if recipe.needs_calibration else None
     log = path.with_suffix(".log")
     with Worker(format, log) as worker:
-        worker.convert(Job(source, recipe, noise, path, False, log), lambda text: step(recipe_name, text))
+        worker.convert(Conversion(source, recipe, noise, path, log), lambda text: step(recipe_name, text))
 
 
 def _noise(side: int) -> "NDArray[np.uint8]":

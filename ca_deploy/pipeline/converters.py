@@ -7,9 +7,9 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from ca_deploy.formats import Format
-from ca_deploy.pipeline.worker import Job, Worker
+from ca_deploy.pipeline.worker import Worker
 from ca_deploy.processes.memory import converters_that_fit
-from ca_deploy.records.conversion import Converted
+from ca_deploy.records.conversion import Conversion, Converted
 
 # (recipe name, what is being done)
 Step = Callable[[str, str], None]
@@ -38,33 +38,37 @@ class Converters:
         self._workers.close()
         self._pool.shutdown()
 
-    def begin(self, jobs: Mapping[Format, Sequence[Job]], step: Step) -> Iterator[tuple[Job, Converted]]:
-        """Start on the jobs of each format, one after another, and return at once; gives each as it is finished.
+    def begin(
+        self, conversions: Mapping[Format, Sequence[Conversion]], step: Step
+    ) -> Iterator[tuple[Conversion, Converted]]:
+        """Start on the conversions of each format, one after another, and return at once; gives each as it is finished.
 
         Raises:
             CaDeployError: see :meth:`ca_deploy.pipeline.worker.Worker.convert`; while iterating.
         """
-        finished: SimpleQueue[tuple[Job, Converted] | Exception] = SimpleQueue()
+        finished: SimpleQueue[tuple[Conversion, Converted] | Exception] = SimpleQueue()
 
         def convert(format: Format) -> None:
             try:
                 worker = self._early.get(format) or self._start(format)
-                for job in jobs[format]:
-                    name = job.recipe.name
-                    finished.put((job, worker.convert(job, lambda text, name=name: step(name, text))))  # type: ignore[misc]
+                for conversion in conversions[format]:
+                    name = conversion.recipe.name
+                    finished.put((conversion, worker.convert(conversion, lambda text, name=name: step(name, text))))  # type: ignore[misc]
                 worker.finish()
             except Exception as error:
                 finished.put(error)
 
-        for format in jobs:
+        for format in conversions:
             self._pool.submit(convert, format)
-        return _results(finished, sum(map(len, jobs.values())))
+        return _results(finished, sum(map(len, conversions.values())))
 
     def _start(self, format: Format) -> Worker:
         return self._workers.enter_context(Worker(format, self._logs[format]))
 
 
-def _results(finished: "SimpleQueue[tuple[Job, Converted] | Exception]", count: int) -> Iterator[tuple[Job, Converted]]:
+def _results(
+    finished: "SimpleQueue[tuple[Conversion, Converted] | Exception]", count: int
+) -> Iterator[tuple[Conversion, Converted]]:
     for _ in range(count):
         result = finished.get()
         if isinstance(result, Exception):

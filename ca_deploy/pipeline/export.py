@@ -1,39 +1,28 @@
 """``export()``: the whole story, from a model's name to verified files."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ca_deploy.compat import check as compat
 from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
 from ca_deploy.delivery import deliver, staging, zip_folder
-from ca_deploy.errors import ArtifactError, RuntimeUnavailable, UsageError, WorkerError
-from ca_deploy.evaluation.parity import FEWEST_IMAGES, measure, outputs_of
-from ca_deploy.evaluation.predictor import exported_predictor, network_predictor
+from ca_deploy.errors import ArtifactError, RuntimeUnavailable, WorkerError
+from ca_deploy.evaluation.parity import FEWEST_IMAGES
 from ca_deploy.files import sha256_of, size_of
-from ca_deploy.formats import Format, find_format
-from ca_deploy.latency import against_float32
+from ca_deploy.formats import find_format
 from ca_deploy.networks.source import Network, load
-from ca_deploy.pipeline import snippets, snippets_swift
 from ca_deploy.pipeline.converters import Converters, Step
-from ca_deploy.pipeline.worker import Job
-from ca_deploy.recipes import load_recipe
+from ca_deploy.pipeline.request import ExportRequest
+from ca_deploy.pipeline.verify import Verified, reference_answers, verify
 from ca_deploy.records.codec import to_json
 from ca_deploy.records.compat import CompatRecord, CompatReport
-from ca_deploy.records.conversion import Converted
+from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.manifest import SCHEMA_VERSION, CalibrationRecord, Manifest, ModelRecord, manifest_path
-from ca_deploy.records.model import ModelSource
-from ca_deploy.records.parity import ParityReport, Status
-from ca_deploy.records.recipe import ExportRecipe
-from ca_deploy.runtimes import differing_default, runtimes_for
+from ca_deploy.records.parity import Status
 from ca_deploy.targets import find_target
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,94 +37,56 @@ class Export:
     @property
     def passed(self) -> bool:
         """Parity was measured and is within the recipe's tolerances."""
-        return self.manifest.parity.status == "pass"
+        return self.manifest.parity.status == Status.PASS
 
 
-def export(
-    model: str | ModelSource,
-    recipes: Sequence[str],
-    output: Path,
-    calibration: str | None = None,
-    calibration_count: int | None = None,
-    dynamic_batch: bool = False,
-    check: Sequence[str] = (),
-    zipped: bool = False,
-    step: Step = lambda recipe, text: None,
-) -> list[Export]:
+def export(request: ExportRequest, step: Step = lambda recipe, text: None) -> list[Export]:
     """Export a model by each recipe, verify every file against PyTorch, and write a manifest beside it.
 
-    Files appear in ``output`` whole or not at all, those of one call together. A file that misses its tolerances
-    stays, and says so: look at :attr:`Export.passed`.
-
-    Args:
-        model: a registered name, ``package.module:factory``, a ``.pt2`` file, or a :class:`ModelSource`.
-        recipes: names or TOML paths, such as ``["tflite_static_wi8_ai8", "onnx_float32"]``.
-        output: folder for the results; made if missing.
-        calibration: name of a set, TOML path, or folder of images; by default the model's own set.
-        calibration_count: how many images calibrate; by default what the set says (200 for a folder).
-        dynamic_batch: let the batch dimension vary (ONNX only).
-        check: targets (``"xnnpack"``, ``"nnapi:29"``) that look at the files they can read; what they find goes into
-            the manifest.
-        zipped: pack a result that is a folder (Core ML) into a .zip beside it.
-        step: is told what is being done, for showing progress.
+    Files appear in ``request.output`` whole or not at all, those of one call together. A file that misses its
+    tolerances stays, and says so: look at :attr:`Export.passed`. ``step`` is given what is being done, to show it.
 
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`; nothing is left half-written.
     """
     started = time.perf_counter()
-    source = ModelSource(model) if isinstance(model, str) else model
-    chosen = [load_recipe(name) for name in dict.fromkeys(recipes)]
-    if not chosen:
-        raise UsageError("Nothing to export: name at least one recipe.")
-    if len({recipe.name for recipe in chosen}) < len({*chosen}):
-        raise UsageError(
-            f"Two of the recipes {', '.join(recipes)} would make files of the same name. Rename one of them."
-        )
-    formats = {recipe.name: _usable_format(recipe) for recipe in chosen}
-    _refuse_idle_targets(check, formats.values())
-    source.registered()  # an unknown name is answered before anything starts
-
-    by_format = {format: [recipe for recipe in chosen if formats[recipe.name] is format] for format in formats.values()}
-
-    def log(recipe: ExportRecipe) -> Path:
-        return output / f"{source.stem}.{recipe.name}.log"
-
-    with staging(output) as scratch:
-        with Converters({format: log(recipes[0]) for format, recipes in by_format.items()}) as converters:
+    formats = request.formats()
+    with staging(request.output) as scratch:
+        with Converters({format: request.log(recipes[0]) for format, recipes in formats.items()}) as converters:
             step("", "loading the network")
-            network = load(source)
+            network = load(request.source)
             step("", "reading calibration images")
-            images = _images(calibration, calibration_count, network)
-
-            def job(recipe: ExportRecipe) -> Job:
-                pixels = images.calibration.pixels if recipe.needs_calibration else None
-                place = scratch / f"{network.name}.{recipe.name}{formats[recipe.name].suffix}"
-                return Job(source, recipe, pixels, place, dynamic_batch, log(recipe))
-
-            finished = converters.begin({f: [job(recipe) for recipe in by_format[f]] for f in by_format}, step)
-            reference = network_predictor(network)
-            answers = outputs_of(reference, images.held_out.pixels)
+            images = _images(request, network)
+            conversions = {
+                format: [
+                    Conversion(
+                        source=request.source,
+                        recipe=recipe,
+                        calibration=images.calibration.pixels if recipe.needs_calibration else None,
+                        path=scratch / f"{network.name}.{recipe.name}{format.suffix}",
+                        log=request.log(recipe),
+                        dynamic_batch=request.dynamic_batch,
+                    )
+                    for recipe in recipes
+                ]
+                for format, recipes in formats.items()
+            }
+            finished = converters.begin(conversions, step)
+            reference = reference_answers(network, images.held_out)
             exports = {}
-            for done, converted in finished:
-                recipe = done.recipe
-                step(recipe.name, "verifying against PyTorch")
-                manifest = _verify(done.path, source, network, recipe, images, converted, reference.name, answers)
-                if check:
-                    step(recipe.name, "checking operators")
-                    manifest = replace(manifest, compatibility=_compatibility(done.path, check))
+            for conversion, converted in finished:
+                name = conversion.recipe.name
+                step(name, "verifying against PyTorch")
+                verified = verify(conversion, converted, reference)
+                if request.targets:
+                    step(name, "checking operators")
+                compatibility = _compatibility(conversion.path, request.targets)
+                manifest = _manifest(conversion, converted, network, images, verified, reference.task, compatibility)
                 seconds = time.perf_counter() - started
-                exports[recipe.name] = Export(output / manifest.file, manifest, done.log, seconds)
-        sets = [_with_companions(scratch / done.manifest.file, done, zipped) for done in exports.values()]
+                exports[name] = Export(request.output / manifest.file, manifest, conversion.log, seconds)
+        sets = [_with_companions(scratch / made.manifest.file, made.manifest, request) for made in exports.values()]
         deliver(scratch, [path for files in sets for path in files])
-    return [exports[recipe.name] for recipe in chosen]
-
-
-def _refuse_idle_targets(targets: Sequence[str], formats: Iterable[Format]) -> None:
-    made = {format.suffix for format in formats}
-    for name in targets:
-        target, _ = find_target(name)
-        if not made & set(target.suffixes):
-            raise UsageError(f"--check {name} looks at {', '.join(target.suffixes)} files, and none is exported here.")
+    return [exports[recipe.name] for recipe in request.recipes]
 
 
 def _compatibility(path: Path, targets: Sequence[str]) -> tuple[CompatRecord, ...]:
@@ -148,19 +99,9 @@ def _compatibility(path: Path, targets: Sequence[str]) -> tuple[CompatRecord, ..
     return tuple(report.record() for report in reports)
 
 
-def _usable_format(recipe: ExportRecipe) -> Format:
-    found = find_format(recipe.format)
-    missing = found.missing_packages()
-    if missing:
-        raise RuntimeUnavailable(
-            f"Recipe {recipe.name} needs {', '.join(missing)}, which this machine lacks. The converters have no "
-            "packages for ARM Linux: export on an x86-64 machine or a Mac, and copy the files over."
-        )
-    return found
-
-
-def _images(name: str | None, count: int | None, network: Network) -> CalibrationSet:
+def _images(request: ExportRequest, network: Network) -> CalibrationSet:
     """The images asked for, or the model's own; where they are too few to hold some out, parity borrows a set."""
+    name, count = request.calibration, request.calibration_count
     default = network.default_calibration or NOT_YOUR_DOMAIN
     chosen = load_calibration(load_spec(name or default), network.preprocessing, count)
     if len(chosen.held_out) >= FEWEST_IMAGES:
@@ -170,23 +111,19 @@ def _images(name: str | None, count: int | None, network: Network) -> Calibratio
     return replace(chosen, held_out=fallback.held_out, warnings=(*chosen.warnings, warning))
 
 
-def _verify(
-    path: Path,
-    source: ModelSource,
-    network: Network,
-    recipe: ExportRecipe,
-    images: CalibrationSet,
+def _manifest(
+    conversion: Conversion,
     converted: Converted,
-    reference_name: str,
-    answers: "NDArray[np.float32]",
+    network: Network,
+    images: CalibrationSet,
+    verified: Verified,
+    task: str,
+    compatibility: tuple[CompatRecord, ...],
 ) -> Manifest:
-    """Open the file in its runtime, compare it with PyTorch, time it, and write all of it down."""
-    warnings = [*converted.notes]
-    if not network.trained:
-        warnings.append("The network is untrained (--random-weights): its answers mean nothing.")
-    if recipe.needs_calibration:
-        warnings += images.warnings
-    draft = Manifest(
+    path, recipe = conversion.path, conversion.recipe
+    calibrated = recipe.needs_calibration
+    untrained = () if network.trained else ("The network is untrained (--random-weights): its answers mean nothing.",)
+    return Manifest(
         schema_version=SCHEMA_VERSION,
         ca_deploy_version=version("ca-deploy"),
         file=path.name,
@@ -195,18 +132,18 @@ def _verify(
         float32_size_bytes=size_of(converted.float32_path or path),
         format=recipe.format,
         model=ModelRecord(
-            network.name,
-            source,
-            network.checkpoint_sha256,
-            network.checkpoint_layout,
-            network.trained,
-            sum(parameter.numel() for parameter in network.module.parameters()),
+            name=network.name,
+            source=conversion.source,
+            checkpoint_sha256=network.checkpoint_sha256,
+            checkpoint_layout=network.checkpoint_layout,
+            trained=network.trained,
+            parameters=sum(parameter.numel() for parameter in network.module.parameters()),
         ),
         recipe=recipe,
         calibration=CalibrationRecord(
             images.name, images.domain, images.calibration.sha256, accuracy_unknown=images.domain == "random"
         )
-        if recipe.needs_calibration
+        if calibrated
         else None,
         inputs=converted.inputs,
         outputs=converted.outputs,
@@ -215,53 +152,25 @@ def _verify(
         operators=converted.operators,
         float_operators=converted.float_operators,
         lowering=(),
-        parity=ParityReport(Status.SKIPPED, "not run yet", path.name, reference_name, "", recipe.tolerances),
-        speed=None,
+        parity=verified.parity,
+        speed=verified.speed,
         tools=converted.tools,
-        warnings=(),
+        warnings=(*converted.notes, *untrained, *(images.warnings if calibrated else ()), *verified.warnings),
+        compatibility=compatibility,
+        session_settings=verified.settings or {},
+        task=task,
     )
-    try:
-        subject = exported_predictor(path, draft)
-        default = differing_default(subject.session, path)
-        parity = measure(subject, reference_name, answers, images.held_out, recipe.tolerances, default=default)
-        if parity.default_settings and parity.default_settings.note:
-            warnings.append(parity.default_settings.note)
-        draft = replace(draft, session_settings=subject.session.settings)
-        first, *others = runtimes_for(path)
-        timed = converted.float32_path is not None and not first.reference
-        speed = against_float32(path, converted.float32_path) if timed and converted.float32_path else None
-        for other in others:
-            if other.reference:  # on a Mac: do Core ML and the executor that stands in for it elsewhere agree?
-                second = measure(
-                    exported_predictor(path, draft, other.name),
-                    reference_name,
-                    answers,
-                    images.held_out,
-                    recipe.tolerances,
-                )
-                warnings.append(f"The {second.runtime} on the same images: {second.status}, SQNR {second.sqnr_db} dB.")
-    except RuntimeUnavailable as error:
-        parity, speed = replace(draft.parity, reason=str(error)), None
-    if speed is not None and speed.median_ms > speed.float32_median_ms:
-        times = speed.median_ms / speed.float32_median_ms
-        warnings.append(f"{times:.1f} times slower than float32 on this machine (1 thread).")
-    return replace(draft, parity=parity, speed=speed, warnings=tuple(warnings))
 
 
-def _with_companions(finished: Path, export: Export, zipped: bool) -> list[Path]:
+def _with_companions(finished: Path, manifest: Manifest, request: ExportRequest) -> list[Path]:
     """Write manifest and snippets beside the finished file; all of them."""
-    apple = export.manifest.format == "coreml"
-    contents = {
-        manifest_path(finished): to_json(export.manifest),
-        finished.with_suffix(".py"): snippets.python(export.manifest),
-        finished.with_suffix(".swift" if apple else ".kt"): (snippets_swift.swift if apple else snippets.kotlin)(
-            export.manifest
-        ),
-    }
+    code = find_format(manifest.format).code_for(manifest)
+    contents = {manifest_path(finished): to_json(manifest)}
+    contents |= {finished.with_suffix(suffix): text for suffix, text in code.items()}
     for path, content in contents.items():
         path.write_text(content, encoding="utf-8")
     companions = [*contents]
-    if zipped and finished.is_dir():
+    if request.zipped and finished.is_dir():
         companions.append(finished.with_name(f"{finished.name}.zip"))
         zip_folder(finished, companions[-1])
     return [finished, *companions]

@@ -1,41 +1,22 @@
 """One converter, one process: native libraries that clash stay apart, a crash becomes an error, memory returns.
 
-Started as ``python -m ca_deploy.pipeline.worker <module:function> <log>``. The process imports the exporter at once
-(the slow part), then waits for jobs, and keeps what they have in common; all that the converter prints goes to the log.
+Started as ``python -m ca_deploy.pipeline.worker <module:class> <log>``. The process imports the converter at once (the
+slow part), then waits for conversions, and keeps what they have in common; all that is printed goes to the log.
 """
 
 import os
 import signal
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ca_deploy import plugins as plug_ins
 from ca_deploy.delivery import refusal
 from ca_deploy.errors import CaDeployError, WorkerError
-from ca_deploy.formats import Exporter, Format
+from ca_deploy.formats import Converter, Format, Step
+from ca_deploy.pipeline.stages import carry_out
 from ca_deploy.processes import child
-from ca_deploy.records.conversion import Converted
-from ca_deploy.records.model import ModelSource
-from ca_deploy.records.recipe import ExportRecipe
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """All that a converter process needs to make one file. What is printed meanwhile goes to ``log``."""
-
-    source: ModelSource
-    recipe: ExportRecipe
-    calibration: "NDArray[np.uint8] | None"
-    path: Path
-    dynamic_batch: bool
-    log: Path
+from ca_deploy.records.conversion import Conversion, Converted
 
 
 class Worker:
@@ -45,7 +26,7 @@ class Worker:
         self._format = format
         # Spinning threads would starve the other converters.
         environment = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
-        self._child = child.Child("ca_deploy.pipeline.worker", [format.exporter, str(log)], environment=environment)
+        self._child = child.Child("ca_deploy.pipeline.worker", [format.converter, str(log)], environment=environment)
         self.pid = self._child.pid
 
     def __enter__(self) -> "Worker":
@@ -54,14 +35,14 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self._child.__exit__()
 
-    def convert(self, job: Job, step: Callable[[str], None]) -> Converted:
-        """Hand the job over, pass its steps on, and return what the exporter said.
+    def convert(self, conversion: Conversion, step: Step) -> Converted:
+        """Hand the conversion over, pass its steps on, and return what the converter says of the file.
 
         Raises:
-            CaDeployError: whatever the exporter raised on purpose.
+            CaDeployError: whatever the converter raised on purpose.
             WorkerError: the process crashed, was killed, or failed in a way that nobody foresaw; names the log.
         """
-        self._child.send(job)
+        self._child.send(conversion)
         last_step = "starting"
         for event in self._child.events():
             if isinstance(event, str):
@@ -78,11 +59,11 @@ class Worker:
         )
         raise WorkerError(
             f"The {self._format.name} converter {self._child.ending()} while {last_step}.{hint} "
-            f"Its log: {job.log}{_last_words(job.log)}"
+            f"Its log: {conversion.log}{_last_words(conversion.log)}"
         )
 
     def finish(self) -> None:
-        """No more jobs: its memory is needed."""
+        """No more conversions: its memory is needed."""
         self._child.hang_up()
 
 
@@ -95,26 +76,26 @@ def _last_words(log: Path) -> str:
 
 
 def main() -> None:
-    exporter_name, log_path = sys.argv[1:]
+    reference, log_path = sys.argv[1:]
     tell = child.teller(log_path)
-    next_job = child.listen()
-    exporter: Exporter = plug_ins.load(exporter_name)
+    next_conversion = child.listen()
+    converter_class: type[Converter[Any, Any, Any]] = plug_ins.load(reference)
 
     from ca_deploy.networks.source import load
 
-    source = network = None
+    source = converter = None
     while True:
-        job: Job = next_job()
-        child.print_to(str(job.log))
+        conversion: Conversion = next_conversion()
+        child.print_to(str(conversion.log))
         try:
-            if network is None or job.source != source:
+            if converter is None or conversion.source != source:
                 tell("loading the network")
-                source, network = job.source, load(job.source)
-            tell(exporter(network, job.recipe, job.calibration, job.path, job.dynamic_batch, tell))
+                source, converter = conversion.source, converter_class(load(conversion.source))
+            tell(carry_out(converter, conversion, tell))
         except CaDeployError as error:
             tell(error)
         except OSError as error:
-            explained = refusal(error, job.log.parent)
+            explained = refusal(error, conversion.log.parent)
             if explained is None:
                 raise
             tell(explained)

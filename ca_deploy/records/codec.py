@@ -1,8 +1,9 @@
 """Records to JSON, and back from JSON or TOML: the one place that does either."""
 
+import copy
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -11,25 +12,38 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from ca_deploy.errors import CaDeployError
-from ca_deploy.records.complaints import complaints
+from ca_deploy.records.faults import Fault, faults
 
 T = TypeVar("T")
 
 
 class Unreadable(CaDeployError):
-    """A file that is not what it should be; ``faults`` are all that were found, key by key.
+    """A file that is not what it should be; ``faults`` are all that were found.
 
-    Readers raise it on as the error of their own kind, which names the file and the remedy.
+    Readers turn it into an error of their own kind, which names the file and the remedy.
     """
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = tuple(faults)
 
     @property
     def listed(self) -> str:
         """One line for each, indented; begins with a line break."""
         return "".join(f"\n  {fault}" for fault in self.faults)
+
+    def without_faults(self, content: dict[str, Any]) -> dict[str, Any]:
+        """The content that was read, less the keys that are wrong."""
+        kept = copy.deepcopy(content)
+        for fault in self.faults:
+            table: Any = kept
+            for step in fault.location[:-1]:
+                table = table.get(step) if isinstance(table, dict) else None
+            if fault.location and isinstance(table, dict):
+                table.pop(fault.location[-1], None)
+            elif fault.location:
+                kept.pop(str(fault.location[0]), None)
+        return kept
 
 
 def to_json(content: object, indent: int = 2) -> str:
@@ -50,9 +64,9 @@ def parse_json(text: str | bytes) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:  # bad UTF-8 and numbers of 5,000 digits are ValueErrors
-        raise Unreadable([f"file: it is not valid JSON ({error})."]) from error
+        raise Unreadable([Fault((), f"it is not valid JSON ({error}).")]) from error
     if not isinstance(content, dict):
-        raise Unreadable(["file: it is not a JSON object."])
+        raise Unreadable([Fault((), "it is not a JSON object.")])
     return content
 
 
@@ -65,7 +79,7 @@ def parse_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise Unreadable([f"file: it is not valid TOML ({error})."]) from error
+        raise Unreadable([Fault((), f"it is not valid TOML ({error}).")]) from error
 
 
 def decode(kind: type[T], content: Mapping[str, Any]) -> T:
@@ -78,7 +92,7 @@ def decode(kind: type[T], content: Mapping[str, Any]) -> T:
         # As JSON, because there an array stands for a tuple and a text for a path, and nowhere else.
         record: T = _adapter(cast(Any, kind)).validate_json(json.dumps(content, default=str))
     except ValidationError as error:
-        raise Unreadable(complaints(kind, error)) from error
+        raise Unreadable(faults(kind, error)) from error
     return record
 
 

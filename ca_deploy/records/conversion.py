@@ -1,10 +1,39 @@
-"""What an exporter says about the file that it wrote."""
+"""What a converter process is asked to make, and what it says of the file that it wrote."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ca_deploy.records.model import ModelSource
+from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.records.record import record
 from ca_deploy.records.tensors import TensorSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """Everything that a converter process needs to make one file.
+
+    ``calibration`` is RGB ``(N, S, S, 3)``, cropped but not normalised; None where the recipe needs none. What is
+    printed meanwhile goes to ``log``. ``dynamic_batch`` lets the batch dimension vary.
+    """
+
+    source: ModelSource
+    recipe: ExportRecipe
+    calibration: "NDArray[np.uint8] | None"
+    path: Path
+    log: Path
+    dynamic_batch: bool = False
+
+    @property
+    def float32_path(self) -> Path:
+        """Where the float32 file goes that a smaller one is made from, to compare size and speed with."""
+        return self.path.with_name(f"{self.path.stem}.float32{self.path.suffix}")
 
 
 @record
@@ -18,10 +47,9 @@ class FloatOperator:
 
 @record
 class Converted:
-    """What an exporter says about the file that it wrote.
+    """What a converter says of the file that it wrote.
 
-    ``float32_path`` is the float32 file of the same format that an integer one was made from, left beside it
-    so that sizes and speed can be compared.
+    ``float32_path`` is the float32 file of the same format that a smaller one was made from.
     """
 
     inputs: tuple[TensorSpec, ...]

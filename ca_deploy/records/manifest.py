@@ -56,7 +56,8 @@ class SpeedRecord:
 class Manifest:
     """Everything about one exported file; see ARCHITECTURE in CONTRIBUTING.md for who reads it.
 
-    ``session_settings`` are options that the runtime's session needs to give these answers on every processor.
+    ``task`` names what the output means (:mod:`ca_deploy.tasks`). ``session_settings`` are options that the runtime's
+    session needs to give these answers on every processor.
     """
 
     schema_version: int
@@ -82,6 +83,7 @@ class Manifest:
     warnings: tuple[str, ...]
     compatibility: tuple[CompatRecord, ...] = ()
     session_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    task: str | None = None
 
 
 def manifest_path(model_file: Path) -> Path:

@@ -30,7 +30,8 @@ class ModelSource:
     """Everything that decides which network is meant. None leaves it to the model or its checkpoint.
 
     ``model`` is a registered name, ``package.module:factory``, or the path of a ``.pt2`` program.
-    ``mean`` … ``labels`` serve models that do not carry them; ``labels`` is a text file, one name a line.
+    ``mean`` … ``labels`` serve models that do not carry them; ``labels`` is a text file, one name per line. ``task``
+    says what the output means (:mod:`ca_deploy.tasks`).
     """
 
     model: str = DEFAULT_MODEL
@@ -44,6 +45,7 @@ class ModelSource:
     resize: int | None = None
     crop: int | None = None
     labels: Path | None = None
+    task: str | None = None
 
     def __post_init__(self) -> None:
         if self.random_weights and self.weights is not None:

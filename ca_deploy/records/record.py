@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
 from ca_deploy.errors import UsageError
-from ca_deploy.records.complaints import CONTRADICTION, complaints
+from ca_deploy.records.faults import CONTRADICTION, faults
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ def _for_callers(kind: Any, checked: Any) -> Any:
             first = error.errors(include_url=False)[0]
             if first["type"] == CONTRADICTION:
                 raise UsageError(first["msg"]) from error
-            raise UsageError(f"{kind.__name__}: {' '.join(complaints(kind, error))}") from error
+            raise UsageError(f"{kind.__name__}: {' '.join(map(str, faults(kind, error)))}") from error
 
     __init__.__signature__ = kind.__signature__  # type: ignore[attr-defined]
     __init__.__qualname__ = checked.__qualname__

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ca_deploy.render.blocks import Facts, Line, Page, Piece, Role
 
 if TYPE_CHECKING:
-    from ca_deploy.evaluation.accuracy import AccuracyReport, PairedReport
+    from ca_deploy.records.accuracy import AccuracyReport, PairedReport
 
 _CONFUSIONS_SHOWN = 10
 

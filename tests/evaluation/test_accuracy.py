@@ -7,7 +7,7 @@ from PIL import Image
 
 import ca_deploy
 from ca_deploy.errors import ImageDataError
-from ca_deploy.evaluation.accuracy import AccuracyReport, Confusion
+from ca_deploy.records.accuracy import AccuracyReport, Confusion
 from ca_deploy.records.model import ModelSource
 
 COLOURS = {"blue": (20, 20, 230), "green": (20, 230, 20), "red": (230, 20, 20)}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ca_deploy.errors import ArtifactError
-from ca_deploy.pipeline import quoting
+from ca_deploy.formats import _quoting as quoting
 from tests.hostile import TEXTS
 from tests.syntax_trees import take_apart
 

@@ -15,9 +15,8 @@ from PIL import Image
 import ca_deploy
 from ca_deploy import ModelSource
 from ca_deploy.errors import ArtifactError
-from ca_deploy.pipeline import snippets
 from ca_deploy.pipeline.export import Export
-from tests.hostile import CANARY, LONG, READABLE, TEXTS, classify, manifest, payloads
+from tests.hostile import CANARY, LONG, READABLE, TEXTS, classify, manifest, payloads, snippet
 from tests.zoo.tiny import tiny_trained
 
 CODE = f'open("{CANARY}", "w").close()'
@@ -82,17 +81,17 @@ def test_the_docstrings_command_prints_the_labels_and_runs_no_name(
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 def test_names_are_strings_in_the_same_code(recipe: str, name: str) -> None:
     given = manifest(recipe, name, [*TEXTS, *PAYLOADS, LONG])
-    source = snippets.python(given)
+    source = snippet(given, ".py")
     plain = manifest(recipe, "net", ["daisy"] * len(given.labels or ()))
-    assert code_of(source) == code_of(snippets.python(plain))
+    assert code_of(source) == code_of(snippet(plain, ".py"))
     strings = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
     tensors = [given.inputs[0].name, given.outputs[0].name] if given.format == "coreml" else []
     assert {*(given.labels or ()), given.file, *tensors} <= {*strings}
 
 
 def test_ordinary_names_stay_readable() -> None:
-    assert "\n    python net.py photo.jpg\n" in snippets.python(manifest("onnx_float32", "net", None))
-    source = snippets.python(manifest("coreml_float32", "Gänseblümchen_netz", READABLE))
+    assert "\n    python net.py photo.jpg\n" in snippet(manifest("onnx_float32", "net", None), ".py")
+    source = snippet(manifest("coreml_float32", "Gänseblümchen_netz", READABLE), ".py")
     assert "\n    python 'Gänseblümchen_netz.py' photo.jpg\n" in source
     for text in (*READABLE, "Gänseblümchen_netz.mlpackage", "Gänseblümchen_netz in", "Gänseblümchen_netz out"):
         assert text in source
@@ -102,9 +101,9 @@ def test_ordinary_names_stay_readable() -> None:
 def test_a_scale_that_no_language_can_write_is_refused(value: float) -> None:
     given = manifest("tflite_static_wi8_ai8_int8_io", "net", None)
     given = replace(given, inputs=(replace(given.inputs[0], scale=value),))
-    for write in (snippets.python, snippets.kotlin):
+    for suffix in (".py", ".kt"):
         with pytest.raises(ArtifactError, match="not a finite float32"):
-            write(given)
+            snippet(given, suffix)
 
 
 def test_python_snippets_agree_with_the_file_in_all_inputs(exports: dict[str, Export], tmp_path: Path) -> None:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ca_deploy.pipeline import snippets
 from tests import kotlin
-from tests.hostile import CANARY, LONG, READABLE, TEXTS, manifest, payloads
+from tests.hostile import CANARY, LONG, READABLE, TEXTS, manifest, payloads, snippet
 from tests.syntax_trees import take_apart
 
 FLOAT = ["tflite_float32", "onnx_float32"]
@@ -48,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def seen(folder: Path) -> dict[str, list[str]]:
     """Case -> the asset opened, the tensor fed, the logits and the labels, of the compiled classes."""
-    sources = {f"{case}.kt": f"package {case}\n{snippets.kotlin(given)}" for case, given in CASES.items()}
+    sources = {f"{case}.kt": f"package {case}\n{snippet(given, '.kt')}" for case, given in CASES.items()}
     calls = "".join(
         f'report.report("{case}", {case}.LABELS) {{ app, photo -> {case}.Classifier(app).run(photo) }}\n'
         for case in CASES
@@ -80,14 +79,14 @@ def test_only_the_unquoted_name_was_run(folder: Path) -> None:
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 def test_the_grammar_finds_names_in_strings_and_the_same_code_around_them(recipe: str, name: str) -> None:
     given = manifest(recipe, name, [*TEXTS, *PAYLOADS])
-    strings, code = take_apart("kotlin", snippets.kotlin(given))
+    strings, code = take_apart("kotlin", snippet(given, ".kt"))
     names = [given.file, given.inputs[0].name] if given.format == "onnx" else [given.file]
     assert strings == [*(given.labels or ()), *names]
     plain = manifest(recipe, "net", ["daisy"] * len(given.labels or ()))
-    assert code == take_apart("kotlin", snippets.kotlin(plain))[1]
+    assert code == take_apart("kotlin", snippet(plain, ".kt"))[1]
 
 
 def test_ordinary_names_stay_readable() -> None:
-    source = snippets.kotlin(manifest("onnx_float32", "Gänseblümchen_netz", READABLE))
+    source = snippet(manifest("onnx_float32", "Gänseblümchen_netz", READABLE), ".kt")
     for text in (*READABLE, "Gänseblümchen_netz.onnx"):
         assert f'"{text}"' in source

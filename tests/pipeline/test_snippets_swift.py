@@ -2,8 +2,7 @@
 
 import pytest
 
-from ca_deploy.pipeline import snippets_swift
-from tests.hostile import CANARY, LONG, READABLE, TEXTS, manifest, payloads
+from tests.hostile import CANARY, LONG, READABLE, TEXTS, manifest, payloads, snippet
 from tests.syntax_trees import take_apart
 
 RECIPES = ["coreml_float32", "coreml_static_wi8_ai8_uint8rgb_io"]
@@ -17,14 +16,14 @@ def test_the_grammar_finds_names_in_strings_and_the_same_code_around_them(recipe
     given = manifest(recipe, name, [*TEXTS, *PAYLOADS, LONG])
     names = [given.file.removesuffix(".mlpackage"), given.inputs[0].name, given.outputs[0].name]
     held = [unicode_scalars(text) for text in (*(given.labels or ()), *names)]
-    strings, code = take_apart("swift", snippets_swift.swift(given))
+    strings, code = take_apart("swift", snippet(given, ".swift"))
     assert [text for text in strings if text != "mlmodelc"] == held
     plain = manifest(recipe, "net", ["daisy"] * len(given.labels or ()))
-    assert code == take_apart("swift", snippets_swift.swift(plain))[1]
+    assert code == take_apart("swift", snippet(plain, ".swift"))[1]
 
 
 def test_ordinary_names_stay_readable() -> None:
-    source = snippets_swift.swift(manifest("coreml_float32", "Gänseblümchen_netz", READABLE))
+    source = snippet(manifest("coreml_float32", "Gänseblümchen_netz", READABLE), ".swift")
     for text in (*READABLE, "Gänseblümchen_netz"):
         assert f'"{text}"' in source
 

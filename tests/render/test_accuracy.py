@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from ca_deploy.evaluation.accuracy import AccuracyReport, Confusion, PairedReport
+from ca_deploy.records.accuracy import AccuracyReport, Confusion, PairedReport
 from ca_deploy.render.accuracy import page
 from ca_deploy.render.blocks import Facts, Line, Page, Piece, Role
 from tests.hostile import MARKUP

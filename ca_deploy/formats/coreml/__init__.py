@@ -1,11 +1,43 @@
 """ML Programs for Core ML on iPhone, iPad and Mac, written by coremltools."""
 
-from ca_deploy.formats import Format
+from collections.abc import Iterator
+
+from ca_deploy.formats import Bits, Format, Option
+from ca_deploy.records.recipe import ExportRecipe
+
+# What each mode needs: compressed weights came with iOS 16, quantized activations with iOS 17. Several tables per
+# weight, which 4 bits need, came with iOS 18.
+_OLDEST_TARGET = {"weight_only": "iOS16", "palettized": "iOS16", "static": "iOS17"}
+
+
+def _complaints(recipe: ExportRecipe) -> Iterator[str]:
+    in_tables = (recipe.mode, recipe.weight_bits) == ("palettized", 4)
+    oldest = "iOS18" if in_tables else _OLDEST_TARGET.get(recipe.mode, "")
+    target = str(recipe.options.get("deployment_target", oldest))
+    if target < oldest:
+        yield f"deployment_target: {target} is too old; {recipe.mode} needs {oldest} or newer."
+
 
 FORMAT = Format(
     name="coreml",
     suffix=".mlpackage",
     description="Core ML package (ML Program) for iPhone, iPad and Mac",
-    exporter="ca_deploy.formats.coreml.export:export",
+    converter="ca_deploy.formats.coreml.export:CoremlConverter",
+    snippets="ca_deploy.formats.coreml.snippets:snippets",
     packages=("coremltools",),
+    modes={
+        "float32": Bits(),
+        "float16": Bits(),
+        "weight_only": Bits(weights=(8,)),
+        "palettized": Bits(weights=(4, 6, 8)),
+        "static": Bits(weights=(8,), activations=(8,)),
+    },
+    io=("float32", "uint8rgb"),
+    options={
+        "deployment_target": Option(
+            ("iOS15", "iOS16", "iOS17", "iOS18"), "a Core ML recipe states the oldest iOS that it is for"
+        )
+    },
+    layer_bits={"float": "", 16: "coremltools quantises activations to 8 bits only"},
+    complaints=_complaints,
 )

@@ -1,8 +1,8 @@
 """Network -> float ML Program, with coremltools."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import coremltools as ct
@@ -26,12 +26,16 @@ INPUT, OUTPUT, PROBABILITIES = "image", "logits", "probabilities"
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A lowered program of ATen operations, and what coremltools has to know of its input and outputs."""
+    """A lowered program of ATen operations, and what coremltools has to know of its input and outputs.
+
+    ``modules`` maps its nodes to paths of PyTorch modules in the network.
+    """
 
     network: "Network"
     program: torch.export.ExportedProgram
     input: Any
     labels: tuple[str, ...] | None
+    modules: Mapping[str, str]
 
 
 class Normalise(nn.Module):
@@ -54,7 +58,6 @@ class WithProbabilities(nn.Module):
         return logits, logits.softmax(1)
 
 
-@lru_cache(maxsize=2)
 def trace(network: "Network", camera: bool) -> Traced:
     """Trace and lower the network. ``camera``: take a picture, and normalise inside.
 
@@ -96,7 +99,31 @@ def trace(network: "Network", camera: bool) -> Traced:
     else:
         source = ct.TensorType(INPUT, (1, 3, side, side), dtype=np.float32)
     labels = network.labels if isinstance(parts[-1], WithProbabilities) else None
-    return Traced(network, program, source, labels)
+    return Traced(network, program, source, labels, _modules(program, inside=f"{parts.index(network.module)}."))
+
+
+def _modules(program: torch.export.ExportedProgram, inside: str) -> dict[str, str]:
+    """Node -> path of its module in the network, which is the part ``inside`` of what was traced."""
+    paths = {
+        node.name: [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
+        for node in program.graph.nodes
+        if node.op == "call_function"
+    }
+    return {
+        name: stack[-1].removeprefix(inside) for name, stack in paths.items() if stack and stack[-1].startswith(inside)
+    }
+
+
+def modules_of(model: Any, traced: Traced) -> dict[str, str]:
+    """Operation of a converted program -> path of its PyTorch module; "" where its name does not say.
+
+    coremltools names operations after the traced nodes; a network's last one gets a number instead of its output.
+    """
+    found = {}
+    for operation in model._mil_program.functions["main"].operations:
+        name = operation.name.removesuffix("_cast_fp16")
+        found[operation.name] = traced.modules.get(name) or traced.modules.get(name.rpartition("_")[0], "")
+    return found
 
 
 def convert(traced: Traced, precision: str, target: str) -> Any:

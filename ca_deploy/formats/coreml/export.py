@@ -1,118 +1,155 @@
-"""Network -> ``.mlpackage``: the whole story."""
+"""Network -> ``.mlpackage``: the stages."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
-from ca_deploy.errors import RecipeError, UsageError
+from ca_deploy.errors import UsageError
+from ca_deploy.formats import Step
+from ca_deploy.formats._layers import overridden
 from ca_deploy.formats.coreml.bias_correction import ShiftBiases, bias_shifts
 from ca_deploy.formats.coreml.classifier import LABEL, LABEL_PROBABILITIES, add_classifier
 from ca_deploy.formats.coreml.compress import apply_passes, compress_weights
-from ca_deploy.formats.coreml.convert import OUTPUT, PROBABILITIES, convert, trace
+from ca_deploy.formats.coreml.convert import OUTPUT, PROBABILITIES, Traced, convert, modules_of, trace
 from ca_deploy.formats.coreml.metadata import describe
 from ca_deploy.formats.coreml.package import save
-from ca_deploy.formats.coreml.quantise import activation_passes
+from ca_deploy.formats.coreml.quantise import Range, activation_passes, activation_ranges
 from ca_deploy.formats.coreml.run_time import float_operators
-from ca_deploy.formats.coreml.statistics import observe
+from ca_deploy.formats.coreml.statistics import Activation, observe
 from ca_deploy.mil.executor import Executor
 from ca_deploy.mil.package import read_package
-from ca_deploy.mil.program import read_program
+from ca_deploy.mil.program import Program, read_program
 from ca_deploy.mil.specs import tensor_specs
-from ca_deploy.records.conversion import Converted
+from ca_deploy.records.conversion import Conversion, Converted
+from ca_deploy.records.recipe import ExportRecipe
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from ca_deploy.networks.source import Network
-    from ca_deploy.records.recipe import ExportRecipe
 
 _TOOLS = ("torch", "coremltools")
 
 
-def export(
-    network: "Network",
-    recipe: "ExportRecipe",
-    calibration: "NDArray[np.uint8] | None",
-    path: Path,
-    dynamic_batch: bool,
-    step: Callable[[str], None],
-) -> Converted:
-    """Write ``path``, a folder; see :class:`ca_deploy.formats.Exporter`.
+@dataclass(frozen=True, slots=True)
+class CoremlModel:
+    """An ``MLModel`` between two stages, what it was traced from, and a folder for packages on the way.
 
-    Raises:
-        UsageError: ``dynamic_batch``, which these packages do not offer.
-        RecipeError: a recipe without deployment target, or a static one without calibration images.
-        ModelError: the network cannot be converted or quantised.
+    ``kept_float`` names operations that a recipe's ``[[layer]]`` keeps float, with its pattern.
     """
-    if dynamic_batch:
-        raise UsageError(
-            "--dynamic-batch is not possible with --format coreml: these packages take one image at a time."
-        )
-    if recipe.deployment_target is None:
-        raise RecipeError(f"{recipe.name}: a Core ML recipe states its deployment_target.")
-    camera = recipe.io == "uint8rgb"
-    step("tracing the network")
-    traced = trace(network, camera)
-    step("converting with coremltools")
-    model = convert(traced, "float32", recipe.deployment_target)
-    float32_path = None
-    if recipe.mode != "float32":
-        float32_path = path.with_name(f"{path.stem}.float32.mlpackage")
-        save(model.get_spec(), Path(model.weights_dir), float32_path)
-        model = convert(traced, "float16", recipe.deployment_target)
-    if recipe.compresses_weights:
+
+    model: Any
+    traced: Traced
+    folder: Path
+    kept_float: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """The float16 program, and what its activations look like on calibration images, by name."""
+
+    program: Program
+    activations: dict[str, Activation]
+
+
+class CoremlConverter:
+    """See :class:`ca_deploy.formats.Converter`. A file is a folder."""
+
+    def __init__(self, network: "Network") -> None:
+        self._network = network
+        self._traced: dict[bool, Traced] = {}
+
+    def convert(self, conversion: Conversion, step: Step) -> CoremlModel:
+        if conversion.dynamic_batch:
+            raise UsageError(
+                "--dynamic-batch is not possible with --format coreml: these packages take one image at a time."
+            )
+        recipe = conversion.recipe
+        camera, target = recipe.io == "uint8rgb", str(recipe.options["deployment_target"])
+        step("tracing the network")
+        if camera not in self._traced:
+            self._traced[camera] = trace(self._network, camera)
+        traced = self._traced[camera]
+        step("converting with coremltools")
+        model = convert(traced, "float32", target)
+        if recipe.mode != "float32":
+            save(model.get_spec(), Path(model.weights_dir), conversion.float32_path)
+            model = convert(traced, "float16", target)
+        kept_float = overridden(recipe, modules_of(model, traced)) if recipe.layer else {}
+        patterns = {name: found.match for name, found in kept_float.items()}
+        return CoremlModel(model, traced, conversion.path.parent, patterns)
+
+    def calibrate(self, model: CoremlModel, images: "NDArray[np.uint8]", recipe: ExportRecipe) -> Calibrated:
+        """In the reference executor, which needs no Mac; the program is run as it would be saved."""
+        feeds = (self._feed(image, recipe) for image in images)
+        with _saved(model, model.model) as package, _one_thread():
+            return Calibrated(read_program(read_package(package)), observe(package, feeds))
+
+    def ranges(self, model: CoremlModel, seen: Calibrated, recipe: ExportRecipe) -> dict[str, Range]:
+        return activation_ranges(seen.program, seen.activations, recipe)
+
+    def apply(
+        self,
+        model: CoremlModel,
+        recipe: ExportRecipe,
+        seen: Calibrated | None,
+        ranges: dict[str, Range] | None,
+        step: Step,
+    ) -> CoremlModel:
+        if not recipe.compresses_weights:
+            return model
         step("compressing weights")
-        compressed = compress_weights(model, recipe)
-        if recipe.needs_calibration:
-            if calibration is None:
-                raise RecipeError(f"{recipe.name} needs calibration images. Pass them with --calibration.")
-            feeds = (_feed(network, image, camera) for image in calibration)
-            step(f"calibrating on {len(calibration)} images with the reference executor")
-            compressed = _calibrate(model, compressed, feeds, recipe, path.parent)
-        model = compressed
-    step("writing the package")
-    spec = model.get_spec()
-    if traced.labels:
-        add_classifier(spec, PROBABILITIES, traced.labels)
-    describe(spec, network, recipe)
-    save(spec, Path(model.weights_dir), path)
-    program = read_program(read_package(path))
-    inputs, outputs = tensor_specs(program)
-    notes = [f"It is a classifier: {LABEL} and {LABEL_PROBABILITIES} come with {OUTPUT}."] if traced.labels else []
-    return Converted(
-        inputs=inputs,
-        outputs=outputs,
-        operators=dict(Counter(o.kind for o in program.operations if o.kind != "const").most_common()),
-        tools={tool: version(tool) for tool in _TOOLS},
-        float_operators=float_operators(program) if recipe.is_integer else (),
-        notes=tuple(notes),
-        float32_path=float32_path,
-    )
+        compressed = compress_weights(model.model, recipe)
+        if seen is not None and ranges is not None:
+            step("correcting biases")
+            with _saved(model, model.model) as before, _saved(model, compressed) as after, _one_thread():
+                shifts = bias_shifts(Executor(before), Executor(after), seen.activations)
+            passes: list[Any] = [ShiftBiases(shifts)]
+            if recipe.activation_bits:
+                passes += activation_passes(seen.program, ranges, model.kept_float)
+            compressed = apply_passes(compressed, passes)
+        return replace(model, model=compressed)
+
+    def write(self, model: CoremlModel, conversion: Conversion) -> Converted:
+        recipe, labels = conversion.recipe, model.traced.labels
+        spec = model.model.get_spec()
+        if labels:
+            add_classifier(spec, PROBABILITIES, labels)
+        describe(spec, self._network, recipe)
+        save(spec, Path(model.model.weights_dir), conversion.path)
+        program = read_program(read_package(conversion.path))
+        inputs, outputs = tensor_specs(program)
+        notes = [f"It is a classifier: {LABEL} and {LABEL_PROBABILITIES} come with {OUTPUT}."] if labels else []
+        return Converted(
+            inputs=inputs,
+            outputs=outputs,
+            operators=dict(Counter(o.kind for o in program.operations if o.kind != "const").most_common()),
+            tools={tool: version(tool) for tool in _TOOLS},
+            float_operators=float_operators(program, model.kept_float) if recipe.is_integer else (),
+            notes=tuple(notes),
+            float32_path=conversion.float32_path if recipe.mode != "float32" else None,
+        )
+
+    def _feed(self, rgb: "NDArray[np.uint8]", recipe: ExportRecipe) -> "NDArray[Any]":
+        """uint8 RGB ``(S, S, 3)`` -> what the program takes, a batch of one."""
+        return rgb[None] if recipe.io == "uint8rgb" else self._network.preprocessing.normalise(rgb)[None]
 
 
-def _calibrate(
-    model: Any, compressed: Any, feeds: "Iterable[NDArray[np.generic]]", recipe: "ExportRecipe", folder: Path
-) -> Any:
-    """Correct the biases of ``compressed``, which is ``model`` with smaller weights, and quantise its activations.
-
-    Both are run as they would be saved.
-    """
-    with TemporaryDirectory(dir=folder) as scratch, _one_thread():
-        packages = Path(scratch, "float16.mlpackage"), Path(scratch, "compressed.mlpackage")
-        for converted, package in zip((model, compressed), packages, strict=True):
-            save(converted.get_spec(), Path(converted.weights_dir), package)
-        seen = observe(packages[0], feeds)
-        original = Executor(packages[0])
-        shifts = bias_shifts(original, Executor(packages[1]), seen)
-    passes = activation_passes(original.program, seen, recipe) if recipe.activation_bits else []
-    return apply_passes(compressed, [ShiftBiases(shifts), *passes])
+@contextmanager
+def _saved(model: CoremlModel, converted: Any) -> Iterator[Path]:
+    """A package for a moment, beside the file to be made."""
+    with TemporaryDirectory(dir=model.folder) as scratch:
+        package = Path(scratch, "model.mlpackage")
+        save(converted.get_spec(), Path(converted.weights_dir), package)
+        yield package
 
 
 @contextmanager
@@ -124,8 +161,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _feed(network: "Network", rgb: "NDArray[np.uint8]", camera: bool) -> "NDArray[Any]":
-    """uint8 RGB ``(S, S, 3)`` -> what the program takes, a batch of one."""
-    return rgb[None] if camera else network.preprocessing.normalise(rgb)[None]

@@ -5,7 +5,7 @@ an option. Here the reference executor saw them. The passes put quantize/dequant
 layers, poolings and additions; everything else computes in float16.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import coremltools.optimize as cto
@@ -16,13 +16,20 @@ from ca_deploy.formats.coreml.statistics import Activation
 from ca_deploy.mil.program import Name, Operation, Program
 from ca_deploy.records.recipe import ExportRecipe
 
+Range = tuple[float, float]
+
 _QUANTISED = ("conv", "linear", "avg_pool", "max_pool", "add")
 _ACTIVATIONS = ("relu", "relu6", "sigmoid", "leaky_relu", "tanh")  # fused with the layer before them
 _SIGMOID_RANGE = (0.0, 255 / 256)
 
 
-def activation_passes(program: Program, seen: Mapping[str, Activation], recipe: ExportRecipe) -> list[Any]:
-    """The graph passes, ready to be applied.
+def activation_ranges(program: Program, seen: Mapping[str, Activation], recipe: ExportRecipe) -> dict[str, Range]:
+    """By the recipe's method, for every activation that was seen."""
+    return {name: _range(program, name, activation, recipe) for name, activation in seen.items()}
+
+
+def activation_passes(program: Program, ranges: Mapping[str, Range], kept_float: Container[str] = ()) -> list[Any]:
+    """The graph passes, ready to be applied; operations in ``kept_float`` are left out.
 
     coremltools' default, int8 symmetric around zero, wastes half of its steps on what a ReLU6 gives. Here a tensor that
     was never negative becomes uint8 from zero, any other int8 symmetric around zero. At the output of CA-MobileNetV2
@@ -30,7 +37,6 @@ def activation_passes(program: Program, seen: Mapping[str, Activation], recipe: 
     point, and without one Core ML is fastest (says coremltools 9, pass ``nullify_redundant_quantization_zero_point``).
     The logits stay float: a clipped logit is the costliest error.
     """
-    ranges = {name: _range(program, name, activation, recipe) for name, activation in seen.items()}
     users = _users(program)
     unsigned = cto.coreml.OpLinearQuantizerConfig(mode="linear", dtype="uint8")
     signed = cto.coreml.OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8")
@@ -40,7 +46,7 @@ def activation_passes(program: Program, seen: Mapping[str, Activation], recipe: 
 
     before, after = {}, {}
     for operation in program.operations:
-        if operation.kind not in _QUANTISED:
+        if operation.kind not in _QUANTISED or operation.name in kept_float:
             continue
         taken = tuple(v.name for key, v in operation.inputs.items() if key in ("x", "y") and v.name in ranges)
         before[operation.name] = config(taken)
@@ -61,7 +67,7 @@ def activation_passes(program: Program, seen: Mapping[str, Activation], recipe: 
     return [*passes, PASS_REGISTRY["common::dequantize_quantize_pair_elimination"]]
 
 
-def _range(program: Program, name: str, activation: Activation, recipe: ExportRecipe) -> tuple[float, float]:
+def _range(program: Program, name: str, activation: Activation, recipe: ExportRecipe) -> Range:
     if any(tensor.name == name for o in program.operations if o.kind == "sigmoid" for tensor in o.outputs):
         return _SIGMOID_RANGE  # a free range on a gate moves every output by the same factor
     low, high = activation.minimum, activation.maximum

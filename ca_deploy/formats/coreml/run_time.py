@@ -1,7 +1,10 @@
 """Which operations of an INT8 program compute in float16 all the same."""
 
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 
+from ca_deploy.formats._layers import kept_float_because
 from ca_deploy.mil.program import Name, Program
 from ca_deploy.records.conversion import FloatOperator
 
@@ -10,12 +13,15 @@ _MOVES = ("reshape", "squeeze", "expand_dims", "transpose", "concat", "split", "
 _FUSED = ("relu", "relu6", "sigmoid")
 
 
-def float_operators(program: Program) -> tuple[FloatOperator, ...]:
+def float_operators(
+    program: Program, kept_float: Mapping[str, str] = MappingProxyType({})
+) -> tuple[FloatOperator, ...]:
     """Kinds of operations whose inputs do not come straight from a ``dequantize``, most frequent first.
 
     An activation counts as part of the layer before it where its result is quantised. Whether a device runs the
     quantised ones in INT8 is for Core ML to decide. Operations that only move
-    values are not counted, nor is the softmax of a classifier.
+    values are not counted, nor is the softmax of a classifier. ``kept_float`` names operations that a recipe's
+    ``[[layer]]`` keeps float, with its pattern.
     """
     made = {tensor.name: operation for operation in program.operations for tensor in operation.outputs}
     quantised = {o.inputs["input"].name for o in program.operations if o.kind == "quantize"}
@@ -30,7 +36,8 @@ def float_operators(program: Program) -> tuple[FloatOperator, ...]:
         if operation.kind in ("conv", "linear", "add", "avg_pool", "max_pool"):
             if kinds <= {"dequantize", "const"}:
                 continue
-            reason = "what it takes is not quantised"
+            pattern = kept_float.get(operation.name)
+            reason = kept_float_because(pattern) if pattern else "what it takes is not quantised"
         else:
             reason = "coremltools' quantiser covers convolution, linear, pooling and addition"
         found[operation.kind, reason] += 1

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 import onnxruntime as ort
-
-from ca_deploy.records.recipe import Method
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,14 +17,26 @@ _BINS = 2048
 _SAMPLES = 1 << 16  # values of one tensor and one image that enter its histogram
 
 
-def activation_ranges(
-    model: onnx.ModelProto, images: "NDArray[np.float32] | NDArray[np.uint8]", method: Method, percentile: float
-) -> dict[str, Range]:
-    """``{tensor: (lowest, highest)}`` for the input and every float activation.
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Lowest and highest value of each of ``names``, ``(T,)``, and histograms between them, ``(T, bins)``."""
 
-    ``images`` is ``(N, …)`` as the model's input wants it. ``percentile`` cuts the same share from both ends of
-    each tensor's histogram. ONNX Runtime's own percentile calibration keeps all activations of all images
-    (1.32: ``HistogramCalibrater``), which is 20 GB for 200 images of 224 px; this reads the images twice instead.
+    names: list[str]
+    lowest: "NDArray[np.float64]"
+    highest: "NDArray[np.float64]"
+    counts: "NDArray[np.int64] | None"
+
+    @property
+    def width(self) -> "NDArray[np.float64]":
+        """Of a bin, ``(T,)``."""
+        return np.maximum(self.highest - self.lowest, np.finfo(np.float32).tiny) / _BINS
+
+
+def observe(model: onnx.ModelProto, images: "NDArray[np.float32] | NDArray[np.uint8]", histograms: bool) -> Observed:
+    """Watch the input and every float activation. ``images`` is ``(N, …)`` as the model's input wants it.
+
+    ONNX Runtime's own percentile calibration keeps all activations of all images (1.32: ``HistogramCalibrater``),
+    which is 20 GB for 200 images of 224 px; this reads the images twice instead.
     """
     names, session = _observed(model)
     lowest = np.full(len(names), np.inf)
@@ -33,19 +44,27 @@ def activation_ranges(
     for values in _run(session, names, images):
         lowest = np.minimum(lowest, [value.min() for value in values])
         highest = np.maximum(highest, [value.max() for value in values])
-    if method == "percentile":
-        counts = np.zeros((len(names), _BINS), np.int64)
-        width = np.maximum(highest - lowest, np.finfo(np.float32).tiny) / _BINS
-        for values in _run(session, names, images):
-            for index, value in enumerate(values):
-                bins = (_sample(value) - np.float32(lowest[index])) / np.float32(width[index])
-                counts[index] += np.bincount(np.clip(bins.astype(np.int32), 0, _BINS - 1), minlength=_BINS)
-        inside = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
+    seen = Observed(names, lowest, highest, None)
+    if not histograms:
+        return seen
+    counts, width = np.zeros((len(names), _BINS), np.int64), seen.width
+    for values in _run(session, names, images):
+        for index, value in enumerate(values):
+            bins = (_sample(value) - np.float32(lowest[index])) / np.float32(width[index])
+            counts[index] += np.bincount(np.clip(bins.astype(np.int32), 0, _BINS - 1), minlength=_BINS)
+    return replace(seen, counts=counts)
+
+
+def activation_ranges(seen: Observed, percentile: float) -> dict[str, Range]:
+    """``{tensor: (lowest, highest)}``; ``percentile`` cuts the same share from both ends of each histogram."""
+    lowest, highest = seen.lowest, seen.highest
+    if seen.counts is not None:
+        inside = np.cumsum(seen.counts, axis=1) / seen.counts.sum(axis=1, keepdims=True)
         cut = (1 - percentile / 100) / 2
         first = (inside <= cut).sum(axis=1)
         last = (inside < 1 - cut).sum(axis=1) + 1
-        lowest, highest = lowest + first * width, lowest + last * width
-    return {name: (float(lowest[i]), float(highest[i])) for i, name in enumerate(names)}
+        lowest, highest = lowest + first * seen.width, lowest + last * seen.width
+    return {name: (float(lowest[i]), float(highest[i])) for i, name in enumerate(seen.names)}
 
 
 def _observed(model: onnx.ModelProto) -> tuple[list[str], ort.InferenceSession]:

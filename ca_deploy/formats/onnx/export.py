@@ -1,20 +1,20 @@
-"""Network -> ``.onnx``: the whole story."""
+"""Network -> ``.onnx``: the stages."""
 
 from collections import Counter
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import TopologicalSortPass
 
-from ca_deploy.errors import RecipeError
+from ca_deploy.formats import Step
+from ca_deploy.formats._layers import overridden
 from ca_deploy.formats.onnx.bias_correction import correct_biases
-from ca_deploy.formats.onnx.calibrate import activation_ranges
+from ca_deploy.formats.onnx.calibrate import Observed, Range, activation_ranges, observe
 from ca_deploy.formats.onnx.camera_input import take_camera_rgb
 from ca_deploy.formats.onnx.convert import to_onnx
 from ca_deploy.formats.onnx.float16 import to_float16
@@ -22,80 +22,101 @@ from ca_deploy.formats.onnx.integer_io import integer_io
 from ca_deploy.formats.onnx.quantise import quantise_dynamic, quantise_static
 from ca_deploy.formats.onnx.run_time import float_operators
 from ca_deploy.formats.onnx.specs import tensor_specs
-from ca_deploy.records.conversion import Converted
+from ca_deploy.records.conversion import Conversion, Converted
+from ca_deploy.records.recipe import ExportRecipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ca_deploy.networks.source import Network
-    from ca_deploy.records.recipe import ExportRecipe
 
 _TOOLS = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 
-def export(
-    network: "Network",
-    recipe: "ExportRecipe",
-    calibration: "NDArray[np.uint8] | None",
-    path: Path,
-    dynamic_batch: bool,
-    step: Callable[[str], None],
-) -> Converted:
-    """See :class:`ca_deploy.formats.Exporter`. The file is self-contained and passes ``onnx.checker``'s full check.
+@dataclass(frozen=True, slots=True)
+class OnnxModel:
+    """A model between two stages. ``normalisation`` and ``kept_float`` name nodes: those that prepare a camera's image,
+    and those that the recipe keeps float, with the pattern that says so."""
 
-    Raises:
-        ModelError: the network has no ONNX form, or nothing in it can be quantised.
-        RecipeError: the recipe asks for what ONNX or PyTorch's exporter does not have.
-    """
-    if recipe.opset is None or recipe.activation_bits == 16:
-        raise RecipeError(f"{recipe.name}: ONNX needs an opset, and quantises activations to 8 bits only.")
-    step("tracing the network to ONNX")
-    model = onnx.load_from_string(_float_model(network, recipe.opset, dynamic_batch))
-    normalisation = take_camera_rgb(model, network.preprocessing) if recipe.io == "uint8rgb" else []
-    float32_path = None
-    if recipe.mode != "float32":
-        float32_path = path.with_name(f"{path.stem}.float32.onnx")
-        onnx.save(model, float32_path)
-    if recipe.mode == "float16":
-        step("converting to float16")
-        model = to_float16(model)
-    elif recipe.mode == "dynamic":
-        step("quantising weights")
-        model = quantise_dynamic(model)
-    elif recipe.mode == "static":
-        if calibration is None:
-            raise RecipeError(f"{recipe.name} needs calibration images.")
-        step(f"calibrating on {len(calibration)} images")
-        images = calibration if normalisation else network.preprocessing.normalise(calibration)
-        ranges = activation_ranges(model, images, recipe.calibration, recipe.percentile)
+    proto: onnx.ModelProto
+    normalisation: tuple[str, ...]
+    kept_float: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """Calibration images as the model takes them, ``(N, …)``, and what its activations look like on them."""
+
+    images: "NDArray[np.float32] | NDArray[np.uint8]"
+    observed: Observed
+
+
+class OnnxConverter:
+    """See :class:`ca_deploy.formats.Converter`. Files are self-contained and pass ``onnx.checker``'s full check."""
+
+    def __init__(self, network: "Network") -> None:
+        self._network = network
+        self._float_models: dict[tuple[int, bool], bytes] = {}
+
+    def convert(self, conversion: Conversion, step: Step) -> OnnxModel:
+        recipe = conversion.recipe
+        opset = cast(int, recipe.options["opset"])
+        wanted = (opset, conversion.dynamic_batch)
+        step("tracing the network to ONNX")
+        if wanted not in self._float_models:
+            self._float_models[wanted] = to_onnx(self._network, *wanted).SerializeToString()
+        proto = onnx.load_from_string(self._float_models[wanted])
+        modules = {node.name: node.name.rpartition("/")[0] for node in proto.graph.node}
+        kept_float = overridden(recipe, modules)
+        normalisation = take_camera_rgb(proto, self._network.preprocessing) if recipe.io == "uint8rgb" else []
+        if recipe.mode != "float32":
+            onnx.save(proto, conversion.float32_path)
+        return OnnxModel(proto, tuple(normalisation), {name: found.match for name, found in kept_float.items()})
+
+    def calibrate(self, model: OnnxModel, images: "NDArray[np.uint8]", recipe: ExportRecipe) -> Calibrated:
+        fed = images if model.normalisation else self._network.preprocessing.normalise(images)
+        return Calibrated(fed, observe(model.proto, fed, histograms=recipe.calibration == "percentile"))
+
+    def ranges(self, model: OnnxModel, seen: Calibrated, recipe: ExportRecipe) -> dict[str, Range]:
+        return activation_ranges(seen.observed, recipe.percentile)
+
+    def apply(
+        self,
+        model: OnnxModel,
+        recipe: ExportRecipe,
+        seen: Calibrated | None,
+        ranges: dict[str, Range] | None,
+        step: Step,
+    ) -> OnnxModel:
+        if recipe.mode == "float16":
+            step("converting to float16")
+            return replace(model, proto=to_float16(model.proto))
+        if seen is None or ranges is None:
+            step("quantising weights")
+            return replace(model, proto=quantise_dynamic(model.proto))
         step("quantising weights and activations")
-        quantised = quantise_static(model, ranges, keep_float=normalisation)
-        correct_biases(quantised, model, images)
-        model = quantised
+        quantised = quantise_static(model.proto, ranges, keep_float=(*model.normalisation, *model.kept_float))
+        correct_biases(quantised, model.proto, seen.images)
         if recipe.io == "int8":
-            integer_io(model)
-    step("checking the file")
-    model = _sorted(model)
-    if recipe.is_integer:
-        del model.graph.value_info[:]  # shapes that every reader infers: 2 % of an integer file
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
-    inputs, outputs = tensor_specs(model, normalised=not normalisation)
-    return Converted(
-        inputs=inputs,
-        outputs=outputs,
-        operators=dict(Counter(node.op_type for node in model.graph.node).most_common()),
-        tools={tool: version(tool) for tool in _TOOLS},
-        float_operators=float_operators(model, set(normalisation)) if recipe.is_integer else (),
-        float32_path=float32_path,
-    )
+            integer_io(quantised)
+        return replace(model, proto=quantised)
 
-
-@lru_cache(maxsize=2)
-def _float_model(network: "Network", opset: int, dynamic_batch: bool) -> bytes:
-    """What all recipes of a network begin with."""
-    content: bytes = to_onnx(network, opset, dynamic_batch).SerializeToString()
-    return content
+    def write(self, model: OnnxModel, conversion: Conversion) -> Converted:
+        recipe = conversion.recipe
+        proto = _sorted(model.proto)
+        if recipe.is_integer:
+            del proto.graph.value_info[:]  # shapes that every reader infers: 2 % of an integer file
+        onnx.checker.check_model(proto, full_check=True)
+        onnx.save(proto, conversion.path)
+        inputs, outputs = tensor_specs(proto, normalised=not model.normalisation)
+        return Converted(
+            inputs=inputs,
+            outputs=outputs,
+            operators=dict(Counter(node.op_type for node in proto.graph.node).most_common()),
+            tools={tool: version(tool) for tool in _TOOLS},
+            float_operators=float_operators(proto, model.normalisation, model.kept_float) if recipe.is_integer else (),
+            float32_path=conversion.float32_path if recipe.mode != "float32" else None,
+        )
 
 
 def _sorted(model: onnx.ModelProto) -> onnx.ModelProto:

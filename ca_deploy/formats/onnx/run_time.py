@@ -1,11 +1,13 @@
 """Which operations of an integer file run in float all the same, as ONNX Runtime itself plans them."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 import onnx
 from onnx import TensorProto
 
+from ca_deploy.formats._layers import kept_float_because
 from ca_deploy.graphs.ort_plan import planned
 from ca_deploy.records.conversion import FloatOperator
 
@@ -14,10 +16,13 @@ _FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16}
 _CONVERSIONS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
 
 
-def float_operators(model: onnx.ModelProto, normalisation: Collection[str] = ()) -> tuple[FloatOperator, ...]:
+def float_operators(
+    model: onnx.ModelProto, normalisation: Collection[str] = (), kept_float: Mapping[str, str] = MappingProxyType({})
+) -> tuple[FloatOperator, ...]:
     """Operator kinds that see float tensors only in the graph that ONNX Runtime executes, most frequent first.
 
-    ``normalisation`` names the nodes that prepare a camera's image. The CPU provider is asked to plan as on ARM.
+    ``normalisation`` names the nodes that prepare a camera's image, ``kept_float`` those that a recipe's ``[[layer]]``
+    keeps float, with its pattern. The CPU provider is asked to plan as on ARM.
     """
     graph = planned(model).graph
     types = {v.name: v.type.tensor_type.elem_type for v in (*graph.value_info, *graph.input, *graph.output)}
@@ -32,6 +37,8 @@ def float_operators(model: onnx.ModelProto, normalisation: Collection[str] = ())
             continue
         if node.name in normalisation:
             reason = "normalises the camera's image"
+        elif node.name in kept_float:
+            reason = kept_float_because(kept_float[node.name])
         elif dynamic:
             reason = "dynamic quantisation covers MatMul and Gemm only"
         elif _between_conversions(node, graph):

@@ -1,11 +1,20 @@
 """TFLite (LiteRT) flatbuffers, written by litert-torch and quantised by ai-edge-quantizer."""
 
-from ca_deploy.formats import Format
+from ca_deploy.formats import Bits, Format
 
 FORMAT = Format(
     name="tflite",
     suffix=".tflite",
     description="TFLite flatbuffer for LiteRT on Android, Linux and microcontrollers (NHWC input)",
-    exporter="ca_deploy.formats.tflite.export:export",
+    converter="ca_deploy.formats.tflite.export:TfliteConverter",
+    snippets="ca_deploy.formats.tflite.snippets:snippets",
     packages=("litert_torch", "ai_edge_quantizer", "ai_edge_litert"),
+    modes={
+        "float32": Bits(),
+        "float16": Bits(),
+        "dynamic": Bits(weights=(8,)),
+        "static": Bits(weights=(8,), activations=(8, 16)),
+    },
+    io=("float32", "int8", "uint8rgb"),
+    layer_bits={"float": "", 16: ""},
 )

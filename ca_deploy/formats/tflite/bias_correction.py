@@ -5,7 +5,7 @@ behind a ReLU6 the mean is most of the input. Taking the shift off the bias cost
 9 dB in CA-MobileNetV2's weights.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,14 +19,21 @@ if TYPE_CHECKING:
     from ca_deploy.formats.tflite.statistics import Activation
 
 
-def correct_biases(model: Any, seen: "Mapping[int, Activation]", ranges: "Ranges") -> None:
-    """Edit the biases of the float ``model``, and add to ``ranges`` those weights whose own range is too small."""
+def correct_biases(
+    model: Any, seen: "Mapping[int, Activation]", ranges: "Ranges", kept_float: Collection[str] = ()
+) -> None:
+    """Edit the biases of the float ``model``, and add to ``ranges`` those weights whose own range is too small.
+
+    ``kept_float`` names the results of operators whose weights will not be rounded.
+    """
     graph = model.subgraphs[0]
     for operator in graph.operators:
         kind = flatbuffer.operator_name(model, operator)
         source, weight_index, bias_index = [*operator.inputs, -1, -1][:3]
         weight = flatbuffer.constant(model, weight_index)
         if kind not in flatbuffer.WEIGHTED or source not in seen or weight is None:
+            continue
+        if flatbuffer.tensor_name(model, operator.outputs[0]) in kept_float:
             continue
         depthwise = kind == "DEPTHWISE_CONV_2D"
         axis = weight.ndim - 1 if depthwise else 0

@@ -37,7 +37,9 @@ class Normalise(nn.Module):
 
 
 def convert(network: "Network", normalise: bool = False) -> Any:
-    """The network as a TFLite model: input ``image (1, S, S, 3)``, output ``logits``, both float32.
+    """The network as a TFLite model: images ``(1, S, S, 3)`` in, logits out, both float32.
+
+    Its tensors are named after PyTorch modules, the input and the output too.
 
     Args:
         network: any classifier.
@@ -61,7 +63,6 @@ def convert(network: "Network", normalise: bool = False) -> Any:
         raise ModelError(_explain(network.name, error)) from error
     model = flatbuffer.read(content)
     flatbuffer.shorten_names(model)
-    flatbuffer.name_input_and_output(model)
     return model
 
 

@@ -1,108 +1,146 @@
-"""Network -> TFLite file: the whole story."""
+"""Network -> TFLite file: the stages."""
 
 import os
-from collections.abc import Callable
-from functools import lru_cache
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ca_deploy.errors import RecipeError, UsageError
+from ca_deploy.errors import UsageError
+from ca_deploy.formats import Step
+from ca_deploy.formats._layers import kept_float_because, overridden
 from ca_deploy.formats.tflite.bias_correction import correct_biases
 from ca_deploy.formats.tflite.camera_input import RGB_RANGE, take_uint8
 from ca_deploy.formats.tflite.convert import convert
 from ca_deploy.formats.tflite.quantise import quantise
 from ca_deploy.formats.tflite.ranges import Ranges, activation_ranges
-from ca_deploy.formats.tflite.statistics import observe
+from ca_deploy.formats.tflite.statistics import Activation, observe
 from ca_deploy.graphs import flatbuffer
-from ca_deploy.records.conversion import Converted, FloatOperator
+from ca_deploy.graphs.tflite import module_of
+from ca_deploy.records.conversion import Conversion, Converted, FloatOperator
+from ca_deploy.records.recipe import ExportRecipe, LayerOverride
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ca_deploy.networks.source import Network
-    from ca_deploy.records.recipe import ExportRecipe
 
 _TOOLS = ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert")
 
 
-def export(
-    network: "Network",
-    recipe: "ExportRecipe",
-    calibration: "NDArray[np.uint8] | None",
-    path: Path,
-    dynamic_batch: bool,
-    step: Callable[[str], None],
-) -> Converted:
-    """Write ``path``; see :class:`ca_deploy.formats.Exporter`.
+@dataclass(frozen=True, slots=True)
+class TfliteModel:
+    """A flatbuffer between two stages, unpacked (``schema.ModelT``) and packed; overrides by the tensor that an
+    operator gives."""
 
-    Raises:
-        UsageError: ``dynamic_batch``, which TFLite files do not offer.
-        RecipeError: a static recipe without calibration images.
-        ModelError: the network cannot be converted or quantised.
-    """
-    if dynamic_batch:
-        raise UsageError(
-            "--dynamic-batch is not possible with --format tflite: a TFLite graph has fixed shapes. Leave it out; an "
-            "app resizes the input (Interpreter.resize_tensor_input) where a runtime allows it."
-        )
-    camera = recipe.io == "uint8rgb"
-    step("converting with litert-torch")
-    content = _float_model(network, camera)
-    model = flatbuffer.read(content)
-    float32_path = None
-    if recipe.mode != "float32":
-        float32_path = path.with_name(f"{path.stem}.float32.tflite")
-        float32_path.write_bytes(content)
-        ranges: Ranges | None = None
-        if recipe.needs_calibration:
-            if calibration is None:
-                raise RecipeError(f"{recipe.name} needs calibration images. Pass them with --calibration.")
-            step(f"calibrating on {len(calibration)} images")
-            images = (_feed(network, image, camera) for image in calibration)
-            seen = observe(content, images, flatbuffer.activations(model), threads=os.cpu_count() or 1)
-            ranges = activation_ranges(model, seen, recipe)
-            if camera:
-                ranges["image"] = RGB_RANGE
-            correct_biases(model, seen, ranges)
-            content = flatbuffer.write(model)
+    flatbuffer: Any
+    content: bytes
+    camera: bool
+    overrides: Mapping[str, LayerOverride]
+    notes: tuple[str, ...] = ()
+
+
+class TfliteConverter:
+    """See :class:`ca_deploy.formats.Converter`."""
+
+    def __init__(self, network: "Network") -> None:
+        self._network = network
+        self._float_models: dict[bool, tuple[bytes, list[str]]] = {}
+
+    def convert(self, conversion: Conversion, step: Step) -> TfliteModel:
+        if conversion.dynamic_batch:
+            raise UsageError(
+                "--dynamic-batch is not possible with --format tflite: a TFLite graph has fixed shapes. Leave it out; "
+                "an app resizes the input (Interpreter.resize_tensor_input) where a runtime allows it."
+            )
+        recipe = conversion.recipe
+        camera = recipe.io == "uint8rgb"
+        step("converting with litert-torch")
+        if camera not in self._float_models:
+            self._float_models[camera] = self._float_model(camera)
+        content, modules = self._float_models[camera]
+        model = flatbuffer.read(content)
+        overrides = overridden(recipe, dict(zip(_results(model), modules, strict=True)))
+        if recipe.mode != "float32":
+            conversion.float32_path.write_bytes(content)
+        return TfliteModel(model, content, camera, overrides)
+
+    def calibrate(self, model: TfliteModel, images: "NDArray[np.uint8]", recipe: ExportRecipe) -> dict[int, Activation]:
+        fed = (self._feed(image, model.camera) for image in images)
+        watched = flatbuffer.activations(model.flatbuffer)
+        return observe(model.content, fed, watched, threads=os.cpu_count() or 1)
+
+    def ranges(self, model: TfliteModel, seen: dict[int, Activation], recipe: ExportRecipe) -> Ranges:
+        ranges = activation_ranges(model.flatbuffer, seen, recipe)
+        if model.camera:
+            ranges["image"] = RGB_RANGE
+        return ranges
+
+    def apply(
+        self,
+        model: TfliteModel,
+        recipe: ExportRecipe,
+        seen: dict[int, Activation] | None,
+        ranges: Ranges | None,
+        step: Step,
+    ) -> TfliteModel:
+        content = model.content
+        if seen is not None and ranges is not None:
+            kept_float = {name for name, found in model.overrides.items() if found.activation_bits == "float"}
+            correct_biases(model.flatbuffer, seen, ranges, kept_float)
+            content = flatbuffer.write(model.flatbuffer)
         step("quantising with ai-edge-quantizer")
-        model = quantise(content, recipe, ranges)
-    if camera:
-        take_uint8(model)
-    flatbuffer.name_input_and_output(model)
-    path.write_bytes(flatbuffer.write(model))
-    graph = model.subgraphs[0]
-    return Converted(
-        inputs=(flatbuffer.tensor_spec(model, graph.inputs[0], "NHWC", normalised=not camera),),
-        outputs=(flatbuffer.tensor_spec(model, graph.outputs[0], "NC"),),
-        operators=flatbuffer.operator_histogram(model),
-        tools={tool: version(tool) for tool in _TOOLS},
-        float_operators=_stayed_float(model, recipe) if recipe.is_integer else (),
-        float32_path=float32_path,
-    )
+        quantised = quantise(content, recipe, ranges, model.overrides)
+        return replace(model, flatbuffer=quantised, notes=_not_in_16_bits(quantised, model.overrides))
+
+    def write(self, model: TfliteModel, conversion: Conversion) -> Converted:
+        recipe, written = conversion.recipe, model.flatbuffer
+        if model.camera:
+            take_uint8(written)
+        flatbuffer.name_input_and_output(written)
+        conversion.path.write_bytes(flatbuffer.write(written))
+        graph = written.subgraphs[0]
+        return Converted(
+            inputs=(flatbuffer.tensor_spec(written, graph.inputs[0], "NHWC", normalised=not model.camera),),
+            outputs=(flatbuffer.tensor_spec(written, graph.outputs[0], "NC"),),
+            operators=flatbuffer.operator_histogram(written),
+            tools={tool: version(tool) for tool in _TOOLS},
+            float_operators=tuple(_stayed_float(written, recipe, model.overrides)) if recipe.is_integer else (),
+            notes=model.notes,
+            float32_path=conversion.float32_path if recipe.mode != "float32" else None,
+        )
+
+    def _float_model(self, camera: bool) -> tuple[bytes, list[str]]:
+        """What all recipes of a network begin with, and the PyTorch module of each of its operators."""
+        model = convert(self._network, normalise=camera)
+        modules = [module_of(name) for name in _results(model)]
+        flatbuffer.name_input_and_output(model)
+        return flatbuffer.write(model), modules
+
+    def _feed(self, rgb: "NDArray[np.uint8]", camera: bool) -> "NDArray[np.float32]":
+        """uint8 RGB ``(S, S, 3)`` -> what the float model takes, of the same shape."""
+        if camera:
+            return rgb.astype(np.float32)
+        return np.ascontiguousarray(self._network.preprocessing.normalise(rgb).transpose(1, 2, 0))
 
 
-@lru_cache(maxsize=2)
-def _float_model(network: "Network", camera: bool) -> bytes:
-    """What all recipes of a network begin with."""
-    return flatbuffer.write(convert(network, normalise=camera))
+def _results(model: Any) -> list[str]:
+    """The name of what each operator gives."""
+    return [flatbuffer.tensor_name(model, operator.outputs[0]) for operator in model.subgraphs[0].operators]
 
 
-def _feed(network: "Network", rgb: "NDArray[np.uint8]", camera: bool) -> "NDArray[np.float32]":
-    """uint8 RGB ``(S, S, 3)`` -> what the float model takes, of the same shape."""
-    if camera:
-        return rgb.astype(np.float32)
-    return np.ascontiguousarray(network.preprocessing.normalise(rgb).transpose(1, 2, 0))
-
-
-def _stayed_float(model: Any, recipe: "ExportRecipe") -> tuple[FloatOperator, ...]:
-    """What computes in float although the recipe is an integer one, and why."""
-    found = []
-    for name, count in flatbuffer.float_operators(model).items():
-        if recipe.mode == "dynamic":
+def _stayed_float(model: Any, recipe: ExportRecipe, overrides: Mapping[str, LayerOverride]) -> list[FloatOperator]:
+    """What computes in float although the recipe is an integer one, and why; the most frequent first."""
+    found: Counter[tuple[str, str]] = Counter()
+    for operator in flatbuffer.float_operators(model):
+        name = flatbuffer.operator_name(model, operator)
+        override = overrides.get(flatbuffer.tensor_name(model, operator.outputs[0]))
+        if override is not None and override.activation_bits == "float":
+            reason = kept_float_because(override.match)
+        elif recipe.mode == "dynamic":
             if name in flatbuffer.WEIGHTED:
                 continue  # float in and out, but computed in INT8
             reason = "dynamic recipes quantise operators that have weights; a static recipe takes this one too"
@@ -110,5 +148,22 @@ def _stayed_float(model: Any, recipe: "ExportRecipe") -> tuple[FloatOperator, ..
             reason = f"ai-edge-quantizer has no INT16 {name}; it costs a conversion before and after it"
         else:
             reason = f"ai-edge-quantizer has no INT{recipe.activation_bits} {name}"
-        found.append(FloatOperator(name, count, reason))
-    return tuple(found)
+        found[name, reason] += 1
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return [FloatOperator(name, count, reason) for (name, reason), count in ordered]
+
+
+def _not_in_16_bits(model: Any, overrides: Mapping[str, LayerOverride]) -> tuple[str, ...]:
+    """What a recipe wants in 16 bits, and the quantizer left in fewer."""
+    names = Counter(
+        flatbuffer.operator_name(model, operator)
+        for operator in model.subgraphs[0].operators
+        if (override := overrides.get(flatbuffer.tensor_name(model, operator.outputs[0])))
+        and override.activation_bits == 16
+        and flatbuffer.dtype(model, operator.outputs[0]) == "int8"
+    )
+    return tuple(
+        f"{count} x {name} stayed in INT8, where [[layer]] asks for activation_bits = 16: ai-edge-quantizer has no "
+        f"INT16 {name}."
+        for name, count in names.most_common()
+    )

@@ -1,5 +1,7 @@
 """Float flatbuffer -> float16 or integer flatbuffer, with ai-edge-quantizer."""
 
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ai_edge_litert import schema_py_generated as schema
@@ -11,7 +13,7 @@ from ca_deploy.graphs import flatbuffer
 
 if TYPE_CHECKING:
     from ca_deploy.formats.tflite.ranges import Ranges
-    from ca_deploy.records.recipe import ExportRecipe
+    from ca_deploy.records.recipe import ExportRecipe, LayerOverride
 
 _Operator = qtyping.TFLOperationName
 _WEIGHTED = (_Operator.CONV_2D, _Operator.DEPTHWISE_CONV_2D, _Operator.CONV_2D_TRANSPOSE, _Operator.FULLY_CONNECTED)
@@ -22,13 +24,17 @@ _FLOAT16_WEIGHTS = qtyping.OpQuantizationConfig(
 _FLOAT_ENDS = {"float32": (_Operator.INPUT, _Operator.OUTPUT), "uint8rgb": (_Operator.OUTPUT,), "int8": ()}
 
 
-def quantise(content: bytes, recipe: "ExportRecipe", ranges: "Ranges | None") -> Any:
+def quantise(
+    content: bytes, recipe: "ExportRecipe", ranges: "Ranges | None", overrides: "Mapping[str, LayerOverride]"
+) -> Any:
     """Apply ``recipe`` to a float flatbuffer and return the new model.
+
+    ``overrides`` holds other activation bits by the name of the tensor that an operator gives.
 
     Raises:
         ModelError: no operator of the model could be quantised.
     """
-    applied = quantizer.Quantizer(content, _quantizer_recipe(recipe))
+    applied = quantizer.Quantizer(content, _quantizer_recipe(recipe, overrides))
     result = applied.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     if result.quantized_model is None:
         raise ModelError(f"ai-edge-quantizer gave no model for {recipe.name}.")
@@ -41,7 +47,7 @@ def quantise(content: bytes, recipe: "ExportRecipe", ranges: "Ranges | None") ->
     return model
 
 
-def _quantizer_recipe(recipe: "ExportRecipe") -> Any:
+def _quantizer_recipe(recipe: "ExportRecipe", overrides: "Mapping[str, LayerOverride]") -> Any:
     rules = recipe_manager.RecipeManager()
     everything = (".*", _Operator.ALL_SUPPORTED)
     if recipe.mode == "float16":
@@ -56,6 +62,15 @@ def _quantizer_recipe(recipe: "ExportRecipe") -> Any:
         rules.add_static_config(
             *everything, activation_num_bits=recipe.activation_bits, weight_num_bits=recipe.weight_bits
         )
+        for bits in dict.fromkeys(override.activation_bits for override in overrides.values()):
+            tensors = [re.escape(name) for name, override in overrides.items() if override.activation_bits == bits]
+            scope = f"^(?:{'|'.join(tensors)});"  # the quantizer strings an operator's results together with semicolons
+            if bits == "float":
+                rules.add_quantization_config(scope, _Operator.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
+            else:
+                rules.add_static_config(
+                    scope, _Operator.ALL_SUPPORTED, activation_num_bits=bits, weight_num_bits=recipe.weight_bits
+                )
         for end in _FLOAT_ENDS[recipe.io]:
             rules.add_quantization_config(".*", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
     return rules.get_quantization_recipe()

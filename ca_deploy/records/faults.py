@@ -10,34 +10,56 @@ from typing import Any
 from pydantic import ValidationError
 
 Location = Sequence[int | str]
+_NAMES = {
+    "dataclass_type": "a table",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "string_too_short": "a text",
+    "tuple_type": "a list",
+    "path_type": "a path",
+    "mapping_type": "a table",
+    "dict_type": "a table",
+}
 _MOST_CHARACTERS = 80
 CONTRADICTION = "contradiction"  # values that are each possible, but not together
 
 
-def complaints(kind: type, error: ValidationError) -> list[str]:
-    """One line for each thing wrong with a record of this kind, in the order of the file."""
-    return [_complaint(kind, found) for found in error.errors(include_url=False)]
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: the keys and positions that lead to it, and a sentence."""
+
+    location: tuple[int | str, ...]
+    text: str
+
+    def __str__(self) -> str:
+        return f"{'.'.join(map(str, self.location)) or 'file'}: {self.text}"
 
 
-def _complaint(kind: type, found: Mapping[str, Any]) -> str:
+def faults(kind: type, error: ValidationError) -> list[Fault]:
+    """Everything that is wrong with a record of this kind, in the order of its fields."""
+    return [Fault(found["loc"], _text(kind, found)) for found in error.errors(include_url=False)]
+
+
+def _text(kind: type, found: Mapping[str, Any]) -> str:
     problem, location = found["type"], found["loc"]
-    where = ".".join(map(str, location)) or "file"
     if problem in ("unexpected_keyword_argument", "extra_forbidden"):
         known = _fields(kind, location[:-1])
         close = difflib.get_close_matches(str(location[-1]), known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        return f"{where}: unknown key.{hint} Known: {', '.join(known)}."
+        return f"unknown key.{hint} Known: {', '.join(known)}."
     if problem in ("missing", "missing_argument"):
-        return f"{where}: missing."
+        return "missing."
     if problem == CONTRADICTION:
-        return f"{where}: {found['msg']}"
+        return str(found["msg"])
     value = repr(found.get("input"))
     shown = value if len(value) <= _MOST_CHARACTERS else f"{value[:_MOST_CHARACTERS]}…"
     if problem in ("literal_error", "enum"):
         choices = str(found["ctx"]["expected"]).replace(" or ", ", ").replace("'", "")
-        return f"{where}: {shown} is unknown. One of: {choices}."
-    wanted = str(found["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
-    return f"{where}: {shown} is not possible; it should be {wanted.removeprefix('a valid ')}."
+        return f"{shown} is unknown. One of: {choices}."
+    wanted = str(found["msg"]).removeprefix("Input should be ")
+    return f"{shown} is not possible: it has to be {_NAMES.get(problem, wanted)}."
 
 
 def _fields(kind: Any, location: Location) -> list[str]:

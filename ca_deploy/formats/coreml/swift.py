@@ -2,7 +2,7 @@
 
 from string import Template
 
-from ca_deploy.pipeline import quoting
+from ca_deploy.formats import _quoting as quoting
 from ca_deploy.records.manifest import Manifest
 
 _SWIFT = Template("""// Classify a CGImage with $file (written by ca-deploy).
@@ -24,7 +24,7 @@ final class Classifier {
         model = try MLModel(contentsOf: url)
     }
 
-    /// Logits, one a class.
+    /// Logits, one per class.
     func run(_ photo: CGImage) throws -> [Float] {
         let input = try MLDictionaryFeatureProvider(dictionary: [$input: try feature(square(photo))])
         let output = try model.prediction(from: input)

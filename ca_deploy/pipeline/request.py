@@ -1,0 +1,86 @@
+"""What a call of ``export`` asks for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ca_deploy.errors import RuntimeUnavailable, UsageError
+from ca_deploy.formats import Format, find_format
+from ca_deploy.recipes import load_recipe
+from ca_deploy.records.model import ModelSource
+from ca_deploy.records.recipe import ExportRecipe
+from ca_deploy.targets import find_target
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """A model, the recipes to export it by, and what else is wanted.
+
+    ``calibration`` is the name of a set, a TOML path, or a folder of images; by default the model's own set.
+    ``calibration_count`` is how many images calibrate; by default what the set says (200 for a folder). ``targets``
+    look at the files that they can read. ``zipped`` packs a result that is a folder into a .zip beside it.
+    """
+
+    source: ModelSource
+    recipes: tuple[ExportRecipe, ...]
+    output: Path
+    calibration: str | None = None
+    calibration_count: int | None = None
+    dynamic_batch: bool = False
+    targets: tuple[str, ...] = ()
+    zipped: bool = False
+
+    def formats(self) -> dict[Format, list[ExportRecipe]]:
+        """The recipes of each format."""
+        found: dict[Format, list[ExportRecipe]] = {}
+        for recipe in self.recipes:
+            found.setdefault(find_format(recipe.format), []).append(recipe)
+        return found
+
+    def log(self, recipe: ExportRecipe) -> Path:
+        """Where the converter's words go."""
+        return self.output / f"{self.source.stem}.{recipe.name}.log"
+
+
+def requested(
+    source: ModelSource,
+    recipes: Sequence[str],
+    output: Path,
+    calibration: str | None = None,
+    calibration_count: int | None = None,
+    dynamic_batch: bool = False,
+    targets: Sequence[str] = (),
+    zipped: bool = False,
+) -> ExportRequest:
+    """The request, with everything refused that can be before anything starts. ``recipes`` are names or TOML paths.
+
+    Raises:
+        UsageError: no recipe, two that would make the same file, a target that no file is for, an unknown name.
+        RecipeError: a recipe that is malformed.
+        RuntimeUnavailable: a converter that is not installed here.
+    """
+    chosen = tuple(load_recipe(name) for name in dict.fromkeys(recipes))
+    if not chosen:
+        raise UsageError("Nothing to export: name at least one recipe.")
+    unlike = [recipe for number, recipe in enumerate(chosen) if recipe not in chosen[:number]]
+    if len({recipe.name for recipe in unlike}) < len(unlike):
+        raise UsageError(
+            f"Two of the recipes {', '.join(recipes)} would make files of the same name. Rename one of them."
+        )
+    asked = ExportRequest(
+        source, tuple(unlike), output, calibration, calibration_count, dynamic_batch, tuple(targets), zipped
+    )
+    formats = asked.formats()
+    for format, group in formats.items():
+        if missing := format.missing_packages():
+            raise RuntimeUnavailable(
+                f"Recipe {group[0].name} needs {', '.join(missing)}, which this machine lacks. The converters have no "
+                "packages for ARM Linux: export on an x86-64 machine or a Mac, and copy the files over."
+            )
+    made = {format.suffix for format in formats}
+    for name in targets:
+        target, _ = find_target(name)
+        if not made & set(target.suffixes):
+            raise UsageError(f"--check {name} looks at {', '.join(target.suffixes)} files, and none is exported here.")
+    source.registered()
+    return asked
