@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from ca_deploy.processes.discretion import be_discreet
 
 if TYPE_CHECKING:
-    from ca_deploy.api import compare, evaluate, export
+    from ca_deploy.api import check, compare, evaluate, export, profile
     from ca_deploy.data.distillation import distill
     from ca_deploy.errors import CaDeployError
     from ca_deploy.networks.source import Network, load
     from ca_deploy.pipeline.export import Export
     from ca_deploy.records.accuracy import AccuracyReport
+    from ca_deploy.records.compat import CompatReport
+    from ca_deploy.records.latency import LatencyReport
     from ca_deploy.records.manifest import Manifest
     from ca_deploy.records.model import ModelSource
     from ca_deploy.records.parity import ParityReport
@@ -24,31 +26,39 @@ be_discreet()
 _HOMES = {
     "AccuracyReport": "records.accuracy",
     "CaDeployError": "errors",
+    "CompatReport": "records.compat",
     "Export": "pipeline.export",
+    "LatencyReport": "records.latency",
     "Manifest": "records.manifest",
     "ModelSource": "records.model",
     "Network": "networks.source",
     "ParityReport": "records.parity",
+    "check": "api",
     "compare": "api",
     "distill": "data.distillation",
     "evaluate": "api",
     "export": "api",
     "load": "networks.source",
+    "profile": "api",
 }
 
 __all__ = [
     "AccuracyReport",
     "CaDeployError",
+    "CompatReport",
     "Export",
+    "LatencyReport",
     "Manifest",
     "ModelSource",
     "Network",
     "ParityReport",
+    "check",
     "compare",
     "distill",
     "evaluate",
     "export",
     "load",
+    "profile",
 ]
 
 

@@ -1,23 +1,24 @@
-"""The public verbs: export, compare and evaluate, each one call."""
+"""The public verbs, each one call: export, compare, evaluate, check and profile."""
 
-import shlex
-from collections.abc import Sequence
-from dataclasses import fields, replace
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ca_deploy.errors import ArtifactError, ImageDataError, UsageError
+from ca_deploy.errors import UsageError
 from ca_deploy.progress import Progress, silent
 from ca_deploy.recipes import choose_recipes
 from ca_deploy.records.model import DEFAULT_MODEL, ModelSource
-from ca_deploy.records.recipe import FLOOR_AGREEMENT_PERCENT, FLOOR_SQNR_DB, Tolerances
+from ca_deploy.records.recipe import Tolerances
 
 if TYPE_CHECKING:
-    from ca_deploy.data.images import ImageBatch
-    from ca_deploy.evaluation.predictor import Predictor
+    from torch import nn
+
     from ca_deploy.pipeline.converters import Step
     from ca_deploy.pipeline.export import Export
     from ca_deploy.records.accuracy import AccuracyReport
+    from ca_deploy.records.compat import CompatReport
+    from ca_deploy.records.latency import LatencyReport
     from ca_deploy.records.parity import ParityReport
 
 
@@ -26,8 +27,9 @@ def _no_step(recipe: str, text: str) -> None:
 
 
 def export(
-    model: str | ModelSource = DEFAULT_MODEL,
+    model: "str | ModelSource | nn.Module" = DEFAULT_MODEL,
     *,
+    source: ModelSource | None = None,
     formats: Sequence[str] = (),
     int8: bool = False,
     fp16: bool = False,
@@ -43,9 +45,10 @@ def export(
     """Export a trained network, verify every file against PyTorch, and write a manifest beside it.
 
     Args:
-        model: a registered name, ``package.module:factory``, a ``.pt2`` file, or a :class:`ModelSource` that
-            also names weights, sizes and preprocessing.
-        formats: ``"onnx"``, ``"tflite"``, ``"coreml"``.
+        model: a registered name, ``package.module:factory``, a ``.pt2`` file, a :class:`ModelSource` that also names
+            weights, sizes and preprocessing, or a trained ``nn.Module`` object (of which a copy is taken).
+        source: for an ``nn.Module``: its input size, preprocessing and labels, which the object does not carry.
+        formats: names of ``ca-deploy list formats``, such as ``"tflite"``.
         int8: the format's static INT8 recipe, with float32 input and output.
         fp16: the format's float16 recipe; without either, float32.
         recipes: recipes by name (``"tflite_static_wi8_ai16"``) or TOML path, instead of the flags.
@@ -55,10 +58,10 @@ def export(
         dynamic_batch: let the batch dimension vary (ONNX).
         check: targets that look at the files they can read (``"xnnpack"``); findings go into the manifest.
         zipped: pack Core ML's folder into a .zip beside it.
-        step: is told ``(recipe, what is being done)``.
+        step: is called with ``(recipe, what is being done)``.
 
     Returns:
-        One :class:`Export` a recipe, in the order asked for. A file that misses its tolerances is kept;
+        One :class:`Export` per recipe, in the order asked for. A file that misses its tolerances is kept;
         ``Export.passed`` says so.
 
     Raises:
@@ -67,8 +70,9 @@ def export(
     from ca_deploy.pipeline import export as pipeline
     from ca_deploy.pipeline.request import requested
 
+    named, module = _model(model, source)
     request = requested(
-        ModelSource(model) if isinstance(model, str) else model,
+        named,
         choose_recipes(formats, int8, fp16, recipes),
         Path(output),
         calibration=calibration,
@@ -76,13 +80,14 @@ def export(
         dynamic_batch=dynamic_batch,
         targets=check,
         zipped=zipped,
+        module=module,
     )
     return pipeline.export(request, step)
 
 
 def compare(
     model: str | Path,
-    against: str | Path | ModelSource | None = None,
+    against: "str | Path | ModelSource | nn.Module | None" = None,
     *,
     runtime: str | None = None,
     threads: int = 1,
@@ -98,8 +103,8 @@ def compare(
     Args:
         model: an exported file (or a PyTorch model).
         against: the reference; by default the registered model that the file's manifest names. A factory or a
-            program has to be named here, as only the caller decides which code runs; the manifest then gives the rest
-            (weights, sizes), unless other options are given.
+            program has to be named here, and an ``nn.Module`` object passed, as only the caller decides which code
+            runs; the manifest then gives the rest (weights, sizes), unless other options are given.
         runtime: ``"litert"``, ``"litert:reference"``, ``"tensorflow"``, ``"onnxruntime"``, ``"mil"``, … for ``model``.
         threads: threads of the runtime.
         source: weights and preprocessing where the file has no manifest.
@@ -108,7 +113,7 @@ def compare(
             :mod:`ca_deploy.recipes`.
         load_inputs: an ``.npz`` of images written by ``save_inputs``, instead of a set.
         save_inputs: where to keep the images that were used.
-        progress: is told (images done, all images).
+        progress: is called with (images done, all images).
 
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`.
@@ -116,16 +121,17 @@ def compare(
     from ca_deploy.data import saved_inputs
     from ca_deploy.evaluation.parity import measure, outputs_of
     from ca_deploy.evaluation.predictor import open_predictor
+    from ca_deploy.evaluation.reference import images_for, reference_for, tolerances_for
     from ca_deploy.runtimes import differing_default
 
     subject = open_predictor(model, runtime, threads, source)
-    reference = _reference(subject, against, source, threads)
-    images = saved_inputs.load(load_inputs) if load_inputs else _parity_images(subject, calibration)
+    reference = reference_for(subject, against, source, threads)
+    images = saved_inputs.load(load_inputs) if load_inputs else images_for(subject, calibration)
     if save_inputs is not None:
         saved_inputs.save(save_inputs, images)
     answers = outputs_of(reference, images.pixels)
     default = differing_default(subject.session, Path(model), runtime, threads)
-    return measure(subject, reference.name, answers, images, tolerances or _tolerances(subject), progress, default)
+    return measure(subject, reference.name, answers, images, tolerances or tolerances_for(subject), progress, default)
 
 
 def evaluate(
@@ -145,7 +151,7 @@ def evaluate(
         data: an ImageFolder tree, ``data/<class>/<photo>``.
         against: a second model for the paired difference (McNemar's test, agreement, SQNR).
         runtime, threads, source: as in :func:`compare`.
-        progress: is told (photos done, all photos).
+        progress: is called with (photos done, all photos).
 
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`.
@@ -159,68 +165,126 @@ def evaluate(
     return evaluate_predictor(predictor, labelled_photos(Path(data), labels), other, progress)
 
 
-def _reference(
-    subject: "Predictor", against: str | Path | ModelSource | None, source: ModelSource | None, threads: int
-) -> "Predictor":
-    from ca_deploy.evaluation.predictor import MODEL_SUFFIXES, network_predictor, open_predictor
-    from ca_deploy.networks.source import load
+def check(
+    file: str | Path | None = None,
+    targets: Sequence[str] = (),
+    *,
+    before: "str | ModelSource | None" = None,
+    int8: bool = False,
+    fp16: bool = False,
+    step: "Step" = _no_step,
+) -> "list[CompatReport]":
+    """Which operators of a model file run on the targets, why the others do not, and what to write instead.
 
-    if isinstance(against, str | Path):
-        if source is not None or str(against).endswith(MODEL_SUFFIXES):
-            return open_predictor(against, None, threads, source)
-        against = ModelSource(str(against))
-    record = subject.manifest.model if subject.manifest else None
-    if record is None or (against is not None and against.model != record.source.model):
-        if against is None:
-            raise UsageError(
-                f"{subject.name} has no manifest that names its model. Say what to compare with: --against MODEL."
-            )
-        return network_predictor(load(against))
-    if against is None and not record.source.is_registered:
-        named = record.source.model if record.source.model.isprintable() else repr(record.source.model)
-        raise UsageError(
-            f"{subject.name} was made from {named}, which is code, and no manifest decides which code "
-            f"runs. If you trust it, name it yourself: --against {shlex.quote(named)}"
-        )
-    given = against or ModelSource(record.source.model)
-    network = load(_filled_up(given, record.source))
-    if not given.names_weights and network.checkpoint_sha256 != record.checkpoint_sha256:
-        raise ArtifactError(
-            f"{subject.name} was made from other weights than {network.checkpoint} holds now (its sha256 differs). "
-            "Pass the right ones: --against MODEL --weights FILE."
-        )
-    return network_predictor(network)
+    Args:
+        file: a ``.tflite``, ``.onnx``, ``.mlpackage`` or ``.pt2`` file, whoever made it.
+        targets: names of ``ca-deploy list targets``, with a level as in ``"nnapi:29"``; by default all that take such
+            a file.
+        before: instead of a file, a model as for :func:`export`, trained or not, that is to become one.
+        int8, fp16: with ``before``: as INT8, or as float16.
+        step: is called with ``(target, what is being done)``.
 
+    Raises:
+        CaDeployError: see :mod:`ca_deploy.errors`.
+    """
+    from ca_deploy.compat.check import check as check_file
+    from ca_deploy.pipeline.before_export import check_before_export
 
-def _filled_up(given: ModelSource, recorded: ModelSource) -> ModelSource:
-    """What was given for a model, and for the rest what the manifest says of it."""
-    values = {field.name: getattr(given, field.name) for field in fields(ModelSource)}
-    kept = {name: value for name, value in values.items() if value is not None and value is not False}
-    if given.names_weights:
-        kept |= {"weights": given.weights, "random_weights": given.random_weights}
-    return replace(recorded, **kept)
+    if (file is None) == (before is None):
+        raise UsageError("Name a FILE to check, or a model with --before MODEL (one of the two).")
+    if file is not None and (int8 or fp16):
+        raise UsageError("--int8 and --fp16 say what a model is to become: name it with --before MODEL.")
+    if int8 and fp16:
+        raise UsageError("--int8 and --fp16 contradict each other: use one of them.")
+    if file is not None:
+        return check_file(Path(file), targets)
+    source = ModelSource(before) if isinstance(before, str) else before or ModelSource()
+    return check_before_export(source, targets, "static_wi8_ai8" if int8 else "float16" if fp16 else "float32", step)
 
 
-def _parity_images(subject: "Predictor", name: str | None) -> "ImageBatch":
-    """The held-out part of a set, without any image that the file was calibrated on."""
-    from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, load_calibration, load_spec
-    from ca_deploy.records.model import registered_models
+def profile(
+    files: Sequence[str | Path],
+    device: str = "local",
+    *,
+    runtime: str | None = None,
+    threads: int | Sequence[int] | str = 1,
+    affinity: str | None = None,
+    protocol: str | None = None,
+    runs: int | None = None,
+    min_seconds: float | None = None,
+    starts: int | None = None,
+    seed: int = 0,
+    runner: str = "auto",
+    benchmark_binary: Path | None = None,
+    bundle: Path | None = None,
+    operators: bool = False,
+    verify: bool = False,
+    output: Path | None = None,
+    keep: bool = False,
+    step: "Callable[[str], None]" = lambda text: None,
+) -> "LatencyReport":
+    """How long files take on a device; several are measured in turn, so that they can be compared.
 
-    record = subject.manifest.calibration if subject.manifest else None
-    model = registered_models().get(subject.manifest.model.name) if subject.manifest else None
-    own = model.calibration if model and subject.manifest and subject.manifest.model.source.weights is None else None
-    spec = load_spec(name or own or NOT_YOUR_DOMAIN)
-    images = load_calibration(replace(spec, held_out=max(32, spec.held_out)), subject.preprocessing).held_out
-    unseen = images.without(record.images_sha256 if record else ())
-    if not len(unseen):
-        raise ImageDataError(
-            f"The set {spec.name!r} has no image left that calibration has not seen. Name another with --calibration."
-        )
-    return unseen
+    Args:
+        files: exported files, at least one.
+        device: ``"local"``, ``"ssh://[user@]host[:port]"``, ``"adb[:SERIAL]"``, ``"emulated:cortex-a76"``.
+        runtime: by default the file's own.
+        threads: a number of threads, or several, each measured: ``(1, 2, 4)`` or ``"1,2,4"``.
+        affinity: cores to run on: ``"big"``, ``"little"`` or a mask such as ``"0xf0"``.
+        protocol: ``"quick"``, ``"standard"`` (the default) or ``"publication"``; or else
+        runs, min_seconds, starts: runs and seconds per process start, and process starts.
+        seed: of the order in which files take turns.
+        runner: ``"c"``, ``"python"`` or ``"auto"``.
+        benchmark_binary: this ``benchmark_model`` or ``onnxruntime_perf_test`` instead.
+        bundle: take the runner's parts from this file.
+        operators: also time by operator and module.
+        verify: also compare the device's outputs with this machine's.
+        output: folder for report, plot and raw outputs.
+        keep: leave the files on the device.
+        step: is called with what is being done.
+
+    Raises:
+        CaDeployError: see :mod:`ca_deploy.errors`. What failed after something was measured is in
+            ``LatencyReport.failures``.
+    """
+    from ca_deploy.latency import session
+
+    if not files:
+        raise UsageError("Nothing to measure: name files that `ca-deploy export` wrote, or reports with --compare.")
+    wishes = session.wishes(
+        runtime=runtime,
+        threads=threads if isinstance(threads, str) else ",".join(map(str, _several(threads))),
+        affinity=affinity,
+        protocol=protocol,
+        runs=runs,
+        min_seconds=min_seconds,
+        starts=starts,
+        seed=seed,
+        runner=runner,
+        benchmark_binary=benchmark_binary,
+        bundle=bundle,
+        operators=operators,
+        verify=verify,
+        output=output,
+        command_line=tuple(sys.argv),
+    )
+    return session.profile_on(device, [Path(file) for file in files], wishes, keep, step)
 
 
-def _tolerances(subject: "Predictor") -> Tolerances:
-    """Without a manifest nobody knows whether the file is an integer one: then the integer floors hold."""
-    if subject.manifest is not None:
-        return subject.manifest.recipe.tolerances
-    return Tolerances(sqnr_db=FLOOR_SQNR_DB, agreement_percent=FLOOR_AGREEMENT_PERCENT)
+def _several(numbers: int | Sequence[int]) -> Sequence[int]:
+    return (numbers,) if isinstance(numbers, int) else numbers
+
+
+def _model(
+    model: "str | ModelSource | nn.Module", source: ModelSource | None
+) -> "tuple[ModelSource, nn.Module | None]":
+    """What is meant: a source that names it, or an object with a source that describes it."""
+    if isinstance(model, str | ModelSource):
+        if source is not None:
+            raise UsageError("source describes an nn.Module object; a named model's ModelSource is the model itself.")
+        return ModelSource(model) if isinstance(model, str) else model, None
+    from torch import nn
+
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"A model is a name, a ModelSource or an nn.Module, not a {type(model).__name__}.")
+    return source or ModelSource(), model

@@ -13,7 +13,7 @@ from typing import Any
 from ca_deploy.errors import RecipeError, UsageError
 from ca_deploy.files import file_stem
 from ca_deploy.formats import Format, find_format, format_names
-from ca_deploy.records.codec import Unreadable, decode, parse_toml
+from ca_deploy.records.codec import Unreadable, decode, parse_toml, schema
 from ca_deploy.records.faults import Fault
 from ca_deploy.records.recipe import (
     FLOOR_AGREEMENT_PERCENT,
@@ -43,7 +43,7 @@ def load_recipe(name: str) -> ExportRecipe:
     try:
         content = parse_toml(path)
     except Unreadable as error:
-        raise RecipeError(f"Recipe {path}{error.listed}") from error
+        raise RecipeError(error.about(f"Recipe {path}")) from error
     recipe, faults = _read(content, file_stem(path.stem))
     if recipe is None or faults:
         listed = "".join(f"\n  {fault}" for fault in faults)
@@ -76,6 +76,20 @@ def choose_recipes(formats: Sequence[str], int8: bool, fp16: bool, recipes: Sequ
             if (made := load_recipe(name).format) not in formats:
                 raise UsageError(f"--recipe {name} makes {made} files, which contradicts --format {' '.join(formats)}.")
     return chosen
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The JSON schema of a recipe's TOML, with the keys that single formats know."""
+    found = schema(ExportRecipe)
+    properties = found["properties"]
+    for key in ("name", "options"):
+        del properties[key]
+    found["required"] = [key for key in found["required"] if key in properties]
+    properties["format"]["enum"] = format_names()
+    for format in map(find_format, format_names()):
+        for key, option in format.options.items():
+            properties[key] = {"enum": list(option.values), "title": key, "description": f"{format.name}: {option.why}"}
+    return found
 
 
 def _read(content: dict[str, Any], name: str) -> tuple[ExportRecipe | None, list[str]]:

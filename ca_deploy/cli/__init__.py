@@ -20,6 +20,7 @@ from ca_deploy.cli.export import export
 from ca_deploy.cli.list import app as list_app
 from ca_deploy.cli.parity import parity
 from ca_deploy.cli.profile import profile
+from ca_deploy.cli.schema import schema
 from ca_deploy.delivery.interrupts import ASK_TO_END
 from ca_deploy.processes.python_path import search_path
 
@@ -57,6 +58,7 @@ app.command()(evaluate)
 app.command()(distill)
 app.command()(profile)
 app.command()(doctor)
+app.command()(schema)
 app.add_typer(list_app, name="list")
 
 

@@ -1,32 +1,52 @@
-"""Options that several commands share, and the :class:`ModelSource` that they add up to."""
+"""Options that several commands share; those that describe a model add up to one :class:`ModelSource`."""
 
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ca_deploy.records.model import ModelSource
+if TYPE_CHECKING:
+    from ca_deploy.records.model import ModelSource
 
 _MODEL = "Model"
 _PREPROCESSING = "Preprocessing, for models that do not carry it"
+_Triple = tuple[float, float, float]
 
-Weights = Annotated[Path | None, typer.Option(help="Trained weights: .safetensors, .pth, .pt.", rich_help_panel=_MODEL)]
-InputSize = Annotated[int | None, typer.Option(help="Side of the input image in pixels.", rich_help_panel=_MODEL)]
-NumClasses = Annotated[int | None, typer.Option(help="Number of classes.", rich_help_panel=_MODEL)]
-Width = Annotated[float | None, typer.Option(help="Width multiplier.", rich_help_panel=_MODEL)]
-RandomWeights = Annotated[
-    bool, typer.Option("--random-weights", help="Accept an untrained network.", rich_help_panel=_MODEL)
-]
-Triple = tuple[float, float, float]
-Mean = Annotated[
-    Triple | None, typer.Option(help="Mean of R, G, B in 0..1.", rich_help_panel=_PREPROCESSING, show_default=False)
-]
-Std = Annotated[
-    Triple | None, typer.Option(help="Deviation of R, G, B.", rich_help_panel=_PREPROCESSING, show_default=False)
-]
-Resize = Annotated[int | None, typer.Option(help="Shorter side in pixels.", rich_help_panel=_PREPROCESSING)]
-Crop = Annotated[int | None, typer.Option(help="Central square in pixels.", rich_help_panel=_PREPROCESSING)]
-Labels = Annotated[Path | None, typer.Option(help="Text file, one class a line.", rich_help_panel=_PREPROCESSING)]
+# By the name of the field of ModelSource.
+_MODEL_OPTIONS: dict[str, Any] = {
+    "weights": Annotated[
+        Path | None, typer.Option(help="Trained weights: .safetensors, .pth, .pt.", rich_help_panel=_MODEL)
+    ],
+    "input_size": Annotated[int | None, typer.Option(help="Side of the input in pixels.", rich_help_panel=_MODEL)],
+    "num_classes": Annotated[int | None, typer.Option(help="Number of classes.", rich_help_panel=_MODEL)],
+    "width": Annotated[float | None, typer.Option(help="Width multiplier.", rich_help_panel=_MODEL)],
+    "random_weights": Annotated[
+        bool, typer.Option("--random-weights", help="Accept an untrained network.", rich_help_panel=_MODEL)
+    ],
+    "task": Annotated[
+        str | None,
+        typer.Option(help="What the output means, a name of `ca-deploy list tasks`.", rich_help_panel=_MODEL),
+    ],
+    "mean": Annotated[
+        _Triple | None,
+        typer.Option(help="Mean of R, G, B in 0..1.", rich_help_panel=_PREPROCESSING, show_default=False),
+    ],
+    "std": Annotated[
+        _Triple | None, typer.Option(help="Deviation of R, G, B.", rich_help_panel=_PREPROCESSING, show_default=False)
+    ],
+    "resize": Annotated[int | None, typer.Option(help="Shorter side in pixels.", rich_help_panel=_PREPROCESSING)],
+    "crop": Annotated[int | None, typer.Option(help="Central square in pixels.", rich_help_panel=_PREPROCESSING)],
+    "labels": Annotated[
+        Path | None, typer.Option(help="Text file, one class per line.", rich_help_panel=_PREPROCESSING)
+    ],
+}
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Runtime = Annotated[
     str | None,
@@ -38,30 +58,43 @@ Runtime = Annotated[
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
 
 
-def model_source(
-    model: str | None,
-    weights: Path | None,
-    input_size: int | None,
-    num_classes: int | None,
-    width: float | None,
-    random_weights: bool,
-    mean: Triple | None,
-    std: Triple | None,
-    resize: int | None,
-    crop: int | None,
-    labels: Path | None,
-) -> ModelSource:
-    """Paths become absolute, so that a manifest still finds them from elsewhere."""
-    return ModelSource(
-        model=str(Path(model).absolute()) if model and model.endswith(".pt2") else model or ModelSource().model,
-        weights=weights.absolute() if weights else None,
-        input_size=input_size,
-        num_classes=num_classes,
-        width=width,
-        random_weights=random_weights,
-        mean=mean,
-        std=std,
-        resize=resize,
-        crop=crop,
-        labels=labels.absolute() if labels else None,
-    )
+def model_options(*, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options that describe a model, where its own signature has a parameter ``source``.
+
+    ``without`` names those that mean nothing to the command. The command gets a :class:`ModelSource`; which model it
+    is of, the command says with :func:`of_model`.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        options = [
+            inspect.Parameter(name, keyword, default=False if name == "random_weights" else None, annotation=annotation)
+            for name, annotation in _MODEL_OPTIONS.items()
+            if name not in without
+        ]
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> None:
+            from ca_deploy.records.model import ModelSource
+
+            given = {option.name: kwargs.pop(option.name) for option in options}
+            # Absolute, so that a manifest still finds them from elsewhere.
+            paths = {name: value.absolute() for name, value in given.items() if isinstance(value, Path)}
+            function(*args, source=ModelSource(**{**given, **paths}), **kwargs)
+
+        own = list(inspect.signature(function, eval_str=False).parameters.values())
+        place = [parameter.name for parameter in own].index("source")
+        parameters = [*own[:place], *options, *own[place + 1 :]]
+        signature = inspect.Signature(parameters, return_annotation=None)
+        wrapped.__signature__ = signature  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return wrapped
+
+    return decorate
+
+
+def of_model(source: ModelSource, model: str | None) -> ModelSource:
+    """The same options for a model as a user names it; None is the default model."""
+    if model is None:
+        return source
+    return replace(source, model=str(Path(model).absolute()) if model.endswith(".pt2") else model)

@@ -1,6 +1,5 @@
 """``ca-deploy check``"""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +11,13 @@ from ca_deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from ca_deploy.records.compat import CompatReport
+    from ca_deploy.records.model import ModelSource
 
 _BEFORE = "Before there is a file"
 
 
 @command
+@options.model_options(without=("random_weights", "task", "mean", "std", "resize", "crop", "labels"))
 def check(
     file: Annotated[
         Path | None,
@@ -34,46 +35,40 @@ def check(
         bool, typer.Option("--all", help="List accelerated nodes, and every kind of finding.")
     ] = False,
     graph: Annotated[Path | None, typer.Option(help="Draw the partitions into this .svg (one target).")] = None,
-    json: options.Json = False,
     before: Annotated[
         str | None,
         typer.Option(help="A model as for export: ask before there is a file.", rich_help_panel=_BEFORE),
     ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="With --before: as INT8.", rich_help_panel=_BEFORE)] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="With --before: as float16.", rich_help_panel=_BEFORE)] = False,
-    weights: options.Weights = None,
-    input_size: options.InputSize = None,
-    num_classes: options.NumClasses = None,
-    width: options.Width = None,
+    *,
+    source: "ModelSource",
+    json: options.Json = False,
 ) -> None:
     """Which operators of FILE run where you think, why the others do not, and what to write instead.
 
     Without --target: every target that takes such a file. Exit code 1: there are findings.
     """
-    from ca_deploy.compat.check import check as check_file
+    import ca_deploy
     from ca_deploy.records.compat import verdict_named
     from ca_deploy.render import terminal as render
     from ca_deploy.render.compat import page
 
     worst = verdict_named("unknown" if strict else fail_on)
-    if (file is None) == (before is None):
-        raise UsageError("Name a FILE to check, or a model with --before MODEL (one of the two).")
     if graph is not None and (file is None or len(target or ()) != 1):
         raise UsageError("--graph draws a FILE on one target: name it with --target.")
-    if file is not None:
-        reports = check_file(file, target or ())
-    else:
-        from ca_deploy.pipeline.before_export import check_before_export
-
-        source = options.model_source(
-            before, weights, input_size, num_classes, width, False, None, None, None, None, None
-        )
-        mode = "static_wi8_ai8" if int8 else "float16" if fp16 else "float32"
-        reports = check_before_export(source, target or (), mode, StepLines())
+    reports = ca_deploy.check(
+        file,
+        target or (),
+        before=options.of_model(source, before) if before is not None else None,
+        int8=int8,
+        fp16=fp16,
+        step=StepLines(),
+    )
     if graph is not None and file is not None:
         _draw(file, reports[0], graph)
     if json:
-        print_json([{"file": report.file, **asdict(report.record(all_nodes))} for report in reports])
+        print_json([report.record(all_nodes) for report in reports])
     else:
         render.show(page(reports, all_nodes))
     if target and any(report.skipped for report in reports):

@@ -1,28 +1,26 @@
 """``ca-deploy distill``"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import CountLine, command, print_json
 
+if TYPE_CHECKING:
+    from ca_deploy.records.model import ModelSource
+
 
 @command
+@options.model_options(without=("random_weights", "labels", "task"))
 def distill(
     output: Annotated[Path, typer.Option(help="New folder for the images.", show_default=False)],
     model: Annotated[str | None, typer.Argument(help="A model as for export.", show_default=False)] = None,
     count: Annotated[int, typer.Option(min=1, help="How many images; 32 of them serve parity.")] = 160,
     seed: Annotated[int, typer.Option(help="The same seed gives the same images.")] = 0,
-    weights: options.Weights = None,
-    input_size: options.InputSize = None,
-    num_classes: options.NumClasses = None,
-    width: options.Width = None,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    resize: options.Resize = None,
-    crop: options.Crop = None,
+    *,
+    source: "ModelSource",
     json: options.Json = False,
 ) -> None:
     """Make calibration images from the weights alone, for anybody who has a trained network but no photos.
@@ -35,8 +33,7 @@ def distill(
     from ca_deploy.render import terminal as render
     from ca_deploy.render.distill import page
 
-    source = options.model_source(model, weights, input_size, num_classes, width, False, mean, std, resize, crop, None)
-    network = ca_deploy.load(source)
+    network = ca_deploy.load(options.of_model(source, model))
     with staging(output) as scratch:
         images = ca_deploy.distill(network, count, seed, progress=CountLine("steps"))
         paths = save_images(images, scratch / "images")

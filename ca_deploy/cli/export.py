@@ -1,15 +1,19 @@
 """``ca-deploy export``"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import StepLines, command, print_json
 
+if TYPE_CHECKING:
+    from ca_deploy.records.model import ModelSource
+
 
 @command
+@options.model_options()
 def export(
     model: Annotated[
         str | None,
@@ -35,16 +39,8 @@ def export(
         list[str] | None, typer.Option(help="A name of `ca-deploy list targets`: findings go into the manifest.")
     ] = None,
     zip: Annotated[bool, typer.Option("--zip", help="Pack an .mlpackage, which is a folder, into a .zip too.")] = False,
-    weights: options.Weights = None,
-    input_size: options.InputSize = None,
-    num_classes: options.NumClasses = None,
-    width: options.Width = None,
-    random_weights: options.RandomWeights = False,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    resize: options.Resize = None,
-    crop: options.Crop = None,
-    labels: options.Labels = None,
+    *,
+    source: "ModelSource",
     json: options.Json = False,
 ) -> None:
     """Export a trained network to ONNX, TFLite or Core ML, quantise it, and prove that it computes the same.
@@ -56,11 +52,8 @@ def export(
     from ca_deploy.render import terminal as render
     from ca_deploy.render.exports import page
 
-    source = options.model_source(
-        model, weights, input_size, num_classes, width, random_weights, mean, std, resize, crop, labels
-    )
     exports = ca_deploy.export(
-        source,
+        options.of_model(source, model),
         formats=format or (),
         int8=int8,
         fp16=fp16,

@@ -6,7 +6,7 @@ from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import command, print_json
 
 app = typer.Typer(
-    help="What there is to choose from: models, formats, recipes, calibrations, targets, devices.",
+    help="What there is to choose from: models, formats, recipes, calibrations, tasks, runtimes, targets, devices.",
     no_args_is_help=True,
 )
 
@@ -60,6 +60,29 @@ def calibrations(json: options.Json = False) -> None:
     from ca_deploy.data.calibration import calibration_names, load_spec
 
     _show("Calibration sets", {name: load_spec(name).description for name in calibration_names()}, json)
+
+
+@app.command()
+@command
+def tasks(json: options.Json = False) -> None:
+    """What a network's output may mean."""
+    from ca_deploy.tasks import find_task, task_names
+
+    _show("Tasks", {name: find_task(name).description for name in task_names()}, json)
+
+
+@app.command()
+@command
+def runtimes(json: options.Json = False) -> None:
+    """What opens files for `parity` and `evaluate`, and what it needs that is not here."""
+    from ca_deploy.runtimes import find_runtime, runtime_names
+
+    rows = {}
+    for name in runtime_names():
+        found, _ = find_runtime(name)
+        variants = f" (also {', '.join(f'{name}:{variant}' for variant in found.variants)})" if found.variants else ""
+        rows[name] = f"{', '.join(found.suffixes)}{variants}{': ' if found.missing() else ''}{found.missing()}"
+    _show("Runtimes", rows, json)
 
 
 @app.command()

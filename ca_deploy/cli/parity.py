@@ -1,15 +1,19 @@
 """``ca-deploy parity``"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import CountLine, command, print_json
 
+if TYPE_CHECKING:
+    from ca_deploy.records.model import ModelSource
+
 
 @command
+@options.model_options()
 def parity(
     file: Annotated[str, typer.Argument(help="An exported file (.onnx, .tflite, .mlpackage).", show_default=False)],
     against: Annotated[
@@ -26,16 +30,8 @@ def parity(
     max_abs_error: Annotated[float | None, typer.Option(help="Tolerance instead of the recipe's.")] = None,
     sqnr_db: Annotated[float | None, typer.Option(help="Tolerance in dB instead of the recipe's.")] = None,
     agreement_percent: Annotated[float | None, typer.Option(help="Tolerance instead of the recipe's.")] = None,
-    weights: options.Weights = None,
-    input_size: options.InputSize = None,
-    num_classes: options.NumClasses = None,
-    width: options.Width = None,
-    random_weights: options.RandomWeights = False,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    resize: options.Resize = None,
-    crop: options.Crop = None,
-    labels: options.Labels = None,
+    *,
+    source: "ModelSource",
     json: options.Json = False,
 ) -> None:
     """Does FILE compute what PyTorch (or another file) computes? On held-out images, in any runtime.
@@ -43,16 +39,13 @@ def parity(
     Exit code 1: a tolerance was missed.
     """
     import ca_deploy
-    from ca_deploy.evaluation.predictor import MODEL_SUFFIXES
+    from ca_deploy.evaluation.predictor import model_suffixes
     from ca_deploy.records.recipe import Tolerances
     from ca_deploy.render import terminal as render
     from ca_deploy.render.parity import page
 
-    is_file = against is not None and against.rstrip("/").endswith(MODEL_SUFFIXES)
-    source = options.model_source(
-        None if is_file else against,
-        weights, input_size, num_classes, width, random_weights, mean, std, resize, crop, labels,
-    )  # fmt: skip
+    is_file = against is not None and against.rstrip("/").endswith(model_suffixes())
+    source = options.of_model(source, None if is_file else against)
     given = any(value is not None for value in (max_abs_error, sqnr_db, agreement_percent))
     report = ca_deploy.compare(
         file,

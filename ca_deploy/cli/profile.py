@@ -1,6 +1,5 @@
 """``ca-deploy profile``"""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -70,13 +69,14 @@ def profile(
             raise UsageError("--compare takes two reports and measures nothing: leave the model files out.")
         _compare(*compare, threshold, json)
         return
-    from ca_deploy.latency import session
+    import ca_deploy
     from ca_deploy.render import terminal as render
     from ca_deploy.render.latency import page
 
-    if not files:
-        raise UsageError("Nothing to measure: name files that `ca-deploy export` wrote, or reports with --compare.")
-    wishes = session.wishes(
+    steps = StepLines()
+    report = ca_deploy.profile(
+        files or (),
+        device,
         runtime=runtime,
         threads=threads,
         affinity=affinity,
@@ -91,10 +91,9 @@ def profile(
         operators=ops,
         verify=verify,
         output=output,
-        command_line=tuple(sys.argv),
+        keep=keep,
+        step=lambda text: steps("", text),
     )
-    steps = StepLines()
-    report = session.profile_on(device, files, wishes, keep, lambda text: steps("", text))
     if json:
         print_json(report)
     else:

@@ -4,23 +4,21 @@ A set has two disjoint parts: images that quantisation calibrates on, and held-o
 taken on. The order is fixed by the images' hashes, so that two machines get the same file.
 """
 
-import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING
 
 from ca_deploy.data.images import ImageBatch, ImageFile, find_images, hash_images, load_batch
 from ca_deploy.errors import ImageDataError
 from ca_deploy.files import sha256_of, sha256_of_bytes
+from ca_deploy.records.calibration import CalibrationSpec, Domain
+from ca_deploy.records.codec import Unreadable, decode, parse_toml
 from ca_deploy.records.tensors import Preprocessing
 from ca_deploy.shipped import data_files, find_data_file
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-Source = Literal["folder", "scikit-image", "random"]
-Domain = Literal["own photos", "distilled", "elsewhere", "random"]
 
 FOLDER = "calibration"
 NOT_YOUR_DOMAIN = "scikit_image"
@@ -31,20 +29,6 @@ FEW = 100
 # Photos that every scikit-image wheel carries (CC0 or public domain), with one kept apart for parity.
 _CALIBRATION_PHOTOS = ("astronaut", "coffee", "rocket", "hubble_deep_field", "retina", "immunohistochemistry")
 _HELD_OUT_PHOTOS = ("chelsea",)
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationSpec:
-    """One calibration TOML: where its images come from, and how many go to each part."""
-
-    name: str
-    description: str
-    source: Source
-    domain: Domain
-    count: int
-    held_out: int
-    folder: Path | None = None
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +63,10 @@ def load_spec(name: str) -> CalibrationSpec:
         find_images(Path(name))  # explains what is wrong with the path
     path = find_data_file(FOLDER, name, "calibration set", "ca-deploy list calibrations")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ImageDataError(f"Calibration set {path} is not valid TOML: {error}.") from error
-    errors = _errors_in(content)
-    if errors:
-        listed = "\n".join(f"  {error}" for error in errors)
-        raise ImageDataError(f"Calibration set {path} has {len(errors)} error(s):\n{listed}")
-    image_folder = path.parent / content["folder"] if "folder" in content else None
-    return CalibrationSpec(path.stem, **{**content, "folder": image_folder})
+        spec = decode(CalibrationSpec, parse_toml(path), name=path.stem)
+    except Unreadable as error:
+        raise ImageDataError(error.about(f"Calibration set {path}")) from error
+    return spec if spec.folder is None else replace(spec, folder=path.parent / spec.folder)
 
 
 def load_calibration(spec: CalibrationSpec, preprocessing: Preprocessing, count: int | None = None) -> CalibrationSet:
@@ -135,25 +114,6 @@ def _from_folder(
         first = (unreadable + more)[0]
         raise ImageDataError(f"None of the {len(files)} images in {spec.folder} can be read:\n  {first}")
     return calibration, held_out, [f"Left out: {complaint}" for complaint in (*unreadable, *more)]
-
-
-def _errors_in(content: dict[str, Any]) -> list[str]:
-    texts, numbers = ("description", "source", "domain", "folder"), ("count", "held_out", "seed")
-    types: dict[str, type] = {**dict.fromkeys(texts, str), **dict.fromkeys(numbers, int)}
-    errors = [f"{key}: unknown key. Known: {', '.join(types)}." for key in sorted(content.keys() - types.keys())]
-    for key, kind in types.items():
-        if key not in content and key not in ("folder", "seed"):
-            errors.append(f"{key}: missing.")
-        elif key in content and (not isinstance(content[key], kind) or isinstance(content[key], bool)):
-            errors.append(f"{key}: must be {'a text' if kind is str else 'a whole number'}, not {content[key]!r}.")
-        elif key in ("count", "held_out") and content[key] < 1:
-            errors.append(f"{key}: must be at least 1, not {content[key]}.")
-    for key, choices in (("source", get_args(Source)), ("domain", get_args(Domain))):
-        if isinstance(content.get(key), str) and content[key] not in choices:
-            errors.append(f"{key}: {content[key]!r} is unknown. One of: {', '.join(choices)}.")
-    if content.get("source") == "folder" and "folder" not in content:
-        errors.append("folder: missing; source = 'folder' needs it (relative to this file).")
-    return errors
 
 
 def _digested(pixels: "NDArray[np.uint8]") -> ImageBatch:

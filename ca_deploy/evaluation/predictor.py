@@ -17,13 +17,16 @@ from ca_deploy.networks.source import labels_of, load
 from ca_deploy.records.manifest import Manifest, manifest_of
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.tensors import Preprocessing, TensorSpec
-from ca_deploy.runtimes import Session, open_session
+from ca_deploy.runtimes import Session, find_runtime, open_session, runtime_names
 from ca_deploy.tasks import Task, task_of
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
 
-MODEL_SUFFIXES = (".onnx", ".tflite", ".mlpackage")
+
+def model_suffixes() -> tuple[str, ...]:
+    """Of the files that some runtime opens."""
+    return tuple(dict.fromkeys(suffix for name in runtime_names() for suffix in find_runtime(name)[0].suffixes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def open_predictor(
         RuntimeUnavailable: see :func:`ca_deploy.runtimes.open_session`.
     """
     path = Path(model)
-    if path.suffix not in MODEL_SUFFIXES:
+    if path.suffix not in model_suffixes():
         if runtime is not None:
             raise UsageError(f"--runtime {runtime} is for exported files; {model} is a PyTorch model.")
         return network_predictor(load(replace(source or ModelSource(), model=str(model))))

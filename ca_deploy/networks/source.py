@@ -4,11 +4,12 @@ A :class:`ModelSource` is the question (small, picklable, no torch needed); :fun
 :class:`Network` that is ready to run.
 """
 
+import copy
 import importlib
 import importlib.util
 import inspect
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +59,11 @@ class Network:
         return torch.randn(batch, 3, self.input_size, self.input_size, generator=generator)
 
 
-def load(source: ModelSource) -> Network:
+def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     """Find, build and fill the network, and prove that it runs.
+
+    ``module`` is a network that exists already, weights and all: a copy of it is taken, in evaluation mode, and
+    ``source``, which :func:`source_of_object` gave, describes the rest.
 
     Raises:
         UsageError: an unknown name, or flags that contradict each other.
@@ -67,13 +71,15 @@ def load(source: ModelSource) -> Network:
         CheckpointError: the weights cannot be read or do not fit; there are none, and random ones were not asked for.
     """
     registered = source.registered()
-    checkpoint = _checkpoint(source, registered)
+    checkpoint = None if module is not None else _checkpoint(source, registered)
     metadata = dict(checkpoint.metadata) if checkpoint else {}
     layout = None
-    if source.is_program:
+    program_size = None
+    if module is not None:
+        module = copy.deepcopy(module).eval().float()
+    elif source.is_program:
         module, program_size = _load_program(Path(source.model))
     else:
-        program_size = None
         module = _build(registered.factory if registered else source.model, source, checkpoint)
     if checkpoint is not None:
         from ca_deploy.networks.checkpoint import load_weights
@@ -99,6 +105,19 @@ def load(source: ModelSource) -> Network:
     )
     prove_it_runs(network)
     return network
+
+
+def source_of_object(module: "nn.Module", source: ModelSource) -> ModelSource:
+    """The source of a network in memory, named after its class; ``source`` gives input size, preprocessing, labels.
+
+    Raises:
+        UsageError: ``source`` also speaks of weights, or of arguments of a factory.
+    """
+    for name in ("weights", "width", "num_classes"):
+        if getattr(source, name) is not None:
+            raise UsageError(f"The nn.Module object brings its own weights and shapes: leave out {name}.")
+    kind = type(module)
+    return replace(source, model=f"{kind.__module__}:{kind.__name__}", random_weights=False)
 
 
 def _checkpoint(source: ModelSource, registered: RegisteredModel | None) -> "Checkpoint | None":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ca_deploy.compat.check import Step, check
 from ca_deploy.errors import RuntimeUnavailable, UsageError
 from ca_deploy.formats import find_format, format_names
+from ca_deploy.networks.program import save_program
 from ca_deploy.networks.source import Network, load
 from ca_deploy.pipeline.worker import Worker
 from ca_deploy.recipes import load_recipe, recipe_names
@@ -63,17 +64,11 @@ def check_before_export(
         for suffix, names in wanted.items():
             path = Path(folder, f"{network.name}{suffix}")
             if suffix == _PROGRAM:
-                _save_program(network, path)
+                save_program(network, Path(folder), source)
             else:
                 _export(source, network, makers[suffix], path, step)
             reports += check(path, names)
     return reports
-
-
-def _save_program(network: Network, path: Path) -> None:
-    import torch
-
-    torch.export.save(torch.export.export(network.module, (network.example(),)), path)
 
 
 def _export(source: ModelSource, network: Network, recipe_name: str, path: Path, step: Step) -> None:

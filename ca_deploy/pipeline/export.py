@@ -13,10 +13,11 @@ from ca_deploy.errors import ArtifactError, RuntimeUnavailable, WorkerError
 from ca_deploy.evaluation.parity import FEWEST_IMAGES
 from ca_deploy.files import sha256_of, size_of
 from ca_deploy.formats import find_format
+from ca_deploy.networks.program import save_program
 from ca_deploy.networks.source import Network, load
 from ca_deploy.pipeline.converters import Converters, Step
 from ca_deploy.pipeline.request import ExportRequest
-from ca_deploy.pipeline.verify import Verified, reference_answers, verify
+from ca_deploy.pipeline.verify import Reference, Verified, reference_answers, verify
 from ca_deploy.records.codec import to_json
 from ca_deploy.records.compat import CompatRecord, CompatReport
 from ca_deploy.records.conversion import Conversion, Converted
@@ -54,13 +55,17 @@ def export(request: ExportRequest, step: Step = lambda recipe, text: None) -> li
     with staging(request.output) as scratch:
         with Converters({format: request.log(recipes[0]) for format, recipes in formats.items()}) as converters:
             step("", "loading the network")
-            network = load(request.source)
+            network = load(request.source, request.module)
             step("", "reading calibration images")
             images = _images(request, network)
+            source = request.source
+            if request.module is not None:
+                step("", "tracing the network")
+                source = save_program(network, scratch, source, request.dynamic_batch)
             conversions = {
                 format: [
                     Conversion(
-                        source=request.source,
+                        source=source,
                         recipe=recipe,
                         calibration=images.calibration.pixels if recipe.needs_calibration else None,
                         path=scratch / f"{network.name}.{recipe.name}{format.suffix}",
@@ -80,8 +85,10 @@ def export(request: ExportRequest, step: Step = lambda recipe, text: None) -> li
                 verified = verify(conversion, converted, reference)
                 if request.targets:
                     step(name, "checking operators")
-                compatibility = _compatibility(conversion.path, request.targets)
-                manifest = _manifest(conversion, converted, network, images, verified, reference.task, compatibility)
+                manifest = replace(
+                    _manifest(request, conversion, converted, reference, images, verified),
+                    compatibility=_compatibility(conversion.path, request.targets),
+                )
                 seconds = time.perf_counter() - started
                 exports[name] = Export(request.output / manifest.file, manifest, conversion.log, seconds)
         sets = [_with_companions(scratch / made.manifest.file, made.manifest, request) for made in exports.values()]
@@ -112,15 +119,14 @@ def _images(request: ExportRequest, network: Network) -> CalibrationSet:
 
 
 def _manifest(
+    request: ExportRequest,
     conversion: Conversion,
     converted: Converted,
-    network: Network,
+    reference: Reference,
     images: CalibrationSet,
     verified: Verified,
-    task: str,
-    compatibility: tuple[CompatRecord, ...],
 ) -> Manifest:
-    path, recipe = conversion.path, conversion.recipe
+    path, recipe, network = conversion.path, conversion.recipe, reference.network
     calibrated = recipe.needs_calibration
     untrained = () if network.trained else ("The network is untrained (--random-weights): its answers mean nothing.",)
     return Manifest(
@@ -133,11 +139,12 @@ def _manifest(
         format=recipe.format,
         model=ModelRecord(
             name=network.name,
-            source=conversion.source,
+            source=request.source,
             checkpoint_sha256=network.checkpoint_sha256,
             checkpoint_layout=network.checkpoint_layout,
             trained=network.trained,
             parameters=sum(parameter.numel() for parameter in network.module.parameters()),
+            from_object=request.module is not None,
         ),
         recipe=recipe,
         calibration=CalibrationRecord(
@@ -156,9 +163,8 @@ def _manifest(
         speed=verified.speed,
         tools=converted.tools,
         warnings=(*converted.notes, *untrained, *(images.warnings if calibrated else ()), *verified.warnings),
-        compatibility=compatibility,
         session_settings=verified.settings or {},
-        task=task,
+        task=reference.task,
     )
 
 

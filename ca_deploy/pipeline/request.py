@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ca_deploy.errors import RuntimeUnavailable, UsageError
 from ca_deploy.formats import Format, find_format
+from ca_deploy.networks.source import source_of_object
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.targets import find_target
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +23,8 @@ class ExportRequest:
 
     ``calibration`` is the name of a set, a TOML path, or a folder of images; by default the model's own set.
     ``calibration_count`` is how many images calibrate; by default what the set says (200 for a folder). ``targets``
-    look at the files that they can read. ``zipped`` packs a result that is a folder into a .zip beside it.
+    look at the files that they can read. ``zipped`` packs a result that is a folder into a .zip beside it. ``module``
+    is a network in memory, which ``source`` then describes.
     """
 
     source: ModelSource
@@ -29,6 +35,7 @@ class ExportRequest:
     dynamic_batch: bool = False
     targets: tuple[str, ...] = ()
     zipped: bool = False
+    module: "nn.Module | None" = None
 
     def formats(self) -> dict[Format, list[ExportRecipe]]:
         """The recipes of each format."""
@@ -51,6 +58,7 @@ def requested(
     dynamic_batch: bool = False,
     targets: Sequence[str] = (),
     zipped: bool = False,
+    module: "nn.Module | None" = None,
 ) -> ExportRequest:
     """The request, with everything refused that can be before anything starts. ``recipes`` are names or TOML paths.
 
@@ -59,6 +67,8 @@ def requested(
         RecipeError: a recipe that is malformed.
         RuntimeUnavailable: a converter that is not installed here.
     """
+    if module is not None:
+        source = source_of_object(module, source)
     chosen = tuple(load_recipe(name) for name in dict.fromkeys(recipes))
     if not chosen:
         raise UsageError("Nothing to export: name at least one recipe.")
@@ -68,7 +78,7 @@ def requested(
             f"Two of the recipes {', '.join(recipes)} would make files of the same name. Rename one of them."
         )
     asked = ExportRequest(
-        source, tuple(unlike), output, calibration, calibration_count, dynamic_batch, tuple(targets), zipped
+        source, tuple(unlike), output, calibration, calibration_count, dynamic_batch, tuple(targets), zipped, module
     )
     formats = asked.formats()
     for format, group in formats.items():

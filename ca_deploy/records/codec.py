@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from ca_deploy.errors import CaDeployError
-from ca_deploy.records.faults import Fault, faults
+from ca_deploy.records.faults import UNKNOWN, Fault, faults
 
 T = TypeVar("T")
 
@@ -31,6 +31,12 @@ class Unreadable(CaDeployError):
     def listed(self) -> str:
         """One line for each, indented; begins with a line break."""
         return "".join(f"\n  {fault}" for fault in self.faults)
+
+    def about(self, file: str) -> str:
+        """A message that begins with what the file is called: one sentence, or one line for each fault."""
+        if len(self.faults) == 1 and not self.faults[0].location:
+            return f"{file} {self.faults[0].text}"
+        return f"{file} has {len(self.faults)} error(s):{self.listed}"
 
     def without_faults(self, content: dict[str, Any]) -> dict[str, Any]:
         """The content that was read, less the keys that are wrong."""
@@ -64,9 +70,9 @@ def parse_json(text: str | bytes) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:  # bad UTF-8 and numbers of 5,000 digits are ValueErrors
-        raise Unreadable([Fault((), f"it is not valid JSON ({error}).")]) from error
+        raise Unreadable([Fault((), f"is not valid JSON ({error}).")]) from error
     if not isinstance(content, dict):
-        raise Unreadable([Fault((), "it is not a JSON object.")])
+        raise Unreadable([Fault((), "is not a JSON object.")])
     return content
 
 
@@ -79,20 +85,25 @@ def parse_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise Unreadable([Fault((), f"it is not valid TOML ({error}).")]) from error
+        raise Unreadable([Fault((), f"is not valid TOML ({error}).")]) from error
 
 
-def decode(kind: type[T], content: Mapping[str, Any]) -> T:
+def decode(kind: type[T], content: Mapping[str, Any], **given: Any) -> T:
     """A record from what :func:`parse_json` or :func:`parse_toml` gave, strictly.
+
+    ``given`` are fields that are not for the file to say; its own keys of that name are unknown keys.
 
     Raises:
         Unreadable: unknown keys, missing ones, wrong types, words that a field does not know: all of them.
     """
+    taken = sorted(content.keys() & given.keys())
     try:
         # As JSON, because there an array stands for a tuple and a text for a path, and nowhere else.
-        record: T = _adapter(cast(Any, kind)).validate_json(json.dumps(content, default=str))
+        record: T = _adapter(cast(Any, kind)).validate_json(json.dumps({**content, **given}, default=str))
     except ValidationError as error:
-        raise Unreadable(faults(kind, error)) from error
+        raise Unreadable([*(Fault((key,), UNKNOWN) for key in taken), *faults(kind, error, hidden=given)]) from error
+    if taken:
+        raise Unreadable([Fault((key,), UNKNOWN) for key in taken])
     return record
 
 

@@ -115,6 +115,7 @@ class CompatRecord:
     notes: tuple[str, ...]
     skipped: str
     findings: tuple[Finding, ...]
+    file: str = ""
 
 
 @record
@@ -183,4 +184,5 @@ class CompatReport:
             notes=self.notes,
             skipped=self.skipped,
             findings=self.nodes if all_nodes else self.findings,
+            file=self.file,
         )

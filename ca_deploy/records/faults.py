@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,6 +23,7 @@ _NAMES = {
     "dict_type": "a table",
 }
 _MOST_CHARACTERS = 80
+UNKNOWN = "unknown key."
 CONTRADICTION = "contradiction"  # values that are each possible, but not together
 
 
@@ -34,21 +35,22 @@ class Fault:
     text: str
 
     def __str__(self) -> str:
-        return f"{'.'.join(map(str, self.location)) or 'file'}: {self.text}"
+        where = ".".join(map(str, self.location))
+        return f"{where}: {self.text}" if where else self.text
 
 
-def faults(kind: type, error: ValidationError) -> list[Fault]:
-    """Everything that is wrong with a record of this kind, in the order of its fields."""
-    return [Fault(found["loc"], _text(kind, found)) for found in error.errors(include_url=False)]
+def faults(kind: type, error: ValidationError, hidden: Collection[str] = ()) -> list[Fault]:
+    """Everything that is wrong with a record of this kind, in the order of its fields; ``hidden`` are not for files."""
+    return [Fault(found["loc"], _text(kind, found, hidden)) for found in error.errors(include_url=False)]
 
 
-def _text(kind: type, found: Mapping[str, Any]) -> str:
+def _text(kind: type, found: Mapping[str, Any], hidden: Collection[str]) -> str:
     problem, location = found["type"], found["loc"]
     if problem in ("unexpected_keyword_argument", "extra_forbidden"):
-        known = _fields(kind, location[:-1])
+        known = [name for name in _fields(kind, location[:-1]) if len(location) > 1 or name not in hidden]
         close = difflib.get_close_matches(str(location[-1]), known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        return f"unknown key.{hint} Known: {', '.join(known)}."
+        return f"{UNKNOWN}{hint} Known: {', '.join(known)}."
     if problem in ("missing", "missing_argument"):
         return "missing."
     if problem == CONTRADICTION:

@@ -21,7 +21,10 @@ SCHEMA_VERSION = 1
 
 @record
 class ModelRecord:
-    """Which network was exported, from which weights; ``trained`` is False for random weights."""
+    """Which network was exported, from which weights; ``trained`` is False for random weights.
+
+    ``from_object``: it was an ``nn.Module`` in memory, and ``source.model`` names its class.
+    """
 
     name: str
     source: ModelSource
@@ -29,6 +32,7 @@ class ModelRecord:
     checkpoint_layout: str | None
     trained: bool
     parameters: int
+    from_object: bool = False
 
 
 @record

@@ -133,9 +133,9 @@ def test_all_errors_of_a_toml_are_listed_at_once(tmp_path: Path) -> None:
     for key in (
         "description: missing",
         "source: 'web'",
-        "domain: must",
-        "count: must",
-        "held_out: must",
+        "domain: 5 is unknown. One of: own photos, distilled",
+        "count: 0 is not possible: it has to be greater than",
+        "held_out: 'many' is not possible: it has to be a whole number",
         "sede: unknown",
     ):
         assert f"\n  {key}" in listed

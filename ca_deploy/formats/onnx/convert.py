@@ -11,6 +11,7 @@ import onnx_ir as ir
 import torch
 
 from ca_deploy.errors import ModelError, RecipeError, first_line
+from ca_deploy.networks.program import traced
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
@@ -33,7 +34,7 @@ def to_onnx(network: "Network", opset: int, dynamic_batch: bool) -> onnx.ModelPr
         ModelError: PyTorch cannot trace the network, or has no ONNX form for one of its operations.
         RecipeError: the network has no form in that opset.
     """
-    program = _trace(network, dynamic_batch)
+    program = traced(network, dynamic_batch)
     try:
         exported = torch.onnx.export(
             program,
@@ -56,22 +57,6 @@ def to_onnx(network: "Network", opset: int, dynamic_batch: bool) -> onnx.ModelPr
     _strip_metadata(model)
     _name_nodes(model)
     return ir.to_proto(model)
-
-
-def _trace(network: "Network", dynamic_batch: bool) -> torch.export.ExportedProgram:
-    shapes = ({0: torch.export.Dim("batch")},) if dynamic_batch else None
-    example = network.example(batch=2 if dynamic_batch else 1)  # torch.export takes a 1 for a constant
-    try:
-        return torch.export.export(network.module, (example,), dynamic_shapes=shapes)
-    except Exception as error:  # tracing runs the user's forward, which may raise anything
-        remedy = (
-            "It fixes its batch size: export it without --dynamic-batch, or (a .pt2 program) save it again with a "
-            "dynamic first dimension."
-            if dynamic_batch
-            else "Its forward probably branches on values, or calls code outside PyTorch: rewrite that part with "
-            "tensor operations (https://docs.pytorch.org/docs/stable/export.html)."
-        )
-        raise ModelError(f"{network.name} cannot be traced by torch.export ({first_line(error)}). {remedy}") from error
 
 
 def _untranslatable(network: "Network", program: torch.export.ExportedProgram, error: Exception) -> ModelError:

@@ -1,0 +1,34 @@
+"""Where calibration images come from; :mod:`ca_deploy.data.calibration` reads it from TOML."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ca_deploy.errors import UsageError
+from ca_deploy.records.record import record
+
+Source = Literal["folder", "scikit-image", "random"]
+Domain = Literal["own photos", "distilled", "elsewhere", "random"]
+_AtLeastOne = Annotated[int, Field(ge=1)]
+
+
+@record
+class CalibrationSpec:
+    """One calibration TOML: where its images come from, and how many go to each part.
+
+    ``folder`` is relative to the TOML, and needed where ``source`` is ``"folder"``.
+    """
+
+    name: str
+    description: Annotated[str, Field(min_length=1)]
+    source: Source
+    domain: Domain
+    count: _AtLeastOne
+    held_out: _AtLeastOne
+    folder: Path | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.source == "folder" and self.folder is None:
+            raise UsageError("folder: missing; source = 'folder' needs it (relative to this file).")

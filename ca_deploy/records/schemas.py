@@ -1,0 +1,21 @@
+"""The JSON schemas of what ca-deploy writes for machines."""
+
+from typing import Any
+
+from ca_deploy.records.accuracy import AccuracyReport
+from ca_deploy.records.codec import schema
+from ca_deploy.records.compat import CompatRecord
+from ca_deploy.records.latency import LatencyReport
+from ca_deploy.records.manifest import Manifest
+
+_KINDS: dict[str, Any] = {
+    "manifest": Manifest,
+    "latency": LatencyReport,
+    "compat": tuple[CompatRecord, ...],
+    "accuracy": AccuracyReport,
+}
+
+
+def report_schemas() -> dict[str, dict[str, Any]]:
+    """By name: the manifest beside a file; what ``profile``, ``check`` and ``evaluate`` print with ``--json``."""
+    return {name: schema(kind) for name, kind in _KINDS.items()}
