@@ -13,18 +13,22 @@ from typing import Protocol, Self
 
 from ca_deploy.errors import unknown_name
 from ca_deploy.plugins import names_in
-from ca_deploy.records.devices import Completed, Conditions, DeviceInfo, DeviceSummary, InstructionCounts
+from ca_deploy.records.devices import Check, Completed, Conditions, DeviceInfo, DeviceSummary, InstructionCounts
 
 
 class Device(Protocol):
     """An opened device; leaving it as a context manager removes what was pushed, unless it was opened with ``keep``.
 
     ``counts_instructions``: this device is emulated, its milliseconds mean nothing, and it has ``count``.
+    ``is_this_machine``: its processor is this machine's own, so that libraries installed here can run on it.
+    ``python`` starts a Python there for the Python runner; None where there is none.
     Every method raises :class:`~ca_deploy.errors.DeviceError` when the device vanished or refuses.
     """
 
     name: str
     counts_instructions: bool
+    is_this_machine: bool
+    python: str | None
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -60,15 +64,24 @@ class CountingDevice(Device, Protocol):
         """
 
 
+def no_requirements() -> list[Check]:
+    """For a kind of device that needs nothing beyond ca-deploy."""
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceKind:
-    """One kind of device. ``open(rest, keep)`` gets what follows the name; ``discover`` finds those within reach."""
+    """One kind of device. ``open(rest, keep)`` gets what follows the name; ``discover`` finds those within reach.
+
+    ``requirements`` looks for what this machine needs in order to reach such a device, for ``ca-deploy doctor``.
+    """
 
     name: str
     spelling: str
     description: str
     open: Callable[[str, bool], Device]
     discover: Callable[[], list[DeviceSummary]]
+    requirements: Callable[[], list[Check]] = no_requirements
 
 
 def kind_names() -> list[str]:

@@ -19,6 +19,9 @@ _ASK_S = 60.0
 class Here:
     """Base of both; ``command`` turns an argument list into the one that is run here."""
 
+    is_this_machine = False
+    python: str | None = None
+
     def __init__(self, name: str, keep: bool) -> None:
         self.name = name
         self._keep = keep

@@ -2,13 +2,16 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ca_deploy.records.devices import Completed
+from ca_deploy.records.devices import Check, Completed
+
+_VERSION_S = 30.0
 
 
 def run(
@@ -59,3 +62,16 @@ def last_line(*texts: bytes) -> str:
     """The last thing that a program said; for messages."""
     lines = [line.strip() for text in texts for line in text.decode(errors="replace").splitlines() if line.strip()]
     return lines[-1] if lines else "no message"
+
+
+def check_program(name: str, option: str, what_for: str, remedy: str) -> Check:
+    """Whether a program is installed here and runs; ``option`` makes it print its version."""
+    path = shutil.which(name)
+    if path is None:
+        return Check(name, "missing", f"for {what_for}", remedy)
+    try:
+        said = run([path, option], _VERSION_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Check(name, "missing", f"{path} does not run: {error}", remedy)
+    lines = (said.stdout + said.stderr).decode(errors="replace").splitlines()
+    return Check(name, "ok", lines[0].strip() if lines else path)

@@ -34,10 +34,14 @@ _DONE, _END, _READY = "CA-DEPLOY-DONE", "CA-DEPLOY-END", "CA-DEPLOY-READY"
 
 
 class Link(Protocol):
-    """How a device is reached. ``base`` is a folder there, in the words of its shell; it is made when it is missing."""
+    """How a device is reached. ``base`` is a folder there, in the words of its shell; it is made when it is missing.
+
+    ``python`` as in :class:`~ca_deploy.devices.Device`.
+    """
 
     name: str
     base: str
+    python: str | None
 
     def start(self, script: str) -> "subprocess.Popen[bytes]":
         """Run a script in the device's ``sh``; what it prints arrives byte for byte."""
@@ -60,9 +64,11 @@ class Remote:
     """A device behind a link."""
 
     counts_instructions = False
+    is_this_machine = False
 
     def __init__(self, link: Link, keep: bool) -> None:
         self.name = link.name
+        self.python = link.python
         self._link = link
         self._keep = keep
         self._janitor: subprocess.Popen[bytes] | None = None

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ca_deploy.devices import DeviceKind
-from ca_deploy.devices._process import last_line, run
+from ca_deploy.devices._process import check_program, last_line, run
 from ca_deploy.devices._remote import Remote
 from ca_deploy.errors import DeviceError
-from ca_deploy.records.devices import Completed, DeviceSummary
+from ca_deploy.records.devices import Check, Completed, DeviceSummary
 
 _INSTALL = "Install Android's platform-tools (Debian, Ubuntu: apt install adb) and connect the phone by USB."
 _DEBUGGING = "Enable USB debugging in the phone's developer options (Settings > About > tap the build number 7 times)."
@@ -34,6 +34,7 @@ class _Adb:
     """One phone; ``-s`` is always given, so that a second one is never meant by mistake."""
 
     base = "/data/local/tmp/ca-deploy"
+    python: str | None = None
 
     def __init__(self, serial: str) -> None:
         self.name = f"adb:{serial}"
@@ -146,4 +147,16 @@ def _summary(line: str) -> DeviceSummary:
     return DeviceSummary(name, state, detail, _REMEDIES.get(state, "Unplug it and plug it in again."))
 
 
-KIND = DeviceKind("adb", "adb[:SERIAL]", "an Android phone", _open, _discover)
+def _requirements() -> list[Check]:
+    """adb, and every phone that it sees."""
+    phones = [summary for summary in _discover() if summary.name.startswith("adb:")]
+    return [check_program("adb", "version", "phones", _INSTALL), *map(_check, phones)]
+
+
+def _check(phone: DeviceSummary) -> Check:
+    if phone.state == "ready":
+        return Check(phone.name, "ok", phone.detail)
+    return Check(phone.name, "missing", f"{phone.detail}: {phone.state}", phone.remedy)
+
+
+KIND = DeviceKind("adb", "adb[:SERIAL]", "an Android phone", _open, _discover, _requirements)

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ca_deploy.cache import cache_folder
 from ca_deploy.devices import DeviceKind
 from ca_deploy.devices._here import Here
 from ca_deploy.devices._process import last_line
 from ca_deploy.errors import DeviceError, unknown_name
 from ca_deploy.native import emulator
-from ca_deploy.records.devices import Completed, Conditions, Core, DeviceInfo, DeviceSummary, InstructionCounts
+from ca_deploy.records.devices import Check, Completed, Conditions, Core, DeviceInfo, DeviceSummary, InstructionCounts
 
 
 class Emulated(Here):
@@ -83,4 +84,15 @@ def _discover() -> list[DeviceSummary]:
     ]
 
 
-KIND = DeviceKind("emulated", "emulated:cortex-a53|a72|a76", "a processor that QEMU emulates", _open, _discover)
+def _requirements() -> list[Check]:
+    name = "emulated processors"
+    if reason := emulator.missing():
+        return [Check(name, "missing", "count instructions without ARM hardware", reason)]
+    if emulator.is_cached():
+        return [Check(name, "ok", f"QEMU 7.2 in {cache_folder()}")]
+    return [Check(name, "later", "QEMU 7.2, fetched from Debian 12 on first use")]
+
+
+KIND = DeviceKind(
+    "emulated", "emulated:cortex-a53|a72|a76", "a processor that QEMU emulates", _open, _discover, _requirements
+)

@@ -14,6 +14,8 @@ class Local(Here):
     """Measures on this machine, with the runtimes that are installed here."""
 
     counts_instructions = False
+    is_this_machine = True
+    python: str | None = sys.executable
 
     def probe(self) -> DeviceInfo:
         return read_probe(self.name, self._run(["sh", "-c", PROBE], _ASK_S).stdout.decode(errors="replace"))

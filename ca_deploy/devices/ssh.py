@@ -17,13 +17,14 @@ from typing import IO, cast
 from urllib.parse import urlsplit
 
 from ca_deploy.devices import DeviceKind
-from ca_deploy.devices._process import end, last_line, run
+from ca_deploy.devices._process import check_program, end, last_line, run
 from ca_deploy.devices._remote import Remote
 from ca_deploy.errors import DeviceError, UsageError
-from ca_deploy.records.devices import DeviceSummary
+from ca_deploy.records.devices import Check, DeviceSummary
 
 _CONNECT_S = 15
 _PATIENCE_S = 30.0
+_INSTALL = "Install it: apt install openssh-client"
 _REMEDIES = {
     "permission denied": "Check the user name, and that your key is there: ssh-copy-id",
     "could not resolve": "Check the name; a Raspberry Pi is often raspberrypi.local, else use its address.",
@@ -37,6 +38,7 @@ _REMEDIES = {
 
 class _Ssh:
     base = '"${XDG_CACHE_HOME:-$HOME/.cache}/ca-deploy"'
+    python: str | None = "python3"
 
     def __init__(self, uri: str) -> None:
         self.name = uri
@@ -128,14 +130,14 @@ def _open(rest: str, keep: bool) -> Remote:
     if not host or urlsplit(uri).path.strip("/"):
         raise UsageError(f"{uri} is no device: write ssh://[user@]host[:port], as in ssh://pi@raspberrypi.local")
     if shutil.which("ssh") is None:
-        raise DeviceError("ssh is not installed on this machine. Install it: apt install openssh-client")
+        raise DeviceError(f"ssh is not installed on this machine. {_INSTALL}")
     return Remote(_Ssh(uri.rstrip("/")), keep)
 
 
 def _discover() -> list[DeviceSummary]:
     """The hosts that ~/.ssh/config names. They are not contacted: nobody asked for that."""
     if shutil.which("ssh") is None:
-        return [DeviceSummary("ssh", "not available", "Raspberry Pi", "Install ssh: apt install openssh-client")]
+        return [DeviceSummary("ssh", "not available", "Raspberry Pi", _INSTALL)]
     config = Path.home() / ".ssh" / "config"
     try:
         lines = config.read_text(errors="replace").splitlines()
@@ -150,4 +152,10 @@ def _discover() -> list[DeviceSummary]:
     ]
 
 
-KIND = DeviceKind("ssh", "ssh://[user@]host[:port]", "a Linux machine such as a Raspberry Pi", _open, _discover)
+def _requirements() -> list[Check]:
+    return [check_program("ssh", "-V", "Raspberry Pi and other Linux machines", _INSTALL)]
+
+
+KIND = DeviceKind(
+    "ssh", "ssh://[user@]host[:port]", "a Linux machine such as a Raspberry Pi", _open, _discover, _requirements
+)

@@ -1,6 +1,5 @@
 """Ways of running a file on a device: the C runner, the Python one, or a runtime's own benchmark program."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,12 @@ from ca_deploy.files import sha256_of
 from ca_deploy.latency import runner_output
 from ca_deploy.latency.runner_output import OperatorSamples, RunnerOutput
 from ca_deploy.native.bundle import runner_command
+from ca_deploy.native.libraries import runs_in_c
 from ca_deploy.records.devices import DeviceInfo
 from ca_deploy.records.latency import MeasuringProtocol
 
 RunnerKind = Literal["auto", "c", "python"]
 PYTHON_RUNNER = Path(__file__).parent / "on_device" / "runner.py"
-LITERT_OPERATORS = PYTHON_RUNNER.with_name("litert_operators.py")
 
 # Beyond the longest time that the protocol allows: starting, loading and writing, on a slow device.
 _PATIENCE_S = 300.0
@@ -108,16 +107,16 @@ class JsonLauncher:
 def launcher(device: Device, info: DeviceInfo, runtime: str, kind: RunnerKind, bundle: Path | None) -> Launcher:
     """The way to run files of ``runtime`` on a device.
 
-    "auto" is the C runner, except for TFLite on x86-64, whose wheels export no C API for it.
+    "auto" is the C runner, or the Python one where only that can run the runtime.
 
     Raises:
         UsageError: Python asked for where there is none.
         DeviceError: no runner for this device.
     """
     if kind == "auto":
-        kind = "python" if runtime == "litert" and info.architecture == "x86_64" else "c"
+        kind = "python" if device.python and not runs_in_c(runtime, info.architecture) else "c"
     if kind == "c":
-        command = runner_command(info, runtime, bundle)
+        command = runner_command(info, runtime, bundle, device.is_this_machine)
         return JsonLauncher(
             "c",
             command.files,
@@ -126,16 +125,17 @@ def launcher(device: Device, info: DeviceInfo, runtime: str, kind: RunnerKind, b
             command.runtime_version,
             command.argv,
         )
-    if device.name != "local" and not device.name.startswith("ssh://"):
+    python = device.python
+    if python is None:
         raise UsageError(f"--runner python needs a Python on the device; {device.name} has none. Use --runner c.")
-    python = sys.executable if device.name == "local" else "python3"
-    operators = LITERT_OPERATORS if runtime == "litert" else None
+    operators = PYTHON_RUNNER.with_name(f"{runtime}_operators.py")
+    scripts = (PYTHON_RUNNER, operators) if operators.is_file() else (PYTHON_RUNNER,)
     return JsonLauncher(
-        "python",
-        (PYTHON_RUNNER, *([operators] if operators else [])),
-        sha256_of(PYTHON_RUNNER),
-        None,
-        None,
-        lambda places: [python, places[PYTHON_RUNNER]],
-        operators,
+        runner="python",
+        files=scripts,
+        runner_sha256=sha256_of(PYTHON_RUNNER),
+        library_sha256=None,
+        package_version=None,
+        start=lambda places: [python, places[PYTHON_RUNNER]],
+        operators_script=operators if operators in scripts else None,
     )

@@ -17,7 +17,7 @@ from ca_deploy.cache import cached
 from ca_deploy.delivery import write_atomically
 from ca_deploy.errors import DeviceError, RuntimeUnavailable
 from ca_deploy.files import sha256_of
-from ca_deploy.native.libraries import LIBRARIES, find_library, library_path, verified
+from ca_deploy.native.libraries import LIBRARIES, find_library, library_path, runs_in_c, verified
 from ca_deploy.records.devices import DeviceInfo
 
 HERE = Path(__file__).parent
@@ -53,15 +53,18 @@ class RunnerCommand:
         return [*start, places[self.runner], "--library", places[self.library]]
 
 
-def runner_command(device: DeviceInfo, runtime: str, bundle: Path | None = None) -> RunnerCommand:
+def runner_command(
+    device: DeviceInfo, runtime: str, bundle: Path | None = None, is_this_machine: bool = False
+) -> RunnerCommand:
     """The runner for a device; ``runtime`` is ``litert`` or ``onnxruntime``.
 
-    The library comes from ``bundle`` if given, else from the cache, where pip brings it on first use.
+    The library comes from ``bundle`` if given, else from the cache, where pip brings it on first use; on this machine,
+    if it is an x86-64, from the installed package.
 
     Raises:
         DeviceError: there is no runner for this device and runtime, or its parts cannot be fetched.
     """
-    if device.name == "local" and device.architecture == "x86_64":
+    if is_this_machine and device.architecture == "x86_64":
         return _on_this_machine(device, runtime)
     if device.architecture != "aarch64":
         raise DeviceError(_wrong_architecture(device))
@@ -161,15 +164,15 @@ def _from_bundle(bundle: Path, runtime: str) -> Path:
 
 
 def _on_this_machine(device: DeviceInfo, runtime: str) -> RunnerCommand:
-    """On x86-64 Linux the installed onnxruntime package holds its C library; LiteRT's exports no TFLite C API."""
-    if runtime != "onnxruntime":
-        raise RuntimeUnavailable("On x86-64, LiteRT has no C library: use --runner python, or another device.")
-    found = importlib.util.find_spec("onnxruntime")
+    library = find_library(runtime)
+    if not runs_in_c(runtime, device.architecture):
+        raise RuntimeUnavailable(f"On x86-64, {runtime} has no C library: use --runner python, or another device.")
+    found = importlib.util.find_spec(library.module)
     if found is None or not found.submodule_search_locations:
-        raise RuntimeUnavailable("Runtime onnxruntime is not installed here. Install it: pip install ca-deploy")
-    libraries = sorted(Path(found.submodule_search_locations[0]).glob("capi/libonnxruntime.so*"))
+        raise RuntimeUnavailable(f"Runtime {runtime} is not installed here. Install it: pip install ca-deploy")
+    libraries = sorted(Path(found.submodule_search_locations[0]).glob(library.installed))
     if not libraries:
-        raise RuntimeUnavailable("The installed onnxruntime package has no C library. Use --runner python.")
+        raise RuntimeUnavailable(f"The installed {library.package} package has no C library. Use --runner python.")
     runner, version = runner_binary(device.architecture), libraries[-1].name.partition(".so.")[2]
     return RunnerCommand(
         runtime=runtime,

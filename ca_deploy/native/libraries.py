@@ -18,7 +18,10 @@ _TIMEOUT_S = 600
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A library in a wheel, and the oldest glibc that it works with on a device of its own."""
+    """A library in a wheel, and the oldest glibc that it works with on a device of its own.
+
+    ``installed`` finds the C library of the package on an x86-64 machine; "" where that package has none.
+    """
 
     runtime: str
     package: str
@@ -27,10 +30,16 @@ class Library:
     member: str
     sha256: str
     glibc: tuple[int, int]
+    installed: str = ""
 
     @property
     def name(self) -> str:
         return self.member.rpartition("/")[2]
+
+    @property
+    def module(self) -> str:
+        """What the package is imported as."""
+        return self.member.partition("/")[0]
 
 
 # The last LiteRT wheels whose library exports the TFLite C API (with a thread count) are 1.4.0 and 2.0.3; the first is
@@ -53,6 +62,7 @@ LIBRARIES = {
         "onnxruntime/capi/libonnxruntime.so.1.32.0",
         "49852228a93995158b2a813d4df487d47a1b76b0eaa894507ef49e91b6d7954a",
         (2, 28),
+        installed="capi/libonnxruntime.so*",
     ),
 }
 
@@ -62,6 +72,11 @@ def find_library(runtime: str) -> Library:
     if runtime not in LIBRARIES:
         raise unknown_name("runtime for devices", runtime, LIBRARIES)
     return LIBRARIES[runtime]
+
+
+def runs_in_c(runtime: str, architecture: str) -> bool:
+    """Whether the C runner can run a runtime's files on this architecture; LiteRT exports no C API on x86-64."""
+    return architecture != "x86_64" or bool(find_library(runtime).installed)
 
 
 def library_path(runtime: str) -> Path:

@@ -76,3 +76,13 @@ class DeviceSummary:
     state: str
     detail: str
     remedy: str = ""
+
+
+@record
+class Check:
+    """One thing that may be missing. ``status``: ``ok``, ``later`` (fetched on first use) or ``missing``."""
+
+    name: str
+    status: str
+    detail: str
+    remedy: str = ""

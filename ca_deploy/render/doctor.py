@@ -10,7 +10,7 @@ from ca_deploy.render.blocks import Line, Page
 from ca_deploy.render.devices import states
 
 if TYPE_CHECKING:
-    from ca_deploy.doctor import Check
+    from ca_deploy.records.devices import Check
 
 
 def page(found: Iterable[Check], bundle: Path | None = None) -> Page:

@@ -1,6 +1,7 @@
 """A device that injects faults: this machine, until it fails as the test wants."""
 
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ class StandIn:
     """Ends at the ``ends_at``-th run with ``ending``; ``answers`` replace its output, by the run's number."""
 
     counts_instructions = False
+    is_this_machine = True
+    python: str | None = sys.executable
 
     def __init__(
         self,

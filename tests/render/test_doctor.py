@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from ca_deploy.doctor import Check
+from ca_deploy.records.devices import Check
 from ca_deploy.render.blocks import Column, Line, Page, Piece, Role, Table
 from ca_deploy.render.doctor import page
 
