@@ -11,7 +11,7 @@ from ca_deploy.cache import cached
 from ca_deploy.data.images import find_images
 from ca_deploy.errors import ArtifactError
 from ca_deploy.graphs import check_place
-from ca_deploy.latency.profile import runtime_of
+from ca_deploy.latency.measurable import runtime_of
 from ca_deploy.records.manifest import manifest_of
 from tests.delivery import kit
 from tests.system_tools import unavailable
@@ -27,7 +27,7 @@ def manifest(folder: Path) -> None:
     [
         manifest,
         lambda folder: check_place(folder / "a.onnx"),  # check, parity, evaluate, every runtime
-        lambda folder: runtime_of(folder / "a.onnx", None),  # profile
+        lambda folder: runtime_of(folder / "a.onnx"),  # profile
         lambda folder: find_images(folder),  # export --calibration
     ],
     ids=["manifest_of", "check_place", "runtime_of", "find_images"],

@@ -5,13 +5,13 @@ from ca_deploy.pipeline.export import Export
 from ca_deploy.records.compat import CompatReport, Finding
 from ca_deploy.records.conversion import FloatOperator
 from ca_deploy.records.manifest import SpeedRecord
-from ca_deploy.records.parity import ParityReport
+from ca_deploy.records.parity import ParityReport, Status
 from ca_deploy.records.recipe import Tolerances
 from ca_deploy.render.blocks import Hint, Line, Piece, Role, Table
 from ca_deploy.render.exports import page
 from tests.hostile import MARKUP, manifest
 
-PARITY = ParityReport("pass", "", "net", "PyTorch net", "LiteRT", Tolerances(), 32, 0.0123, 31.44, 0.99, 96.875)
+PARITY = ParityReport(Status.PASS, "", "net", "PyTorch net", "LiteRT", Tolerances(), 32, 0.0123, 31.44, 0.99, 96.875)
 MANIFEST = replace(
     manifest("tflite_static_wi8_ai8", "net", None), size_bytes=2_500_000, float32_size_bytes=10_000_000, parity=PARITY
 )
@@ -42,7 +42,7 @@ def test_everything_that_has_to_be_said_about_a_file() -> None:
             CompatReport("xnnpack", "", "net.tflite", skipped=MARKUP).record(),
         ),
         warnings=(MARKUP,),
-        parity=replace(PARITY, status="fail", reason=MARKUP),
+        parity=replace(PARITY, status=Status.FAIL, reason=MARKUP),
     )
     name, *remarks, _ = page([Export(Path(MARKUP), told, Path("net.log"), 1.0)]).blocks[1:]
     assert name == Line(Piece(MARKUP, Role.STRONG), gap=True)

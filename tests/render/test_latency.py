@@ -12,7 +12,8 @@ from ca_deploy.records.latency import (
     ProcessStart,
     Verification,
 )
-from ca_deploy.records.statistics import Comparison, Ratio, Statistics, Validity
+from ca_deploy.records.parity import Status
+from ca_deploy.records.statistics import Comparison, Difference, Ratio, Statistics, Trust, Validity
 from ca_deploy.render.blocks import Bar, Bars, Line, Piece, Role, Table
 from ca_deploy.render.latency import page
 from tests.hostile import MARKUP
@@ -29,7 +30,7 @@ MEASURED = Measurement(
     engine=ENGINE,
     starts=(START,),
     statistics=Statistics(150, 1.0, 1.2345, 123.4, 0.1, 2.0, 3.0, None, 4.0),
-    validity=Validity("doubtful", ("too warm", MARKUP)),
+    validity=Validity(Trust.DOUBTFUL, ("too warm", MARKUP)),
 )
 REPORT = LatencyReport(
     schema_version=SCHEMA_VERSION,
@@ -93,12 +94,12 @@ def test_the_time_by_operator_and_by_module_is_bars() -> None:
 
 
 def test_outputs_against_this_machine_and_files_against_each_other() -> None:
-    said = Verification("fail", MARKUP, "32 images", "bit-exact", False, 0.25, 20.04, "LiteRT here")
-    ratio = Ratio(0.5, 0.45, 0.55, "faster")
+    said = Verification(Status.FAIL, MARKUP, "32 images", "bit-exact", False, 0.25, 20.04, "LiteRT here")
+    ratio = Ratio(0.5, 0.45, 0.55, Difference.FASTER)
     report = replace(
         REPORT,
         measurements=(replace(MEASURED, verification=said),),
-        comparisons=(Comparison("[a]", "b", ratio), Comparison("b", "[a]", replace(ratio, verdict="no difference"))),
+        comparisons=(Comparison("[a]", "b", ratio), Comparison("b", "[a]", replace(ratio, verdict=Difference.NONE))),
     )
     verified, faster, same = page(report).blocks[-3:]
     assert verified == Line(

@@ -1,6 +1,6 @@
 import pytest
 
-from ca_deploy.records.parity import DefaultSettings, ParityReport
+from ca_deploy.records.parity import DefaultSettings, ParityReport, Status
 from ca_deploy.records.recipe import Tolerances
 from ca_deploy.render.blocks import Facts, Phrase, Piece, Role
 from ca_deploy.render.parity import page
@@ -16,7 +16,17 @@ def facts(report: ParityReport) -> tuple[str, dict[Phrase, Phrase]]:
 
 def test_every_figure_that_was_measured() -> None:
     report = ParityReport(
-        "pass", "", "a.onnx", "PyTorch net", "ONNX Runtime 1.32.0", Tolerances(), 32, 0.0123, 31.44, 0.9987654, 96.875
+        Status.PASS,
+        "",
+        "a.onnx",
+        "PyTorch net",
+        "ONNX Runtime 1.32.0",
+        Tolerances(),
+        32,
+        0.0123,
+        31.44,
+        0.9987654,
+        96.875,
     )
     assert facts(report) == (
         "a.onnx against PyTorch net",
@@ -33,7 +43,7 @@ def test_every_figure_that_was_measured() -> None:
 
 
 def test_what_was_not_measured_is_left_out_and_names_stay_as_they_are() -> None:
-    title, rows = facts(ParityReport("skipped", MARKUP, MARKUP, MARKUP, MARKUP, Tolerances()))
+    title, rows = facts(ParityReport(Status.SKIPPED, MARKUP, MARKUP, MARKUP, MARKUP, Tolerances()))
     assert title == f"{MARKUP} against {MARKUP}"
     assert rows == {
         "parity": Piece("skipped", Role.CAUTION), "runtime": MARKUP, "images": "0", "reason": MARKUP
@@ -44,7 +54,7 @@ def test_what_was_not_measured_is_left_out_and_names_stay_as_they_are() -> None:
 def test_what_the_default_settings_give_where_that_is_worse(worse: bool) -> None:
     runtime = "ONNX Runtime 1.32.0, CPU, default settings"
     defaults = DefaultSettings({"session.qdqisint8allowed": "1"}, runtime, 1.2, 12.73, 96.875, worse)
-    _, rows = facts(ParityReport("pass", "", "a", "b", "c", Tolerances(), default_settings=defaults))
+    _, rows = facts(ParityReport(Status.PASS, "", "a", "b", "c", Tolerances(), default_settings=defaults))
     note = str(rows.get("note", ""))
     assert ("With default settings, ONNX Runtime 1.32.0 gives other answers on this processor" in note) == worse
     assert ("SQNR 12.7 dB, agreement 96.9 %" in note) == worse
