@@ -1,4 +1,4 @@
-"""Targets: file -> CompatReport. One module here is one target; its ``TARGET`` describes it.
+"""Targets: file -> CompatReport. Each module here is one target; its ``TARGET`` describes it.
 
 A target is named ``xnnpack``, or with a level (a version, an Android API level) ``xnnpack:2.14``, ``nnapi:29``.
 """
@@ -17,7 +17,10 @@ from ca_deploy.records.compat import CompatReport
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A model to be checked. ``level`` is what follows the colon in the target's name, or the target's default."""
+    """One model to check. ``level`` is what follows the colon in the target's name, or the target's default.
+
+    ``step`` reports progress in a few words.
+    """
 
     target: str
     path: Path
@@ -27,19 +30,17 @@ class Request:
 
 
 class Checker(Protocol):
-    """The function that checks. It runs in a process of its own and may be slow, noisy, or crash."""
+    """The check itself. It runs in a child process, so it may be slow, print, or crash."""
 
-    def __call__(self, request: Request) -> CompatReport:
-        """``request.step`` announces what is being done, in a few words."""
-        ...
+    def __call__(self, request: Request) -> CompatReport: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One place where a model runs. ``checker`` is ``module:function``, imported in the checking process only.
+    """One runtime, delegate or accelerator. ``checker`` is ``module:function``, imported in the child process only.
 
-    ``level`` names what may follow the colon (``"Android API level"``), "" for a target that has no levels; ``levels``
-    are the choices where there are few, and ``default_level`` stands where none is given.
+    ``level`` describes what may follow the colon (``"Android API level"``), "" for a target without levels.
+    ``levels`` lists the valid ones, empty where any is; ``default_level`` applies when none is given.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Target:
     default_level: str = ""
 
     def missing_packages(self) -> list[str]:
-        """Which of its packages are not installed here."""
+        """The required packages that are not installed."""
         return not_installed(self.packages)
 
     def load_checker(self) -> Checker:
@@ -65,40 +66,40 @@ def target_names() -> list[str]:
 
 
 def find_target(name: str) -> tuple[Target, str]:
-    """The target and the level that ``name`` or ``name:level`` asks for.
+    """The target and the level for ``name`` or ``name:level``.
 
     Raises:
-        UsageError: no such target or level; names the closest.
+        UsageError: no such target or level; the message suggests the closest name.
     """
     base, _, level = name.partition(":")
     if base not in target_names():
         raise unknown_name("target", base, target_names(), "ca-deploy list targets")
     target: Target = importlib.import_module(f"{__name__}.{base}").TARGET
     if level and not target.level:
-        raise UsageError(f"Target {base} has no levels: leave out {':' + level!r}.")
+        raise UsageError(f"Target {base} has no levels: omit {':' + level!r}.")
     if level and target.levels and level not in target.levels:
         raise unknown_name(f"{target.level} of target {base}", level, target.levels)
     return target, level or target.default_level
 
 
 def targets_for(path: Path) -> list[str]:
-    """All targets that take files of this kind."""
+    """The names of all targets that check files of this format."""
     return [name for name in target_names() if path.suffix in find_target(name)[0].suffixes]
 
 
 def usable_target(name: str, path: Path) -> tuple[Target, str]:
-    """As :func:`find_target`, and it takes the file.
+    """Like :func:`find_target`, for a target that must be able to check ``path`` on this machine.
 
     Raises:
-        UsageError: see :func:`find_target`, or the target takes other files.
-        RuntimeUnavailable: a package that it needs is not installed.
+        UsageError: see :func:`find_target`, or the target checks other formats.
+        RuntimeUnavailable: a required package is not installed.
     """
     target, level = find_target(name)
     if path.suffix not in target.suffixes:
         raise UsageError(
-            f"Target {target.name} checks {', '.join(target.suffixes)} files, not {path.name}. For this file there "
-            f"are {', '.join(targets_for(path))}."
+            f"Target {target.name} checks {', '.join(target.suffixes)} files, not {path.name}. Targets for this file: "
+            f"{', '.join(targets_for(path))}."
         )
     if missing := target.missing_packages():
-        raise RuntimeUnavailable(f"Target {target.name} needs {', '.join(missing)}, which is not installed here.")
+        raise RuntimeUnavailable(f"Target {target.name} needs {', '.join(missing)}, which is not installed.")
     return target, level

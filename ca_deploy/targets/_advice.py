@@ -1,4 +1,4 @@
-"""Why a node is refused and what to write instead: what a measurement cannot say, as data with its source."""
+"""Why a runtime rejects a node and what to write instead, as data with its source: a measurement shows neither."""
 
 import tomllib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ca_deploy.errors import CaDeployError
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """For some operators, on some types (all, if none is named)."""
+    """Applies to ``operators`` on tensors of ``types``; empty ``types`` means any."""
 
     operators: tuple[str, ...]
     types: tuple[str, ...]
@@ -22,7 +22,7 @@ def load_advice(target: str) -> tuple[Advice, ...]:
     """All entries of ``targets/<target>.toml``.
 
     Raises:
-        CaDeployError: an entry lacks a key, has one too many, or one of the wrong kind.
+        CaDeployError: an entry has a missing key, an unknown key, or a value of the wrong type.
     """
     path = Path(__file__).with_name(f"{target}.toml")
     content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -30,7 +30,7 @@ def load_advice(target: str) -> tuple[Advice, ...]:
 
 
 def advice_for(advice: tuple[Advice, ...], operator: str, kind: str) -> Advice | None:
-    """The first entry that speaks of the operator on tensors of that type."""
+    """The first entry for the operator on tensors of type ``kind``, or None."""
     return next((a for a in advice if operator in a.operators and (not a.types or kind in a.types)), None)
 
 

@@ -1,4 +1,4 @@
-"""Where Core ML itself would run each operation: ``MLComputePlan`` of coremltools 8 and newer, on a Mac only."""
+"""The device Core ML itself picks per operation: ``MLComputePlan`` in coremltools 8 and newer, macOS only."""
 
 import sys
 import tempfile
@@ -11,9 +11,9 @@ NEURAL_ENGINE = "the Neural Engine"
 
 
 def preferred_devices(path: Path) -> dict[str, str]:
-    """What Core ML prefers for each operation, by the name of its first output; empty where there is no Core ML.
+    """Name of an operation's first output -> the device that Core ML prefers for it; empty on other systems.
 
-    Operations that the compiler fused away are missing. Source: coremltools, ``models/compute_plan.py``.
+    Operations that the compiler fused into others are missing. Source: coremltools, ``models/compute_plan.py``.
     """
     if sys.platform != "darwin":
         return {}
@@ -37,7 +37,7 @@ def preferred_devices(path: Path) -> dict[str, str]:
 
 
 def placed(finding: Finding, device: str) -> Finding:
-    """The finding with Core ML's own word in place of a hint."""
+    """The finding with Core ML's own placement in place of a hint."""
     if device == NEURAL_ENGINE:
         known = replace(finding, verdict=Verdict.ACCELERATED, reason="", remedy="")
     else:

@@ -1,4 +1,4 @@
-"""Core ML: which iOS has every operation, and where the Neural Engine probably is left."""
+"""Core ML: the iOS version that every operation needs, and which ones probably leave the Neural Engine."""
 
 from dataclasses import replace
 
@@ -13,16 +13,16 @@ _IOS = {6: 15, 7: 16, 8: 17, 9: 18, 10: 26}
 
 
 def check(request: Request) -> CompatReport:
-    """See :class:`ca_deploy.targets.Checker`. The file's own deployment target is the level, unless one is named."""
+    """See :class:`ca_deploy.targets.Checker`. The level defaults to the file's own deployment target."""
     graph, rules = request.graph, load_rules("coreml")
     own = _IOS.get(graph.version)
     level = int(request.level or own or 0)
     findings = judge(rules, graph, level)
-    notes = ["Where an operation runs is Core ML's choice on the device: what is said of the Neural Engine are hints."]
+    notes = ["Core ML picks the compute unit on the device: statements about the Neural Engine are hints."]
     if own is None:
-        notes.append(f"Its specification version {graph.version} is unknown: no iOS version was checked.")
+        notes.append(f"Unknown specification version {graph.version}: no iOS version was checked.")
     elif own > level:
-        reason = f"the package is written for iOS {own} and newer, iOS {level} refuses the whole of it"
+        reason = f"the package targets iOS {own} and newer; iOS {level} does not load it"
         remedy = f"Convert it again with minimum_deployment_target=coremltools.target.iOS{level}."
         findings = tuple(
             replace(
@@ -35,7 +35,7 @@ def check(request: Request) -> CompatReport:
             for f in findings
         )
     else:
-        notes.append(f"It needs iOS {own} or newer.")
+        notes.append(f"The package needs iOS {own} or newer.")
         devices = preferred_devices(request.path)
         findings = tuple(placed(f, devices[f.node]) if f.node in devices else f for f in findings)
     version = f"by rule: iOS {level}, {rules.version}"

@@ -1,4 +1,4 @@
-"""The conditions that a rule may set. Each answers True (kept), False (broken) or None (the file does not say)."""
+"""The conditions that a rule may set. Each returns True (met), False (violated) or None (the file does not say)."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Condition = Callable[[Graph, Node, Values], bool | None]
 
 
 def input_types(graph: Graph, node: Node, values: Values) -> bool | None:
-    """The first input, constants left aside if there is another, is of one of these types."""
+    """The first input has one of these types; a constant counts only where no input is computed."""
     data = graph.data_inputs(node) or _given(graph, node)
     if not data:
         return True
@@ -18,7 +18,7 @@ def input_types(graph: Graph, node: Node, values: Values) -> bool | None:
 
 
 def all_input_types(graph: Graph, node: Node, values: Values) -> bool | None:
-    """All inputs that are not constant are."""
+    """All inputs that are not constant have one of these types."""
     types = {tensor.dtype for tensor in graph.data_inputs(node)}
     return types <= set(values) if types and "unknown" not in types else None
 
@@ -29,13 +29,13 @@ def output_types(graph: Graph, node: Node, values: Values) -> bool | None:
 
 
 def no_integer_weights(graph: Graph, node: Node, values: Values) -> bool | None:
-    """Float activations do not meet integer weights ("hybrid" operators)."""
+    """No float activations with integer weights ("hybrid" operators)."""
     data = graph.data_inputs(node)
     return not (data and data[0].dtype == "float32" and any(t.constant and t.is_quantised for t in _given(graph, node)))
 
 
 def weights_per_tensor(graph: Graph, node: Node, values: Values) -> bool | None:
-    """Constants are quantised by one scale each."""
+    """Constants are quantised per tensor, not per channel."""
     return all(len(tensor.scales) <= 1 for tensor in _given(graph, node) if tensor.constant)
 
 
@@ -53,14 +53,14 @@ def rank_of_input(graph: Graph, node: Node, values: Values) -> bool | None:
     return None if shape is None else len(shape) in values
 
 
-def result_has_sides(graph: Graph, node: Node, values: Values) -> bool | None:
-    """The result is no scalar."""
+def result_is_not_scalar(graph: Graph, node: Node, values: Values) -> bool | None:
+    """The result is not a scalar."""
     shapes = [tensor.shape for tensor in graph.results(node)]
     return None if None in shapes else all(shapes)
 
 
-def only_innermost_three_sides(graph: Graph, node: Node, values: Values) -> bool | None:
-    """All sides but the three innermost are 1."""
+def only_innermost_three_dimensions(graph: Graph, node: Node, values: Values) -> bool | None:
+    """All dimensions except the three innermost are 1."""
     shapes = [t.shape for t in (*graph.data_inputs(node), *graph.results(node))]
     return None if None in shapes else all(side == 1 for shape in shapes if shape for side in shape[:-3])
 
@@ -70,7 +70,7 @@ def static_shapes(graph: Graph, node: Node, values: Values) -> bool | None:
 
 
 def constant_inputs(graph: Graph, node: Node, values: Values) -> bool | None:
-    """The inputs at these places are constant, or left out."""
+    """The inputs at these positions are constant or absent."""
     places = [node.inputs[int(v)] for v in values if int(v) < len(node.inputs)]
     computed = {t for t in places if t != ABSENT and not graph.tensors[t].constant}
     if not computed:
@@ -80,35 +80,35 @@ def constant_inputs(graph: Graph, node: Node, values: Values) -> bool | None:
 
 
 def inputs_are(graph: Graph, node: Node, values: Values) -> bool | None:
-    """So many inputs are given."""
+    """The number of inputs present is one of these values."""
     return sum(t != ABSENT for t in node.inputs) in values
 
 
 def attribute_in(graph: Graph, node: Node, values: Values) -> bool | None:
-    """``[name, value, …]``: the attribute has one of these values. One that is not there has its default: kept."""
+    """``[name, value, …]``: the attribute has one of these values. An absent one has its default, which is valid."""
     found = node.attributes.get(str(values[0]))
     return True if found is None else found in values[1:]
 
 
 def attribute_at_most(graph: Graph, node: Node, values: Values) -> bool | None:
-    """``[name, …, most]``: none of the attributes is larger."""
+    """``[name, …, limit]``: no attribute exceeds the limit."""
     found = [node.attributes.get(str(name)) for name in values[:-1]]
     return all(largest <= float(values[-1]) for largest in map(_largest, found) if largest is not None)
 
 
 def set_attribute(graph: Graph, node: Node, values: Values) -> bool | None:
-    """The file sets the attribute, whose default is another."""
+    """The file sets the attribute, whose default is not valid."""
     return str(values[0]) in node.attributes
 
 
 def follows(graph: Graph, node: Node, values: Values) -> bool | None:
-    """Its first input comes from one of these operators."""
+    """The first input comes from one of these operators."""
     makers = [maker for maker in graph.nodes[: node.index] if set(maker.outputs) & set(node.inputs[:1])]
     return any(maker.operator in values for maker in makers)
 
 
 def window_at_most(graph: Graph, node: Node, values: Values) -> bool | None:
-    """The pooling window has at most so many elements, if it pools integers."""
+    """The pooling window has at most this many elements, if the input is quantised."""
     data = graph.data_inputs(node)
     height, width = node.attributes.get("filterHeight", 1), node.attributes.get("filterWidth", 1)
     if data and data[0].is_quantised and isinstance(height, int) and isinstance(width, int):
@@ -122,7 +122,7 @@ def reduces_exactly(graph: Graph, node: Node, values: Values) -> bool | None:
 
 
 def keeps_batch(graph: Graph, node: Node, values: Values) -> bool | None:
-    """The batch is not reduced, split or padded."""
+    """The batch dimension is not reduced, split or padded."""
     axes = _axes(graph, node)
     return None if axes is None else 0 not in axes
 
@@ -135,7 +135,7 @@ def reduced_channels_multiple_of(graph: Graph, node: Node, values: Values) -> bo
 
 
 def same_scale(graph: Graph, node: Node, values: Values) -> bool | None:
-    """Input and result are quantised alike (or not at all)."""
+    """Input and result have the same scale and zero point (or none)."""
     data, results = graph.data_inputs(node), graph.results(node)
     if not data or not results:
         return None
@@ -143,7 +143,7 @@ def same_scale(graph: Graph, node: Node, values: Values) -> bool | None:
 
 
 def scale_above_product(graph: Graph, node: Node, values: Values) -> bool | None:
-    """The result's scale is larger than the product of the operands' scales (or nothing is quantised)."""
+    """The scale of the result exceeds the product of the operands' scales (or nothing is quantised)."""
     operands, results = _given(graph, node), graph.results(node)
     if not results or not all(tensor.scales for tensor in (*operands, results[0])):
         return True
@@ -151,7 +151,7 @@ def scale_above_product(graph: Graph, node: Node, values: Values) -> bool | None
 
 
 def dequantised_from(graph: Graph, node: Node, values: Values) -> bool | None:
-    """Where the first input is dequantised, it was of one of these types."""
+    """If the first input comes from a DequantizeLinear, that one's input has one of these types."""
     for maker in graph.nodes[: node.index]:
         if set(maker.outputs) & set(node.inputs[:1]) and maker.operator == "DequantizeLinear":
             return graph.tensors[maker.inputs[0]].dtype in values
@@ -159,13 +159,13 @@ def dequantised_from(graph: Graph, node: Node, values: Values) -> bool | None:
 
 
 def static_but_batch(graph: Graph, node: Node, values: Values) -> bool | None:
-    """All sides of the first input are known, but perhaps the first."""
+    """All dimensions of the first input except the batch are static."""
     shape = _shape(graph, node)
     return None if shape is None else DYNAMIC not in shape[1:]
 
 
 def broadcasts_channels_only(graph: Graph, node: Node, values: Values) -> bool | None:
-    """NHWC operands have the same height and width, or one of them has neither; batches are equal."""
+    """NHWC operands have equal batches, and equal height and width unless both are 1 in one of them."""
     shapes = [tensor.shape for tensor in _given(graph, node)[:2]]
     if None in shapes or len(shapes) < 2:
         return None
@@ -180,7 +180,7 @@ def broadcasts_channels_only(graph: Graph, node: Node, values: Values) -> bool |
 
 
 def broadcasts_between_ranks(graph: Graph, node: Node, values: Values) -> bool | None:
-    """Operands of unequal rank, both above 1: what LiteRT's GPU delegate can broadcast between (NHWC)."""
+    """Operands of different rank have shapes (NHWC) between which LiteRT's GPU delegate broadcasts."""
     shapes = [tensor.shape for tensor in _given(graph, node)[:2]]
     if None in shapes or len(shapes) < 2:
         return None
@@ -195,7 +195,7 @@ def broadcasts_between_ranks(graph: Graph, node: Node, values: Values) -> bool |
 
 
 def second_operand_broadcasts(graph: Graph, node: Node, values: Values) -> bool | None:
-    """Of two computed operands, every side of the second is that of the first, or 1."""
+    """Of two computed operands, the second broadcasts to the shape of the first."""
     shapes = [tensor.shape for tensor in graph.data_inputs(node)]
     if None in shapes:
         return None
@@ -205,13 +205,13 @@ def second_operand_broadcasts(graph: Graph, node: Node, values: Values) -> bool 
     return len(first) == len(second) and all(b in (a, 1) for a, b in zip(first, second, strict=True))
 
 
-def sides_at_most(graph: Graph, node: Node, values: Values) -> bool | None:
+def dimensions_at_most(graph: Graph, node: Node, values: Values) -> bool | None:
     shapes = [t.shape for t in (*graph.data_inputs(node), *graph.results(node))]
     return None if None in shapes else all(side <= int(values[0]) for shape in shapes if shape for side in shape)
 
 
 def weights_at_most(graph: Graph, node: Node, values: Values) -> bool | None:
-    """``[side, most]``: that side of the largest constant."""
+    """``[axis, limit]``: no constant is longer than the limit along that axis."""
     shapes = [t.shape for t in _given(graph, node) if t.constant and t.shape and len(t.shape) > int(values[0])]
     return all(shape[int(values[0])] <= int(values[1]) for shape in shapes if shape)
 
@@ -224,12 +224,12 @@ CONDITIONS: dict[str, Condition] = {
     condition.__name__: condition
     for condition in (
         input_types, all_input_types, output_types, no_integer_weights, weights_per_tensor, version_at_most,
-        rank_at_most, rank_of_input, result_has_sides, only_innermost_three_sides, static_shapes, constant_inputs,
-        inputs_are, attribute_in, attribute_at_most, set_attribute, follows, window_at_most,
+        rank_at_most, rank_of_input, result_is_not_scalar, only_innermost_three_dimensions, static_shapes,
+        constant_inputs, inputs_are, attribute_in, attribute_at_most, set_attribute, follows, window_at_most,
         reduces_exactly, keeps_batch, reduced_channels_multiple_of, same_scale, broadcasts_channels_only,
         scale_above_product, dequantised_from, static_but_batch,
         broadcasts_between_ranks,
-        second_operand_broadcasts, sides_at_most, weights_at_most, never,
+        second_operand_broadcasts, dimensions_at_most, weights_at_most, never,
     )
 }  # fmt: skip
 
@@ -244,7 +244,7 @@ def _shape(graph: Graph, node: Node) -> tuple[int, ...] | None:
 
 
 def _axes(graph: Graph, node: Node) -> list[int] | None:
-    """The axes that a node works on, counted from the front: an attribute, or an integer constant."""
+    """The axes that a node works on, none negative: from an attribute or an integer constant."""
     shape = _shape(graph, node)
     given = node.attributes.get("axes", node.attributes.get("axis", node.attributes.get("dim")))
     if given is None:

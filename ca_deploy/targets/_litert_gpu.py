@@ -1,4 +1,4 @@
-"""LiteRT's GPU delegate: what the runtime's analyzer says, where it can be believed, and rules for the rest."""
+"""LiteRT's GPU delegate: the runtime's analyzer where it is reliable, and rules for the rest."""
 
 import re
 from dataclasses import replace
@@ -23,15 +23,15 @@ def check(request: Request) -> CompatReport:
     findings = list(judge(rules, request.graph, 0))
     notes = []
     if tells_anything():
-        request.step("asking the runtime's analyzer")
+        request.step("running LiteRT's analyzer")
         for index, reason in complaints(str(request.path)).items():
             findings[index] = replace(
                 findings[index], verdict=Verdict.FALLS_BACK, evidence=Evidence.CHECKER, source=analyzer, reason=reason
             )
     else:
         notes.append(
-            f"{analyzer} calls every operator compatible, even UNIQUE, which no GPU delegate has: it was not asked, "
-            "the verdicts are by rule."
+            f"{analyzer} reports every operator as compatible, even UNIQUE, which no GPU delegate supports: it was "
+            "not used, and all verdicts are by rule."
         )
     title = f"by rule: {rules.version}" if notes else f"{analyzer}, and rules: {rules.version}"
     report = CompatReport("litert_gpu", title, request.path.name, tuple(findings), notes=tuple(notes))
@@ -39,7 +39,7 @@ def check(request: Request) -> CompatReport:
 
 
 def complaints(path: str) -> dict[int, str]:
-    """Operator index -> what the analyzer holds against it."""
+    """Operator index -> the analyzer's objection."""
     found, index = {}, -1
     for line in ModelAnalyzer(path, True, True).splitlines():
         if place := re.match(r"\s*Op#(\d+) ", line):
@@ -50,7 +50,7 @@ def complaints(path: str) -> dict[int, str]:
 
 
 def tells_anything() -> bool:
-    """Whether the analyzer objects to an operator that no GPU delegate takes; that of LiteRT 2.3.0 does not."""
+    """Whether the analyzer rejects an operator that no GPU delegate supports; the one in LiteRT 2.3.0 does not."""
     model, graph, code, unique = schema.ModelT(), schema.SubGraphT(), schema.OperatorCodeT(), schema.OperatorT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.UNIQUE
     code.version = 1

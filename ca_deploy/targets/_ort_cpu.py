@@ -1,4 +1,4 @@
-"""What ONNX Runtime's CPU provider makes of a graph: what it fuses, what stays float inside an INT8 model."""
+"""ONNX Runtime's CPU provider: what it fuses, and what stays float inside an INT8 model."""
 
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ from ca_deploy.targets._partitions import assess
 
 _QUANTISE = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
 _INTEGERS = (TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16)
-# They move or choose elements, and change none: nothing is lost where they see floats.
+# These move or select elements without computing, so float costs nothing.
 _BOOKKEEPING = ("Constant", "Shape", "Identity", "Cast", "Gather", "Unsqueeze", "Squeeze", "Range", "ConstantOfShape")
 
 
@@ -29,7 +29,7 @@ def check(request: Request) -> CompatReport:
     request.step("planning the graph")
     try:
         plan = planned(model, arm=request.level == "arm", disabled_optimizers=())
-    except Exception as error:  # onnxruntime has an exception class a kind of failure, all alike
+    except Exception as error:  # onnxruntime raises another exception class per kind of failure
         return _refused(request, runtime, str(error))
     outcome = _Outcome(model, plan, graph)
     advice = load_advice("ort_cpu")
@@ -39,7 +39,7 @@ def check(request: Request) -> CompatReport:
             node.index, node.name, node.module, node.operator, Verdict.ACCELERATED, Evidence.MEASURED, runtime
         )
         if reason := outcome.left_over(node):
-            remedy = "Quantise the operator between them, or keep its neighbours float too."
+            remedy = "Quantise the float operator, or keep its neighbours in float too."
             made = replace(made, verdict=Verdict.FALLS_BACK, reason=reason, remedy=remedy)
         elif graph.is_integer and outcome.is_float(node):
             said = advice_for(advice, node.operator, "int8")
@@ -48,22 +48,22 @@ def check(request: Request) -> CompatReport:
                 verdict=Verdict.FLOAT_IN_INT8,
                 reason="it runs in float between a DequantizeLinear and a QuantizeLinear"
                 + (f": {said.reason}" if said else ""),
-                remedy=said.remedy if said else "Quantise it, or leave it out of the integer part on purpose.",
+                remedy=said.remedy if said else "Quantise it, or move it out of the integer part of the network.",
             )
         findings.append(made)
-    notes = [f"{len(graph.nodes)} nodes become {len(plan.graph.node)}: {outcome.what_was_fused()}."]
+    notes = [f"{len(graph.nodes)} nodes become {len(plan.graph.node)}: {outcome.fusions()}."]
     report = CompatReport("ort_cpu", runtime, request.path.name, tuple(findings), notes=tuple(notes))
     return assess(report, graph)
 
 
 class _Outcome:
-    """The planned graph beside the original: nodes and tensors that survive the planning keep their names."""
+    """The optimised graph next to the original; nodes and tensors that survive optimisation keep their names."""
 
     def __init__(self, model: onnx.ModelProto, plan: onnx.ModelProto, graph: Graph) -> None:
         self._graph = graph
         self._makers = {name: node for node in plan.graph.node for name in node.output}
         names = Counter(node.name for node in (*plan.graph.node, *model.graph.node) if node.name)
-        self._named = {node.name: node for node in plan.graph.node if names[node.name] == 2}  # one here, one there
+        self._named = {node.name: node for node in plan.graph.node if names[node.name] == 2}  # once in each graph
         types = {v.name: v.type.tensor_type.elem_type for v in (*model.graph.value_info, *plan.graph.value_info)}
         types |= {v.name: v.type.tensor_type.elem_type for v in (*plan.graph.input, *plan.graph.output)}
         types |= {n.output[0]: TensorProto.INT8 for n in plan.graph.node if n.op_type == "QuantizeLinear"}
@@ -75,17 +75,17 @@ class _Outcome:
         self._edge = set(graph.inputs) | set(graph.outputs)
 
     def left_over(self, node: Node) -> str:
-        """Why a Q or DQ node is one too many; "" for one that was fused, or stands where the model begins or ends."""
+        """Why a Q or DQ node is redundant; "" if it was fused, or converts an input or output of the model."""
         if node.operator not in _QUANTISE or self._edge & {*node.inputs[:1], *node.outputs}:
             return ""
         tensor = self._graph.tensors[node.outputs[0]].name
         maker = self._makers.get(tensor)
         if maker is None or maker.op_type not in _QUANTISE or self._graph.tensors[node.inputs[0]].constant:
             return ""
-        return f"this {node.operator} is left over: what is beside it runs in float"
+        return f"this {node.operator} was not fused: the operator next to it runs in float"
 
     def is_float(self, node: Node) -> bool:
-        """Whether the node computes on floats alone."""
+        """Whether the node computes in float."""
         if node.operator in _QUANTISE or node.operator in _BOOKKEEPING:
             return False
         maker = self._executed(node)
@@ -95,7 +95,7 @@ class _Outcome:
         return not touched & set(_INTEGERS) and TensorProto.FLOAT in touched
 
     def _executed(self, node: Node) -> onnx.NodeProto | None:
-        """The planned node that computes this one: of its name, or the maker of the first tensor that survived."""
+        """The optimised node that computes this one: by its name, or as producer of the first surviving tensor."""
         if node.name in self._named:
             return self._named[node.name]
         waiting, seen = list(node.outputs), set[int]()
@@ -110,16 +110,16 @@ class _Outcome:
             waiting += [t for reader_ in self._consumers.get(tensor, ()) for t in reader_.outputs]
         return None
 
-    def what_was_fused(self) -> str:
+    def fusions(self) -> str:
         before = Counter(node.operator for node in self._graph.nodes)
         after = Counter(node.op_type for node in self._plan.graph.node)
         made = [f"{count} {name}" for name, count in after.most_common() if not before[name]]
         gone = [f"{before[name] - after[name]} {name}" for name in before if before[name] > after[name]]
-        return f"{', '.join(made[:6]) or 'nothing new'} in place of {', '.join(gone[:6]) or 'nothing'}"
+        return f"{', '.join(made[:6]) or 'no new operators'} replace {', '.join(gone[:6]) or 'none'}"
 
 
 def _refused(request: Request, runtime: str, said: str) -> CompatReport:
-    """A model that the provider does not run: the operators that it names are unsupported, the rest unknown."""
+    """A model that does not load: the operators in the error message are unsupported, the rest unknown."""
     named = set(re.findall(r"node with name '([^']*)'", said)) | set(re.findall(r"Node \(([^)]*)\)", said))
     first = said.strip().splitlines()[0][:300]
     findings = []
@@ -127,9 +127,9 @@ def _refused(request: Request, runtime: str, said: str) -> CompatReport:
         made = Finding(node.index, node.name, node.module, node.operator, Verdict.UNKNOWN, Evidence.MEASURED, runtime)
         if node.custom or node.name in named:
             reason = f"ONNX Runtime has no kernel for {node.operator}"
-            remedy = "Register a library of its kernels, or write that part with standard operators."
+            remedy = "Register a custom operator library, or write that part with standard operators."
             findings.append(replace(made, verdict=Verdict.UNSUPPORTED, reason=reason, remedy=remedy))
         else:
-            findings.append(replace(made, reason=f"ONNX Runtime does not run the model: {first}"))
+            findings.append(replace(made, reason=f"ONNX Runtime cannot load the model: {first}"))
     report = CompatReport("ort_cpu", runtime, request.path.name, tuple(findings))
     return assess(report, request.graph)

@@ -1,5 +1,8 @@
-"""ONNX Runtime's NNAPI and Core ML providers: its own mobile helpers, which know operators, ranks and varying sides,
-and ``ort_nnapi.toml`` and ``ort_coreml.toml`` for the shapes and types that the tables only mention."""
+"""ONNX Runtime's NNAPI and Core ML providers.
+
+Its mobile helpers check operators, ranks and dynamic shapes; ``ort_nnapi.toml`` and ``ort_coreml.toml`` add the
+limits on shapes and types that the helpers' tables state in prose.
+"""
 
 from dataclasses import replace
 from importlib.metadata import version
@@ -21,7 +24,7 @@ def check(request: Request) -> CompatReport:
     """See :class:`ca_deploy.targets.Checker`."""
     name = f"coreml_supported_{request.level}_ops.md" if request.target == "ort_coreml" else "nnapi_supported_ops.md"
     supported = usability_checker._SupportedOpsChecker(_TABLES / name)
-    request.step("asking onnxruntime's mobile helpers")
+    request.step("running onnxruntime's mobile helpers")
     model = reader.load(request.path)
     if request.target == "ort_coreml":
         found = usability_checker.check_coreml_partitions(model, True, name)
@@ -41,13 +44,14 @@ def check(request: Request) -> CompatReport:
                 findings.append(finding)
             continue
         if not supported.is_op_supported(node):
-            reason = "it is not in the provider's table of operators"
+            reason = "it is not in the provider's table of supported operators"
             remedy = rules.remedies.get(node.op_type, "")
         elif not all(tensor.is_static for tensor in graph.data_inputs(graph.nodes[finding.index])):
-            reason = "its input's shape varies"
+            reason = "its input has a dynamic shape"
             remedy = "Fix the input's shape: onnxruntime.tools.make_dynamic_shape_fixed."
         else:
-            reason = f"the checker leaves it out: {supported._ops.get(table_entry) or 'its rank, or its neighbours'}"
+            limits = supported._ops.get(table_entry) or "because of its rank or its neighbours"
+            reason = f"the checker excludes it: {limits}"
             remedy = ""
         verdict = Verdict.UNSUPPORTED if graph.nodes[finding.index].custom else Verdict.FALLS_BACK
         findings.append(replace(checked, verdict=verdict, reason=reason, remedy=remedy))

@@ -1,4 +1,4 @@
-"""From verdicts to partitions, as TFLite's interpreter makes them, and what each node off the accelerator costs."""
+"""From verdicts to partitions, as TFLite's interpreter forms them, and the cost of each node off the accelerator."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -8,11 +8,11 @@ from ca_deploy.records.compat import CompatReport, Cost, Finding, Kind, Verdict
 
 
 class Partitioner:
-    """The pieces that a delegate gets of a graph, as TFLite's interpreter makes them.
+    """Splits a graph between a delegate and the CPU, as TFLite's interpreter does.
 
-    Nodes are gathered in order: each piece takes all nodes of its kind (taken, or not) that can run once those before
-    it have run, as ``PartitionGraphIntoIndependentNodeSubsets`` does (``tensorflow/lite/graph_info.cc``). ONNX Runtime
-    and Core ML group alike, so it serves for them too.
+    Each piece takes all nodes of its kind (delegated or not) that are ready once the pieces before it have run, as
+    in ``PartitionGraphIntoIndependentNodeSubsets`` (``tensorflow/lite/graph_info.cc``). ONNX Runtime and Core ML
+    group nodes alike, so this serves for them too.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -25,7 +25,7 @@ class Partitioner:
                 self._waits_for[node.index] += 1
 
     def pieces(self, taken: Collection[int]) -> list[list[int]]:
-        """Node indices of each piece that a delegate gets which takes the nodes ``taken``."""
+        """The node indices of each partition of a delegate that accepts the nodes ``taken``."""
         taken = frozenset(taken)
         waits_for = self._waits_for.copy()
         ready: dict[bool, list[int]] = {True: [], False: []}
@@ -50,14 +50,14 @@ class Partitioner:
 
 
 def partitions(graph: Graph, taken: Collection[int]) -> list[list[int]]:
-    """See :class:`Partitioner`."""
+    """See :meth:`Partitioner.pieces`."""
     return Partitioner(graph).pieces(taken)
 
 
 def assess(report: CompatReport, graph: Graph, taken: Collection[int] | None = None) -> CompatReport:
-    """The report with its partitions, its share of multiply-adds and the cost of all findings filled in.
+    """The report completed by its partitions, its share of multiply-adds and the cost of all findings.
 
-    ``taken`` are the nodes that the accelerator takes, by default those that are "accelerated".
+    ``taken`` are the nodes that the accelerator accepts, by default those with the verdict ``ACCELERATED``.
     """
     accelerated = frozenset(finding.index for finding in report.nodes if finding.verdict == Verdict.ACCELERATED)
     on = accelerated if taken is None else frozenset(taken)
@@ -98,7 +98,7 @@ def assess(report: CompatReport, graph: Graph, taken: Collection[int] | None = N
 def _crossing(
     graph: Graph, node: Node, taken: Collection[int], producers: dict[int, Node], consumers: dict[int, list[Node]]
 ) -> int:
-    """Bytes that the node reads from, and writes for, nodes on the accelerator."""
+    """Bytes of activations that the node exchanges with nodes on the accelerator."""
     if node.index in taken:
         return 0
     crossing = {t for t in node.inputs if t in producers and producers[t].index in taken}

@@ -1,4 +1,4 @@
-"""One node of a TFLite model as a model of its own: same types, shapes, options, quantisation and constants."""
+"""One node of a TFLite model as a standalone model: same types, shapes, options, quantisation and constants."""
 
 from collections.abc import Collection
 from copy import copy
@@ -14,11 +14,11 @@ _BIASES = (schema.TensorType.INT32, schema.TensorType.INT64)
 
 
 def one_node_model(model: Any, graph: Graph, node: Node, makers: Collection[int], as_float: bool = False) -> bytes:
-    """The node alone, fed from outside; what makes a constant for it (float16 or sparse weights unpacked) stays.
+    """The node alone, with its activations as inputs; nodes that unpack its float16 or sparse weights stay.
 
-    Equal nodes give equal bytes: nothing of their names or places is kept. ``makers`` are those of
-    :func:`constant_makers`. ``as_float`` replaces all quantised tensors by float32 ones, to learn whether it is the
-    type that a delegate minds.
+    Names and positions are dropped, so that equal nodes give equal bytes. ``makers`` is the result of
+    :func:`constant_makers`. ``as_float`` replaces all quantised tensors by float32 ones, which shows whether a
+    delegate rejects the node for its type.
     """
     nodes = _with_makers(graph, node, makers)
     main = model.subgraphs[0]
@@ -59,7 +59,7 @@ def one_node_model(model: Any, graph: Graph, node: Node, makers: Collection[int]
 
 
 def constant_makers(graph: Graph) -> set[int]:
-    """The nodes that compute from constants alone: weights unpacked when the model is loaded."""
+    """The nodes with constant inputs only: weights that are unpacked when the model is loaded."""
     found: set[int] = set()
     fixed = {index for index, tensor in enumerate(graph.tensors) if tensor.constant}
     for node in graph.nodes:

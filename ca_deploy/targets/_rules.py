@@ -1,9 +1,9 @@
-"""Targets without a runtime here: what their sources and documents say, as data, applied node by node.
+"""Targets whose runtime does not run on this machine: rules from their sources and documentation, applied per node.
 
-A ``targets/<name>.toml`` holds ``version`` and ``source`` of the whole, ``unlisted`` (why an operator that no rule
-names is refused), and one ``[[rule]]`` for each group of operators: ``operators``, ``source``, ``since`` (the level
-that first has them) and its ``limits``, each a ``condition`` of :mod:`ca_deploy.targets._limits` with ``values``,
-``below`` or ``from`` (the levels that it holds for), ``reason`` and ``remedy``.
+A ``targets/<name>.toml`` has a ``version`` and ``source``, ``unlisted`` (the reason for rejecting operators without a
+rule), and one ``[[rule]]`` per group of operators: ``operators``, ``source``, ``since`` (the first level that supports
+them) and ``limits``, each a ``condition`` of :mod:`ca_deploy.targets._limits` with ``values``, ``from`` or ``below``
+(the levels to which it applies), ``reason`` and ``remedy``.
 """
 
 import tomllib
@@ -19,12 +19,12 @@ from ca_deploy.targets import Request
 from ca_deploy.targets._limits import CONDITIONS
 from ca_deploy.targets._partitions import assess
 
-_ALWAYS = "*"  # a rule for all operators, looked at after their own
+_ALWAYS = "*"  # a rule for all operators, applied after their own
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One condition; it holds for levels from ``first`` on and below ``below``. ``verdict`` follows if it is broken."""
+    """One condition, for levels from ``first`` up to but excluding ``below``; a violation leads to ``verdict``."""
 
     condition: str
     values: tuple[int | str, ...]
@@ -37,9 +37,9 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Operators that are taken, from level ``since`` on and within ``limits``.
+    """Operators that are supported from level ``since`` on, within ``limits``.
 
-    The limits of ``*`` hold too, unless the rule is ``alone``.
+    The limits of ``*`` apply too, unless the rule is ``alone``.
     """
 
     operators: tuple[str, ...]
@@ -51,10 +51,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """``unlisted`` is the reason for refusing operators that no rule names.
+    """The rules of one target. ``unlisted`` is the reason for rejecting operators without a rule.
 
-    ``one_piece``: the compiler makes one partition, and what follows a refused operator stays on the CPU too.
-    ``node_units``: ONNX's conversions go where the operator goes that they stand before or behind.
+    ``one_piece``: the compiler forms a single partition, so everything after a rejected operator stays on the CPU.
+    ``node_units``: QuantizeLinear and DequantizeLinear are placed with the operator they belong to.
     """
 
     name: str
@@ -77,7 +77,7 @@ def check(request: Request) -> CompatReport:
 
 
 def judge(rules: RuleSet, graph: Graph, level: int, listed_only: bool = False) -> tuple[Finding, ...]:
-    """A finding for every node. ``listed_only`` leaves the question which operators there are to somebody else."""
+    """One finding per node, in graph order. ``listed_only``: an operator without a rule counts as supported."""
     by_operator = {name: rule for rule in rules.rules for name in rule.operators}
     found = [_judge(rules, by_operator, graph, node, level, listed_only) for node in graph.nodes]
     if rules.node_units:
@@ -89,7 +89,7 @@ def load_rules(name: str) -> RuleSet:
     """The rules of ``targets/<name>.toml``.
 
     Raises:
-        CaDeployError: the file is malformed; lists all that is wrong.
+        CaDeployError: the file is malformed; lists all errors.
     """
     path = Path(__file__).with_name(f"{name}.toml")
     content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -134,7 +134,7 @@ _VERDICTS = (Verdict.FALLS_BACK, Verdict.UNSUPPORTED, Verdict.UNKNOWN)
 
 
 def _wrong(content: dict[str, Any]) -> Iterable[str]:
-    """What the schema finds wrong."""
+    """All violations of the schema."""
     yield from _wrong_keys("the file", content, _TOP, ("version", "source", "unlisted", "rule"))
     seen: set[str] = set()
     for rule in content.get("rule", ()):
@@ -172,7 +172,7 @@ def _judge(
         verdict = Verdict.UNSUPPORTED if node.custom else Verdict.FALLS_BACK
         return replace(made, verdict=verdict, reason=rules.unlisted, remedy=remedy)
     if rule and rule.since > level > 0:
-        reason = f"{node.operator} is there from level {rule.since} on"
+        reason = f"{node.operator} is supported from level {rule.since} on"
         return replace(made, verdict=Verdict.FALLS_BACK, reason=reason, remedy=remedy)
     for sayer in [r for r in (rule, None if rule and rule.alone else always) if r is not None]:
         for limit in sayer.limits:
@@ -180,7 +180,7 @@ def _judge(
                 CONDITIONS[limit.condition](graph, node, limit.values) if limit.first <= level < limit.below else True
             )
             if kept is None:
-                reason = f"the file does not say whether it keeps to: {limit.reason}"
+                reason = f"the file does not show whether this limit is met: {limit.reason}"
                 return replace(made, verdict=Verdict.UNKNOWN, source=sayer.source, reason=reason)
             if not kept:
                 return replace(
@@ -194,7 +194,7 @@ def _judge(
 
 
 def _in_node_units(graph: Graph, findings: list[Finding]) -> list[Finding]:
-    """QuantizeLinear follows what it quantises, DequantizeLinear those that read it."""
+    """QuantizeLinear goes with the producer of its input, DequantizeLinear with the consumers of its output."""
     makers, readers = graph.producers(), graph.consumers()
     taken = {finding.index for finding in findings if finding.verdict == Verdict.ACCELERATED}
     found = []
@@ -207,14 +207,14 @@ def _in_node_units(graph: Graph, findings: list[Finding]) -> list[Finding]:
             unit = readers.get(node.outputs[0], [])
         left = [other for other in unit if other.index not in taken]
         if node.operator in ("QuantizeLinear", "DequantizeLinear") and (left or not unit):
-            reason = f"it belongs to {left[0].operator}, which is refused" if left else "it belongs to no operator"
+            reason = f"it belongs to {left[0].operator}, which is rejected" if left else "it belongs to no operator"
             finding = replace(finding, verdict=Verdict.FALLS_BACK, reason=reason, remedy="")
         found.append(finding)
     return found
 
 
 def _in_one_piece(graph: Graph, findings: list[Finding]) -> list[Finding]:
-    """Nodes behind a refused one that lies behind a taken one are refused too."""
+    """Reject the nodes that depend on a rejected one that itself depends on a supported one."""
     taken, lost = set[int](), set[int]()  # tensors
     found = []
     for finding in findings:
@@ -222,7 +222,7 @@ def _in_one_piece(graph: Graph, findings: list[Finding]) -> list[Finding]:
         behind_lost = any(t in lost for t in node.inputs)
         behind_taken = any(t in taken for t in node.inputs)
         if finding.verdict == Verdict.ACCELERATED and behind_lost:
-            reason = "it comes after an operator that is refused, and the compiler makes one piece only"
+            reason = "it comes after a rejected operator, and the compiler forms a single partition"
             finding = replace(finding, verdict=Verdict.FALLS_BACK, reason=reason)
         if finding.verdict == Verdict.ACCELERATED:
             taken.update(node.outputs)

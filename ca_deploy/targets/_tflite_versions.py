@@ -1,4 +1,4 @@
-"""Which TFLite runtime first had an operator in the version that a file uses."""
+"""The first TFLite runtime that supports each operator in the version that a file uses."""
 
 import functools
 import tomllib
@@ -19,23 +19,23 @@ def _table() -> tuple[str, dict[str, list[str]]]:
 
 
 def first_runtime(node: Node) -> str | None:
-    """``"2.3.0"``, or None where the table does not know that version of the operator."""
+    """``"2.3.0"``, or None where the table lacks that version of the operator."""
     versions = _table()[1].get(node.operator, [])
     return (versions[node.version - 1] or None) if 1 <= node.version <= len(versions) else None
 
 
 def version_findings(graph: Graph, findings: tuple[Finding, ...], oldest: str) -> tuple[tuple[Finding, ...], list[str]]:
-    """The findings with those of an older runtime put first, and what has to be said of the model as a whole.
+    """The findings, overridden where an older runtime lacks the operator's version; and notes on the whole model.
 
-    ``oldest`` is the TFLite version that has to run the model (``"2.14"``), or "" for none.
+    ``oldest`` is the oldest TFLite version that must run the model (``"2.14"``), or "" for no such limit.
 
     Raises:
-        UsageError: ``oldest`` is no version.
+        UsageError: ``oldest`` is not a version.
     """
     first = {node.index: first_runtime(node) for node in graph.nodes}
     needed = max((v for v in first.values() if v), key=_numbers, default="")
     if not oldest:
-        return findings, [f"Its operators need TFLite {needed} or newer."] if needed else []
+        return findings, [f"The operators need TFLite {needed} or newer."] if needed else []
     wanted, source = _numbers(oldest), _table()[0]
     found = []
     for finding in findings:
@@ -52,14 +52,14 @@ def version_findings(graph: Graph, findings: tuple[Finding, ...], oldest: str) -
                 remedy=remedy,
             )
         elif since is None and not node.custom:
-            reason = f"no table says which runtime first had version {node.version} of {node.operator}"
+            reason = f"the first runtime with version {node.version} of {node.operator} is not known"
             finding = replace(finding, verdict=Verdict.UNKNOWN, evidence=Evidence.RULE, source=source, reason=reason)
         found.append(finding)
-    return tuple(found), [f"Its operators need TFLite {needed} or newer; {oldest} was asked for."] if needed else []
+    return tuple(found), [f"The operators need TFLite {needed} or newer; {oldest} was requested."] if needed else []
 
 
 def _numbers(version: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in version.split("."))
     except ValueError:
-        raise UsageError(f"{version!r} is no TFLite version. Write it as in xnnpack:2.14.") from None
+        raise UsageError(f"{version!r} is not a TFLite version. Write it as in xnnpack:2.14.") from None

@@ -1,4 +1,4 @@
-"""What the XNNPACK delegate of the installed LiteRT takes: node by node, and of the model as a whole."""
+"""What the XNNPACK delegate of the installed LiteRT accepts: of each node alone, and of the whole model."""
 
 import re
 from dataclasses import dataclass, replace
@@ -22,8 +22,11 @@ _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One node run alone. ``error`` is what the runtime said if it could not run it at all; ``taken_as_float`` is
-    None for a node that was taken, or is float anyway."""
+    """Outcome of one node as a standalone model.
+
+    ``taken``: the delegate accepted it. ``error`` is the runtime's message if it could not run at all.
+    ``taken_as_float`` is None for a node that was accepted, or is float anyway.
+    """
 
     taken: bool
     error: str = ""
@@ -41,7 +44,7 @@ def check(request: Request) -> CompatReport:
         real = delegated(request.path.read_bytes(), graph)
     except (RuntimeError, ValueError) as error:
         said = re.sub(r"^\S+\.cc:\d+ ", "", first_line(error))
-        notes.append(f"{runtime} does not run the whole model ({said}): its partitions are predicted.")
+        notes.append(f"{runtime} cannot run the whole model ({said}): its partitions are predicted.")
     probes = probe(tflite.load(request.path), graph, request)
     advice = load_advice("xnnpack")
     findings = tuple(_finding(graph, node, probes[node.index], runtime, advice) for node in graph.nodes)
@@ -54,12 +57,12 @@ def check(request: Request) -> CompatReport:
 
 
 def probe(model: Any, graph: Graph, request: Request) -> list[Probe]:
-    """Run each distinct node alone; those of equal content are run once."""
+    """One probe per node, in graph order; nodes of equal content are run once."""
     known: dict[str, Probe] = {}
     makers = constant_makers(graph)
     found: list[Probe] = []
     for node in graph.nodes:
-        request.step(f"trying {node.operator} ({node.module or node.name}) alone")
+        request.step(f"probing {node.operator} ({node.module or node.name})")
         content = one_node_model(model, graph, node, makers)
         key = sha256_of_bytes(content)
         if key not in known:
@@ -70,19 +73,20 @@ def probe(model: Any, graph: Graph, request: Request) -> list[Probe]:
                 known[key] = replace(known[key], taken_as_float=as_float.taken)
         found.append(known[key])
     consumers = graph.consumers()
-    for index in sorted(makers, reverse=True):  # unpacked by whoever reads them
+    for index in sorted(makers, reverse=True):  # the delegate unpacks constants for the nodes that it takes
         readers = [reader for output in graph.nodes[index].outputs for reader in consumers.get(output, ())]
         found[index] = replace(found[index], taken=bool(readers) and all(found[r.index].taken for r in readers))
     return found
 
 
 def delegated(content: bytes, graph: Graph) -> list[set[int]]:
-    """The nodes of each partition that the default delegate takes.
+    """The node indices of each partition that the default delegate forms.
 
-    The interpreter tells only the operands of each DELEGATE; the nodes are those between its outputs and its inputs.
+    The interpreter reports only the operands of each DELEGATE node; the partition is what lies between its outputs
+    and its inputs.
 
     Raises:
-        RuntimeError, ValueError: the runtime cannot run the model at all.
+        RuntimeError, ValueError: the runtime cannot run the model.
     """
     producers = graph.producers()
     pieces = []
@@ -98,7 +102,7 @@ def delegated(content: bytes, graph: Graph) -> list[set[int]]:
 
 
 def _delegates(content: bytes) -> list[tuple[set[int], set[int]]]:
-    """Inputs and outputs of each DELEGATE node."""
+    """The input and output tensors of each DELEGATE node."""
     interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
     operators = interpreter._get_ops_details()
@@ -120,8 +124,8 @@ def _finding(graph: Graph, node: Node, probe: Probe, runtime: str, advice: tuple
     made = Finding(node.index, node.name, node.module, node.operator, Verdict.ACCELERATED, Evidence.MEASURED, runtime)
     if probe.taken:
         if graph.is_integer and kind.startswith("float32") and node.operator not in _CONVERSIONS:
-            reason = "taken, but in float32: nothing quantised it"
-            remedy = "Quantise it: a static recipe, or operators that the quantiser knows."
+            reason = "delegated, but in float32: it is not quantised"
+            remedy = "Quantise it: use a static recipe, or operators that the quantizer supports."
             return replace(made, verdict=Verdict.FLOAT_IN_INT8, reason=reason, remedy=remedy)
         return made
     if node.custom or "nresolved custom op" in probe.error:
@@ -131,25 +135,25 @@ def _finding(graph: Graph, node: Node, probe: Probe, runtime: str, advice: tuple
     said = advice_for(advice, node.operator, kind)
     remedy = said.remedy if said else ""
     if probe.error:
-        reason = f"the runtime cannot run it alone: {probe.error}"
+        reason = f"the runtime cannot run this node alone: {probe.error}"
         return replace(made, verdict=Verdict.UNKNOWN, reason=reason, remedy=remedy)
     if probe.taken_as_float:
-        reason = f"the delegate takes this node in float32, but not in {kind}"
+        reason = f"the delegate accepts this node in float32, but not in {kind}"
     else:
-        reason = f"the delegate refuses this node in {kind}" + ("" if probe.taken_as_float is None else " and float32")
+        reason = f"the delegate rejects this node in {kind}" + ("" if probe.taken_as_float is None else " and float32")
     if said:
         reason += f": {said.reason}"
     return replace(made, verdict=Verdict.FALLS_BACK, reason=reason, remedy=remedy)
 
 
 def _differences(graph: Graph, predicted: list[list[int]], real: list[set[int]]) -> list[str]:
-    """Where the whole model does otherwise than its nodes alone."""
+    """Where the partitions of the whole model differ from those predicted by its nodes alone."""
     if {frozenset(piece) for piece in predicted} == {frozenset(piece) for piece in real}:
         return []
     alone, whole = {i for piece in predicted for i in piece}, {i for piece in real for i in piece}
     lines = [
-        f"{graph.nodes[i].name} ({graph.nodes[i].operator}) is {'taken' if i in alone else 'refused'} alone and "
-        f"{'refused' if i in alone else 'taken'} in the whole model."
+        f"{graph.nodes[i].name} ({graph.nodes[i].operator}) is {'accepted' if i in alone else 'rejected'} alone and "
+        f"{'rejected' if i in alone else 'accepted'} in the whole model."
         for i in sorted(alone ^ whole)
     ]
-    return lines or [f"Its nodes alone lead to {len(predicted)} partitions, the runtime makes {len(real)}."]
+    return lines or [f"Predicted partitions: {len(predicted)}; formed by the runtime: {len(real)}."]

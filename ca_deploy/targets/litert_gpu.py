@@ -1,4 +1,4 @@
-"""LiteRT's GPU delegate: the runtime's analyzer, and ``litert_gpu.toml`` for what it misses."""
+"""LiteRT's GPU delegate: the runtime's analyzer, and rules in ``litert_gpu.toml`` for what it misses."""
 
 from ca_deploy.targets import Target
 

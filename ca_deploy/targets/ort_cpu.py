@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU, as it plans for ARM (``ort_cpu:arm``, the default) or for x86 (``ort_cpu:x86``)."""
+"""ONNX Runtime on the CPU, optimised as on ARM (``ort_cpu:arm``, the default) or x86 (``ort_cpu:x86``)."""
 
 from ca_deploy.targets import Target
 

@@ -1,11 +1,11 @@
-"""ONNX Runtime with its NNAPI provider (onnxruntime's mobile helpers, and rules)."""
+"""ONNX Runtime's NNAPI provider (its mobile helpers, and rules in ``ort_nnapi.toml``)."""
 
 from ca_deploy.targets import Target
 
 TARGET = Target(
     name="ort_nnapi",
     suffixes=(".onnx",),
-    description="ONNX Runtime with its NNAPI provider (onnxruntime's mobile helpers, and rules)",
+    description="ONNX Runtime's NNAPI provider (its mobile helpers, and rules)",
     checker="ca_deploy.targets._ort_mobile:check",
     packages=("onnxruntime",),
 )

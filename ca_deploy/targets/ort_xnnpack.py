@@ -1,10 +1,10 @@
-"""ONNX Runtime with its XNNPACK provider (rules): see ``ort_xnnpack.toml``."""
+"""ONNX Runtime's XNNPACK provider (rules): see ``ort_xnnpack.toml``."""
 
 from ca_deploy.targets import Target
 
 TARGET = Target(
     name="ort_xnnpack",
     suffixes=(".onnx",),
-    description="ONNX Runtime with its XNNPACK provider (rules)",
+    description="ONNX Runtime's XNNPACK provider (rules)",
     checker="ca_deploy.targets._rules:check",
 )

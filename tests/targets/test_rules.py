@@ -162,7 +162,7 @@ def test_the_edge_tpu_stops_at_the_first_refusal(tmp_path: Path) -> None:
     assert [found[name].verdict for name in ("CONV_2D", "HARD_SWISH", "RELU")] == [
         "accelerated", "falls back", "falls back"
     ]  # fmt: skip
-    assert "one piece" in found["RELU"].reason
+    assert "single partition" in found["RELU"].reason
 
 
 def test_conversions_go_where_their_operator_goes(tmp_path: Path) -> None:
