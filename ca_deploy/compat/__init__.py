@@ -1,1 +1,1 @@
-"""Where the operators of a file run: the verb ``check``."""
+"""Where the operators of a file run: the command ``check``."""

@@ -1,7 +1,7 @@
-"""Check a file against targets, in a process of its own: a native checker that crashes takes nobody along.
+"""Check a file against targets in a child process: a crash in native code cannot take down the parent process.
 
-The child is ``python -m ca_deploy.compat.check <log> <file> <target> …``. It serves all targets, so that libraries load
-and the file is read once; where it dies, the target it was busy with is named, and another goes on with the rest.
+The child is ``python -m ca_deploy.compat.check <log> <file> <target> …``. It checks all targets, so that libraries and
+the file are loaded once. If it dies, the current target is reported as skipped and a new child checks the rest.
 """
 
 import sys
@@ -16,27 +16,27 @@ from ca_deploy.processes import child
 from ca_deploy.records.compat import CompatReport
 from ca_deploy.targets import Request, find_target, targets_for, usable_target
 
-# (target, what is being done)
+# (target, progress in a few words)
 Step = Callable[[str, str], None]
 
 
 def check(path: Path, targets: Sequence[str] = (), step: Step = lambda target, text: None) -> list[CompatReport]:
-    """What every target makes of the nodes of a file.
+    """Where each target runs the nodes of a file.
 
     Args:
-        path: ``.tflite``, ``.onnx``, ``.mlpackage`` or ``.pt2``.
-        targets: ``"xnnpack"``, ``"nnapi:29"``, …; by default all that take such a file. Of those, the ones whose
+        path: a model file of a format in :mod:`ca_deploy.graphs.readers`.
+        targets: ``"xnnpack"``, ``"nnapi:29"``, …; by default all targets for this format, of which those whose
             packages are not installed are reported as skipped.
-        step: is told what is being done, for showing progress.
+        step: called with the target and its progress.
 
     Returns:
-        One report a target, in the order asked for.
+        One report per target, in the order requested.
 
     Raises:
-        UsageError: an unknown target, or one for other files.
-        RuntimeUnavailable: a target was asked for whose package is not installed.
-        ArtifactError: the file is no model that can be checked.
-        WorkerError: every target's checker crashed.
+        UsageError: an unknown target, or one for other formats.
+        RuntimeUnavailable: a package of a requested target is not installed.
+        ArtifactError: the file is not a model that can be checked.
+        WorkerError: the checker crashed on every target.
     """
     check_place(path)
     names = list(dict.fromkeys(targets or targets_for(path)))
@@ -45,7 +45,7 @@ def check(path: Path, targets: Sequence[str] = (), step: Step = lambda target, t
         if targets:
             usable_target(name, path)
         elif missing := find_target(name)[0].missing_packages():
-            reports[name] = CompatReport(name, "", path.name, skipped=f"{', '.join(missing)} is not installed here")
+            reports[name] = CompatReport(name, "", path.name, skipped=f"{', '.join(missing)} is not installed")
     waiting = [name for name in names if name not in reports]
     crashed: list[str] = []
     while waiting:
@@ -63,7 +63,7 @@ def check(path: Path, targets: Sequence[str] = (), step: Step = lambda target, t
 
 
 class _Checkers:
-    """The parent's end of one checking process; a context manager that leaves no process behind."""
+    """The parent's side of one child process; a context manager that always ends the child."""
 
     def __init__(self, path: Path, targets: Sequence[str]) -> None:
         self._path, self._target, self._doing = path, targets[0], "starting"
@@ -78,10 +78,10 @@ class _Checkers:
         self._log.close()
 
     def reports(self, step: Step) -> Iterator[tuple[str, CompatReport]]:
-        """Each target's report as soon as it is done, until the process ends or dies.
+        """Each target's report as soon as it is complete, until the child ends or dies.
 
         Raises:
-            CaDeployError: whatever reader or checker raised on purpose.
+            CaDeployError: an error raised by the reader or a checker.
         """
         for event in self._child.events():
             if isinstance(event, CaDeployError):
@@ -94,12 +94,12 @@ class _Checkers:
                 step(self._target, what)
 
     def last_words(self) -> str:
-        """Why there is no report."""
+        """Why there is no report: how the child ended, and the last line that it printed."""
         lines = self._log.read().decode(errors="replace").strip().splitlines()
-        said = f" It said last: {lines[-1][:300]}" if lines else ""
+        said = f" Its last output: {lines[-1][:300]}" if lines else ""
         return (
-            f"The checker of {self._target} {self._child.ending()} while {self._doing}, of {self._path.name}.{said} "
-            "The file may be damaged, or hit a bug of the runtime: check it without that target."
+            f"The checker of {self._target} {self._child.ending()} while {self._doing} ({self._path.name}).{said} "
+            "The file may be damaged, or trigger a bug in the runtime: check it without that target."
         )
 
 

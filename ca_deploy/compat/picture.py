@@ -1,4 +1,4 @@
-"""A picture of a graph on a target, as SVG: one colour a partition, so that one sees where it breaks."""
+"""A drawing of a graph on a target as SVG: one colour per partition shows where the graph breaks."""
 
 import colorsys
 from html import escape
@@ -18,9 +18,9 @@ _NODE = "font:10px sans-serif;fill:#fff"
 
 
 def picture(graph: Graph, report: CompatReport) -> str:
-    """SVG text: rows are steps of the computation, from the input down; edges are activations.
+    """The SVG document: rows are steps of the computation, from the input down; edges are activations.
 
-    Accelerated nodes have the colour of their partition, others that of their verdict. The reason is the tooltip.
+    Accelerated nodes have the colour of their partition, others that of their verdict, with the reason as tooltip.
     """
     verdicts = {finding.index: finding for finding in report.nodes}
     pieces = partitions(graph, {f.index for f in report.nodes if f.verdict == Verdict.ACCELERATED})
@@ -54,7 +54,7 @@ def picture(graph: Graph, report: CompatReport) -> str:
 
 
 def _places(graph: Graph) -> dict[int, tuple[int, int]]:
-    """Node -> (column, row); a row is one more than the lowest row that the node reads from."""
+    """Node -> (column, row); the row is one below the lowest row that the node reads from."""
     makers = graph.producers()
     rows: dict[int, int] = {}
     taken: dict[int, int] = {}
@@ -77,7 +77,7 @@ def _edge(start: tuple[int, int], end: tuple[int, int]) -> str:
 
 
 def _legend(report: CompatReport, pieces: int) -> list[str]:
-    entries = [(f"{pieces} accelerated partitions, a colour each", _hue(0))] if pieces else []
+    entries = [(f"{pieces} accelerated partitions, one colour each", _hue(0))] if pieces else []
     entries += [
         (verdict, colour) for verdict, colour in _REFUSED.items() if any(f.verdict == verdict for f in report.nodes)
     ]
@@ -90,6 +90,6 @@ def _legend(report: CompatReport, pieces: int) -> list[str]:
 
 
 def _hue(number: int) -> str:
-    """Greens and blues, neighbours well apart; reds are for what is refused."""
+    """A green or blue, distinct from that of the neighbouring numbers; reds are for rejected nodes."""
     red, green, blue = colorsys.hls_to_rgb(0.3 + (number * 0.13) % 0.4, 0.35, 0.6)
     return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"

@@ -1,4 +1,4 @@
-"""Which operators of a file run where one thinks, and what it costs where they do not."""
+"""Compatibility reports: which operators an accelerator runs, and what the others cost."""
 
 from enum import StrEnum
 
@@ -7,7 +7,7 @@ from ca_deploy.records.record import record
 
 
 class Verdict(StrEnum):
-    """What becomes of one node on a target, the worst first. The value is what reports and JSON say."""
+    """What happens to one node on a target, worst first. The value is its text in reports and JSON."""
 
     flag: str
 
@@ -17,38 +17,38 @@ class Verdict(StrEnum):
         return member
 
     UNSUPPORTED = "unsupported", "unsupported"
-    """The target cannot run a model that has this node, or runs it wrongly."""
+    """The target cannot run a model with this node, or computes it wrongly."""
     FALLS_BACK = "falls back", "falls-back"
-    """The accelerator refuses the node; it runs elsewhere, usually on the CPU."""
+    """The accelerator rejects the node, which runs elsewhere, usually on the CPU."""
     FLOAT_IN_INT8 = "float in an INT8 model", "float"
-    """The node runs where it should, but in float between integer ones."""
+    """The node is not quantised, and computes in float inside an INT8 model."""
     UNKNOWN = "unknown", "unknown"
-    """Neither the file, nor the runtime, nor a rule says what becomes of the node."""
+    """Neither the file, the runtime nor a rule determines where the node runs."""
     ACCELERATED = "accelerated"
-    """The accelerator runs the node; the only verdict that is not a finding, and names no flag."""
+    """The accelerator runs the node. Not a finding, so it has no flag."""
 
     @property
     def severity(self) -> int:
-        """0 for the worst verdict, more for milder ones."""
+        """0 for the worst verdict, higher for milder ones."""
         return list(Verdict).index(self)
 
 
 class Evidence(StrEnum):
-    """Where a verdict comes from, the strongest first."""
+    """Where a verdict comes from, strongest first."""
 
     MEASURED = "measured"
-    """The runtime ran the node, or planned the graph."""
+    """The runtime itself, by its partitions or its optimised graph."""
     CHECKER = "runtime's checker"
-    """The runtime's own compatibility checker was asked."""
+    """The runtime's own compatibility checker."""
     RULE = "rule"
-    """A rule written from the runtime's sources or documentation."""
+    """A rule derived from the runtime's source code or documentation."""
 
 
 def verdict_named(name: str) -> Verdict:
-    """The verdict that a flag names: ``falls-back``, ``float`` and so on.
+    """The verdict for a value of ``--fail-on``: ``falls-back``, ``float`` and so on.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: no verdict has that flag.
     """
     flags = {verdict.flag: verdict for verdict in Verdict if verdict.flag}
     if name not in flags:
@@ -58,10 +58,11 @@ def verdict_named(name: str) -> Verdict:
 
 @record
 class Cost:
-    """What a node off the accelerator costs, or all those of one kind together.
+    """The cost of a node off the accelerator, or of all nodes of one kind together.
 
-    ``partitions`` fewer there would be if it were taken; ``bytes_crossing`` is the size of the activations that pass
-    between it and accelerated nodes, each inference; ``multiply_adds_percent`` is its share of the model's.
+    ``partitions`` is how many fewer there would be if it were accelerated; ``bytes_crossing`` is the size of the
+    activations passed between it and accelerated nodes per inference; ``multiply_adds_percent`` is its share of the
+    model's.
     """
 
     partitions: int = 0
@@ -73,9 +74,9 @@ class Cost:
 class Finding:
     """The verdict on one node.
 
-    ``module`` is the PyTorch module that it came from ("" where the file does not say). ``source`` says where the
-    verdict comes from: the runtime and its version, or the document or source file of a rule.
-    ``reason`` and ``remedy`` are "" where there is nothing to say.
+    ``module`` is the PyTorch module it came from, "" where the file does not record it. ``source`` is what the
+    verdict rests on: the runtime and its version, or the document or source file of a rule. ``reason`` and
+    ``remedy`` may be "".
     """
 
     index: int
@@ -92,7 +93,7 @@ class Finding:
 
 @record
 class Kind:
-    """Findings that are alike: ``example`` stands for all of ``indices``, and ``cost`` is that of all together."""
+    """Findings that differ only in their node: one ``example``, the nodes' ``indices``, and their total ``cost``."""
 
     example: Finding
     indices: tuple[int, ...]
@@ -101,7 +102,7 @@ class Kind:
 
 @record
 class CompatRecord:
-    """A report for manifests and machines: counts and findings, without the nodes that there is nothing to say of."""
+    """A report as it goes into manifests and JSON: counts and findings, by default without accelerated nodes."""
 
     target: str
     version: str
@@ -120,11 +121,12 @@ class CompatRecord:
 
 @record
 class CompatReport:
-    """All nodes of one file on one target; ``kinds`` gathers what is alike among the findings.
+    """All nodes of one file on one target; ``kinds`` groups findings that differ only in their node.
 
-    ``partitions`` is the number of accelerated pieces that the verdicts lead to, ``measured_partitions`` what the
-    runtime shows for the whole model (None where the target has no runtime here). ``skipped`` says why a target
-    could not be asked; then there are no nodes, and it is no pass. ``notes`` are about the file as a whole.
+    ``partitions`` is the number of accelerated partitions predicted from the verdicts, ``measured_partitions`` the
+    runtime's own for the whole model (None where the runtime does not run on this machine). ``skipped`` is the reason
+    why a target was not checked; there are no nodes then, and the check counts as failed. ``notes`` concern the whole
+    file.
     """
 
     target: str
@@ -141,7 +143,7 @@ class CompatReport:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """The nodes that are not accelerated, the worst first."""
+        """The nodes that are not accelerated, worst first."""
         found = [node for node in self.nodes if node.verdict != Verdict.ACCELERATED]
         return tuple(sorted(found, key=lambda node: (node.verdict.severity, node.index)))
 
@@ -151,7 +153,7 @@ class CompatReport:
 
     @property
     def verdict(self) -> str:
-        """In a few words."""
+        """A summary in a few words."""
         if self.skipped:
             return "not checked"
         pieces = self.measured_partitions if self.measured_partitions is not None else self.partitions
@@ -170,7 +172,7 @@ class CompatReport:
         return tuple(f for f in self.findings if f.verdict.severity <= worst.severity)
 
     def record(self, all_nodes: bool = False) -> CompatRecord:
-        """For manifests and machines; ``all_nodes`` takes the accelerated ones along."""
+        """The report for manifests and JSON; ``all_nodes`` includes the accelerated ones."""
         return CompatRecord(
             target=self.target,
             version=self.version,
