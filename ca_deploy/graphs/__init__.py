@@ -13,8 +13,8 @@ from ca_deploy.graphs.readers import by_suffix
 
 AttributeValue = int | float | str | tuple[int, ...] | tuple[float, ...]
 
-ABSENT = -1  # an optional operand that a node does without
-DYNAMIC = -1  # a side that is known at run time only
+ABSENT = -1  # an optional operand that is left out
+DYNAMIC = -1  # a dimension that is known only at run time
 
 _INTEGERS = ("int8", "uint8", "int16")
 
@@ -23,9 +23,9 @@ _INTEGERS = ("int8", "uint8", "int16")
 class Tensor:
     """One value of the graph.
 
-    ``shape`` is None where the file does not say; a side of -1 varies. ``scales`` and ``zero_points`` are empty for
-    what is not quantised, and have one element a channel where it is quantised by channel. ``values`` holds the
-    numbers of small integer constants (axes, shapes, paddings), else None.
+    ``shape`` is None where the file does not record it; a dimension of -1 is dynamic. ``scales`` and ``zero_points``
+    are empty for a tensor that is not quantised, and have one element per channel for per-channel quantisation.
+    ``values`` holds the numbers of small integer constants (axes, shapes, paddings), else None.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Tensor:
 
     @property
     def elements(self) -> int:
-        """How many elements; a side that varies counts once, an unknown shape as one element."""
+        """The number of elements; a dynamic dimension counts as 1, an unknown shape as one element."""
         product = 1
         for side in self.shape or ():
             product *= side if side != DYNAMIC else 1
@@ -60,11 +60,11 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One operator. ``inputs`` and ``outputs`` index :attr:`Graph.tensors`; -1 is an operand left out.
+    """One operator. ``inputs`` and ``outputs`` index :attr:`Graph.tensors`; -1 is an absent operand.
 
-    ``module`` is the PyTorch module it came from (``features.3.attention.pool_w``), "" where the file does not say.
-    ``version`` is the operator's version (TFLite) or the opset it is of (ONNX, Core ML). ``multiply_adds`` counts
-    those of convolutions and matrix products.
+    ``module`` is the PyTorch module it came from (``features.3.attention.pool_w``), "" where the file does not record
+    it. ``version`` is the operator's version (TFLite) or its opset (ONNX); 1 elsewhere. ``multiply_adds`` is 0 except
+    for convolutions and matrix products.
     """
 
     index: int
@@ -81,9 +81,9 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A model's operators in the order in which they are carried out.
+    """A model's operators in execution order.
 
-    ``format`` is the name of the file's reader. ``version`` is the file's own: schema version, opset, or the Core ML
+    ``format`` is the name of the file's reader. ``version`` is that of the file: schema version, opset, or Core ML
     specification version.
     """
 
@@ -100,7 +100,7 @@ class Graph:
 
     @property
     def is_integer(self) -> bool:
-        """Whether some convolution or matrix product works on 8- or 16-bit activations."""
+        """Whether any convolution or matrix product has 8- or 16-bit integer activations."""
         dequantised = {t for node in self.nodes if node.operator == "DequantizeLinear" for t in node.outputs}
         for node in self.nodes:
             fed = [t for t in node.inputs if t != ABSENT and not self.tensors[t].constant]
@@ -113,11 +113,11 @@ class Graph:
         return bool(data) and data[0].is_quantised
 
     def data_inputs(self, node: Node) -> list[Tensor]:
-        """The inputs of a node that are computed or fed, in order."""
+        """The inputs of a node that are not constant, in order."""
         return [self.tensors[i] for i in node.inputs if i != ABSENT and not self.tensors[i].constant]
 
     def given_inputs(self, node: Node) -> list[Tensor]:
-        """All inputs that are there, constants too."""
+        """All inputs of a node that are present, constants included."""
         return [self.tensors[i] for i in node.inputs if i != ABSENT]
 
     def results(self, node: Node) -> list[Tensor]:
@@ -137,33 +137,33 @@ class Graph:
 
 
 def read(path: Path) -> Graph:
-    """The graph of a model file, by its suffix.
+    """The graph of a model file, whose suffix selects the reader.
 
     Raises:
-        ArtifactError: it is missing, not a model, damaged, too large, empty, or has control flow.
+        ArtifactError: the file is missing, not a model, damaged, too large or empty, or has control flow.
     """
     check_place(path)
     graph = by_suffix()[path.suffix].parse(path)
     if not graph.nodes:
-        raise ArtifactError(f"{path} holds no operator at all: there is nothing to check. Export it again.")
+        raise ArtifactError(f"{path} has no operators, so there is nothing to check. Export it again.")
     return graph
 
 
 def check_place(path: Path) -> None:
-    """Refuse at once what cannot be a model file; every command that opens one comes by here.
+    """Reject a path that cannot be a model file, before anything slow starts.
 
     Raises:
-        ArtifactError: see :func:`read`.
+        ArtifactError: unknown suffix, missing, empty, too large, or a folder instead of a file (or vice versa).
     """
     reader = by_suffix().get(path.suffix)
     if reader is None:
-        raise ArtifactError(f"{path} is no model file: ca-deploy reads {', '.join(by_suffix())}.")
+        raise ArtifactError(f"{path} is not a model file: ca-deploy reads {', '.join(by_suffix())}.")
     settle(path.parent)
     if not path.exists():
         raise ArtifactError(f"Model file {path} does not exist.")
     if reader.is_folder:
         if not path.is_dir():
-            raise ArtifactError(f"{path} is a file, and a {reader.suffix} is a folder. Unpack it, or export it again.")
+            raise ArtifactError(f"{path} is a file, but a {reader.suffix} is a folder. Unzip it, or export it again.")
         return
     if path.is_dir():
         raise ArtifactError(f"{path} is a folder. Name the {reader.suffix} file inside it.")
@@ -172,7 +172,6 @@ def check_place(path: Path) -> None:
         raise ArtifactError(f"{path} is empty. Export it again.")
     if reader.largest_bytes is not None and size > reader.largest_bytes:
         raise ArtifactError(
-            f"{path} has {size / 2**30:.1f} GiB; a {reader.suffix} file ends at "
-            f"{reader.largest_bytes / 2**30:.0f} GiB, where its offsets do. Keep large weights outside (ONNX: external "
-            "data), or quantise it."
+            f"{path} is {size / 2**30:.1f} GiB; offsets in a {reader.suffix} file end at "
+            f"{reader.largest_bytes / 2**30:.0f} GiB. Move large weights out (ONNX: external data), or quantise it."
         )

@@ -13,7 +13,7 @@ from ca_deploy.records.tensors import DType, Layout, TensorSpec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Operators whose weights are quantised one scale a channel, and whose bias is int32.
+# Operators with per-channel weights and an int32 bias.
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 _OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
@@ -29,7 +29,7 @@ _DTYPES: dict[int, DType] = {
 
 
 class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
-    """Packs its bytes at a multiple of 16, as the schema demands and flatbuffers' Python code (25.12) forgets."""
+    """Aligns its data to 16 bytes, as the schema requires and flatbuffers' Python code (25.12) omits."""
 
     def Pack(self, builder: Any) -> int:
         data = np.ascontiguousarray(self.data).view(np.uint8).reshape(-1)
@@ -43,14 +43,14 @@ class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
 
 
 def read(content: bytes | bytearray) -> Any:
-    """The model as a mutable ``schema.ModelT``, wherever the file keeps its buffers."""
+    """The model as a mutable ``schema.ModelT``; buffers stored behind the flatbuffer are included."""
     return flatbuffer_utils.read_model_from_bytearray(content)
 
 
 def write(model: Any) -> bytes:
-    """Serialise with every buffer that is used inside the flatbuffer.
+    """Serialise the model with all used buffers inside the flatbuffer; unused ones are emptied.
 
-    ai-edge-quantizer 0.10 puts weights behind it, and runtimes from before that extension of the schema
+    ai-edge-quantizer 0.10 puts weights behind the flatbuffer. Runtimes that predate this schema extension
     (tflite-runtime 2.14, the C API of ai-edge-litert 1.4 and 2.0) fail with "Input tensor N lacks data".
     """
     used = {metadata.buffer for metadata in model.metadata or ()}
@@ -67,10 +67,10 @@ def write(model: Any) -> bytes:
 
 
 def shorten_names(model: Any) -> None:
-    """Call each tensor by the path of the PyTorch module it comes from: ``features.13.expand.0``.
+    """Name each tensor after the path of its PyTorch module and a counter: ``features.13.expand.0;1``.
 
-    litert-torch 0.10 strings together the classes of all modules whose operators went into a tensor, hundreds of
-    letters each: 5 % of an INT8 file.
+    litert-torch 0.10 concatenates the classes of all modules behind a tensor, hundreds of characters per name: 5 % of
+    an INT8 file.
     """
     seen: Counter[str] = Counter()
     for tensor in model.subgraphs[0].tensors:
@@ -80,7 +80,7 @@ def shorten_names(model: Any) -> None:
 
 
 def module_path(name: str) -> str:
-    """The PyTorch module of a tensor that litert-torch named; "" where the name holds none."""
+    """The PyTorch module in a tensor name by litert-torch; "" where there is none."""
     parts = name.split(";")[0].split("/")
     # "torch.nn.modules.conv.Conv2d_conv_h" is the attribute conv_h, a Conv2d
     attributes = [part.rpartition(".")[2].partition("_")[2] for part in parts]
@@ -88,13 +88,13 @@ def module_path(name: str) -> str:
 
 
 def name_input_and_output(model: Any) -> None:
-    """Call the only input ``image`` and the only output ``logits``, in the signature and as tensors."""
+    """Name the only input ``image`` and the only output ``logits``, in the signature and as tensors."""
     signature, graph = model.signatureDefs[0], model.subgraphs[0]
     for mapping, index, name in (
         (signature.inputs[0], graph.inputs[0], b"image"),
         (signature.outputs[0], graph.outputs[0], b"logits"),
     ):
-        for tensor in graph.tensors:  # names are unique, and the quantizer keeps the old output's
+        for tensor in graph.tensors:  # names must be unique, and ai-edge-quantizer keeps the float output's
             if tensor.name == name:
                 tensor.name = name + b"_quantised"
         mapping.name, mapping.tensorIndex = name, index
@@ -102,14 +102,14 @@ def name_input_and_output(model: Any) -> None:
 
 
 def operator_name(model: Any, operator: Any) -> str:
-    """``CONV_2D`` and so on; a custom operator by its own name."""
+    """The name in the schema (``CONV_2D``), or a custom operator's own name."""
     code = model.operatorCodes[operator.opcodeIndex]
     name = _OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
     return str(code.customCode.decode() if name == "CUSTOM" else name)
 
 
 def operator_histogram(model: Any) -> dict[str, int]:
-    """How often each operator occurs, the most frequent first."""
+    """Operator -> number of occurrences, most frequent first."""
     counts = Counter(operator_name(model, operator) for graph in model.subgraphs for operator in graph.operators)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
@@ -127,7 +127,7 @@ def float_operators(model: Any) -> list[Any]:
 
 
 def has_integer_weights(model: Any) -> bool:
-    """Is there a convolution or a matrix product with weights in int8 or int4?"""
+    """Whether any convolution or matrix product has int8 or int4 weights."""
     integers = (schema.TensorType.INT8, schema.TensorType.INT4)
     return any(
         graph.tensors[operator.inputs[1]].type in integers
@@ -138,7 +138,7 @@ def has_integer_weights(model: Any) -> bool:
 
 
 def activations(model: Any) -> list[int]:
-    """Indices of the float tensors that the main graph computes or is given."""
+    """Indices of the float32 tensors that the main graph takes or computes."""
     graph = model.subgraphs[0]
     computed = {index for operator in graph.operators for index in operator.outputs} | set(graph.inputs)
     return sorted(index for index in computed if graph.tensors[index].type == schema.TensorType.FLOAT32)
@@ -155,7 +155,7 @@ def dtype(model: Any, index: int) -> DType:
 
 
 def constant(model: Any, index: int) -> "NDArray[np.float32] | None":
-    """The values of a float32 constant, or None for a tensor that is computed or absent (-1)."""
+    """The values of a float32 constant, in the tensor's shape; None for a computed, absent (-1) or other tensor."""
     if index < 0:
         return None
     tensor = model.subgraphs[0].tensors[index]
@@ -166,7 +166,7 @@ def constant(model: Any, index: int) -> "NDArray[np.float32] | None":
 
 
 def add_constant(model: Any, name: str, values: "NDArray[np.float32]") -> int:
-    """Add a float32 constant to the main graph and return its index."""
+    """Add a float32 constant to the main graph and return its tensor index."""
     buffer, tensor = schema.BufferT(), schema.TensorT()
     buffer.data = np.frombuffer(values.tobytes(), np.uint8)
     model.buffers.append(buffer)
@@ -178,13 +178,17 @@ def add_constant(model: Any, name: str, values: "NDArray[np.float32]") -> int:
 
 
 def tensor_spec(model: Any, index: int, layout: Layout, normalised: bool = True) -> TensorSpec:
-    """What one tensor of the main graph holds."""
+    """Shape, type and quantisation of one tensor of the main graph.
+
+    Raises:
+        ModelError: its rank does not fit ``layout``.
+    """
     tensor = model.subgraphs[0].tensors[index]
     quantised = tensor.quantization is not None and tensor.quantization.scale is not None
     name = tensor_name(model, index)
     if len(tensor.shape) != len(layout):
         raise ModelError(
-            f"The network's {name} has shape {tuple(tensor.shape)}, and ca-deploy exports classifiers: images in, "
+            f"The network's {name} has shape {tuple(tensor.shape)}, but ca-deploy exports classifiers: images in, "
             "logits (N, classes) out. Wrap the network in a module whose forward() returns its logits."
         )
     return TensorSpec(

@@ -1,4 +1,4 @@
-"""Core ML package -> Graph: the operations of an ML Program (MIL)."""
+"""Core ML package -> Graph: the operations of its ML Program (MIL)."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -19,10 +19,10 @@ _SMALL = 64  # elements
 
 
 def read(path: Path) -> Graph:
-    """The operations of the program, constants left out.
+    """The operations of the program, without constants.
 
     Raises:
-        ArtifactError: not a Core ML package, damaged, weights missing, not an ML Program, or it has control flow.
+        ArtifactError: not a Core ML package, damaged, without its weights, not an ML Program, or with control flow.
     """
     package = read_package(path)
     try:
@@ -33,7 +33,7 @@ def read(path: Path) -> Graph:
 
 
 class _Reader:
-    """A program on its way to a Graph."""
+    """Builds the Graph of one program."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -73,7 +73,7 @@ class _Reader:
         return Node(
             index=index,
             name=operation.outputs[0].name if operation.outputs else f"{operation.kind}_{index}",
-            module="",  # Core ML packages carry none
+            module="",  # Core ML packages do not record it
             operator=operation.kind.rpartition(".")[2],
             inputs=places or (ABSENT,),
             outputs=outputs,
@@ -114,7 +114,7 @@ def _names(argument: Any) -> Iterator[str]:
 
 
 def _small(content: Any) -> AttributeValue | None:
-    """A number, a text or a short list; None for weights."""
+    """A number, a string or a short tuple; None for weights."""
     if isinstance(content, str):
         return content
     if not isinstance(content, np.ndarray) or content.size > _SMALL:

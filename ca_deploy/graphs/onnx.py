@@ -14,7 +14,7 @@ from onnx import AttributeProto, TensorProto, numpy_helper
 from ca_deploy.errors import ArtifactError, first_line
 from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor
 
-# The operators of these domains are ONNX Runtime's own; whatever is in another needs a library of kernels.
+# ONNX Runtime has kernels for these domains; operators of any other need a custom operator library.
 _KNOWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc")
 _CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 _SCOPES = ("pkg.torch.onnx.name_scopes",)
@@ -22,10 +22,10 @@ _SMALL = 64  # elements; axes, shapes and paddings are shorter
 
 
 def read(path: Path) -> Graph:
-    """The main graph, with shapes inferred.
+    """The main graph, with inferred shapes.
 
     Raises:
-        ArtifactError: not an ONNX model, damaged, its external data missing, or it has control flow.
+        ArtifactError: not an ONNX model, damaged, without its external data, or with control flow.
     """
     model = load(path)
     try:
@@ -37,7 +37,7 @@ def read(path: Path) -> Graph:
 
 
 def load(path: Path) -> onnx.ModelProto:
-    """The model with its external data, inferred shapes, and constants as initializers.
+    """The model with external data loaded, shapes inferred, and ``Constant`` nodes as initializers.
 
     Raises:
         ArtifactError: see :func:`read`.
@@ -45,14 +45,14 @@ def load(path: Path) -> onnx.ModelProto:
     try:
         model = onnx.load(path, load_external_data=False)
     except DecodeError as error:
-        raise ArtifactError(f"{path} is no ONNX model, or a damaged one ({error}): copy or export it again.") from error
+        raise ArtifactError(f"{path} is not an ONNX model, or damaged ({error}): copy or export it again.") from error
     if not model.HasField("graph") or not model.opset_import:
-        raise ArtifactError(f"{path} is no ONNX model: it holds no graph, or says no opset. Copy or export it again.")
+        raise ArtifactError(f"{path} is not an ONNX model: it lacks a graph or an opset. Copy or export it again.")
     flow = sorted({node.op_type for node in model.graph.node} & set(_CONTROL_FLOW))
     if flow:
         raise ArtifactError(
-            f"{path} has control flow ({', '.join(flow)}): which operators run is known at run time only, so they "
-            "cannot be placed. Export the body of the loop or branch as a model of its own, and check that."
+            f"{path} has control flow ({', '.join(flow)}): which operators run is known only at run time. Export the "
+            "body of the loop or branch as a separate model, and check that."
         )
     try:
         onnx.load_external_data_for_model(model, str(path.parent))
@@ -60,17 +60,17 @@ def load(path: Path) -> onnx.ModelProto:
         places = {e.value for t in model.graph.initializer for e in t.external_data if e.key == "location"}
         raise ArtifactError(
             f"{path} keeps its weights in {', '.join(sorted(places)) or 'other files'}, which cannot be read "
-            f"({first_line(error)}). Put them beside the model, under that name."
+            f"({first_line(error)}). Put them next to the model under that name."
         ) from error
     _fold_constants(model.graph)
     try:
         return onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except Exception:  # custom operators and contradictions: then shapes stay unknown, which every rule can take
+    except Exception:  # custom operators and inconsistent shapes: these stay unknown, which every rule handles
         return model
 
 
 def _fold_constants(graph: onnx.GraphProto) -> None:
-    """``Constant`` nodes become initializers, as every runtime makes of them when it loads the model."""
+    """Turn ``Constant`` nodes into initializers, as runtimes do when they load a model."""
     kept = []
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
@@ -116,7 +116,7 @@ def to_graph(model: onnx.ModelProto) -> Graph:
 
 
 def _with_neighbours_modules(nodes: list[Node]) -> tuple[Node, ...]:
-    """Conversions belong to the module whose result they convert; those that feed one, to that one."""
+    """Assign QuantizeLinear and DequantizeLinear to the module that computes their input, else to the one they feed."""
     makers = {tensor: node.index for node in nodes for tensor in node.outputs}
     readers = {tensor: node.index for node in reversed(nodes) for tensor in node.inputs}
     modules = [node.module for node in nodes]
@@ -130,7 +130,7 @@ def _with_neighbours_modules(nodes: list[Node]) -> tuple[Node, ...]:
 
 
 class _Tensors:
-    """Names -> places in a growing list of tensors, typed as far as the file says."""
+    """Names -> positions in a growing list of tensors, typed as far as the file allows."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self.tensors: list[Tensor] = []
@@ -180,14 +180,14 @@ class _Tensors:
 
 
 def _module_of(node: onnx.NodeProto) -> str:
-    """The module in PyTorch's scopes (``["", "features", "features.0", "conv2d"]``), or before a slash in its name."""
+    """The module from PyTorch's scopes (``["", "features", "features.0", "conv2d"]``), else from the node's name."""
     for prop in node.metadata_props:
         if prop.key in _SCOPES:
             scopes = ast.literal_eval(prop.value)
-            named = str(node.name).rpartition("/")[0]  # ca-deploy's names are corrected for what was fused
+            named = str(node.name).rpartition("/")[0]  # names that ca-deploy wrote also hold for fused nodes
             return named or (str(scopes[-2]) if len(scopes) > 1 else "")
     path = str(node.name).rpartition("/")[0]
-    return path.strip("/").replace("/", ".")  # PyTorch's old exporter: /features/features.0/Conv
+    return path.strip("/").replace("/", ".")  # PyTorch's TorchScript exporter: /features/features.0/Conv
 
 
 def _value(attribute: onnx.AttributeProto) -> AttributeValue | None:

@@ -1,4 +1,4 @@
-"""The graph that ONNX Runtime's CPU provider really executes."""
+"""The optimised graph that ONNX Runtime's CPU provider executes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,21 +13,22 @@ def planned(
 ) -> onnx.ModelProto:
     """The model after ONNX Runtime's extended optimisations.
 
-    ``arm``: plan as on ARM (``session.qdqisint8allowed``); on x86 it leaves S8 activations unfused, having no fast
-    kernels for them. ``ConvActivationFusion`` hides a Clip or Sigmoid inside its float convolution.
+    ``arm``: optimise as on ARM (``session.qdqisint8allowed``); on x86, ONNX Runtime leaves S8 activations unfused for
+    lack of fast kernels. ``ConvActivationFusion`` is disabled by default because it hides a Clip or Sigmoid inside
+    its float convolution.
 
     Raises:
         onnxruntime errors, for a model that the provider cannot run.
     """
     options = ort.SessionOptions()
-    options.log_severity_level = 3  # it warns that a planned graph fits this machine only
+    options.log_severity_level = 3  # hides the warning that a saved optimised graph is specific to this machine
     options.intra_op_num_threads = 1
     options.add_session_config_entry("session.qdqisint8allowed", "1" if arm else "0")
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     with TemporaryDirectory() as folder:
         options.optimized_model_filepath = str(Path(folder, "planned.onnx"))
         ort.InferenceSession(
-            onnx.shape_inference.infer_shapes(model).SerializeToString(),  # the planned file repeats these types
+            onnx.shape_inference.infer_shapes(model).SerializeToString(),  # the saved file keeps the inferred types
             options,
             providers=["CPUExecutionProvider"],
             disabled_optimizers=list(disabled_optimizers),

@@ -1,4 +1,4 @@
-"""A torch.export program -> Graph: core ATen operators, each with the module that it came from."""
+"""torch.export program -> Graph: core ATen operators, each with its PyTorch module."""
 
 import math
 from pathlib import Path
@@ -12,16 +12,16 @@ _BYTES = {"float32": 4.0, "float64": 8.0, "float16": 2.0, "bfloat16": 2.0, "int8
 
 
 def read(path: Path) -> Graph:
-    """The program, decomposed to core ATen as ExecuTorch takes it (convolution, mean, permute, …).
+    """The program decomposed to core ATen, as ExecuTorch takes it (convolution, mean, permute, …).
 
     Raises:
         ProgramError: see :func:`ca_deploy.programs.load`.
-        ArtifactError: PyTorch cannot decompose it, or it has control flow.
+        ArtifactError: PyTorch cannot decompose the program, or it has control flow.
     """
     program = programs.load(path)
     try:
         program = program.run_decompositions()
-    except Exception as error:  # tracing raises whatever the operators raise
+    except Exception as error:  # decomposition raises whatever the operators raise
         raise ArtifactError(f"{path} cannot be decomposed into core ATen operators ({first_line(error)}).") from error
     tensors: list[Tensor] = []
     places: dict[str, int] = {}
@@ -42,10 +42,10 @@ def read(path: Path) -> Graph:
         operator = str(getattr(node.target, "__name__", node.target)).partition(".")[0]
         if operator in ("cond", "while_loop", "map_impl", "scan"):
             raise ArtifactError(
-                f"{path} has control flow ({operator}): which operators run is known at run time only, so they cannot "
-                "be placed. Export the body as a program of its own, and check that."
+                f"{path} has control flow ({operator}): which operators run is known only at run time. Export the "
+                "body as a separate program, and check that."
             )
-        if operator == "getitem":  # one of several results: the same tensor for all that read it
+        if operator == "getitem":  # selects one result of its input, and counts as the same tensor
             places[node.name] = place(node.args[0])
             continue
         modules = [name for name, _ in (node.meta.get("nn_module_stack") or {}).values() if name]
@@ -77,7 +77,7 @@ def _tensor(node: Any, constant: bool) -> Tensor:
 
 
 def _attributes(node: Any) -> dict[str, AttributeValue]:
-    """Arguments that are no tensors, by the names in the operator's schema (``dim``, ``keepdim``, …)."""
+    """Arguments other than tensors, by their names in the operator's schema (``dim``, ``keepdim``, …)."""
     schema = getattr(node.target, "_schema", None)
     names = [argument.name for argument in schema.arguments] if schema is not None else []
     found: dict[str, AttributeValue] = {}

@@ -18,7 +18,7 @@ _ELEMENT_BYTES = {"float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2, "int8": 
 _ELEMENT_BYTES |= {"int64": 8, "float64": 8, "uint64": 8, "complex64": 8, "int2": 0.25, "uint4": 0.5}
 _SMALL = 64  # elements; axes, shapes and paddings are shorter
 
-# What broken offsets make of the readers that flatbuffers generates.
+# What flatbuffers' generated code raises on broken offsets.
 DAMAGE = (struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError, OverflowError, MemoryError)
 
 
@@ -26,7 +26,7 @@ def read(path: Path) -> Graph:
     """The main subgraph.
 
     Raises:
-        ArtifactError: not a flatbuffer, truncated, or it has control flow.
+        ArtifactError: not a TFLite flatbuffer, damaged, or with control flow.
     """
     return to_graph(load(path), path)
 
@@ -35,11 +35,11 @@ def load(path: Path) -> Any:
     """The file as ``schema.ModelT``.
 
     Raises:
-        ArtifactError: not a TFLite flatbuffer, or truncated.
+        ArtifactError: not a TFLite flatbuffer, or damaged.
     """
     content = path.read_bytes()
     if content[4:8] != b"TFL3":
-        raise ArtifactError(f"{path} is not a TFLite model: it lacks the mark TFL3 at byte 4.")
+        raise ArtifactError(f"{path} is not a TFLite model: it lacks the identifier TFL3 at byte 4.")
     try:
         model = flatbuffer.read(content)
         for graph in model.subgraphs:
@@ -73,14 +73,14 @@ def to_graph(model: Any, path: Path) -> Graph:
         ) from error
     if flow := sorted(set(names) & set(_CONTROL_FLOW)):
         raise ArtifactError(
-            f"{path} has control flow ({', '.join(flow)}): which operators run is known at run time only, so they "
-            "cannot be placed. Export the body of the loop or branch as a model of its own, and check that."
+            f"{path} has control flow ({', '.join(flow)}): which operators run is known only at run time. Export the "
+            "body of the loop or branch as a separate model, and check that."
         )
     return graph
 
 
 def module_of(tensor_name: str) -> str:
-    """The PyTorch module in a tensor's name, as ca-deploy (``features.3.act;0``) and litert-torch write it."""
+    """The PyTorch module in a tensor name by ca-deploy (``features.3.act;0``) or litert-torch; "" if there is none."""
     ours = re.fullmatch(r"([\w.]+);\d+(_\w+)?", tensor_name)
     if ours:
         return "" if ours.group(1) == "tensor" else ours.group(1)

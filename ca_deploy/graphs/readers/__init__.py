@@ -1,6 +1,6 @@
-"""The model files that can be read. One module here is one file format; its ``READER`` describes it.
+"""The registry of model file formats. Each module here is one format; its ``READER`` describes it.
 
-The description is light: the parser that it names, and the libraries behind it, are imported when a file is read.
+The descriptions are light: a parser and the libraries it needs are imported only when a file is read.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from ca_deploy.plugins import load, names_in
 if TYPE_CHECKING:
     from ca_deploy.graphs import Graph
 
-# Flatbuffers and protobufs end at 2 GiB: their offsets and lengths are signed 32-bit numbers.
+# Flatbuffers and protobufs end at 2 GiB: their offsets and lengths are signed 32-bit integers.
 SIGNED_32_BIT = 2**31 - 1
 
 
@@ -23,8 +23,8 @@ SIGNED_32_BIT = 2**31 - 1
 class Reader:
     """One file format. ``parser`` is ``module:function(path) -> Graph``.
 
-    ``is_folder``: a "file" of this format is a folder. ``largest_bytes``: what the format's offsets can address,
-    None where nothing limits it.
+    ``is_folder``: a model of this format is a folder. ``largest_bytes`` is what the format's offsets can address,
+    None without such a limit.
     """
 
     suffix: str
@@ -39,6 +39,6 @@ class Reader:
 
 @cache
 def by_suffix() -> dict[str, Reader]:
-    """Suffix -> the reader of such files, in the order of the formats' names."""
+    """Suffix -> reader, sorted by format name."""
     found: list[Reader] = [importlib.import_module(f"{__name__}.{name}").READER for name in names_in(__path__)]
     return {reader.suffix: reader for reader in found}
