@@ -1,8 +1,8 @@
-"""Run an ML Program on PyTorch's float32 kernels, with the program's own float16 roundings.
+"""Run an ML Program on PyTorch's float32 kernels, with the program's own float16 rounding.
 
-Every tensor is held in float32. Where the program says float16, a result is rounded to it after each operation, as
-hardware does that keeps float16 between operations; inside an operation sums are taken in float32. Integers that
-``quantize`` gives are exact in float32. A device's own kernels may round otherwise within an operation.
+All tensors are held in float32. A float16 result is rounded to float16 after its operation, as on hardware that stores
+float16 between operations; sums inside an operation accumulate in float32. The integers from ``quantize`` are exact in
+float32. A device's own kernels may round differently inside an operation.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,16 +20,16 @@ from ca_deploy.mil.program import Name, Operation, Program, read_program
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# (name of the tensor, its value): for calibration
+# (tensor name, value), for calibration
 Observer = Callable[[str, torch.Tensor], None]
 
 
 class Executor:
-    """One program, ready to run; compressed weights are unpacked once.
+    """One program, ready to run; compressed weights are unpacked once, on construction.
 
     Raises:
-        ArtifactError: the package is damaged, or no ML Program.
-        UnsupportedOperation: it has operations that the executor does not know; names all of them.
+        ArtifactError: the package is damaged, or not an ML Program.
+        UnsupportedOperation: lists all operations that the executor does not support.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,28 +37,31 @@ class Executor:
         unknown = {o.kind for o in self.program.operations} - {*operations(), *constant_operations(), "const"}
         if unknown:
             raise UnsupportedOperation(
-                f"The reference executor does not know {', '.join(sorted(unknown))} ({path.name}). Run this file on a "
-                "Mac (--runtime coreml), or replace the operation in the network."
+                f"The reference executor does not support {', '.join(sorted(unknown))} ({path.name}). Run this file "
+                "on a Mac (--runtime coreml), or replace the operation in the network."
             )
         self._constants = _constants(self.program)
-        self._beside_tensors: dict[str, Any] = {}  # constants in one list with tensors, as concat may have them
+        self._beside_tensors: dict[str, Any] = {}  # constants in a list with computed tensors, as in a concat
         dynamic = [o for o in self.program.operations if o.outputs[0].name not in self._constants]
         self._steps = [(o, operations()[o.kind], self._static_inputs(o)) for o in dynamic]
         self._last_uses = _last_uses(dynamic, self.program.outputs)
 
     def constant(self, value: Any) -> Any:
-        """The array behind an operation's input, or None if it is computed; compressed weights are unpacked."""
+        """The array behind an operation's input, with compressed weights unpacked; None if it is computed."""
         return self._constants.get(value.name) if isinstance(value, Name) else value
 
     def settings(self, operation: Operation) -> dict[str, Any]:
-        """The constant inputs of an operation other than its weight and bias, as its function takes them."""
+        """The constant inputs of an operation except weight and bias, as keyword arguments of its function."""
         return {key: v for key, v in self._static_inputs(operation).items() if key not in ("weight", "bias")}
 
     def run(self, feeds: "Mapping[str, NDArray[Any]]", observe: Observer | None = None) -> dict[str, Any]:
-        """All outputs by name: arrays, and of a classifier its label and its probabilities by label.
+        """All outputs by name: arrays, and for a classifier its label and a dictionary label -> probability.
 
-        ``feeds`` are arrays of the inputs' shapes; a picture is uint8 RGB ``(1, H, W, 3)``. ``observe`` is told of
-        every tensor, the inputs included.
+        ``feeds`` are arrays in the inputs' shapes; an image is uint8 RGB ``(1, H, W, 3)``. ``observe`` is called with
+        every tensor, inputs included.
+
+        Raises:
+            ArtifactError: a feed has another shape than its input.
         """
         values = dict(self._beside_tensors)
         for tensor in self.program.inputs:
@@ -96,7 +99,7 @@ class Executor:
 
 
 def _constants(program: Program) -> dict[str, Any]:
-    """What ``const`` and ``constexpr_…`` operations give, by name."""
+    """The results of ``const`` and ``constexpr_…`` operations, by name."""
     found: dict[str, Any] = {}
     for operation in program.operations:
         if operation.kind == "const":
@@ -110,7 +113,7 @@ def _constants(program: Program) -> dict[str, Any]:
 
 
 def _argument(value: Any) -> Any:
-    """A constant as operations take it: float arrays as float32 tensors, shapes and axes as tuples, scalars plain."""
+    """A constant as operations take it: float arrays as float32 tensors, shapes and axes as tuples, plain scalars."""
     if not isinstance(value, np.ndarray):
         return value
     if value.ndim == 0:
@@ -125,7 +128,7 @@ def _look_up(value: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _last_uses(steps: list[Operation], outputs: tuple[str, ...]) -> list[list[str]]:
-    """For each step the tensors that nothing needs after it."""
+    """Per step, the tensors that no later step needs."""
     kept = set(outputs)
     found: list[list[str]] = []
     for operation in reversed(steps):

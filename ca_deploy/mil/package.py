@@ -1,4 +1,4 @@
-"""An ``.mlpackage`` on disk: a folder with a manifest, the model's specification, and its weights."""
+"""An ``.mlpackage`` on disk: a folder with a manifest, the model specification and the weights."""
 
 import json
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ _OLD_KINDS = ("neuralNetwork", "neuralNetworkClassifier", "neuralNetworkRegresso
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """``model`` is the parsed specification (:mod:`ca_deploy.mil.schema`), ``folder`` holds it and its weights."""
+    """``model`` is the parsed specification (:mod:`ca_deploy.mil.schema`); ``folder`` contains it and the weights."""
 
     path: Path
     folder: Path
     model: Any
 
     def blob(self, file_name: str, offset: int) -> "NDArray[np.uint8]":
-        """The bytes of one weight. ``file_name`` is as the specification has it: ``@model_path/weights/weight.bin``.
+        """The bytes of one weight. ``file_name`` is as in the specification: ``@model_path/weights/weight.bin``.
 
-        At ``offset`` lies a record of 64 bytes: a sentinel, the kind of number, the size, and where the data begins
+        At ``offset`` is a header of 64 bytes: a sentinel, the data type, the size, and the offset of the data
         (mlmodel/src/MILBlob/Blob/StorageFormat.hpp in coremltools).
 
         Raises:
-            ArtifactError: the weights are missing, cut short, or not what the specification says.
+            ArtifactError: the weights are missing, truncated, or do not match the specification.
         """
         path = self.folder / file_name.removeprefix("@model_path/")
         if not path.is_file():
@@ -43,7 +43,7 @@ class Package:
         sentinel, _ = np.frombuffer(record[:8].ljust(8), "<u4")
         size, start = (int(number) for number in np.frombuffer(record[8:24].ljust(16), "<u8"))
         if len(record) < 64 or sentinel != _SENTINEL or start + size > len(weights):
-            raise _damaged(self.path, f"{path.relative_to(self.path)} is cut short or overwritten")
+            raise _damaged(self.path, f"{path.relative_to(self.path)} is truncated or overwritten")
         return weights[start : start + size]
 
 
@@ -51,12 +51,12 @@ def read_package(path: Path) -> Package:
     """Open a package.
 
     Raises:
-        ArtifactError: missing, partly written, damaged, or not an ML Program.
+        ArtifactError: missing, incomplete, damaged, or not an ML Program.
     """
     if not path.is_dir():
         raise ArtifactError(
             f"{path} {'is a file' if path.exists() else 'does not exist'}; an .mlpackage is a folder. "
-            "Unzip it, if it was zipped, or export it again."
+            "Unzip it if it is zipped, or export it again."
         )
     try:
         manifest = json.loads((path / "Manifest.json").read_text(encoding="utf-8"))
@@ -75,13 +75,13 @@ def read_package(path: Path) -> Package:
         raise _damaged(path, f"{file.name} is not a Core ML specification") from error
     if not model.HasField("mlProgram"):
         old = any(model.HasField(kind) for kind in _OLD_KINDS)
-        kind = "a neural network, Core ML's older kind" if old else "no ML Program"
+        kind = "a NeuralNetwork model, Core ML's older format" if old else "not an ML Program"
         raise ArtifactError(
-            f"{path} holds {kind}; ca-deploy runs ML Programs (iOS 15 and newer). Convert it again with "
+            f"{path} is {kind}; ca-deploy runs ML Programs (iOS 15 and newer). Convert it again with "
             'convert_to="mlprogram", or with ca-deploy export.'
         )
     return Package(path, file.parent, model)
 
 
 def _damaged(path: Path, what: str) -> ArtifactError:
-    return ArtifactError(f"{path} is damaged or was written in part ({what}). Export it again, or copy it whole.")
+    return ArtifactError(f"{path} is damaged or incomplete ({what}). Export it again, or copy all of it.")

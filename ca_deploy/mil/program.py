@@ -12,7 +12,7 @@ from ca_deploy.mil.package import Package
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# MIL.proto, enum DataType; an integer of fewer bits than a byte is stored packed, the lowest bits first.
+# MIL.proto, enum DataType; integers below 8 bits are stored packed, lowest bits first.
 _DTYPES = {
     1: "bool", 10: "float16", 11: "float32", 12: "float64",
     21: "int8", 22: "int16", 23: "int32", 24: "int64", 31: "uint8", 32: "uint16", 33: "uint32", 34: "uint64",
@@ -21,13 +21,13 @@ _PACKED_BITS = {25: 4, 35: 4, 36: 2, 37: 1, 38: 6, 39: 3}
 _INT4, _STRING = 25, 2
 _CONTROL_FLOW = ("cond", "while_loop")
 
-# A constant: an array (scalars have no dimension), a text, or a tuple of texts or scalars.
+# An array (scalars have rank 0), a string, or a tuple of strings or scalars.
 Constant = Any
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor that an operation gives or the program takes. A dimension of -1 is dynamic."""
+    """An input of the program or the result of an operation. A dimension of -1 is dynamic."""
 
     name: str
     dtype: str
@@ -36,14 +36,14 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A reference to what an earlier operation gives."""
+    """A reference to an input of the program or the result of an earlier operation."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation. An input is a :class:`Name`, a :data:`Constant`, or (variadic ones) a tuple of such."""
+    """One operation. An input is a :class:`Name`, a :data:`Constant`, or, if variadic, a tuple of these."""
 
     kind: str
     name: str
@@ -53,7 +53,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """``images`` are the names of inputs that take pictures; ``outputs`` are names, in the order of the block."""
+    """``images`` are the names of the image inputs; ``outputs`` are names, in the order of the block."""
 
     inputs: tuple[Tensor, ...]
     images: frozenset[str]
@@ -66,10 +66,10 @@ class Program:
 
 
 def read_program(package: Package) -> Program:
-    """Parse the main function; constants are read from the package's weights.
+    """Parse the only function; constants are read from the package's weights.
 
     Raises:
-        ArtifactError: the package is damaged, has several functions or control flow, or numbers of an unknown kind.
+        ArtifactError: the package is damaged, has several functions, control flow, or an unknown data type.
     """
     functions = package.model.mlProgram.functions
     if len(functions) != 1 or len(functions[0].value.blocks) != 1:
@@ -80,8 +80,8 @@ def read_program(package: Package) -> Program:
     for operation in block.operations:
         if operation.blocks or operation.type in _CONTROL_FLOW:
             raise ArtifactError(
-                f"{package.path} has control flow ({operation.type}): which operations run is known at run time only. "
-                "Export the body as a model of its own."
+                f"{package.path} has control flow ({operation.type}): which operations run is known only at run time. "
+                "Export the body as a separate model."
             )
         attributes = {entry.key: _value(package, entry.value) for entry in operation.attributes}
         name = attributes.pop("name", "")
@@ -148,7 +148,7 @@ def _from_bytes(
 def _dtype(package: Package, data_type: int) -> str:
     if data_type not in _DTYPES:
         raise ArtifactError(
-            f"{package.path} has numbers of a kind that ca-deploy does not read (DataType {data_type})."
+            f"{package.path} has constants of a type that ca-deploy does not read (DataType {data_type})."
         )
     return _DTYPES[data_type]
 

@@ -1,7 +1,7 @@
-"""Those messages of Core ML's ``Model.proto`` and ``MIL.proto`` that an ML Program is made of.
+"""The messages of Core ML's ``Model.proto`` and ``MIL.proto`` that make up an ML Program.
 
-coremltools ships them too, but importing it loads PyTorch and TensorFlow (5 to 20 s), crashes where triton is imported
-after it, and has no packages for ARM Linux. Fields that are not listed here are skipped, as protobuf does.
+coremltools ships them too, but importing it loads PyTorch and TensorFlow (5 to 20 s) and crashes when triton is
+imported later, and there are no packages for ARM Linux. protobuf skips the fields that are not listed here.
 Source: https://github.com/apple/coremltools/tree/9.0/mlmodel/format
 """
 
@@ -22,7 +22,7 @@ _SCALARS = {
     "bytes": FieldDescriptorProto.TYPE_BYTES,
 }
 
-# message -> field -> (number, type); "*" repeats it. A map is a repeated pair of key and value; an enum is an int32.
+# message -> field -> (number, type); "*" means repeated. A map is a repeated key-value pair; an enum is an int32.
 _MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     "Model": {
         "specificationVersion": (1, "int32"),

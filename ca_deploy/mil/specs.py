@@ -1,4 +1,4 @@
-"""What goes in and out of an ML Program, as :class:`ca_deploy.records.tensors.TensorSpec`."""
+"""The inputs and outputs of an ML Program as :class:`ca_deploy.records.tensors.TensorSpec`."""
 
 from typing import cast
 
@@ -10,7 +10,7 @@ _LAYOUTS: dict[int, Layout] = {2: "NC", 4: "NCHW"}
 
 
 def tensor_specs(program: Program) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """The inputs (a picture is uint8 NHWC, not normalised) and those outputs that are tensors.
+    """The inputs (an image is uint8 NHWC, not normalised) and the outputs that are tensors.
 
     Raises:
         ArtifactError: one of them is neither ``(N, C)`` nor ``(N, C, H, W)``.
@@ -30,6 +30,6 @@ def tensor_specs(program: Program) -> tuple[tuple[TensorSpec, ...], tuple[Tensor
 def _spec(tensor: Tensor) -> TensorSpec:
     if len(tensor.shape) not in _LAYOUTS:
         raise ArtifactError(
-            f"{tensor.name!r} has {len(tensor.shape)} dimensions; ca-deploy knows (N, C) and (N, C, H, W)."
+            f"{tensor.name!r} has {len(tensor.shape)} dimensions; ca-deploy supports (N, C) and (N, C, H, W)."
         )
     return TensorSpec(tensor.name, tensor.shape, cast(DType, tensor.dtype), _LAYOUTS[len(tensor.shape)])

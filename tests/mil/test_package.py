@@ -88,15 +88,15 @@ def _overwrite(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (_remove("Manifest.json"), "written in part"),
-        (_cut("Manifest.json", 20), "written in part"),
-        (_remove("model.mlmodel"), "written in part"),
+        (_remove("Manifest.json"), "incomplete"),
+        (_cut("Manifest.json", 20), "incomplete"),
+        (_remove("model.mlmodel"), "incomplete"),
         (_cut("model.mlmodel", 70), "not a Core ML specification"),
         (_remove("weights"), r"weight\.bin is missing"),
-        (_cut("weight.bin", 0), "cut short or overwritten"),
-        (_cut("weight.bin", 100), "cut short or overwritten"),
-        (_cut("weight.bin", 140), "cut short or overwritten"),
-        (_overwrite, "cut short or overwritten"),
+        (_cut("weight.bin", 0), "truncated or overwritten"),
+        (_cut("weight.bin", 100), "truncated or overwritten"),
+        (_cut("weight.bin", 140), "truncated or overwritten"),
+        (_overwrite, "truncated or overwritten"),
         (shutil.rmtree, "does not exist"),
     ],
 )
@@ -114,7 +114,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
         read_package(tmp_path / "a.mlpackage")
 
 
-@pytest.mark.parametrize(("kind", "said"), [("neuralNetwork", "older kind"), (None, "no ML Program")])
+@pytest.mark.parametrize(("kind", "said"), [("neuralNetwork", "older format"), (None, "not an ML Program")])
 def test_another_kind_of_model_is_refused(kind: str | None, said: str, tmp_path: Path) -> None:
     path = write_package(tmp_path / "a.mlpackage")
     model = Model(specificationVersion=4)
@@ -128,5 +128,5 @@ def test_another_kind_of_model_is_refused(kind: str | None, said: str, tmp_path:
 
 def test_unknown_operations_are_named(tmp_path: Path) -> None:
     path = write_package(tmp_path / "a.mlpackage", operation="non_maximum_suppression")
-    with pytest.raises(UnsupportedOperation, match=r"does not know non_maximum_suppression .*--runtime coreml"):
+    with pytest.raises(UnsupportedOperation, match=r"does not support non_maximum_suppression .*--runtime coreml"):
         Executor(path)

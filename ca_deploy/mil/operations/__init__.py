@@ -1,7 +1,7 @@
-"""What each MIL operation computes. A module here has a table ``OPERATIONS``: name in MIL -> function.
+"""The kernels of MIL operations. Each module here has a table ``OPERATIONS``: MIL name -> function.
 
-A function takes the operation's inputs by their names in MIL: tensors as float32 ``torch.Tensor``, axes, shapes and
-paddings as tuples, single numbers as they are. ``constants`` holds the compressed weights, which are unpacked once.
+A function takes the operation's inputs by their MIL names: tensors as float32 ``torch.Tensor``, axes, shapes and
+paddings as tuples, scalars as Python numbers. ``constants`` has the operations that decompress weights.
 """
 
 import functools
@@ -15,7 +15,7 @@ Kernel = Callable[..., Any]
 
 @functools.cache
 def operations() -> Mapping[str, Kernel]:
-    """All operations that the executor runs."""
+    """All operations that run per inference."""
     found: dict[str, Kernel] = {}
     for module in pkgutil.iter_modules(__path__):
         if module.name != "constants":
@@ -25,6 +25,6 @@ def operations() -> Mapping[str, Kernel]:
 
 @functools.cache
 def constant_operations() -> Mapping[str, Kernel]:
-    """Those that make a weight from its compressed form."""
+    """The operations that decompress a weight, once per program."""
     found: dict[str, Kernel] = importlib.import_module(f"{__name__}.constants").OPERATIONS
     return found

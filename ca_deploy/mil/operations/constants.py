@@ -1,4 +1,4 @@
-"""``constexpr_…``: weights from their compressed form. Everything is numpy here, in and out."""
+"""``constexpr_…``: decompress weights, numpy arrays in and out."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def constexpr_affine_dequantize(
     quantized_data: "NDArray[Any]", zero_point: "NDArray[Any]", scale: "NDArray[Any]", axis: "NDArray[np.int32]"
 ) -> "NDArray[Any]":
-    """``(data - zero_point) * scale``, both along ``axis`` where they are vectors (iOS 16)."""
+    """``(data - zero_point) * scale``, each a scalar or one value per index of ``axis`` (iOS 16)."""
     shape = [-1 if number == int(axis) % quantized_data.ndim else 1 for number in range(quantized_data.ndim)]
     offset, factor = (v.astype(np.float32).reshape(shape if v.ndim else ()) for v in (zero_point, scale))
     return ((quantized_data.astype(np.float32) - offset) * factor).astype(scale.dtype)
@@ -23,7 +23,7 @@ def constexpr_affine_dequantize(
 def constexpr_blockwise_shift_scale(
     data: "NDArray[Any]", scale: "NDArray[Any]", offset: "NDArray[Any] | None" = None
 ) -> "NDArray[Any]":
-    """The same in blocks along any axis: scale and offset repeat until they have the shape of ``data`` (iOS 18)."""
+    """``(data - offset) * scale`` per block: scale and offset are repeated to the shape of ``data`` (iOS 18)."""
     shifted = data.astype(np.float32)
     if offset is not None:
         shifted -= _repeat(offset, data.shape).astype(np.float32)
@@ -36,10 +36,13 @@ def constexpr_lut_to_dense(
     shape: "NDArray[np.uint32] | None" = None,
     vector_axis: "NDArray[np.int32] | None" = None,
 ) -> "NDArray[Any]":
-    """Each index replaced by its entry in the look-up table.
+    """Replace each index by its entry in the look-up table.
 
-    In iOS 16 there is one table, and ``indices`` are packed bits, the lowest first. Since iOS 18 ``lut`` is
-    ``(blocks along each axis …, entries, 1)``: one table a block.
+    iOS 16: one table, and ``indices`` are packed bits, lowest first. iOS 18: one table per block, so ``lut`` is
+    ``(blocks along each axis …, entries, 1)``.
+
+    Raises:
+        UnsupportedOperation: the entries are vectors.
     """
     if shape is not None:
         width = max(1, (len(lut) - 1).bit_length())
@@ -48,7 +51,7 @@ def constexpr_lut_to_dense(
         unpacked: NDArray[Any] = lut[np.packbits(bits, axis=1, bitorder="little").ravel()].reshape(shape)
         return unpacked
     if lut.shape[-1] != 1:
-        raise UnsupportedOperation("constexpr_lut_to_dense with vectors in its table (vector palettization).")
+        raise UnsupportedOperation("constexpr_lut_to_dense with vector entries (vector palettization).")
     entries = _repeat(lut[..., 0], (*indices.shape, lut.shape[-2]))
     found: NDArray[Any] = np.take_along_axis(entries, indices[..., None].astype(np.int64), axis=-1)[..., 0]
     return found

@@ -1,4 +1,4 @@
-"""Operations on each value by itself, broadcasting as in numpy."""
+"""Element-wise operations, with numpy's broadcasting."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ def _gelu(x: Tensor, mode: str = "EXACT") -> Tensor:
 
 
 def _cast(x: Tensor, dtype: str) -> Tensor:
-    if dtype in ("fp32", "fp16"):  # float16 is rounded by the executor
+    if dtype in ("fp32", "fp16"):  # the executor rounds to float16
         return x
     if dtype == "bool":
         return (x != 0).float()

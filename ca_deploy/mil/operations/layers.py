@@ -1,4 +1,4 @@
-"""Operations with weights or windows: convolution, matrix products, pooling, normalisation."""
+"""Layers with weights or windows: convolution, matrix products, pooling, normalisation."""
 
 import math
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def conv(
     dilations: Sizes | None = None,
     groups: int = 1,
 ) -> Tensor:
-    """``x (N, C, …)`` and ``weight (outputs, C / groups, …)``, in one to three dimensions."""
+    """``x (N, C, …)`` and ``weight (outputs, C / groups, …)``, with one to three spatial dimensions."""
     spatial = x.ndim - 2
     ones = (1,) * spatial
     strides, dilations = strides or ones, dilations or ones
@@ -98,7 +98,7 @@ def layer_norm(
 def _padding(
     size: Sizes, kernel: Sizes, strides: Sizes, dilations: Sizes, pad_type: str, pad: Sizes
 ) -> list[tuple[int, int]]:
-    """(before, after) of each spatial axis. "same" keeps ``ceil(size / stride)`` places, the odd one after."""
+    """(before, after) per spatial axis. "same" leads to ``ceil(size / stride)`` outputs; odd padding goes after."""
     if pad_type == "custom":
         return [(pad[2 * axis], pad[2 * axis + 1]) for axis in range(len(size))]
     if pad_type == "valid":

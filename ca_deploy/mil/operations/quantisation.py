@@ -1,4 +1,4 @@
-"""Activations in INT8: ``quantize`` and ``dequantize`` (iOS 17)."""
+"""INT8 activations: ``quantize`` and ``dequantize`` (iOS 17)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 _LIMITS = {"int8": (-128, 127), "uint8": (0, 255)}
-# One value a tensor, or one a channel.
+# Per-tensor or per-channel.
 Parameter = float | Tensor | tuple[int, ...]
 
 
 def quantize(
     input: Tensor, scale: Parameter, output_dtype: str, zero_point: Parameter = 0.0, axis: int | None = None
 ) -> Tensor:
-    """``clip(round(input / scale) + zero_point)``; ties go to even, as in coremltools' own inference."""
+    """``clip(round(input / scale) + zero_point)``; ties round to even, as in coremltools' value inference."""
     quantised = torch.round(input / _along(scale, axis, input)) + _along(zero_point, axis, input)
     return torch.clamp(quantised, *_LIMITS[output_dtype])
 

@@ -1,4 +1,4 @@
-"""Operations that move values about, and those that reduce an axis."""
+"""Operations that rearrange values or reduce axes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -65,9 +65,9 @@ def slice_by_index(
 
 
 def pad(x: Tensor, pad: tuple[int, ...], mode: str = "constant", constant_val: float = 0.0) -> Tensor:
-    """``pad`` is (before, after) of each of the last axes, the outermost first."""
+    """``pad`` is (before, after) for each of the last axes, outermost first."""
     pairs = [pad[number : number + 2] for number in range(0, len(pad), 2)]
-    while pairs and pairs[0] == (0, 0):  # PyTorch reflects and replicates the last axes only
+    while pairs and pairs[0] == (0, 0):  # PyTorch's reflect and replicate modes pad the last axes only
         pairs = pairs[1:]
     if not pairs:
         return x
@@ -78,15 +78,15 @@ def pad(x: Tensor, pad: tuple[int, ...], mode: str = "constant", constant_val: f
 
 
 def reshape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """0 keeps the size of that axis, -1 is what remains."""
+    """A size of 0 keeps that axis, -1 is inferred."""
     return x.reshape([x.shape[axis] if size == 0 else size for axis, size in enumerate(shape)])
 
 
 def classify(probabilities: Tensor, classes: tuple[Any, ...]) -> tuple[Any, dict[Any, float]]:
-    """The most probable class, and all of them with their probabilities."""
+    """The most probable class, and a dictionary class -> probability."""
     values = probabilities.flatten().tolist()
     if len(values) != len(classes):
-        raise UnsupportedOperation(f"classify with {len(classes)} classes of {len(values)} probabilities.")
+        raise UnsupportedOperation(f"classify with {len(classes)} classes for {len(values)} probabilities.")
     names = [c if isinstance(c, str) else int(c) for c in classes]
     return names[max(range(len(values)), key=values.__getitem__)], dict(zip(names, values, strict=True))
 
