@@ -1,4 +1,4 @@
-"""Core ML's lowering: everything a traced network goes through before coremltools converts it."""
+"""All passes that a traced network goes through before coremltools converts it."""
 
 from torch.fx import GraphModule
 
@@ -11,8 +11,8 @@ from ca_deploy.lowering.pool_as_mean import pool_as_mean
 def lower_for_coreml(graph_module: GraphModule) -> int:
     """Edit ``graph_module`` in place; equal up to float rounding. Returns the number of places changed.
 
-    Coordinate Attention comes out without transpose, concatenation and split, and with h-swish as one hard sigmoid
-    and one multiplication.
+    Coordinate Attention then has no transpose, concatenation or split, and its h-swish is one hard sigmoid and one
+    multiplication.
     """
     passes = (drop_redundant_expand, pool_as_mean, hard_sigmoid_in_one, run_branches_apart)
     return sum(rewrite(graph_module) for rewrite in passes)

@@ -1,8 +1,8 @@
-"""Run branches apart that are concatenated along space, processed position by position, and split again.
+"""Separate branches that are concatenated along a spatial axis, processed position-wise, and split again.
 
-Coordinate Attention transposes its column averages, concatenates them with those of the rows, sends both through one
-1x1 convolution, and takes them apart again. The same on each branch by itself needs no transpose, no concatenation and
-no split; the weights are shared as before.
+Coordinate Attention transposes its column averages, concatenates them with the row averages, applies one 1x1
+convolution to both, and splits the result. Applying the convolution to each branch needs no transpose, concatenation
+or split; the weights stay shared.
 """
 
 import operator
@@ -20,7 +20,7 @@ _NORMS = {_aten.batch_norm.default, _aten._native_batch_norm_legit_no_training.d
 
 @dataclass(frozen=True, slots=True)
 class _Region:
-    """From ``cat`` through position-wise ``body`` (in order) to ``pieces``: (node, what it is cut from, branch)."""
+    """From ``cat`` through the position-wise ``body`` (in order) to ``pieces``: (node, its source, branch index)."""
 
     cat: Node
     body: tuple[Node, ...]
@@ -49,7 +49,7 @@ def _region(cat: Node) -> _Region | None:
     body: list[Node] = []
     pieces: list[tuple[Node, Node, int]] = []
     inside = {cat}
-    for node in cat.graph.nodes:  # in order, so what a node takes was seen before
+    for node in cat.graph.nodes:  # topological order: a node's inputs come before it
         if not inside & set(node.all_input_nodes):
             continue
         cut = _pieces(node, axis, lengths)
@@ -64,7 +64,7 @@ def _region(cat: Node) -> _Region | None:
 
 
 def _pieces(node: Node, axis: int, lengths: list[int]) -> list[tuple[Node, int]] | None:
-    """If ``node`` cuts along the seams: what comes out, and which branch each is."""
+    """(piece, branch index) for each piece if ``node`` splits exactly where the branches were joined, else None."""
     rest: list[Any] = [*_arguments(node)[1:], None]
     seams = [sum(lengths[:number]) for number in range(len(lengths) + 1)]
     if node.target in _SPLITS and list(rest[0]) == lengths and rest[1] in (axis, axis - 4):
@@ -76,7 +76,7 @@ def _pieces(node: Node, axis: int, lengths: list[int]) -> list[tuple[Node, int]]
 
 
 def _position_wise(node: Node, inside: set[Node], size: torch.Size) -> bool:
-    """Whether ``node`` treats every place of a feature map by itself and in the same way."""
+    """Whether ``node`` applies the same function to every position of a feature map independently."""
     arguments = _arguments(node)
     if node.target is operator.getitem:
         return arguments[0].target in _NORMS and arguments[1] == 0
@@ -114,7 +114,7 @@ def _take_apart(graph_module: GraphModule, region: _Region) -> None:
 
 
 def _replace(graph_module: GraphModule, piece: Node, twin: Node, swapped: bool) -> None:
-    """Let ``twin``, which is ``piece`` with height and width swapped or not, take its place."""
+    """Replace ``piece`` by ``twin``, which has height and width exchanged if ``swapped``."""
     if not swapped:
         piece.replace_all_uses_with(twin)
         return
@@ -129,7 +129,7 @@ def _replace(graph_module: GraphModule, piece: Node, twin: Node, swapped: bool) 
 
 
 def _swaps(node: Node) -> bool:
-    """Whether ``node`` swaps height and width."""
+    """Whether ``node`` exchanges height and width."""
     return node.target in _SWAPS and _arguments(node)[1:] == _SWAPS[node.target]
 
 

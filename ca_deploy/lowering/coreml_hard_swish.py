@@ -1,8 +1,8 @@
-"""Write every hard sigmoid, also that inside h-swish, as one operator.
+"""Write every hard sigmoid, including the one inside h-swish, as one operator.
 
-The authors spell h-swish ``x * relu6(x + 3) / 6``: four operations in Core ML, where ``sigmoid_hard`` does all but the
-multiplication in one. ``nn.Hardswish`` is converted by coremltools 9 to ``thresholded_relu``, ``sigmoid_hard`` and
-``mul``, the first of which is not needed.
+The authors write h-swish as ``x * relu6(x + 3) / 6``: four operations in Core ML, where ``sigmoid_hard`` covers all but
+the multiplication. coremltools 9 converts ``nn.Hardswish`` to ``thresholded_relu``, ``sigmoid_hard`` and ``mul``, of
+which the first is redundant.
 """
 
 import torch

@@ -1,7 +1,7 @@
-"""Drop every ``expand`` whose users would have broadcast its input anyway.
+"""Drop every ``expand`` whose users broadcast its input anyway.
 
-The authors' block writes ``x * a_w.expand(-1, -1, h, w) * a_h.expand(-1, -1, h, w)``. litert-torch 0.10 rejects the
-expanded gates ("operands don't have broadcast-compatible shapes"), and elsewhere they cost memory and time.
+The authors' block computes ``x * a_w.expand(-1, -1, h, w) * a_h.expand(-1, -1, h, w)``. litert-torch 0.10 rejects the
+expanded gates ("operands don't have broadcast-compatible shapes"); elsewhere they cost memory and time.
 """
 
 import torch
@@ -24,7 +24,7 @@ def drop_redundant_expand(graph_module: GraphModule) -> int:
 
 
 def _broadcasts(user: Node, expand: Node) -> bool:
-    """Whether ``user`` gives the same shape when it is fed what ``expand`` expands."""
+    """Whether ``user`` has the same output shape when it takes the input of ``expand`` instead."""
     if not isinstance(user.target, torch._ops.OpOverload) or torch.Tag.pointwise not in user.target.tags:
         return False
     source = expand.all_input_nodes[0]

@@ -1,8 +1,8 @@
 """Write adaptive average pooling over whole axes as a mean.
 
-Pooling to one row or one column, as Coordinate Attention does, averages a whole axis. As a pooling operator TFLite
-forces it to keep the scale of its input in INT8, although an average spans far less than its input, and XNNPACK does
-not take it; as MEAN it has its own scale and runs there.
+Pooling to one row or one column, as in Coordinate Attention, averages a whole axis. In INT8, TFLite's pooling operators
+must keep the scale of their input, although an average spans a far smaller range, and XNNPACK does not support them;
+MEAN has its own scale and runs in XNNPACK.
 """
 
 import torch
