@@ -1,8 +1,8 @@
-"""A ``.pt2`` file -> ``torch.export.ExportedProgram``, without running anything that the file brings along.
+"""A ``.pt2`` file -> ``torch.export.ExportedProgram``, without running code from the file.
 
 ``torch.export.load`` (PyTorch 2.13, 2.14) unpickles members, evaluates size expressions and guards as Python, imports
-modules that the file names, makes source code of its names, and loads compiled libraries. So the file is vetted first,
-and PyTorch is handed a fresh archive of exactly what was vetted: no other reading of the same file can differ from it.
+modules named in the file, generates source code from its names, and loads compiled libraries. So the file is vetted
+first, and PyTorch reads a fresh archive of the vetted members only: it cannot parse the original file differently.
 """
 
 from pathlib import Path
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def load(path: Path) -> "ExportedProgram":
-    """The program that ``torch.export.save`` (PyTorch 2.9 or newer) wrote.
+    """Load a program that ``torch.export.save`` (PyTorch 2.9 or newer) wrote.
 
-    What passes: uncompressed members that ``torch.export.save`` writes, raw weights, example inputs that
-    ``torch.load(weights_only=True)`` reads, ATen operators that touch no file, control flow, and sizes as arithmetic.
+    Accepted: uncompressed members that ``torch.export.save`` writes, raw weights, example inputs that
+    ``torch.load(weights_only=True)`` reads, ATen operators without file access, control flow, and arithmetic on sizes.
 
     Raises:
-        ProgramError: missing, damaged, of another kind or version; or refused, with the name of what would run.
+        ProgramError: missing, damaged, of another format or version; or refused, naming what could run as code.
     """
     members = read_members(path)
-    # PyTorch takes seconds to import, and what is no archive was refused above.
+    # PyTorch takes seconds to import, so files that are not archives are refused before it.
     from torch.export.pt2_archive._package import load_pt2
 
     from ca_deploy.programs.contents import objections
@@ -34,7 +34,7 @@ def load(path: Path) -> "ExportedProgram":
         objection = next(objections(members), None)
         if objection is not None:
             raise refused(path, objection)
-        # Not torch.export.load: where this fails, it tries the format of PyTorch 2.7, which is pickled (2.13, 2.14).
+        # torch.export.load (2.13, 2.14) falls back to the pickled format of PyTorch 2.7 where this fails.
         return load_pt2(rebuilt(members)).exported_programs["model"]
     except ProgramError:
         raise

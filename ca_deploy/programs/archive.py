@@ -1,4 +1,4 @@
-"""The archive that a program comes in: which members are read, which are left, and which are refused."""
+"""The archive of a program: which members are read, ignored, or refused."""
 
 import io
 import re
@@ -19,28 +19,28 @@ _NEEDED = (
 )
 _LEFT = re.compile(r"byteorder|(\.data/)?version|\.data/serialization_id|\.format_version|\.storage_alignment|extra/.+")
 _REFUSED = (
-    (r"data/aotinductor/", "belongs to a compiled library, and loading it runs it"),
+    (r"data/aotinductor/", "belongs to a compiled library, which runs when it is loaded"),
     (r"data/constants/(custom|opaque)_obj_", "is a pickled object, and unpickling it would run code from the file"),
     (r"data/(weights|constants)/[^/]+\.pt$|serialized_", "is pickled, as before PyTorch 2.9, and could run code"),
-    (r"models/|data/(weights|constants|sample_inputs)/", "is not a part of the program 'model'"),
+    (r"models/|data/(weights|constants|sample_inputs)/", "is not part of the program 'model'"),
     (r"data\.pkl$|code/", "is pickled: the file is a checkpoint or TorchScript, not a program"),
 )
 
 
 def read_members(path: Path) -> dict[str, bytes]:
-    """The members that make up the program, by their names below the archive's folder.
+    """The members of the program, by their names below the archive's top folder.
 
     Raises:
-        ProgramError: no such file; not an archive, or not a whole one; or a member that is refused, by its name.
+        ProgramError: missing; not an archive, or a damaged one; or with a member that is refused, which is named.
     """
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise ProgramError(f"Program {path} {what}. Save one with torch.export.save(program, 'model.pt2').")
+        raise ProgramError(f"Program {path} {what}. Create one with torch.export.save(program, 'model.pt2').")
     try:
         with path.open("rb") as file:
             start = file.read(64)
         if start.startswith(b"version https://git-lfs"):
-            raise ProgramError(f"Program {path} is a Git LFS pointer, not the program itself. Fetch it: git lfs pull.")
+            raise ProgramError(f"Program {path} is a Git LFS pointer, not the program. Fetch it: git lfs pull.")
         if not start.startswith(b"PK"):
             raise damaged(path, "it is not a ZIP archive" if start else "it is empty")
         with zipfile.ZipFile(path) as archive:
@@ -56,27 +56,27 @@ def read_members(path: Path) -> dict[str, bytes]:
                 raise refused(path, objection)
             missing = next((name for name in _NEEDED if name not in named), None)
             if missing:
-                raise damaged(path, f"it holds no {missing}")
+                raise damaged(path, f"it has no member {missing}")
             return {name: archive.read(entry) for name, entry in named.items() if _READ.fullmatch(name)}
     except OSError as error:
         raise damaged(path, str(error)) from error
     except (zipfile.BadZipFile, EOFError, ValueError, RuntimeError) as error:  # RuntimeError: encrypted
-        raise damaged(path, f"its ZIP archive is cut short or damaged: {error}") from error
+        raise damaged(path, f"its ZIP archive is truncated or damaged: {error}") from error
 
 
 def unpacks_to_more(entries: Iterable[zipfile.ZipInfo], size: int) -> str | None:
-    """Why these entries of an archive of ``size`` bytes could unpack to more than it holds, or None."""
+    """Why these entries of an archive of ``size`` bytes could unpack to more than that, or None."""
     total = 0
     for entry in entries:
         if entry.compress_type != zipfile.ZIP_STORED:
             name = entry.filename[:100]
-            return f"its member {name!r} is compressed, which PyTorch does not do, and may unpack to any size"
+            return f"its member {name!r} is compressed, unlike what PyTorch writes, and could unpack to any size"
         total += entry.file_size
-    return f"its members claim {total:,} bytes, and the file has {size:,}" if total > size else None
+    return f"its members claim {total:,} bytes, but the file has {size:,}" if total > size else None
 
 
 def rebuilt(members: dict[str, bytes]) -> io.BytesIO:
-    """A fresh archive of ``members``, which leave the dictionary one by one to need no memory twice."""
+    """A fresh archive of ``members``; empties the dictionary as it goes, so that memory holds each member once."""
     from torch.export.pt2_archive import PT2ArchiveWriter
 
     buffer = io.BytesIO()
@@ -90,20 +90,20 @@ def rebuilt(members: dict[str, bytes]) -> io.BytesIO:
 def damaged(path: Path, reason: str) -> ProgramError:
     return ProgramError(
         f"{path} cannot be read as a torch.export program ({reason}). It is damaged, of another "
-        "kind, or was saved by a newer PyTorch. Save it again with torch.export.save(program, 'model.pt2')."
+        "format, or was saved by a newer PyTorch. Save it again with torch.export.save(program, 'model.pt2')."
     )
 
 
 def refused(path: Path, objection: str) -> ProgramError:
     return ProgramError(
         f"Program {path} was refused: {objection}. Save it again with torch.export.save(program, 'model.pt2') from "
-        "PyTorch 2.9 or newer, without tensor subclasses, custom objects and operators of other libraries."
+        "PyTorch 2.9 or newer, without tensor subclasses, custom objects, or operators of other libraries."
     )
 
 
 def _objection(name: str, twice: bool) -> str | None:
     if twice:
-        return f"it has two members {name[:100]!r}, of which another reader may see the other"
+        return f"it has two members {name[:100]!r}, and readers differ in which one they see"
     if _READ.fullmatch(name) or _LEFT.fullmatch(name):
         return None
     reasons = [why for pattern, why in _REFUSED if re.match(pattern, name)]

@@ -1,7 +1,8 @@
-"""What the members of a program say, read along PyTorch's own schema, and every text in it that could run as code.
+"""Finds every string in a program's members that could run as code, following PyTorch's own schema.
 
-Reading (``GraphModuleDeserializer`` in torch/_export/serde/serialize.py) and running a program make Python source of
-names, look operators up by name, evaluate expressions and build containers. A text may pass only where it stands.
+Loading (``GraphModuleDeserializer`` in torch/_export/serde/serialize.py) and running a program generate Python source
+from names, look up operators by name, evaluate expressions and build containers. Which strings are safe depends on the
+field.
 """
 
 import dataclasses
@@ -26,13 +27,13 @@ def _is_name(text: str) -> bool:
 
 
 def _is_attribute(text: str) -> bool:
-    """``features.0.weight``; FX writes ``getattr(self, "…")`` around a part that is no identifier."""
+    """``features.0.weight``; FX writes ``getattr(self, "…")`` around a part that is not an identifier."""
     pythons = any(_is_pythons(part) for part in text.split("."))
     return text.isprintable() and not pythons and not set(text) & set("\"'\\")
 
 
 def _is_pythons(name: str) -> bool:
-    """``__class__``, in the form that Python's parser gives a name (https://peps.python.org/pep-3131)."""
+    """``__class__`` and the like, after the normalisation of Python's parser (https://peps.python.org/pep-3131)."""
     return unicodedata.normalize("NFKC", name).startswith("__")
 
 
@@ -44,7 +45,7 @@ def _is_never(_text: str) -> bool:
     return False
 
 
-# By class and field of torch/_export/serde/schema.py, or by the tag of a union; whatever is not here is a name.
+# By class and field of torch/_export/serde/schema.py, or by the tag of a union; any other field is a name.
 _RULES: dict[str, tuple[str, Callable[[str], bool]]] = {
     "SymExpr.expr_str": ("size expression", is_size),
     "ExportedProgram.range_constraints key": ("size expression", is_size),
@@ -62,7 +63,7 @@ _RULES: dict[str, tuple[str, Callable[[str], bool]]] = {
     "GradientToParameterSpec.parameter_name": ("parameter", _is_attribute),
     "ModuleCallEntry.fqn": ("module", _is_attribute),
     "PayloadConfig.config key": ("weight", _is_attribute),
-    # An argument of an operator is written as a literal, an input of the graph between quotes.
+    # Arguments of operators become literals; inputs of the graph are only put between quotes.
     "NamedArgument.arg.as_string": ("text", _is_anything),
     "NamedArgument.arg.as_strings": ("text", _is_anything),
     ".as_string": ("text", _is_attribute),
@@ -78,10 +79,10 @@ _RULES: dict[str, tuple[str, Callable[[str], bool]]] = {
 
 
 def objections(members: Mapping[str, bytes]) -> Iterator[str]:
-    """Every reason not to load these members, each with what would run, and where it stands.
+    """Every reason not to load these members: what could run as code, and where it is.
 
     Raises:
-        ValueError, LookupError, RecursionError: what is there does not follow the schema.
+        ValueError, LookupError, RecursionError: the content does not follow the schema.
     """
     from torch._export.serde import schema
 
@@ -94,9 +95,9 @@ def objections(members: Mapping[str, bytes]) -> Iterator[str]:
             if meta["use_pickle"]:
                 yield f"{weight!r} in {name} is pickled (use_pickle), and unpickling it would run code from the file"
             elif content is None or not meta["path_name"].startswith(record):
-                yield f"{weight!r} in {name} is kept in {meta['path_name']!r}, which is not among the {kind}"
+                yield f"{weight!r} in {name} is stored in {meta['path_name']!r}, which is not among the {kind}"
             elif not content and all(side["as_int"] for side in meta["tensor_meta"]["sizes"]):
-                yield f"{weight!r} in {name} has no values, since its record {meta['path_name']} is empty"
+                yield f"{weight!r} in {name} has no values: its record {meta['path_name']} is empty"
     yield from _texts_that_run(_PROGRAM, _json(members[_PROGRAM]), schema.ExportedProgram)
     inputs = example_inputs.objection(members[example_inputs.MEMBER])
     if inputs is not None:
@@ -112,11 +113,11 @@ def _texts_that_run(member: str, content: object, schema: Any) -> Iterator[str]:
         what, passes = _RULES.get(place) or _RULES.get(place[place.rfind(".") :]) or ("name", _is_name)
         if not passes(text):
             shown = text if len(text) <= 120 else text[:120] + "…"
-            yield f"the {what} {shown!r} in {member} is not one that networks have, and could run code"
+            yield f"the {what} {shown!r} in {member} is not one that networks contain, and could run as code"
 
 
 def _texts(value: object, hint: Any, place: str) -> Iterator[tuple[str, str]]:
-    """Every text below ``value``, which is JSON for the type ``hint``, with the field of the schema it stands in."""
+    """(field of the schema, string) for every string in ``value``, which is JSON of the type ``hint``."""
     alternatives = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if value is None and types.NoneType in alternatives:
         return
@@ -131,7 +132,7 @@ def _texts(value: object, hint: Any, place: str) -> Iterator[tuple[str, str]]:
             yield f"{place} key", key
             yield from _texts(item, inner[1], place)
     elif is_record and isinstance(value, dict):
-        for name, field_hint in _fields(hint).items():  # unknown fields are those of a newer PyTorch, and not read
+        for name, field_hint in _fields(hint).items():  # PyTorch ignores unknown fields, which newer versions add
             if name in value:
                 yield from _texts(value[name], field_hint, f"{place if is_union else hint.__name__}.{name}")
     elif hint is str and isinstance(value, str):
@@ -148,7 +149,7 @@ def _fields(schema: Any) -> dict[str, Any]:
 
 
 def _is_number(value: object, hint: object) -> bool:
-    if hint is float:  # JSON has no infinity, so PyTorch writes a text
+    if hint is float:  # JSON has no infinity, so PyTorch writes a string
         return type(value) in (int, float) or value in ("Infinity", "-Infinity", "NaN")
     if hint is bool:
         return type(value) is bool

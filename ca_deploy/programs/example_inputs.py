@@ -1,4 +1,4 @@
-"""The inputs that a program was traced with: the one pickled part that an ordinary program has."""
+"""The inputs that a program was traced with: the only pickled member of an ordinary program."""
 
 import io
 import pickle
@@ -15,7 +15,7 @@ _MOST_PARTS = 100_000
 
 
 def objection(content: bytes) -> str | None:
-    """Why reading ``content`` could run code, or None. Reads it as ``torch.load(weights_only=True)`` does."""
+    """Why reading ``content`` could run code, or None. Reads it with ``torch.load(weights_only=True)``."""
     import torch
 
     if not content:
@@ -32,13 +32,13 @@ def objection(content: bytes) -> str | None:
         return f"the example inputs in {MEMBER} are not plain tensors{carried}, and unpickling them would run code"
     keys = list(islice(_keys(inputs), _MOST_PARTS + 1))
     if len(keys) > _MOST_PARTS:
-        return f"the example inputs in {MEMBER} have more than {_MOST_PARTS:,} parts, or parts that hold each other"
+        return f"the example inputs in {MEMBER} have more than {_MOST_PARTS:,} parts, or parts that contain each other"
     strange = [key for key in keys if key is not None and not is_key(key)]
     return f"the key {strange[0]!r} of the example inputs in {MEMBER} could run as code" if strange else None
 
 
 def _keys(inputs: object) -> Iterator[object]:
-    """The keys of all dictionaries, and None for each other part: a part that is held twice is visited twice."""
+    """The keys of all dictionaries, and None for each part; a part that occurs twice is visited twice."""
     yield None
     if isinstance(inputs, Mapping):
         for key, value in inputs.items():

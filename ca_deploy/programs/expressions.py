@@ -1,6 +1,6 @@
-"""Sizes and guards as a program writes them: arithmetic, and nothing that reaches further into Python.
+"""Size expressions and guards of a program: arithmetic is accepted, anything else of Python is not.
 
-PyTorch evaluates both: size expressions in ``sympy.sympify``, guards in ``exec`` (``GraphModuleDeserializer`` and
+PyTorch evaluates size expressions with ``sympy.sympify`` and guards with ``exec`` (``GraphModuleDeserializer`` and
 ``_convert_guards_code_to_fn``, 2.13).
 """
 
@@ -9,15 +9,15 @@ import re
 from collections.abc import Callable
 
 _CHARACTERS = re.compile(r"[\w'.,=<>!+*/%&|()\[\] -]{1,2000}", re.ASCII)
-_SYMBOL = re.compile(r"[a-z]{1,8}\d{1,5}")  # s77, u0; PyTorch counts up to the index of a u
+_SYMBOL = re.compile(r"[a-z]{1,8}\d{1,5}")  # s77, u0; short, as PyTorch counts up to the index of a u
 _DECIMAL = re.compile(r"-?\d{1,40}(\.\d{1,40})?(e[+-]?\d{1,3})?")
 _LARGEST = 2**64
 _LARGEST_EXPONENT = 64
-# Of sums, which SymPy would multiply out.
+# For sums, which SymPy multiplies out.
 _LARGEST_EXPONENT_OF_SUM = 4
 _MOST_ARGUMENTS = 64
 
-# SymPy's own functions, and those of torch/utils/_sympy/functions.py.
+# From SymPy and torch/utils/_sympy/functions.py.
 _SIZE_FUNCTIONS = re.compile(
     r"Integer|Rational|Add|Mul|Max|Min|Abs|floor|ceiling|Eq|Ne|Lt|Le|Gt|Ge|Equality|Unequality|StrictLessThan|LessThan"
     r"|StrictGreaterThan|GreaterThan|And|Or|Not|Piecewise|ExprCondPair|FloorDiv|ModularIndexing|Where|PythonMod|Mod"
@@ -27,7 +27,7 @@ _SIZE_FUNCTIONS = re.compile(
 _POWERS = frozenset(["Pow", "PowByNatural", "FloatPow", "LShift", "RShift"])
 _CONSTANTS = frozenset(["oo", "int_oo", "true", "false"])
 
-# PythonPrinter in torch/utils/_sympy/printers.py.
+# From PythonPrinter in torch/utils/_sympy/printers.py.
 _GUARD_FUNCTIONS = re.compile(
     r"math\.(floor|ceil|trunc|sqrt|cos|cosh|acos|sin|sinh|asin|tan|tanh|atan|log2)"
     r"|torch\.(sym_(float|int|ite|max|min|not|sqrt)|_sym_sqrt)"
@@ -44,7 +44,7 @@ def is_size(text: str) -> bool:
 
 
 def is_guard(text: str) -> bool:
-    """Whether ``text`` compares sizes of inputs: ``L['x'].size()[2] % 4 == 0``."""
+    """Whether ``text`` only compares sizes of inputs: ``L['x'].size()[2] % 4 == 0``."""
     return _parses(text, _is_guard_part)
 
 
@@ -53,12 +53,12 @@ def _parses(text: str, part: Part) -> bool:
         return False
     try:
         return _is_arithmetic(ast.parse(text, mode="eval").body, part)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # MemoryError: nested too deeply for the parser
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # MemoryError: too deeply nested for the parser
         return False
 
 
 def _is_arithmetic(node: ast.expr, part: Part) -> bool:
-    """Operators and numbers; whatever else there is has to be a ``part``."""
+    """Whether ``node`` is operators on numbers and on nodes that ``part`` accepts."""
 
     def all_are(*nodes: ast.expr) -> bool:
         return all(_is_arithmetic(inner, part) for inner in nodes)
@@ -85,7 +85,7 @@ def _is_arithmetic(node: ast.expr, part: Part) -> bool:
 
 
 def _is_power(base: ast.expr, exponent: ast.expr, part: Part) -> bool:
-    """A power that stays computable, so none of a power."""
+    """Whether the power is cheap to evaluate: a small exponent, and no power inside the base."""
     inner = list(ast.walk(base))
     nested = any(isinstance(n, ast.Pow) or (isinstance(n, ast.Name) and n.id in _POWERS) for n in inner)
     sums = any(isinstance(n, ast.Add | ast.Sub) or (isinstance(n, ast.Name) and n.id == "Add") for n in inner)
@@ -94,7 +94,7 @@ def _is_power(base: ast.expr, exponent: ast.expr, part: Part) -> bool:
 
 
 def _is_small(node: ast.expr, largest: int = _LARGEST_EXPONENT) -> bool:
-    """An exponent up to ``largest``: ``2``, ``-1``, ``Integer(2)``, ``Rational(1, 2)``, ``Float('0.5')``."""
+    """Whether ``node`` is an exponent up to ``largest``: ``2``, ``-1``, ``Rational(1, 2)``, ``Float('0.5')``."""
     match node:
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return _is_small(operand, largest)

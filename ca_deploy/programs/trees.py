@@ -1,7 +1,7 @@
-"""How a program nests its inputs and outputs: PyTorch's ``treespec_loads`` (torch/utils/_pytree.py, 2.13).
+"""The nesting of a program's inputs and outputs, as read by ``treespec_loads`` (torch/utils/_pytree.py, 2.13).
 
-It imports the module of an enumeration, or of what a ``defaultdict`` makes, by the name in the file. So only plain
-containers pass.
+That function imports the module of an enum, or of a ``defaultdict``'s factory, by the name in the file. So only plain
+containers are accepted.
 """
 
 import json
@@ -16,7 +16,7 @@ _KEY = re.compile(r"[\w.\- ]*")
 
 
 def is_tree(text: str) -> bool:
-    """Whether ``text`` is ``[1, {"type": "builtins.tuple", "context": "null", "children_spec": […]}]``."""
+    """Whether ``text`` nests plain containers: ``[1, {"type": "builtins.tuple", "context": "null", …}]``."""
     try:
         protocol, tree = json.loads(text)
         return protocol == 1 and _is_plain(tree)
@@ -36,5 +36,5 @@ def _is_plain(tree: dict[str, Any]) -> bool:
 
 
 def is_key(key: object) -> bool:
-    """Whether ``key`` may name a part of the inputs: PyTorch writes it into the source code of the program's guards."""
+    """Whether ``key`` may name a part of the inputs: PyTorch writes it into the source code of guards."""
     return isinstance(key, int) or (isinstance(key, str) and _KEY.fullmatch(key) is not None)

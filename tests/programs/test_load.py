@@ -125,7 +125,7 @@ def test_an_ordinary_program_gives_the_same_answers(make: Callable[[Tensor], Any
     [
         (b"", "it is empty"),
         (b"<html>404 not found</html>", "it is not a ZIP archive"),
-        (b"PK\x03\x04 and no more", "its ZIP archive is cut short or damaged"),
+        (b"PK\x03\x04 and no more", "its ZIP archive is truncated or damaged"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "Git LFS pointer.*git lfs pull"),
     ],
 )
@@ -188,7 +188,7 @@ def _nested_note(content: hostile.Members) -> None:
         (lambda m: m.update({hostile.PROGRAM: b"{}"}), r"cannot be read as a torch\.export program"),
         (lambda m: m.update({hostile.INPUTS: b"junk"}), "not plain tensors"),
         (lambda m: m.update(archive_version=b"7"), "archive version 7 does not match"),
-        (lambda m: m.pop(hostile.WEIGHTS), "it holds no data/weights/model_weights_config.json"),
+        (lambda m: m.pop(hostile.WEIGHTS), "it has no member data/weights/model_weights_config.json"),
     ],
 )
 def test_a_program_that_lies_about_its_form_is_explained(
