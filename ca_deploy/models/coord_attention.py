@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class HardSwish(nn.Module):
-    """``x * ReLU6(x + 3) / 6``, spelt with the authors' operations (any shape in, same shape out)."""
+    """``x * ReLU6(x + 3) / 6`` in the authors' operations; any shape in, same shape out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -17,11 +17,11 @@ class HardSwish(nn.Module):
 
 
 class CoordAttention(nn.Module):
-    """Gate a feature map by one factor a row and one a column, each seeing the whole other axis.
+    """Gate a feature map with one factor per row and one per column.
 
-    ``x (N, C, H, W)`` is averaged over W to ``(N, C, H, 1)`` and over H to ``(N, C, 1, W)``; both are
-    concatenated along space, squeezed by a shared 1x1 convolution, split again, and expanded by one
-    1x1 convolution each into sigmoid gates. The result has the shape of ``x``.
+    ``x (N, C, H, W)`` is averaged over W to ``(N, C, H, 1)`` and over H to ``(N, C, 1, W)``. Both are
+    concatenated along a spatial axis, squeezed by a shared 1x1 convolution, split again, and expanded by
+    one 1x1 convolution each into sigmoid gates. The result has the shape of ``x``.
 
     The parameter names are those of the authors' ``coordatt.py``; their ``mbv2_ca.py`` calls
     ``conv_h`` ``conv2`` and ``conv_w`` ``conv3`` (see :mod:`ca_deploy.networks.checkpoint`).
@@ -54,9 +54,9 @@ class CoordAttention(nn.Module):
 
     @torch.no_grad()
     def open_gates(self, bias: float = 3.0) -> None:
-        """Start as (almost) the identity, so that attention can join a trained backbone.
+        """Initialise the block to almost the identity, for adding it to a trained backbone.
 
-        Both gates become ``sigmoid(bias)`` everywhere: 0.95 at the default of 3.
+        Both gates become ``sigmoid(bias)`` everywhere: 0.95 for the default of 3.
         """
         for conv in (self.conv_h, self.conv_w):
             nn.init.zeros_(conv.weight)

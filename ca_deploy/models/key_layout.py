@@ -1,4 +1,4 @@
-"""Other projects' names for the parameters of a network."""
+"""Parameter names that other projects use for the same network."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class KeyLayout:
-    """How another project names the same parameters: ``(pattern, replacement)`` on each key, first match wins."""
+    """Another project's parameter names, as regular expressions ``(pattern, replacement)``; the first match wins."""
 
     name: str
     rules: tuple[tuple[str, str], ...]

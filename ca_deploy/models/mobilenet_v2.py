@@ -1,4 +1,4 @@
-"""MobileNetV2 (arXiv 1801.04381), plain or with Coordinate Attention where its authors put it."""
+"""MobileNetV2 (arXiv 1801.04381), plain or with Coordinate Attention as in the authors' code."""
 
 from typing import ClassVar, Literal
 
@@ -20,8 +20,8 @@ STAGES = (
     (6, 320, 1, 1),
 )
 
-# The authors count the activations too: conv.0 conv, .1 norm, .2 ReLU6, .3 conv, .4 norm, ... Their first
-# block has no expansion, so everything in it moves up by one place.
+# The authors number activations too: conv.0 conv, .1 norm, .2 ReLU6, .3 conv, .4 norm, ... Their first
+# block has no expansion, so its indices start at the depthwise convolution.
 _AUTHORS_COMMON = (
     (r"^features\.1\.conv\.([01])\.", r"features.1.depthwise.\1."),
     (r"^features\.1\.conv\.3\.", r"features.1.project.0."),
@@ -35,7 +35,7 @@ _AUTHORS_COMMON = (
 AUTHORS_CA = KeyLayout(
     "authors' mbv2_ca.py",
     (
-        # In mbv2_ca.py conv2 is the H branch and conv3 the W branch; coordatt.py says conv_h and conv_w.
+        # mbv2_ca.py calls the H branch conv2 and the W branch conv3; coordatt.py calls them conv_h and conv_w.
         (r"^features\.(\d+)\.conv\.6\.conv2\.", r"features.\1.attention.conv_h."),
         (r"^features\.(\d+)\.conv\.6\.conv3\.", r"features.\1.attention.conv_w."),
         (r"^features\.(\d+)\.conv\.6\.", r"features.\1.attention."),
@@ -67,7 +67,7 @@ TORCHVISION = KeyLayout(
 
 
 def _make_divisible(channels: float, divisor: int = 8) -> int:
-    """Round to a multiple of ``divisor`` without going down by more than 10 % (TF-Slim's rule)."""
+    """Round to a multiple of ``divisor``, never down by more than 10 % (TF-Slim's rule)."""
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * channels else rounded
 
@@ -80,7 +80,7 @@ def _conv_bn(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups
 class InvertedResidual(nn.Module):
     """expand 1x1 -> depthwise 3x3 -> attention -> project 1x1, ``(N, C, H, W)`` in and out.
 
-    As in the authors' ``mbv2_ca.py``, a block without expansion carries no attention.
+    As in the authors' ``mbv2_ca.py``, a block without expansion has no attention.
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""From a name, a factory or a program, with weights, to a network that is ready to run."""
+"""Loads networks by name, factory or program, with their weights."""

@@ -1,4 +1,4 @@
-"""Checkpoints: read them safely, unwrap them, translate foreign key names, and load them strictly."""
+"""Checkpoints: read them safely, unwrap them, translate foreign keys, and load them strictly."""
 
 import json
 import pickle
@@ -16,7 +16,7 @@ from ca_deploy.files import sha256_of
 from ca_deploy.models.key_layout import KeyLayout
 from ca_deploy.networks import checkpoint_metadata
 
-# An averaged copy is what its owner validated, so it wins over the raw weights (timm does the same).
+# The EMA copy is usually the one that was validated, so it takes precedence (as in timm).
 _EMA_ENTRIES = ("state_dict_ema", "model_ema", "ema_state_dict", "ema")
 _RAW_ENTRIES = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "module")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "network.")
@@ -25,9 +25,9 @@ _METADATA_KEY = "ca_deploy"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Weights as they were found: flat names to tensors, and what travelled with them.
+    """Weights as read from a file: flat key -> tensor, with metadata.
 
-    ``entry`` names the dictionary entry they were taken from (``"state_dict_ema"``), or is empty.
+    ``entry`` is the dictionary entry they were taken from (``"state_dict_ema"``), or "".
     ``metadata`` is what :func:`save_checkpoint` stored: labels, preprocessing, width.
     """
 
@@ -39,29 +39,29 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read ``.safetensors``, or a ``torch.save`` file without running any code in it.
+    """Read ``.safetensors``, or a ``torch.save`` file without running code from it.
 
     Raises:
-        CheckpointError: missing, empty, truncated, carrying Python objects, containing itself, or with tensors that
-            are no plain arrays of numbers.
+        CheckpointError: missing, empty, truncated, with Python objects, containing itself, or with tensors that
+            are not plain arrays of numbers.
     """
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise CheckpointError(f"Checkpoint {path} {what}. Pass the weights file itself with --weights FILE.")
+        raise CheckpointError(f"Checkpoint {path} {what}. Pass the weights file with --weights FILE.")
     if path.stat().st_size == 0:
-        raise CheckpointError(f"Checkpoint {path} is empty (0 bytes). Copy it again from where it was trained.")
+        raise CheckpointError(f"Checkpoint {path} is empty (0 bytes). Copy it again from its source.")
     content, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else (_read_torch(path), {})
     state, entry = _unwrap(content, path)
     return Checkpoint(path, sha256_of(path), state, entry, metadata)
 
 
 def load_weights(network: nn.Module, checkpoint: Checkpoint) -> str:
-    """Load every weight of ``network``, strictly, and return the name of the key layout that fitted.
+    """Load all weights of ``network`` strictly, and return the name of the key layout that matched.
 
     Foreign layouts come from the network's class attribute ``foreign_layouts``.
 
     Raises:
-        CheckpointError: lists missing, unexpected and wrongly shaped keys together.
+        CheckpointError: lists all missing and unexpected keys and wrong shapes.
     """
     layout, state = _best_layout(network, checkpoint)
     problems = _Mismatch.between(state, network)
@@ -69,21 +69,21 @@ def load_weights(network: nn.Module, checkpoint: Checkpoint) -> str:
         raise CheckpointError(
             f"Checkpoint {checkpoint.path} does not fit {type(network).__name__}"
             f" (read as the {layout} layout):\n{problems.describe()}\n"
-            "Check the model name, --width and --num-classes; or pass your own network as package.module:factory."
+            "Check the model name, --width and --num-classes, or pass your own network as package.module:factory."
         )
-    network.load_state_dict(state, strict=False)  # strictness was checked above, with better words
+    network.load_state_dict(state, strict=False)  # checked above, with a better message
     return layout
 
 
 def load_backbone(
     network: nn.Module, checkpoint: Checkpoint, new: tuple[str, ...] = ("attention", "classifier")
 ) -> None:
-    """Load the weights of a network without attention, leaving modules named in ``new`` as they are.
+    """Load all weights except those of the modules named in ``new``, which stay as they are.
 
-    Everything else must match exactly; this is how training starts from an ImageNet MobileNetV2.
+    All others must match exactly. Training starts this way from an ImageNet MobileNetV2 without attention.
 
     Raises:
-        CheckpointError: lists missing, unexpected and wrongly shaped keys together.
+        CheckpointError: lists all missing and unexpected keys and wrong shapes.
     """
 
     def is_new(key: str) -> bool:
@@ -99,7 +99,7 @@ def load_backbone(
 
 
 def save_checkpoint(network: nn.Module, path: Path, metadata: Mapping[str, Any], half: bool = False) -> None:
-    """Write the native form: safetensors with JSON metadata, in float16 if ``half``."""
+    """Write the native format: safetensors with JSON metadata, in float16 if ``half``."""
     from safetensors.torch import save_file
 
     state = {
@@ -119,7 +119,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata = (file.metadata() or {}).get(_METADATA_KEY, "{}")
     except SafetensorError as error:
         raise CheckpointError(
-            f"Checkpoint {path} is not a whole safetensors file ({error}). It may be cut short: copy it again."
+            f"Checkpoint {path} is not a complete safetensors file ({error}). It may be truncated: copy it again."
         ) from error
     return state, checkpoint_metadata.parse(metadata, path)
 
@@ -128,36 +128,36 @@ def _read_torch(path: Path) -> object:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        # Text, or anything else that torch.save did not write, fails on its first byte.
+        # Text, or any other file that torch.save did not write, fails on its first byte.
         if "Weights only load failed" not in str(error) or "Unsupported operand" in str(error):
             raise CheckpointError(
-                f"Checkpoint {path} is damaged, or no file that torch.save wrote. Copy it again (a download may have "
-                "saved an error page instead), or save the weights as .safetensors."
+                f"Checkpoint {path} is damaged, or not a file that torch.save wrote. Copy it again (a download may "
+                "have saved an error page instead), or save the weights as .safetensors."
             ) from error
         found = re.search(r"(?:GLOBAL|function|class) `?([\w.]+)", str(error))
         carried = f" ({found.group(1)})" if found else ""
         raise CheckpointError(
-            f"Checkpoint {path} carries Python objects{carried}, and reading them would run code from the file. "
-            "It was refused. Where you trust it, save the bare weights once: "
+            f"Checkpoint {path} contains Python objects{carried}, and reading them would run code from the file. "
+            "It was refused. If you trust it, save the bare weights once: "
             "torch.save(torch.load(FILE, weights_only=False).state_dict(), 'weights.pth'), "
             "or ['state_dict'] if it is a dictionary, and pass that file."
         ) from error
     except (RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
         raise CheckpointError(
-            f"Checkpoint {path} cannot be read as a PyTorch file: it is cut short, damaged, or of another kind "
+            f"Checkpoint {path} cannot be read as a PyTorch file: it is truncated, damaged, or of another format "
             f"({first_line(error)}). Copy it again, or save the weights as .safetensors."
         ) from error
 
 
 def _unwrap(content: object, path: Path) -> tuple[dict[str, Tensor], str]:
-    """Follow wrapping entries (EMA first) and strip prefixes that every key shares."""
+    """The weights inside wrapping entries (EMA first), without prefixes common to all keys; and the entry's name."""
     entries: list[str] = []
     around: set[int] = set()
     while isinstance(content, Mapping) and not any(isinstance(v, Tensor) and v.ndim for v in content.values()):
         if id(content) in around:
             raise CheckpointError(
-                f"Checkpoint {path} holds no weights: its entry {'.'.join(entries)} leads back to a dictionary that "
-                "it is in. Save the bare weights: torch.save(network.state_dict(), 'weights.pth')."
+                f"Checkpoint {path} has no weights: its entry {'.'.join(entries)} leads back to a dictionary that "
+                "contains it. Save the bare weights: torch.save(network.state_dict(), 'weights.pth')."
             )
         around.add(id(content))
         name = next((n for n in (*_EMA_ENTRIES, *_RAW_ENTRIES) if isinstance(content.get(n), Mapping)), None)
@@ -166,15 +166,15 @@ def _unwrap(content: object, path: Path) -> tuple[dict[str, Tensor], str]:
         entries.append(name)
         content = content[name]
     if not isinstance(content, Mapping):
-        raise CheckpointError(f"Checkpoint {path} holds a {type(content).__name__}, not a dictionary of weights.")
+        raise CheckpointError(f"Checkpoint {path} contains a {type(content).__name__}, not a dictionary of weights.")
     state = {str(k): v for k, v in content.items() if isinstance(v, Tensor) and k != "n_averaged"}
     if not state:
         held = ", ".join(map(str, list(content)[:8])) or "nothing"
-        raise CheckpointError(f"Checkpoint {path} holds no weights (its entries: {held}).")
+        raise CheckpointError(f"Checkpoint {path} has no weights (its entries: {held}).")
     for key, value in state.items():
         if form := _unusable_form(value):
             raise CheckpointError(
-                f"Checkpoint {path} holds {key} {form}. Save ordinary float tensors: load the weights, fill or "
+                f"Checkpoint {path} stores {key} {form}. Save ordinary float tensors: load the weights, fill or "
                 "convert them (to_dense(), dequantize()), and save the state_dict() again."
             )
     stripping = True
@@ -187,7 +187,7 @@ def _unwrap(content: object, path: Path) -> tuple[dict[str, Tensor], str]:
 
 
 def _unusable_form(value: Tensor) -> str | None:
-    """How a tensor is stored, where a network cannot take it; None for an ordinary one."""
+    """How a tensor is stored if a network cannot load it; None for an ordinary one."""
     if value.is_meta:
         return "without its values (it is on the meta device)"
     if value.is_nested or value.layout is not torch.strided:
@@ -196,7 +196,7 @@ def _unusable_form(value: Tensor) -> str | None:
 
 
 def _best_layout(network: nn.Module, checkpoint: Checkpoint) -> tuple[str, dict[str, Tensor]]:
-    """The key layout under which most keys fit, and the state in the network's own names."""
+    """The name of the key layout that matches most keys, and the state under the network's own keys."""
     layouts: tuple[KeyLayout, ...] = (KeyLayout("native", ()), *getattr(network, "foreign_layouts", ()))
     own = network.state_dict().keys()
 
@@ -218,7 +218,7 @@ class _Mismatch:
         cls, state: Mapping[str, Tensor], network: nn.Module, skip: Callable[[str], bool] = lambda _: False
     ) -> "_Mismatch":
         own = {k: v for k, v in network.state_dict().items() if not skip(k)}
-        # Batch counters steer training only, and files from before PyTorch 0.4.1 lack them.
+        # Batch counters matter for training only, and files from before PyTorch 0.4.1 lack them.
         missing = sorted(k for k in own.keys() - state.keys() if not k.endswith("num_batches_tracked"))
         misshapen = [
             f"{k}: the file has {tuple(state[k].shape)}, the network {tuple(own[k].shape)}"

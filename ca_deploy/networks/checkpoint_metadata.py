@@ -1,4 +1,4 @@
-"""What travels with a native checkpoint, as JSON: labels, preprocessing, width, author, licence."""
+"""The JSON metadata of a native checkpoint: labels, preprocessing, width, author, licence."""
 
 import json
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from ca_deploy.errors import CheckpointError
 
 
 def parse(text: str, path: Path) -> dict[str, Any]:
-    """The metadata of checkpoint ``path``, held to the types that its readers rely on.
+    """The metadata of checkpoint ``path``, with the types of all known entries checked.
 
     Raises:
-        CheckpointError: not JSON, or an entry of another kind, which is named.
+        CheckpointError: not JSON, or an entry of the wrong type, which is named.
     """
     try:
         metadata = json.loads(text)
@@ -29,8 +29,8 @@ def parse(text: str, path: Path) -> dict[str, Any]:
 
 def _strange(path: Path, what: str, found: object) -> CheckpointError:
     return CheckpointError(
-        f"Checkpoint {path} carries metadata ('ca_deploy') that ca-deploy did not write: {what} ({found!r:.80}). "
-        "Save the weights again with save_checkpoint, or without this metadata, and pass what is needed by flags."
+        f"Checkpoint {path} has metadata ('ca_deploy') that ca-deploy did not write: {what} ({found!r:.80}). "
+        "Save the weights again with save_checkpoint, or without this metadata, and pass its content by flags."
     )
 
 
@@ -66,6 +66,6 @@ _ENTRIES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "labels": ("a list of names", _are_labels),
     "preprocessing": ("resize and crop in pixels, with three numbers each for mean and std", _is_preprocessing),
     "width": ("a positive number", _is_positive),
-    "author": ("a text", _is_text),
-    "licence": ("a text", _is_text),
+    "author": ("a string", _is_text),
+    "licence": ("a string", _is_text),
 }

@@ -1,4 +1,4 @@
-"""A network is run before anything slow begins."""
+"""Run a network once before anything slow starts."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 def prove_it_runs(network: "Network") -> None:
-    """Run once, on noise: the size must fit, the output must be finite, the labels must match.
+    """Run ``network`` on noise of its input size, and check that the output is finite and matches the labels.
 
     Raises:
-        ModelError: it does not run, gives something else than one tensor, or NaN or infinity; names the module.
-        UsageError: as many labels as outputs are needed.
+        ModelError: it does not run, does not return one tensor, or returns NaN or infinity; names the module.
+        UsageError: the number of labels differs from the number of outputs.
     """
     import torch
 
@@ -31,7 +31,7 @@ def prove_it_runs(network: "Network") -> None:
     try:
         with torch.inference_mode():
             output = network.module(network.example())
-    except Exception as error:  # shapes that do not fit raise whatever the operation raises
+    except Exception as error:  # mismatched shapes raise whatever the operation raises
         raise ModelError(
             f"{network.name} cannot take an image of {size}x{size} px: {first_line(error)}. "
             "Choose another --input-size (for most networks a multiple of 32)."
@@ -41,12 +41,12 @@ def prove_it_runs(network: "Network") -> None:
             handle.remove()
     if not isinstance(output, torch.Tensor):
         raise ModelError(
-            f"{network.name} gives a {type(output).__name__}; ca-deploy exports networks that give one tensor."
+            f"{network.name} returns a {type(output).__name__}; ca-deploy exports networks that return one tensor."
         )
     if not torch.isfinite(output).all():
-        first = f" The first module to give one is {culprits[0]!r}." if culprits else ""
+        first = f" The first module to do so is {culprits[0]!r}." if culprits else ""
         raise ModelError(
-            f"{network.name} gives NaN or infinity for an ordinary input.{first} "
+            f"{network.name} returns NaN or infinity for ordinary input.{first} "
             "The weights are probably damaged, or training diverged: check the checkpoint."
         )
     if network.labels and output.ndim == 2 and output.shape[1] != len(network.labels):

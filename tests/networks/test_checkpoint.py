@@ -72,7 +72,7 @@ def test_missing_file_and_folder_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 @pytest.mark.parametrize(
-    ("keep", "said"), [(0, "is empty"), (0.02, "cut short"), (0.5, "cut short"), (0.98, "cut short")]
+    ("keep", "said"), [(0, "is empty"), (0.02, "truncated"), (0.5, "truncated"), (0.98, "truncated")]
 )
 def test_truncated_checkpoint_is_explained(tmp_path: Path, suffix: str, keep: float, said: str) -> None:
     path = tmp_path / f"net{suffix}"
@@ -107,14 +107,14 @@ def test_pickled_code_is_refused_and_not_run(tmp_path: Path, save: Callable[[Any
 
 def test_a_harmless_python_object_is_refused_with_the_way_out(tmp_path: Path) -> None:
     torch.save({"state_dict": tiny_ca().state_dict(), "args": argparse.Namespace(lr=0.1)}, tmp_path / "net.pth")
-    with pytest.raises(CheckpointError, match=r"carries Python objects \(argparse\.Namespace\)") as error:
+    with pytest.raises(CheckpointError, match=r"contains Python objects \(argparse\.Namespace\)") as error:
         read_checkpoint(tmp_path / "net.pth")
     assert "save the bare weights once: torch.save(" in str(error.value)
 
 
 def test_a_whole_pickled_network_is_refused(tmp_path: Path) -> None:
     torch.save(tiny_ca(), tmp_path / "net.pth")
-    with pytest.raises(CheckpointError, match=r"carries Python objects \(tests\.zoo\.tiny\.TinyCA\)"):
+    with pytest.raises(CheckpointError, match=r"contains Python objects \(tests\.zoo\.tiny\.TinyCA\)"):
         read_checkpoint(tmp_path / "net.pth")
 
 
@@ -149,7 +149,7 @@ def _in_itself(entries: str, between: Any = None) -> dict[str, Any]:
 @pytest.mark.parametrize("entries", ["state_dict", "model", "model.state_dict", "state_dict_ema.ema.net.module"])
 def test_a_checkpoint_that_contains_itself_is_refused(tmp_path: Path, entries: str) -> None:
     torch.save(_in_itself(entries), tmp_path / "net.pth")
-    with pytest.raises(CheckpointError, match=f"its entry {entries} leads back to a dictionary that it is in"):
+    with pytest.raises(CheckpointError, match=f"its entry {entries} leads back to a dictionary that contains it"):
         read_checkpoint(tmp_path / "net.pth")
 
 
@@ -193,7 +193,7 @@ def test_tensors_that_are_not_arrays_of_numbers_are_named(
     state = tiny_ca().state_dict()
     state["stem.0.weight"] = convert(state["stem.0.weight"])
     torch.save(state, tmp_path / "net.pth")
-    with pytest.raises(CheckpointError, match=rf"holds stem\.0\.weight {said}"):
+    with pytest.raises(CheckpointError, match=rf"stores stem\.0\.weight {said}"):
         read_checkpoint(tmp_path / "net.pth")
 
 

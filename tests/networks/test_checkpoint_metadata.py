@@ -58,12 +58,12 @@ def test_an_entry_of_null_counts_as_missing() -> None:
         ('{"preprocessing": {"crop": 3, "resize": 3, "mean": [1, 2]}}', "preprocessing is not"),
         ('{"preprocessing": {"crop": 3, "resize": 3, "std": 1}}', "preprocessing is not"),
         ('{"preprocessing": {"crop": 3, "resize": 3, "std": [1, 2, NaN]}}', "preprocessing is not"),
-        ('{"author": ["us"]}', "author is not a text"),
-        ('{"licence": 1}', "licence is not a text"),
+        ('{"author": ["us"]}', "author is not a string"),
+        ('{"licence": 1}', "licence is not a string"),
     ],
 )
 def test_metadata_that_lies_is_named(text: str, said: str) -> None:
-    with pytest.raises(CheckpointError, match=rf"net\.safetensors carries metadata .*{said}"):
+    with pytest.raises(CheckpointError, match=rf"net\.safetensors has metadata .*{said}"):
         parse(text, PATH)
 
 
