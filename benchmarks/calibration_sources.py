@@ -1,9 +1,9 @@
-"""What calibration images are worth: static INT8 from each source, held against PyTorch on labelled photos.
+"""Compare calibration sources: static INT8 from each, against PyTorch on labelled photos.
 
     python benchmarks/calibration_sources.py --calibration-photos flowers/train --eval-photos flowers/val
 
-The bundled network is exported once a calibration source (the photos, then each named set) and format, and
-evaluated on an ImageFolder tree that no source contains. Prints a Markdown table: top-1 and its difference
+Exports the bundled network once per calibration source (the photos, then each named set) and format, and
+evaluates it on an ImageFolder tree that no source contains. Prints a Markdown table: top-1 and its difference
 from PyTorch in percentage points, McNemar's exact p, top-1 agreement in percent, output SQNR in dB.
 """
 
@@ -14,10 +14,10 @@ from pathlib import Path
 import ca_deploy
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--calibration-photos", required=True, help="folder of photos of the domain")
+parser.add_argument("--calibration-photos", required=True, help="folder of photos from the domain")
 parser.add_argument("--eval-photos", type=Path, required=True, help="ImageFolder tree")
 parser.add_argument("--sets", nargs="*", default=["distilled_flowers5", "scikit_image"])
-parser.add_argument("--count", type=int, default=128, help="calibration images from each source")
+parser.add_argument("--count", type=int, default=128, help="calibration images per source")
 args = parser.parse_args()
 
 model = ca_deploy.ModelSource().model
@@ -36,7 +36,7 @@ for calibration in (args.calibration_photos, *args.sets):
             report = ca_deploy.evaluate(done.path, args.eval_photos, against=model)
             paired, manifest = report.paired, done.manifest
             if paired is None or paired.sqnr_db is None:
-                raise SystemExit(f"{done.path} equals the float network: nothing to compare")
+                raise SystemExit(f"{done.path} has the same outputs as the float network: nothing to compare")
             cells = (
                 Path(calibration).name,
                 manifest.recipe.name,

@@ -1,4 +1,4 @@
-"""What a careful engineer would write by hand: import, convert, calibrate, quantise. No checks, no manifest.
+"""The baseline of export_time.py, a hand-written script: import, convert, calibrate, quantise; no checks, no manifest.
 
 python benchmarks/cold_tflite_int8.py OUTPUT.tflite
 """

@@ -1,8 +1,8 @@
-"""Does the whole verified export take longer than a bare script? Both cold, in turn, in one run.
+"""How much longer does a verified export take than a bare script? Cold starts, alternating.
 
     python benchmarks/export_time.py --runs 3
 
-Prints seconds of each run and the ratio of each pair (ca-deploy over the bare script).
+Prints the seconds of each run, the ratio per pair (ca-deploy over the bare script), and the median ratio.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""What do the recipes of a format share when they are exported together? Beside one export each, in one run.
+"""How much do the recipes of a format save when exported together, compared with one export per recipe?
 
     python benchmarks/recipes_together.py tflite_float32 tflite_float16 tflite_static_wi8_ai8
 
-Prints wall seconds and CPU seconds of both ways.
+Prints wall and CPU seconds of both.
 """
 
 import argparse
@@ -30,4 +30,4 @@ parser.add_argument("recipes", nargs="+")
 recipes = parser.parse_args().recipes
 together, alone = export(recipes), [export([recipe]) for recipe in recipes]
 print(f"together: {together[0]:.0f} s, {together[1]:.0f} s of CPU")
-print(f"one each: {sum(wall for wall, _ in alone):.0f} s, {sum(cpu for _, cpu in alone):.0f} s of CPU")
+print(f"separately: {sum(wall for wall, _ in alone):.0f} s, {sum(cpu for _, cpu in alone):.0f} s of CPU")

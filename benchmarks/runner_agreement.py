@@ -1,9 +1,9 @@
-"""Does the C runner measure what a plain loop over ONNX Runtime's Python API measures? In turn, in own processes.
+"""Does the C runner measure the same latency as a plain loop over ONNX Runtime's Python API? Alternating processes.
 
     python benchmarks/runner_agreement.py model.onnx --rounds 12
 
-Prints both medians in ms, and their ratio with its 95 % bootstrap interval (pairs of processes are drawn together).
-On a busy machine the fastest tenth of the inferences of each says more.
+Prints both medians in ms, and their ratio with its 95 % bootstrap interval (resampled by pairs of processes).
+On a busy machine, the fastest tenth of the inferences of each is more reliable.
 """
 
 import argparse
@@ -40,7 +40,7 @@ print(json.dumps(times[int(sys.argv[3]):]))
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("model", type=Path, help="an .onnx file with one float32 input of fixed shape")
 parser.add_argument("--rounds", type=int, default=12)
-parser.add_argument("--runs", type=int, default=100, help="timed inferences in each process")
+parser.add_argument("--runs", type=int, default=100, help="timed inferences per process")
 arguments = parser.parse_args()
 
 WARM_UP = 10

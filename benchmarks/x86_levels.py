@@ -1,10 +1,10 @@
-"""What does an INT8 ONNX file give on older x86 processors? At full speed, on a newer one, without an emulator.
+"""How accurate is an INT8 ONNX file on older x86 processors? Runs natively on a newer one, without an emulator.
 
     python benchmarks/x86_levels.py exported/model.onnx_static_wi8_ai8.onnx --data flowers/val --against mobilenet_v2_ca
 
-In a copy of onnxruntime, each cpuid instruction becomes ud2, and a signal handler answers it with fewer features
-(masked_cpuid.c). Accuracy of the file is measured under ca-deploy's settings and ONNX Runtime's default ones. Needs gcc
-and objdump. No QEMU has AVX-512 or VNNI; its Haswell gives the very outputs of "AVX2" here.
+In a copy of onnxruntime, each cpuid instruction is replaced by ud2, and a signal handler reports fewer features
+(masked_cpuid.c). Measures accuracy with ca-deploy's settings and with ONNX Runtime's defaults. Needs gcc and objdump.
+QEMU does not emulate AVX-512 or VNNI; its Haswell gives the same outputs as "AVX2" here.
 """
 
 import argparse
@@ -23,7 +23,7 @@ LEVELS = ("all features", "AVX-512 without VNNI", "AVX-VNNI without AVX-512", "A
 
 
 def mask_cpuid(library: Path) -> None:
-    """Replace cpuid by ud2, which is as long."""
+    """Replace each cpuid by ud2, which has the same length."""
     code = subprocess.run(["objdump", "-d", "-w", library], check=True, capture_output=True, text=True).stdout
     sections = subprocess.run(["readelf", "-SW", library], check=True, capture_output=True, text=True).stdout
     (section,) = re.findall(r" \.text +PROGBITS +(\w+) (\w+)", sections)
@@ -40,7 +40,7 @@ def mask_cpuid(library: Path) -> None:
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("model", type=Path)
 parser.add_argument("--data", type=Path, required=True, help="ImageFolder tree")
-parser.add_argument("--against", required=True, help="the network that the file was made from")
+parser.add_argument("--against", required=True, help="the network that the file was exported from")
 arguments = parser.parse_args()
 
 installed = importlib.util.find_spec("onnxruntime")

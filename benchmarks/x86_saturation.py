@@ -1,4 +1,4 @@
-"""Does ONNX Runtime add INT8 products exactly on this processor? Unsigned and signed activations, against int32 sums.
+"""Does ONNX Runtime accumulate INT8 products exactly on this processor? Checks uint8 and int8 activations.
 
 python benchmarks/x86_saturation.py
 """

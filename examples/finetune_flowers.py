@@ -1,13 +1,13 @@
 """Fine-tune CA-MobileNetV2 on an ImageFolder tree, starting from an ImageNet MobileNetV2.
 
-This made the bundled reference model (its card is `ca_deploy/models/weights/mobilenet_v2_ca_flowers5.md`):
+The bundled reference model was trained with it (model card: `ca_deploy/models/weights/mobilenet_v2_ca_flowers5.md`):
 
     python examples/finetune_flowers.py --train flowers/train --backbone mobilenet_v2.pth --output flowers5.safetensors
 
-A tenth of the training images is held out and reported on after each epoch: choose the number of epochs by it, and
-look at the validation images once, at the end (`ca-deploy evaluate`).
+A tenth of the training images is held out, and its accuracy is printed after each epoch: choose the number of epochs
+by it, and use the validation images only once, at the end (`ca-deploy evaluate`).
 
-Data: one folder a class. Backbone: torchvision's MobileNetV2 weights, in any form `read_checkpoint` takes.
+Data: one folder per class. Backbone: torchvision's MobileNetV2 weights, in any format that `read_checkpoint` reads.
 """
 
 import argparse
@@ -32,7 +32,7 @@ EMA_DECAY = 0.99
 
 
 def load_folder(root: Path) -> tuple[list[str], Tensor, Tensor]:
-    """All images of an ImageFolder tree as uint8 ``(N, 3, 224, 224)``, and their class numbers ``(N,)``."""
+    """The class names of an ImageFolder tree, its images as uint8 ``(N, 3, 224, 224)``, and their class indices."""
     labels = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
     images, targets = [], []
     for number, label in enumerate(labels):
@@ -44,7 +44,7 @@ def load_folder(root: Path) -> tuple[list[str], Tensor, Tensor]:
 
 
 def augment(image: Tensor, size: int, random: np.random.Generator) -> Tensor:
-    """Random resized crop, mirror image, brightness, contrast and saturation; uint8 in, float 0..1 out."""
+    """Random resized crop, horizontal flip, brightness, contrast and saturation; uint8 in, float 0..1 out."""
     _, height, width = image.shape
     area = random.uniform(0.3, 1.0) * height * width
     ratio = math.exp(random.uniform(math.log(3 / 4), math.log(4 / 3)))
@@ -132,9 +132,9 @@ if __name__ == "__main__":
     parser.add_argument("--train", type=Path, required=True, help="ImageFolder tree of training images")
     parser.add_argument("--backbone", type=Path, required=True, help="MobileNetV2 ImageNet weights")
     parser.add_argument("--output", type=Path, help="where to write the fp16 .safetensors checkpoint")
-    parser.add_argument("--holdout", type=float, default=0.1, help="share of the images to hold out and report on")
+    parser.add_argument("--holdout", type=float, default=0.1, help="fraction of the images to hold out")
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--size", type=int, default=192, help="training crop in pixels (accuracy is taken at 224)")
+    parser.add_argument("--size", type=int, default=192, help="training crop in pixels (accuracy is measured at 224)")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     train(parser.parse_args())
