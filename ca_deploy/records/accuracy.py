@@ -1,7 +1,6 @@
 """How right a model's answers are on labelled photos."""
 
 from collections.abc import Mapping
-from dataclasses import field
 
 from ca_deploy.records.record import record
 
@@ -53,6 +52,6 @@ class AccuracyReport:
     top1_by_class: Mapping[str, float]
     confusions: tuple[Confusion, ...]
     unreadable: tuple[str, ...]
+    figures: Mapping[str, float]
+    task: str
     paired: PairedReport | None = None
-    task: str = "classification"
-    figures: Mapping[str, float] = field(default_factory=dict)

@@ -10,16 +10,13 @@ if TYPE_CHECKING:
     from ca_deploy.records.accuracy import AccuracyReport, PairedReport
 
 _CONFUSIONS_SHOWN = 10
+_NAMES = {"top1": "top-1", "top5": "top-5"}
 
 
 def page(report: AccuracyReport) -> Page:
     """Accuracy, the paired difference, what is mistaken for what, and what could not be read."""
-    facts = {
-        "runtime": report.runtime,
-        "photos": str(report.images),
-        "top-1": f"{report.top1:.2f} %",
-        "top-5": f"{report.top5:.2f} %",
-    }
+    facts = {"runtime": report.runtime, "photos": str(report.images)}
+    facts |= {_NAMES.get(name, name): f"{percent:.2f} %" for name, percent in report.figures.items()}
     if report.paired:
         facts |= _paired(report.paired)
     confusions = (
@@ -33,10 +30,11 @@ def page(report: AccuracyReport) -> Page:
 
 def _paired(paired: PairedReport) -> dict[str, str]:
     photos = (paired.both_right, paired.only_model_right, paired.only_other_right, paired.both_wrong)
+    agreement = {} if paired.agreement is None else {"agreement": f"{paired.agreement:.2f} %"}
     return {
         f"top-1 of {paired.against}": f"{paired.against_top1:.2f} %",
         "difference": f"{paired.top1_difference:+.2f} points, McNemar p = {paired.p_value:.3g}",
         "both right / only this / only that / neither": " / ".join(map(str, photos)),
-        "agreement": f"{paired.agreement:.2f} %",
+        **agreement,
         "SQNR": "no difference" if paired.sqnr_db is None else f"{paired.sqnr_db:.1f} dB",
     }

@@ -1,0 +1,87 @@
+"""A format of its own kind: a torch.export program, whose weights a static recipe rounds to INT8."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from ca_deploy.formats import Bits, Format, Option, Step
+from ca_deploy.networks.program import traced
+from ca_deploy.records.conversion import Conversion, Converted, FloatOperator
+from ca_deploy.records.manifest import Manifest
+from ca_deploy.records.recipe import ExportRecipe
+from ca_deploy.records.tensors import TensorSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ca_deploy.networks.source import Network
+
+
+class DummyConverter:
+    def __init__(self, network: "Network") -> None:
+        self._network = network
+
+    def convert(self, conversion: Conversion, step: Step) -> torch.export.ExportedProgram:
+        step(f"converting with a {conversion.recipe.options['flavour']} flavour")
+        program = traced(self._network)
+        if conversion.recipe.mode != "float32":
+            torch.export.save(program, conversion.float32_path)
+        return program
+
+    def calibrate(self, model: torch.export.ExportedProgram, images: "NDArray[np.uint8]", recipe: ExportRecipe) -> int:
+        return len(images)
+
+    def ranges(self, model: torch.export.ExportedProgram, seen: int, recipe: ExportRecipe) -> float:
+        return 127.0 if seen else 0.0
+
+    def apply(
+        self,
+        model: torch.export.ExportedProgram,
+        recipe: ExportRecipe,
+        seen: int | None,
+        ranges: float | None,
+        step: Step,
+    ) -> torch.export.ExportedProgram:
+        step("rounding weights")
+        for weight in model.state_dict.values():
+            if weight.is_floating_point() and ranges:
+                scale = weight.abs().max().clamp(min=1e-9) / ranges
+                weight.data.copy_((weight / scale).round() * scale)
+        return model
+
+    def write(self, model: torch.export.ExportedProgram, conversion: Conversion) -> Converted:
+        torch.export.save(model, conversion.path)
+        calls = Counter(str(node.target) for node in model.graph.nodes if node.op == "call_function")
+        side, shape = self._network.input_size, model.graph.output_node().args[0][0].meta["val"].shape  # type: ignore[index,union-attr]
+        return Converted(
+            inputs=(TensorSpec("image", (1, 3, side, side), "float32", "NCHW"),),
+            outputs=(TensorSpec("logits", tuple(shape), "float32", "NC"),),
+            operators=dict(calls),
+            tools={"torch": torch.__version__},
+            float_operators=(FloatOperator("everything", 1, "it is a dummy"),) if conversion.recipe.is_integer else (),
+            float32_path=conversion.float32_path if conversion.recipe.mode != "float32" else None,
+        )
+
+
+def snippets(manifest: Manifest) -> dict[str, str]:
+    return {".dummycode": f"feed {manifest.file}\n"}
+
+
+FORMAT = Format(
+    name="dummy",
+    suffix=".dummy",
+    description="a format that a folder was given",
+    converter=f"{__name__}:DummyConverter",
+    snippets=f"{__name__}:snippets",
+    packages=("torch",),
+    modes={"float32": Bits(), "static": Bits(weights=(8,), activations=(8,))},
+    options={"flavour": Option(("sweet", "sour"), "a dummy has a taste")},
+)
+
+
+def parse(path: Path) -> str:
+    """Not part of a format; shows that a module may have more in it."""
+    return path.name
