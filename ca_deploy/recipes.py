@@ -14,7 +14,7 @@ from ca_deploy.errors import RecipeError, UsageError
 from ca_deploy.files import file_stem
 from ca_deploy.formats import Format, find_format, format_names
 from ca_deploy.records.codec import Unreadable, decode, parse_toml, schema
-from ca_deploy.records.faults import Fault
+from ca_deploy.records.faults import Fault, unknown_key
 from ca_deploy.records.recipe import (
     FLOOR_AGREEMENT_PERCENT,
     FLOOR_MAX_ABS_ERROR,
@@ -100,7 +100,7 @@ def _read(content: dict[str, Any], name: str) -> tuple[ExportRecipe | None, list
     faults = []
     known = sorted({field.name for field in fields(ExportRecipe)} - {"name", "options"} | owners.keys())
     for key in sorted(content.keys() - set(known)):
-        faults.append(Fault((key,), f"unknown key. Known: {', '.join(known)}."))
+        faults.append(Fault((key,), unknown_key(key, known)))
         del content[key]
     options = {key: content.pop(key) for key in sorted(content.keys() & owners.keys())}
     for key, value in list(options.items()):

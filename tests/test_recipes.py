@@ -73,7 +73,7 @@ def test_broken_toml_is_refused_with_the_file_and_line(tmp_path: Path) -> None:
 def test_all_errors_are_listed_at_once_with_file_and_key(tmp_path: Path) -> None:
     path = write(
         tmp_path,
-        'format = "tfilte"\nmode = "static"\nweight_bits = 4\nopsett = 18\npercentile = "high"\n'
+        'format = "tfilte"\nmode = "static"\nweight_bits = 5\nopsett = 18\npercentile = "high"\n'
         "[tolerances]\nsqnr_db = 3\nagreement_percent = 120\nloose = true\n",
     )
     with pytest.raises(RecipeError) as error:
@@ -83,9 +83,9 @@ def test_all_errors_are_listed_at_once_with_file_and_key(tmp_path: Path) -> None
     for key in (
         "description: missing",
         "format: 'tfilte'",
-        "weight_bits: 4",
+        "weight_bits: 5",
         "activation_bits: missing",
-        "opsett: unknown key",
+        "opsett: unknown key. Did you mean 'opset'?",
         "percentile: 'high'",
         "tolerances.sqnr_db: static needs one, at least 15",
         "tolerances.agreement_percent: 120",
@@ -102,19 +102,20 @@ def test_all_errors_are_listed_at_once_with_file_and_key(tmp_path: Path) -> None
         (("sqnr_db = 20", ""), "tolerances.sqnr_db"),
         (("agreement_percent = 98", "agreement_percent = 96"), "tolerances.agreement_percent"),
         (("sqnr_db = 20", "sqnr_db = nan"), "tolerances.sqnr_db"),
+        (("sqnr_db = 20", "sqnr_db = inf"), "tolerances.sqnr_db"),
         (('mode = "static"', 'mode = "float32"'), "tolerances.max_abs_error"),
         (("activation_bits = 8", ""), "activation_bits: missing"),
         (("activation_bits = 8", 'activation_bits = 16\nio = "int8"'), "io: 'int8' needs"),
         (("activation_bits = 8", "activation_bits = 8\nopset = 18"), "opset: format = 'tflite' has none"),
         (('"tflite"', '"onnx"'), "opset: missing"),
-        (("[tolerances]", "tolerances = 5\n[more]"), "tolerances: must be a table"),
-        (('"static"', '"palettized"'), "mode: 'palettized' is for format = 'coreml'"),
-        (("weight_bits = 8", "weight_bits = 4"), "weight_bits: 4 is possible with mode = 'palettized' only"),
+        (("[tolerances]", "tolerances = 5\n[more]"), "tolerances: 5 is not possible: it has to be a table"),
+        (('"static"', '"palettized"'), "mode: format = 'tflite' has no 'palettized'. One of: float32,"),
+        (("weight_bits = 8", "weight_bits = 4"), "weight_bits: 4 is not possible with mode = 'static'"),
         (("weight_bits = 8", 'weight_bits = 8\ndeployment_target = "iOS17"'), "deployment_target: format = 'tflite'"),
         (('"tflite"', '"coreml"'), "deployment_target: missing"),
         (('"tflite"', '"coreml"\ndeployment_target = "iOS16"'), "iOS16 is too old; static needs iOS17 or newer"),
         (('"tflite"', '"coreml"\ndeployment_target = "iOS7"'), "deployment_target: 'iOS7' is unknown"),
-        (('"tflite"', '"coreml"\ndeployment_target = "iOS17"\nio = "int8"'), "io: Core ML takes"),
+        (('"tflite"', '"coreml"\ndeployment_target = "iOS17"\nio = "int8"'), "has no 'int8'. One of: float32,"),
         (('"static"', '"dynamic"\ndeployment_target = "iOS17"'), "deployment_target: format = 'tflite'"),
     ],
 )

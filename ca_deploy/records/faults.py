@@ -44,13 +44,18 @@ def faults(kind: type, error: ValidationError, hidden: Collection[str] = ()) -> 
     return [Fault(found["loc"], _text(kind, found, hidden)) for found in error.errors(include_url=False)]
 
 
+def unknown_key(key: str, known: Sequence[str]) -> str:
+    """The sentence for a key that a table does not have."""
+    close = difflib.get_close_matches(key, known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"{UNKNOWN}{hint} Known: {', '.join(known)}."
+
+
 def _text(kind: type, found: Mapping[str, Any], hidden: Collection[str]) -> str:
     problem, location = found["type"], found["loc"]
     if problem in ("unexpected_keyword_argument", "extra_forbidden"):
         known = [name for name in _fields(kind, location[:-1]) if len(location) > 1 or name not in hidden]
-        close = difflib.get_close_matches(str(location[-1]), known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        return f"{UNKNOWN}{hint} Known: {', '.join(known)}."
+        return unknown_key(str(location[-1]), known)
     if problem in ("missing", "missing_argument"):
         return "missing."
     if problem == CONTRADICTION:

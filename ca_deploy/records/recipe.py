@@ -21,7 +21,7 @@ FLOOR_SQNR_DB = 15.0
 FLOOR_AGREEMENT_PERCENT = 97.0
 FLOOR_SQNR_DB_4_BIT = 10.0
 
-_Positive = Annotated[float, Field(ge=0)]
+_Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Percent = Annotated[float, Field(ge=0, le=100)]
 
 

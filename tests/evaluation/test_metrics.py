@@ -35,12 +35,6 @@ def test_cosine_is_that_of_the_angle() -> None:
     assert metrics.cosine(0 * REFERENCE, REFERENCE) == 0
 
 
-def test_agreement_counts_equal_first_classes() -> None:
-    reference = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]], np.float32)
-    other = np.array([[9, 0, 0], [0, 9, 0], [0, 0, 9], [9, 0, 0]], np.float32)
-    assert metrics.agreement(reference, other) == 75
-
-
 @pytest.mark.parametrize(
     ("first", "second", "expected"), [(0, 0, 1), (5, 5, 1), (1, 0, 1), (0, 6, 2 / 64), (10, 0, 2 / 1024)]
 )

@@ -1,6 +1,7 @@
-"""Networks, photos and measures for the tests of every format."""
+"""Networks, photos and measures for the tests of every format, and how one of them exports."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -8,7 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ca_deploy.formats import find_format
 from ca_deploy.networks.source import Network
+from ca_deploy.pipeline.stages import carry_out
+from ca_deploy.plugins import load
+from ca_deploy.records.conversion import Conversion, Converted
+from ca_deploy.records.model import ModelSource
+from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.records.tensors import Preprocessing
 
 SIZE = 32
@@ -46,6 +53,19 @@ class Tiny(nn.Module):
 class Branching(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x.mean((2, 3)) if x.sum() > 0 else x.amax((2, 3))
+
+
+def export(
+    network: Network,
+    recipe: ExportRecipe,
+    path: Path,
+    calibration: NDArray[np.uint8] | None = None,
+    dynamic_batch: bool = False,
+) -> Converted:
+    """One file of a network, by the recipe's own format, in this process."""
+    converter = load(find_format(recipe.format).converter)(network)
+    conversion = Conversion(ModelSource(), recipe, calibration, path, path.with_suffix(".log"), dynamic_batch)
+    return carry_out(converter, conversion, lambda text: None)
 
 
 def network_of(module: nn.Module) -> Network:

@@ -11,62 +11,72 @@ from pathlib import Path
 import pytest
 
 from ca_deploy.errors import ModelError, OutputError, WorkerError
-from ca_deploy.formats import Format
-from ca_deploy.pipeline.worker import Job, Worker
+from ca_deploy.formats import Bits, Format
+from ca_deploy.pipeline.worker import Worker
 from ca_deploy.recipes import load_recipe
+from ca_deploy.records.conversion import Conversion
 from ca_deploy.records.model import ModelSource
 
 
-def _worker(tmp_path: Path, function: str) -> Worker:
-    fake = Format("fake", ".fake", "for injecting faults", f"tests.faulty_exporters:{function}", ())
+def _worker(tmp_path: Path, name: str) -> Worker:
+    fake = Format(
+        "fake",
+        ".fake",
+        "for injecting faults",
+        converter=f"tests.faulty_converters:{name}",
+        snippets="",
+        packages=(),
+        modes={"float32": Bits()},
+    )
     return Worker(fake, tmp_path / "fake.log")
 
 
-def _job(tmp_path: Path) -> Job:
+def _conversion(tmp_path: Path) -> Conversion:
     source = ModelSource("tests.zoo.tiny:tiny_ca", random_weights=True, input_size=32)
-    return Job(source, load_recipe("onnx_float32"), None, tmp_path / "x.fake", False, tmp_path / "fake.log")
+    return Conversion(source, load_recipe("onnx_float32"), None, tmp_path / "x.fake", tmp_path / "fake.log")
 
 
 @pytest.mark.parametrize(
-    ("function", "said"),
+    ("name", "said"),
     [
-        ("segfault", "SIGSEGV"),
-        ("killed", "SIGKILL"),
-        ("exits", "exit code 7"),
-        ("raises", "ZeroDivisionError"),
+        ("Segfault", "SIGSEGV"),
+        ("Killed", "SIGKILL"),
+        ("Exits", "exit code 7"),
+        ("Raises", "ZeroDivisionError"),
     ],
 )
-def test_a_crash_names_the_converter_the_step_and_the_log(tmp_path: Path, function: str, said: str) -> None:
-    with _worker(tmp_path, function) as worker, pytest.raises(WorkerError) as error:
-        worker.convert(_job(tmp_path), lambda text: None)
+def test_a_crash_names_the_converter_the_step_and_the_log(tmp_path: Path, name: str, said: str) -> None:
+    with _worker(tmp_path, name) as worker, pytest.raises(WorkerError) as error:
+        worker.convert(_conversion(tmp_path), lambda text: None)
     for expected in (said, "fake converter", "converting", str(tmp_path / "fake.log")):
         assert expected in str(error.value)
     assert "last words" in (tmp_path / "fake.log").read_text()
 
 
 def test_one_process_makes_several_files_and_ends_when_asked(tmp_path: Path) -> None:
-    with _worker(tmp_path, "works") as worker:
-        for name in ("first", "second"):
-            job = replace(_job(tmp_path), log=tmp_path / f"{name}.log")
-            assert worker.convert(job, lambda text: None).operators == {"loaded networks": 1}
-            assert job.log.read_text() == "last words\n"
+    with _worker(tmp_path, "Works") as worker:
+        for number, name in enumerate(("first", "second"), start=1):
+            conversion = replace(_conversion(tmp_path), log=tmp_path / f"{name}.log")
+            made = worker.convert(conversion, lambda text: None).operators
+            assert made == {"converters made": 1, "files written": number}
+            assert conversion.log.read_text() == "last words\n"
         worker.finish()
         assert worker._child.killed_by() == signal.SIGKILL
 
 
 def test_an_error_on_purpose_arrives_as_it_was_raised(tmp_path: Path) -> None:
-    with _worker(tmp_path, "refuses") as worker, pytest.raises(ModelError, match="cannot take this"):
-        worker.convert(_job(tmp_path), lambda text: None)
+    with _worker(tmp_path, "Refuses") as worker, pytest.raises(ModelError, match="cannot take this"):
+        worker.convert(_conversion(tmp_path), lambda text: None)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_disk_that_fills_up_in_the_converter_is_explained(tmp_path: Path) -> None:
-    with _worker(tmp_path, "fills_the_disk") as worker, pytest.raises(OutputError, match="disk is full"):
-        worker.convert(_job(tmp_path), lambda text: None)
+    with _worker(tmp_path, "FillsTheDisk") as worker, pytest.raises(OutputError, match="disk is full"):
+        worker.convert(_conversion(tmp_path), lambda text: None)
 
 
 def test_leaving_the_context_ends_the_process(tmp_path: Path) -> None:
-    with _worker(tmp_path, "hangs") as worker:
+    with _worker(tmp_path, "Hangs") as worker:
         pid = worker.pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
@@ -76,16 +86,16 @@ def test_leaving_the_context_ends_the_process(tmp_path: Path) -> None:
 def test_the_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     script = (
         "from pathlib import Path\n"
-        "from tests.pipeline.test_worker import _job, _worker\n"
+        "from tests.pipeline.test_worker import _conversion, _worker\n"
         f"folder = Path({str(tmp_path)!r})\n"
-        "worker = _worker(folder, 'hangs')\n"
+        "worker = _worker(folder, 'Hangs')\n"
         "print(worker.pid, flush=True)\n"
-        "worker.convert(_job(folder), lambda text: print(text, flush=True))\n"
+        "worker.convert(_conversion(folder), lambda text: print(text, flush=True))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
-    while "hanging" not in parent.stdout.readline():
+    while "converting" not in parent.stdout.readline():
         pass
     parent.send_signal(signal.SIGKILL)
     parent.wait()

@@ -39,6 +39,7 @@ def test_int8_keeps_the_accuracy_on_real_photos(
     assert report.paired is not None
     assert report.paired.against_top1 >= 94.5
     assert report.paired.top1_difference >= -1.5
+    assert report.paired.agreement is not None
     assert report.paired.agreement >= 98
     assert report.paired.sqnr_db is not None
     assert report.paired.sqnr_db >= 17

@@ -1,18 +1,28 @@
 from dataclasses import replace
 
-from ca_deploy.records.compat import CompatReport, Cost, Finding, Kind
+from ca_deploy.records.compat import CompatReport, Cost, Evidence, Finding, Kind, Verdict
 from ca_deploy.render.blocks import Hint, Line, Piece, Role, Table
 from ca_deploy.render.compat import page
 from tests.hostile import MARKUP
 
 SOURCE = "LiteRT 2.1"
 NODES = (
-    Finding(0, "conv", "features.0", "CONV_2D", "accelerated", "measured", SOURCE),
+    Finding(0, "conv", "features.0", "CONV_2D", Verdict.ACCELERATED, Evidence.MEASURED, SOURCE),
     *(
-        Finding(n, f"act{n}", f"features.{n}", MARKUP, "falls back", "measured", SOURCE, "no kernel", "Write relu6.")
+        Finding(
+            n,
+            f"act{n}",
+            f"features.{n}",
+            MARKUP,
+            Verdict.FALLS_BACK,
+            Evidence.MEASURED,
+            SOURCE,
+            "no kernel",
+            "Write relu6.",
+        )
         for n in range(1, 6)
     ),
-    Finding(6, "[out]", "", "CUSTOM", "unsupported", "rule", SOURCE, MARKUP),
+    Finding(6, "[out]", "", "CUSTOM", Verdict.UNSUPPORTED, Evidence.RULE, SOURCE, MARKUP),
 )
 KINDS = (
     Kind(NODES[6], (6,), Cost(1, 0, 0.04)),

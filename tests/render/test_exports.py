@@ -2,12 +2,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ca_deploy.pipeline.export import Export
-from ca_deploy.records.compat import CompatReport, Finding
+from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.records.conversion import FloatOperator
 from ca_deploy.records.manifest import SpeedRecord
 from ca_deploy.records.parity import ParityReport, Status
 from ca_deploy.records.recipe import Tolerances
-from ca_deploy.render.blocks import Hint, Line, Piece, Role, Table
+from ca_deploy.render.blocks import Hint, Line, Phrase, Piece, Role, Table
 from ca_deploy.render.exports import page
 from tests.hostile import MARKUP, manifest
 
@@ -32,7 +32,7 @@ def test_one_table_of_figures() -> None:
 
 
 def test_everything_that_has_to_be_said_about_a_file() -> None:
-    nodes = tuple(Finding(n, "n", "", MARKUP, "falls back", "rule", "a source") for n in range(2))
+    nodes = tuple(Finding(n, "n", "", MARKUP, Verdict.FALLS_BACK, Evidence.RULE, "a source") for n in range(2))
     told = replace(
         MANIFEST,
         float_operators=(FloatOperator("HARD_SWISH", 2, MARKUP),),
@@ -46,7 +46,7 @@ def test_everything_that_has_to_be_said_about_a_file() -> None:
     )
     name, *remarks, _ = page([Export(Path(MARKUP), told, Path("net.log"), 1.0)]).blocks[1:]
     assert name == Line(Piece(MARKUP, Role.STRONG), gap=True)
-    said = [
+    said: list[Phrase] = [
         f"stayed float: 2 x HARD_SWISH ({MARKUP})",
         "2.50 x the speed of float32 on this machine (a hint, not a phone's latency)",
         f"on nnapi: nothing of it is accelerated: 2 x {MARKUP} (falls back)",

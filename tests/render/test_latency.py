@@ -112,4 +112,5 @@ def test_outputs_against_this_machine_and_files_against_each_other() -> None:
     )
     assert faster == Line(("[a] takes 0.500 x the time of b (95 %: 0.450 to 0.550): ", Piece("faster", Role.GOOD)))
     assert isinstance(same, Line)
+    assert isinstance(same.text, tuple)
     assert same.text[1] == Piece("no difference", Role.PLAIN)

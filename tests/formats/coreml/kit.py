@@ -7,12 +7,12 @@ import coremltools as ct
 import numpy as np
 from numpy.typing import NDArray
 
-from ca_deploy.formats import find_format
 from ca_deploy.mil.executor import Executor
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import recipe_names
 from ca_deploy.records.conversion import Converted
 from ca_deploy.records.recipe import ExportRecipe
+from tests.formats import kit
 from tests.formats.kit import photos
 
 RECIPES = [name for name in recipe_names() if name.startswith("coreml_")]
@@ -21,7 +21,7 @@ LABELS = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
 
 def export(network: Network, recipe: ExportRecipe, path: Path) -> Converted:
     calibration = photos(16, seed=1) if recipe.needs_calibration else None
-    return find_format("coreml").load_exporter()(network, recipe, calibration, path, False, lambda _: None)
+    return kit.export(network, recipe, path, calibration)
 
 
 def run(path: Path, converted: Converted, network: Network, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

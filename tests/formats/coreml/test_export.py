@@ -12,11 +12,11 @@ import torch
 from ca_deploy.compat.check import check
 from ca_deploy.errors import ModelError, RecipeError, UsageError
 from ca_deploy.files import sha256_of
-from ca_deploy.formats import find_format
 from ca_deploy.formats.coreml import statistics
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
+from tests.formats import kit
 from tests.formats.coreml.kit import RECIPES, export, run, specification
 from tests.formats.kit import answers, photos, sqnr_db
 
@@ -40,7 +40,7 @@ def test_coremltools_reads_the_package_and_its_target(name: str, exported: dict[
     path, converted = exported[name]
     recipe = load_recipe(name)
     spec = specification(path)
-    assert f"iOS{spec.specificationVersion + 9}" == recipe.deployment_target
+    assert f"iOS{spec.specificationVersion + 9}" == recipe.options["deployment_target"]
     (image,) = spec.description.input
     assert image.type.WhichOneof("Type") == ("multiArrayType" if recipe.io == "float32" else "imageType")
     assert converted.inputs[0].dtype == ("float32" if recipe.io == "float32" else "uint8")
@@ -87,11 +87,10 @@ def test_own_packages_leave_nothing_to_complain_of(exported: dict[str, tuple[Pat
 
 
 def test_requests_that_make_no_sense_are_refused(network: Network, tmp_path: Path) -> None:
-    exporter = find_format("coreml").load_exporter()
     with pytest.raises(UsageError, match="dynamic-batch"):
-        exporter(network, load_recipe("coreml_float32"), None, tmp_path / "a.mlpackage", True, lambda _: None)
+        kit.export(network, load_recipe("coreml_float32"), tmp_path / "a.mlpackage", dynamic_batch=True)
     with pytest.raises(RecipeError, match="calibration"):
-        exporter(network, load_recipe("coreml_static_wi8_ai8"), None, tmp_path / "b.mlpackage", False, lambda _: None)
+        kit.export(network, load_recipe("coreml_static_wi8_ai8"), tmp_path / "b.mlpackage")
     two = dataclasses.replace(network, labels=("yes", "no"))
     with pytest.raises(ModelError, match=r"gives 5 values, but there are 2 labels.*--labels"):
         export(two, load_recipe("coreml_float32"), tmp_path / "c.mlpackage")

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from ca_deploy.formats.onnx.export import export
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
 from ca_deploy.records.recipe import ExportRecipe
+from tests.formats.kit import export
 from tests.formats.onnx.kit import Export, TinyNet, as_network, photos
 
 
@@ -36,7 +36,7 @@ def exported(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Expo
         key = (loaded.name, dynamic_batch)
         if key not in done:
             path = tmp_path_factory.mktemp("onnx") / "tiny.onnx"
-            done[key] = (export(network, loaded, photos(128, seed=2), path, dynamic_batch, lambda _: None), path)
+            done[key] = (export(network, loaded, path, photos(128, seed=2), dynamic_batch), path)
         return done[key]
 
     return get

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ca_deploy.formats.onnx.bias_correction import correct_biases
-from ca_deploy.formats.onnx.calibrate import activation_ranges
+from ca_deploy.formats.onnx.calibrate import activation_ranges, observe
 from ca_deploy.formats.onnx.convert import to_onnx
 from ca_deploy.formats.onnx.quantise import quantise_static
 from tests.formats.onnx.kit import (
@@ -26,7 +26,7 @@ def test_biases_are_corrected_where_rounding_shifts_the_mean() -> None:
     single = as_network(nn.Sequential(convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten()))
     model = to_onnx(single, 18, dynamic_batch=False)
     images = single.preprocessing.normalise(photos(16, seed=2))
-    quantised = quantise_static(model, activation_ranges(model, images, "min_max", 100))
+    quantised = quantise_static(model, activation_ranges(observe(model, images, histograms=False), 100))
     wanted = reference(single, photos(16, seed=2)).mean(axis=0)
     before = np.abs(mean_logits(quantised, images) - wanted).max()
     correct_biases(quantised, model, images)

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from ca_deploy.errors import ModelError, RecipeError
-from ca_deploy.formats.onnx.export import export
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
+from tests.formats.kit import export
 from tests.formats.onnx.kit import (
     Export,
     as_network,
@@ -58,7 +58,7 @@ def test_two_checkouts_give_the_same_bytes(recipe: str, tmp_path: Path) -> None:
         spec.loader.exec_module(module)
         torch.manual_seed(0)
         path = source.with_suffix(".onnx")
-        export(as_network(module.build()), load_recipe(recipe), photos(4, seed=2), path, False, lambda _: None)
+        export(as_network(module.build()), load_recipe(recipe), path, photos(4, seed=2))
         files.append(path.read_bytes())
     assert files[0] == files[1]
 
@@ -66,12 +66,12 @@ def test_two_checkouts_give_the_same_bytes(recipe: str, tmp_path: Path) -> None:
 def test_program_is_exported_but_keeps_its_batch(network: Network, tmp_path: Path) -> None:
     program = as_network(nn.Identity())
     program = replace(program, module=torch.export.export(network.module, (network.example(),)).module())
-    converted = export(program, load_recipe("onnx_float32"), None, tmp_path / "p.onnx", False, lambda _: None)
+    converted = export(program, load_recipe("onnx_float32"), tmp_path / "p.onnx")
     rgb = photos(2, seed=3)
     logits = run(converted, tmp_path / "p.onnx", feed(converted, network, rgb))
     assert np.abs(logits - reference(network, rgb)).max() <= 1e-4
     with pytest.raises(ModelError, match="--dynamic-batch"):
-        export(program, load_recipe("onnx_float32"), None, tmp_path / "p.onnx", True, lambda _: None)
+        export(program, load_recipe("onnx_float32"), tmp_path / "p.onnx", dynamic_batch=True)
 
 
 class Bessel(nn.Module):
@@ -88,15 +88,15 @@ class Branching(nn.Module):
 def test_operation_without_onnx_form_is_named_with_its_module(tmp_path: Path) -> None:
     strange = as_network(nn.Sequential(nn.Conv2d(3, 4, 3), Bessel(), nn.AdaptiveAvgPool2d(1), nn.Flatten()))
     with pytest.raises(ModelError, match=r"bessel_j0.*in its module '1'"):
-        export(strange, load_recipe("onnx_float32"), None, tmp_path / "s.onnx", False, lambda _: None)
+        export(strange, load_recipe("onnx_float32"), tmp_path / "s.onnx")
 
 
 def test_branching_on_values_is_refused_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be traced"):
-        export(as_network(Branching()), load_recipe("onnx_float32"), None, tmp_path / "b.onnx", False, lambda _: None)
+        export(as_network(Branching()), load_recipe("onnx_float32"), tmp_path / "b.onnx")
 
 
 def test_an_opset_that_cannot_be_had_is_refused(network: Network, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="opset = 18"):
-        recipe = replace(load_recipe("onnx_float32"), opset=15)
-        export(network, recipe, None, tmp_path / "o.onnx", False, lambda _: None)
+        recipe = replace(load_recipe("onnx_float32"), options={"opset": 15})
+        export(network, recipe, tmp_path / "o.onnx")

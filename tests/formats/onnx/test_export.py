@@ -9,9 +9,10 @@ import pytest
 
 from ca_deploy.errors import RecipeError
 from ca_deploy.formats import find_format
-from ca_deploy.formats.onnx.export import export
 from ca_deploy.networks.source import Network
+from ca_deploy.plugins import load
 from ca_deploy.recipes import load_recipe
+from tests.formats.kit import export
 from tests.formats.onnx.kit import RECIPES, Export, feed, photos, reference, run, sqnr_db
 
 
@@ -38,7 +39,7 @@ def test_every_file_is_whole_checked_and_described(recipe: str, exported: Export
     assert [spec.name for spec in (*converted.inputs, *converted.outputs)] == ["image", "logits"]
     assert sum(converted.operators.values()) == len(model.graph.node)
     assert set(converted.tools) == {"torch", "onnx", "onnxscript", "onnxruntime"}
-    assert next(o.version for o in model.opset_import if o.domain == "") == load_recipe(recipe).opset
+    assert next(o.version for o in model.opset_import if o.domain == "") == load_recipe(recipe).options["opset"]
 
 
 @pytest.mark.parametrize("recipe", ["onnx_float32", "onnx_static_wi8_ai8", "onnx_static_wi8_ai8_uint8rgb_io"])
@@ -51,10 +52,16 @@ def test_dynamic_batch_takes_one_and_four(recipe: str, exported: Export, network
     np.testing.assert_allclose(run(converted, path, images, 4), run(converted, path, images, 1), atol=1e-5)
 
 
-def test_sixteen_bit_activations_are_refused(network: Network, tmp_path: Path) -> None:
+def test_sixteen_bit_activations_are_refused() -> None:
     recipe = replace(load_recipe("onnx_static_wi8_ai8"), activation_bits=16)
-    with pytest.raises(RecipeError, match="8 bits"):
-        export(network, recipe, photos(2, 2), tmp_path / "x.onnx", False, lambda _: None)
+    (refused,) = find_format("onnx").contradictions(recipe)
+    assert refused.startswith("activation_bits: 16 is not possible")
+    assert refused.endswith("One of: 8.")
+
+
+def test_calibration_that_is_missing_is_asked_for(network: Network, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="needs calibration images"):
+        export(network, load_recipe("onnx_static_wi8_ai8"), tmp_path / "x.onnx")
 
 
 def test_an_integer_file_comes_with_its_float32_twin(exported: Export, network: Network) -> None:
@@ -69,4 +76,4 @@ def test_an_integer_file_comes_with_its_float32_twin(exported: Export, network: 
 def test_format_describes_itself_without_its_libraries() -> None:
     form = find_format("onnx")
     assert (form.suffix, form.missing_packages()) == (".onnx", [])
-    assert form.load_exporter() is export
+    assert load(form.converter).__name__ == "OnnxConverter"

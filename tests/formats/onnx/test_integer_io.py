@@ -7,8 +7,8 @@ import pytest
 from torch import nn
 
 from ca_deploy.errors import ModelError
-from ca_deploy.formats.onnx.export import export
 from ca_deploy.recipes import load_recipe
+from tests.formats.kit import export
 from tests.formats.onnx.kit import SIZE, Export, as_network, photos
 
 
@@ -26,4 +26,4 @@ def test_int8_io_is_refused_where_the_first_operation_stays_float(tmp_path: Path
     module = nn.Sequential(nn.Hardswish(), nn.Flatten(), nn.Linear(3 * SIZE * SIZE, 4))
     with pytest.raises(ModelError, match="first operation"):
         recipe = load_recipe("onnx_static_wi8_ai8_int8_io")
-        export(as_network(module), recipe, photos(2, 2), tmp_path / "h.onnx", False, lambda _: None)
+        export(as_network(module), recipe, tmp_path / "h.onnx", photos(2, 2))

@@ -9,8 +9,8 @@ from onnx import TensorProto, numpy_helper
 from torch import nn
 
 from ca_deploy.errors import ModelError
-from ca_deploy.formats.onnx.export import export
 from ca_deploy.recipes import load_recipe
+from tests.formats.kit import export
 from tests.formats.onnx.kit import Export, as_network, photos
 
 
@@ -45,4 +45,4 @@ def test_a_file_that_would_silently_stay_float_is_refused(recipe: str, tmp_path:
             return x.exp().mean((2, 3))
 
     with pytest.raises(ModelError, match="Nothing in this network could be quantised"):
-        export(as_network(Exponential()), load_recipe(recipe), photos(2, 2), tmp_path / "e.onnx", False, lambda _: None)
+        export(as_network(Exponential()), load_recipe(recipe), tmp_path / "e.onnx", photos(2, 2))

@@ -8,11 +8,11 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from ca_deploy.errors import RecipeError, UsageError
-from ca_deploy.formats import find_format
 from ca_deploy.graphs import flatbuffer
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
+from tests.formats import kit
 from tests.formats.kit import answers, photos, sqnr_db
 from tests.formats.tflite.kit import RECIPES, export, run
 
@@ -94,8 +94,7 @@ def test_the_float32_file_lies_beside_the_integer_one(exported: dict[str, tuple[
 
 
 def test_requests_that_make_no_sense_are_refused(network: Network, tmp_path: Path) -> None:
-    exporter = find_format("tflite").load_exporter()
     with pytest.raises(UsageError, match="dynamic-batch"):
-        exporter(network, load_recipe("tflite_float32"), None, tmp_path / "a.tflite", True, lambda _: None)
+        kit.export(network, load_recipe("tflite_float32"), tmp_path / "a.tflite", dynamic_batch=True)
     with pytest.raises(RecipeError, match="calibration"):
-        exporter(network, load_recipe("tflite_static_wi8_ai8"), None, tmp_path / "b.tflite", False, lambda _: None)
+        kit.export(network, load_recipe("tflite_static_wi8_ai8"), tmp_path / "b.tflite")
