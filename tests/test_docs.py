@@ -1,0 +1,141 @@
+"""The documentation builds without a network, has a page per command, and says nothing that the code does not know."""
+
+import html
+import importlib.util
+import inspect
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import ca_deploy
+from ca_deploy.cli import app
+from ca_deploy.records.manifest import Manifest
+from ca_deploy.records.recipe import ExportRecipe, Tolerances
+from tests.system_tools import unavailable
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+# Those at the root are pages too; tests/test_readme.py looks at the README.
+SOURCES = sorted(
+    [
+        *CHECKOUT.glob("docs/**/*.md"),
+        *CHECKOUT.glob("*/README.md"),
+        CHECKOUT / "CONTRIBUTING.md",
+        CHECKOUT / "SECURITY.md",
+    ]
+)
+
+
+def blocks(language: str) -> Iterator[tuple[str, str]]:
+    """Name of the file and text of every code block in a language."""
+    for path in SOURCES:
+        for block in re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
+            yield path.relative_to(CHECKOUT).as_posix(), block
+
+
+def command_lines() -> Iterator[str]:
+    for _, block in blocks("sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.strip().startswith("ca-deploy "):
+                yield line.strip()
+
+
+def options_of(command: Any) -> set[str]:
+    """Long names of the options of a command and of those below it, without ``--help``."""
+    below = getattr(command, "commands", {}).values()
+    own = {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
+    return own.union(*map(options_of, below)) - {"--help"}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built pages."""
+    if importlib.util.find_spec("material") is None:
+        unavailable("mkdocs-material is not installed (make test brings it)")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def text_of(page: Path) -> str:
+    """What a reader sees of a built page, without navigation."""
+    found = re.search(r"<article.*?</article>", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert found, f"{page.name} has no article"
+    return html.unescape(re.sub(r"<[^>]+>", "", found.group()))
+
+
+def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > len(COMMANDS)
+    for page in pages:
+        loaded = re.findall(
+            r"""(?:<link[^>]*?href|src)=["']?((?:https?:)?//[^"'> ]+)""", page.read_text(encoding="utf-8")
+        )
+        assert not loaded, f"{page.name} loads {loaded}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_page_that_names_every_option(site: Path, name: str) -> None:
+    shown = set(re.findall(r"--[a-z0-9][a-z0-9-]*", text_of(site / f"{name}.html")))
+    assert not options_of(COMMANDS[name]) - shown
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_readme_and_index_lead_to_every_command(name: str) -> None:
+    assert f"[`{name}`](docs/{name}.md)" in (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    assert f"[`{name}`]({name}.md)" in (CHECKOUT / "docs" / "index.md").read_text(encoding="utf-8")
+
+
+def test_the_lists_are_all_named(site: Path) -> None:
+    assert not {f"ca-deploy list {name}" for name in COMMANDS["list"].commands} - {
+        line for line in text_of(site / "list.html").splitlines() if line.startswith("ca-deploy list")
+    }
+
+
+@pytest.mark.parametrize("line", sorted(set(command_lines())))
+def test_every_command_line_has_the_options_it_shows(line: str) -> None:
+    name, *arguments = shlex.split(line, comments=True)[1:]
+    command = COMMANDS[name]
+    while hasattr(command, "commands"):
+        name, *arguments = arguments
+        command = command.commands[name]
+    assert command.make_context(name, list(arguments)).command is command
+
+
+def test_python_examples_are_those_that_the_readme_s_test_runs() -> None:
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    shown = list(blocks("python"))
+    assert shown
+    for place, code in shown:
+        assert code in readme, f"{place} shows Python that no test runs"
+
+
+def test_the_recipe_that_is_shown_is_the_shipped_one(site: Path) -> None:
+    (block,) = (block for place, block in blocks("toml") if place == "docs/recipes.md")
+    shipped = CHECKOUT / "export_recipes" / "tflite_static_wi8_ai8_uint8rgb_io.toml"
+    assert block == shipped.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("manifest", set(inspect.signature(Manifest).parameters)),
+        ("recipes", set(inspect.signature(ExportRecipe).parameters) - {"name"}),
+        ("recipes", set(inspect.signature(Tolerances).parameters)),
+        ("python-api", set(ca_deploy.__all__)),
+    ],
+    ids=["keys of the manifest", "keys of a recipe", "tolerances", "public names"],
+)
+def test_tables_are_complete(site: Path, page: str, names: set[str]) -> None:
+    assert not names - set(re.findall(r"\w+", text_of(site / f"{page}.html")))
