@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-DType = Literal["float32", "float16", "int8", "uint8", "int16", "int32", "int64"]
+DType = Literal[
+    "float32", "float16", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool"
+]
 Layout = Literal["NCHW", "NHWC", "NC"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

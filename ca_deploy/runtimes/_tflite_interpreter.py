@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable
-from ca_deploy.records.tensors import DType, Layout, TensorSpec
+from ca_deploy.records.tensors import TensorSpec
+from ca_deploy.runtimes._specs import spec_of
 
 VARIANTS = ("builtin", "reference")
 
@@ -49,17 +50,9 @@ class InterpreterSession:
 
 
 def _spec(detail: dict[str, Any]) -> TensorSpec:
-    shape = tuple(int(side) for side in detail["shape"])
-    layout = "NC" if len(shape) == 2 else "NHWC" if shape[-1] == 3 else "NCHW"
+    shape = [int(side) for side in detail["shape"]]
     dtype = np.dtype(detail["dtype"]).name
     scale, zero_point = detail["quantization"]
-    quantised = scale != 0 and dtype != "float32"
-    return TensorSpec(
-        detail["name"],
-        shape,
-        cast(DType, dtype),
-        cast(Layout, layout),
-        float(scale) if quantised else None,
-        int(zero_point) if quantised else None,
-        normalised=dtype != "uint8",
-    )
+    if scale == 0 or dtype == "float32":
+        return spec_of(detail["name"], shape, dtype)
+    return spec_of(detail["name"], shape, dtype, float(scale), int(zero_point))

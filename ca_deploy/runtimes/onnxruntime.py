@@ -6,13 +6,14 @@ VNNI; ``onnxruntime:reference`` switches its graph optimisations off, and with t
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable, first_line
-from ca_deploy.records.tensors import DType, Layout, TensorSpec
+from ca_deploy.records.tensors import TensorSpec
 from ca_deploy.runtimes import FLOAT_AGREEMENT_DB, OnDevice, Runtime, Session
+from ca_deploy.runtimes._specs import spec_of
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -93,11 +94,9 @@ def _first_that_loads(
 
 
 def _spec(node: Any) -> TensorSpec:
-    shape = tuple(side if isinstance(side, int) else -1 for side in node.shape)
-    layout = "NC" if len(shape) == 2 else "NHWC" if shape[-1] == 3 else "NCHW"
+    shape = [side if isinstance(side, int) else -1 for side in node.shape]
     element = node.type.removeprefix("tensor(").removesuffix(")")
-    dtype = "float32" if element == "float" else element
-    return TensorSpec(node.name, shape, cast(DType, dtype), cast(Layout, layout), normalised=dtype != "uint8")
+    return spec_of(node.name, shape, {"float": "float32", "double": "float64"}.get(element, element))
 
 
 def agreement_db(path: Path) -> float:
