@@ -29,7 +29,7 @@ _EXPLICIT = re.compile(r"Explicitly applied XNNPACK delegate, .*?(?:w/ (\d+) del
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkBinary:
-    """One of the two programs, as a way to run files; it tells no operator's time that could be attributed."""
+    """One of the two programs as a launcher; neither reports times per operator that could be attributed to modules."""
 
     runner: str
     files: tuple[Path, ...]
@@ -38,17 +38,19 @@ class BenchmarkBinary:
     package_version: str | None = None
 
     def run(self, device: Device, places: Mapping[Path, str], request: Request) -> RunnerOutput:
-        """Raises ``RuntimeUnavailable`` when the program fails or says nothing that is known."""
+        """Raises ``RuntimeUnavailable`` when the program fails or its output is not recognised."""
         program = places[self.files[0]]
         start = ["taskset", request.affinity.removeprefix("0x"), program] if request.affinity else [program]
         return _PROGRAMS[self.runner](device, start, request)
 
     def operators(self, device: Device, places: Mapping[Path, str], request: Request) -> tuple[OperatorSamples, ...]:
-        raise UsageError(f"--ops is measured by ca-deploy's own runner, not by {self.runner}: leave one of them out.")
+        raise UsageError(
+            f"--ops needs ca-deploy's own runner and does not work with {self.runner}: leave one of them out."
+        )
 
 
 def read_benchmark_model(text: str) -> RunnerOutput:
-    """What ``benchmark_model`` printed, of any version since 2019: microseconds, and no samples.
+    """Parse the output of ``benchmark_model``, any version since 2019: microseconds, without individual samples.
 
     Raises:
         RuntimeUnavailable: the lines with the timings are missing.
@@ -86,10 +88,10 @@ def read_benchmark_model(text: str) -> RunnerOutput:
 
 
 def read_perf_test(text: str, times_csv: str | None) -> RunnerOutput:
-    """What ``onnxruntime_perf_test`` printed, and the file of single times (model, seconds, …) that it wrote.
+    """Parse the output of ``onnxruntime_perf_test`` and the CSV of individual times (model, seconds, …) that it wrote.
 
     Raises:
-        RuntimeUnavailable: neither tells any time.
+        RuntimeUnavailable: neither contains any times.
     """
     load = _value(text, r"Session creation time cost:\s*", "s")
     count = _value(text, r"Total (?:inference requests|iterations):\s*", "")
@@ -97,7 +99,7 @@ def read_perf_test(text: str, times_csv: str | None) -> RunnerOutput:
     seconds = [float(line.split(",")[1]) for line in (times_csv or "").splitlines() if line.count(",")]
     if not seconds and (count is None or mean is None):
         raise RuntimeUnavailable(
-            "onnxruntime_perf_test told no times. Is it ONNX Runtime's, of version 1.10 or later (it needs -I)?"
+            "onnxruntime_perf_test printed no times. Is it ONNX Runtime's, version 1.10 or later (for its option -I)?"
         )
     latency = {name: _value(text, rf"{name} Latency(?: is|:)\s*", "s") for name in ("Min", "Max", "P50", "P90", "P95")}
     in_ms = {name: None if value is None else value * 1e3 for name, value in latency.items()}
@@ -148,7 +150,7 @@ def _benchmark_model_flags(request: Request) -> list[str]:
 
 
 def _perf_test_flags(request: Request) -> list[str]:
-    """Generated inputs, a fixed number of runs (it cannot be told both a number and a time)."""
+    """Generated inputs and a fixed number of runs: the program does not take runs and seconds together."""
     return ["-I", "-s", "-m", "times", "-r", str(request.protocol.runs), "-x", str(request.threads), "-y", "1"]
 
 
@@ -178,7 +180,7 @@ def _said(completed: Completed, request: Request, device: Device) -> str:
 
 
 def _pulled(device: Device, remote: str) -> str | None:
-    """The file of single times; programs built without it write none."""
+    """The CSV of individual times; some builds do not write it."""
     with tempfile.TemporaryDirectory() as folder:
         local = Path(folder, "times.csv")
         try:

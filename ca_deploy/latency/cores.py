@@ -1,9 +1,9 @@
-"""Which cores to run on: ``big``, ``little`` or a hexadecimal mask, held against what the device has."""
+"""Which cores to run on: ``big``, ``little`` or a hexadecimal mask, checked against the cores of the device."""
 
 from ca_deploy.errors import UsageError
 from ca_deploy.records.devices import Core, DeviceInfo
 
-# From small to big; Arm's part numbers are not in order of speed.
+# The efficiency cores are listed, because Arm's part numbers are not in order of speed.
 _LITTLE_PARTS = ("0xd03", "0xd04", "0xd05", "0xd46", "0xd80")  # Cortex-A53, A35, A55, A510, A520
 
 
@@ -11,7 +11,7 @@ def affinity_mask(wanted: str | None, info: DeviceInfo) -> str | None:
     """The mask as ``"0xf0"``, or None for no binding.
 
     Raises:
-        UsageError: no mask, a mask of cores that are not there, or big and little where all cores are alike.
+        UsageError: not a mask, a mask with cores that the device does not have, or all cores alike for big and little.
     """
     if wanted is None:
         return None
@@ -19,13 +19,13 @@ def affinity_mask(wanted: str | None, info: DeviceInfo) -> str | None:
         chosen = [core.index for core in info.cores if _is_little(core, info.cores) == (wanted == "little")]
         if not chosen or len(chosen) == len(info.cores):
             raise UsageError(
-                f"--affinity {wanted}: the cores of {info.name} are all alike. Leave it out, or give a mask: 0x1."
+                f"--affinity {wanted}: all cores of {info.name} are alike. Leave it out, or give a mask such as 0x1."
             )
         return hex(sum(1 << index for index in chosen))
     try:
         mask = int(wanted, 16)
     except ValueError:
-        raise UsageError(f"--affinity {wanted!r} is none of big, little and a hexadecimal mask such as 0xf0.") from None
+        raise UsageError(f"--affinity {wanted!r} has to be big, little or a hexadecimal mask such as 0xf0.") from None
     there = sum(1 << core.index for core in info.cores)
     if mask < 1 or (there and mask & ~there):
         raise UsageError(f"--affinity {wanted}: {info.name} has {len(info.cores)} cores, mask {there:#x}.")
@@ -42,9 +42,10 @@ def check_threads(threads: int, mask: str | None, info: DeviceInfo) -> None:
     cores = cores_of(mask)
     available = len(info.cores) if cores is None else len(cores)
     if available and threads > available:
+        plural = "" if available == 1 else "s"
+        owner = info.name if cores is None else f"--affinity {mask}"
         raise UsageError(
-            f"--threads {threads} is more than the {available} cores that "
-            f"{info.name if cores is None else f'--affinity {mask}'} has. They would wait for each other."
+            f"--threads {threads} is more than the {available} core{plural} of {owner}: they would wait for each other."
         )
 
 

@@ -14,7 +14,7 @@ WARM_UP = 3
 
 
 def against_float32(path: Path, float32_path: Path, threads: int = 1) -> SpeedRecord:
-    """Median inference time of both files in ms, run in turn so that a slow moment meets both.
+    """Median inference time of both files in ms, interleaved so that a disturbance affects both.
 
     Only ``Session.run`` is timed, under the runtime's default settings. This is a hint about this machine, not about a
     phone.

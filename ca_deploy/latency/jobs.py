@@ -1,4 +1,4 @@
-"""The jobs of one measurement, and carrying them out on a device: in rounds, counting, observing, verifying."""
+"""The jobs of one measurement, and how they run on a device: in rounds, counting, profiling, verifying."""
 
 import random
 import time
@@ -19,13 +19,17 @@ from ca_deploy.latency.watch import Watch
 from ca_deploy.records.devices import InstructionCounts
 from ca_deploy.records.latency import MeasuringProtocol, OperatorProfile, ProcessStart, Verification
 
-# One inference to warm up, one to count; and as many as tell an operator's median.
+# One inference after the first to count or to compare; enough for a median per operator.
 _COUNTED = MeasuringProtocol("count", 1, 0, 0, 1, 0, 600)
 _ONCE = MeasuringProtocol("once", 1, 0, 0, 1, 0, 600)
 _OBSERVED = MeasuringProtocol("operators", 1, 10, 0.5, 50, 0, 150)
 
-# What is being done, in a few words.
+# Called with what is being done, in a few words.
 Step = Callable[[str], None]
+
+
+def no_steps(doing: str) -> None:
+    """For callers that show no steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Wishes:
 
 @dataclass(slots=True)
 class Job:
-    """One file with one number of threads, and what is known about it so far."""
+    """One file with one thread count, and its results so far."""
 
     file: Path
     label: str
@@ -71,7 +75,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What all the jobs of one call share."""
+    """What the jobs of one measurement share."""
 
     device: Device
     places: Mapping[Path, str]
@@ -82,7 +86,7 @@ class Run:
     step: Step
 
     def rounds(self, jobs: Sequence[Job]) -> None:
-        """Every job once a round, in another order each time, so that a slow moment does not meet one file alone."""
+        """Run every job once per round, in a new random order, so that a disturbance does not hit one file only."""
         order = random.Random(self.wishes.seed)
         for number in range(self.wishes.protocol.starts):
             left = [job for job in jobs if str(job.file) not in self.failures]
@@ -96,7 +100,7 @@ class Run:
             self._attempt(job, self._count)
 
     def each(self, jobs: Sequence[Job], doing: str, what: Callable[[Job], None]) -> None:
-        """Something for every job that ran."""
+        """Do something for every job that ran."""
         for job in jobs:
             if job.done:
                 self.step(f"{doing} {job.title}")
@@ -115,11 +119,9 @@ class Run:
                 self.device.pull(f"{outputs}{index}.bin", path)
             return said, pulled
 
-        keep = (
-            self.wishes.output / f"{job.label.replace('/', '_')}.{job.threads}.outputs.npz"
-            if self.wishes.output
-            else None
-        )
+        keep = None
+        if self.wishes.output is not None:
+            keep = self.wishes.output / f"{job.label.replace('/', '_')}.{job.threads}.outputs.npz"
         job.verification = verify(job.file, run_there, keep, self.wishes.runtime)
 
     def _attempt(self, job: Job, what: Callable[[Job], None]) -> None:
@@ -160,7 +162,7 @@ class Run:
         device = cast(CountingDevice, self.device)
         try:
             completed, counts = device.count(job.launcher.argv(self.places, request), request.timeout_s)
-        except DeviceError as error:  # it cannot vanish: the file is to blame
+        except DeviceError as error:  # an emulated device cannot be lost: the file is the cause
             raise RuntimeUnavailable(str(error)) from error
         job.last, job.instructions = runner_output.parse(completed, job.file.name, device.name), counts
 

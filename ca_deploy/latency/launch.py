@@ -18,7 +18,7 @@ from ca_deploy.records.latency import MeasuringProtocol
 RunnerKind = Literal["auto", "c", "python"]
 PYTHON_RUNNER = Path(__file__).parent / "on_device" / "runner.py"
 
-# Beyond the longest time that the protocol allows: starting, loading and writing, on a slow device.
+# On top of the longest time that the protocol allows: starting, loading and writing on a slow device.
 _PATIENCE_S = 300.0
 
 
@@ -39,7 +39,7 @@ class Request:
 
 
 class Launcher(Protocol):
-    """Starts one process for one request. ``files`` are to be on the device before; ``places`` says where they are."""
+    """Starts one process per request. ``files`` have to be on the device; ``places`` maps them to their paths there."""
 
     @property
     def runner(self) -> str: ...
@@ -51,10 +51,10 @@ class Launcher(Protocol):
     def library_sha256(self) -> str | None: ...
     @property
     def package_version(self) -> str | None:
-        """Of the package that the library came from, where the library itself says something else."""
+        """Version of the package that the library came from, where the library itself reports another."""
 
     def run(self, device: Device, places: Mapping[Path, str], request: Request) -> RunnerOutput:
-        """Raises ``RuntimeUnavailable`` when the file does not run, ``DeviceError`` when the device is to blame."""
+        """Raises ``RuntimeUnavailable`` when the file does not run, ``DeviceError`` when the device fails."""
 
     def operators(self, device: Device, places: Mapping[Path, str], request: Request) -> tuple[OperatorSamples, ...]:
         """Time of each operator, in order of execution; raises as ``run`` does."""
@@ -62,7 +62,7 @@ class Launcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JsonLauncher:
-    """The C and the Python runner: the same options, the same answer."""
+    """The C and the Python runner: the same options, the same JSON output."""
 
     runner: str
     files: tuple[Path, ...]

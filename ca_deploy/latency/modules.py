@@ -1,4 +1,4 @@
-"""From a runtime's operators back to the PyTorch modules that they come from, by the names inside exported files."""
+"""Maps a runtime's operators to the PyTorch modules that they come from, by the names inside exported files."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -7,14 +7,14 @@ from pathlib import Path
 from ca_deploy.graphs import Graph, read
 from ca_deploy.latency.runner_output import OperatorSamples
 
-# What attention blocks are called as attributes of a network, and what they are without their own children.
+# Attribute names under which networks hold their attention blocks.
 _ATTENTION = re.compile(
     r"(?i)(attention|attn|ca|se|cbam|eca|coord_?att(n|ention)?|squeeze_?excite|(ca|se)_?(block|layer|module))"
 )
-_DEPTH = 3
+_DEPTH = 3  # names of a path that are reported outside attention blocks
 
-# Operators of the .tflite schema -> what XNNPACK calls the operators that do their work. Copies and conversions
-# belong to several; what XNNPACK fuses away (PAD, RESHAPE, RELU6) finds no partner.
+# TFLite operator -> how the names of the XNNPACK operators that execute it begin. Copies and conversions serve several;
+# what XNNPACK fuses away (PAD, RESHAPE, RELU6) has no counterpart.
 _XNNPACK = {
     "CONV_2D": ("Convolution", "Fully Connected"),
     "DEPTHWISE_CONV_2D": ("Convolution",),
@@ -52,13 +52,15 @@ _XNNPACK = {
 
 
 def modules_of(file: Path, operators: Sequence[OperatorSamples]) -> list[str]:
-    """The module of each operator of a run; those that a runtime added by itself go with the one before."""
+    """The module of each operator of a run; operators that the runtime added are attributed to the one before."""
     graph = read(file)
     named = _by_name(graph, operators)
     found = named if any(named) else _by_order(graph, operators)
-    modules: list[str] = []
+    modules, current = [], ""
     for module in found:
-        modules.append(module if module is not None else modules[-1] if modules else "")
+        if module is not None:
+            current = module
+        modules.append(current)
     return modules
 
 
@@ -83,9 +85,9 @@ def _by_order(graph: Graph, operators: Sequence[OperatorSamples]) -> list[str | 
 
 
 def align(nodes: Sequence[str], operators: Sequence[str]) -> list[int | None]:
-    """Which node each operator carries out, both in order of execution: the longest common subsequence.
+    """The node that each operator executes, by longest common subsequence; both are in order of execution.
 
-    XNNPACK keeps the order of the graph's nodes, leaves some out and adds a few.
+    XNNPACK keeps the order of the graph's nodes, drops some and adds a few.
     """
     best = [[0] * (len(operators) + 1) for _ in range(len(nodes) + 1)]
     for i in reversed(range(len(nodes))):
@@ -120,7 +122,7 @@ def _by_name(graph: Graph, operators: Sequence[OperatorSamples]) -> list[str | N
 def _module_of_kernel(
     name: str, by_name: Callable[[str], str | None], by_tensor: Callable[[str], str | None]
 ) -> str | None:
-    """ONNX Runtime's optimisers make new names from a node's, a tensor's or a weight's, with something behind it."""
+    """ONNX Runtime's optimisers name kernels after a node, a tensor or a weight, with suffixes."""
     base = re.sub(r"(_nchwc|_token_\d+|_quant|_nhwc|_fused)+$", "", name)
     tensor = re.sub(r"_(De)?[Qq]uantizeLinear.*$", "", base)
     weight = re.match(r"(.+)\.(weight|bias)\b", tensor)

@@ -1,4 +1,4 @@
-"""Time by operator and by PyTorch module, from the samples that a run of its own gave."""
+"""Time per operator and per PyTorch module, from the samples of a separate run."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from ca_deploy.records.latency import OperatorProfile, OperatorTime
 
 
 def profile_operators(file: Path, operators: Sequence[OperatorSamples], source: str) -> OperatorProfile:
-    """A group takes the sum of its operators' medians over the runs, so that groups add up to the whole.
+    """The time of a group is the sum of its operators' medians, so that the groups add up to the total.
 
     The runtimes' profilers count whole microseconds: where every operator takes less, all times and shares are 0.
 
@@ -23,7 +23,7 @@ def profile_operators(file: Path, operators: Sequence[OperatorSamples], source: 
     """
     operators = _without_wrappers([operator for operator in operators if operator.ns])
     if not operators:
-        raise RuntimeUnavailable(f"{file.name}: the runtime told no operator's time.")
+        raise RuntimeUnavailable(f"{file.name}: the runtime reported no operator times.")
     medians = np.array([np.median(operator.ns) for operator in operators]) / 1e6
     modules = modules_of(file, operators)
     attention = np.array([is_attention(module) for module in modules])
@@ -38,9 +38,9 @@ def profile_operators(file: Path, operators: Sequence[OperatorSamples], source: 
 
 
 def _without_wrappers(operators: Sequence[OperatorSamples]) -> list[OperatorSamples]:
-    """A delegate's own entry holds the time of the operators inside it, where those report for themselves.
+    """Drop the entry of the delegate where its operators are reported individually: it holds their sum.
 
-    XNNPACK's operators tell their layout and types in brackets: ``Mean (ND)``; those of TFLite do not.
+    XNNPACK's operators have their layout and types in parentheses, as in ``Mean (ND)``; TFLite's do not.
     """
     if not any("(" in operator.type for operator in operators):
         return list(operators)
@@ -48,7 +48,7 @@ def _without_wrappers(operators: Sequence[OperatorSamples]) -> list[OperatorSamp
 
 
 def _grouped(names: Sequence[str], medians: NDArray[np.float64]) -> tuple[OperatorTime, ...]:
-    """The slowest group first; ``medians`` in ms, one an operator."""
+    """The slowest group first; ``medians`` in ms, one per operator."""
     sums: dict[str, float] = {}
     for name, median in zip(names, medians, strict=True):
         sums[name] = sums.get(name, 0.0) + float(median)

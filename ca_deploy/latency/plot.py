@@ -1,4 +1,4 @@
-"""Latency report -> picture: how the samples spread, and how they went along with the device's temperature."""
+"""Latency report -> plot: the distribution of the samples, and their course beside the device's temperature."""
 
 import io
 from typing import TYPE_CHECKING, Any
@@ -14,15 +14,15 @@ FORMATS = ("svg", "png")
 
 
 def plot(report: LatencyReport) -> dict[str, bytes]:
-    """The picture by file format; nothing for an emulated device, which has no times, or without any samples."""
+    """The plot in each file format; empty for an emulated device, which has no times, and without samples."""
     timed = [found for found in report.measurements if any(found.samples_ns)]
     if not timed:
         return {}
     from matplotlib import style
     from matplotlib.figure import Figure
 
-    # Text stays text and identifiers do not depend on chance: the same report gives the same file. The default style
-    # comes first, as a matplotlibrc in the current folder could ask for more than a style (text.usetex runs LaTeX).
+    # Text stays text and identifiers are not random: the same report gives the same file. The default style comes
+    # first because a matplotlibrc in the current folder can set more than a style (text.usetex runs LaTeX).
     with style.context(["default", {"svg.fonttype": "none", "svg.hashsalt": "ca-deploy", "font.size": 9}]):
         figure = Figure(figsize=(11, 2.8 + 0.35 * len(timed)), layout="constrained")
         distribution, series = figure.subplots(1, 2, width_ratios=(1, 1.4))
@@ -34,14 +34,14 @@ def plot(report: LatencyReport) -> dict[str, bytes]:
         pictures = {}
         for suffix in FORMATS:
             buffer = io.BytesIO()
-            # A date in the file would make two equal pictures differ.
+            # A date would make two plots of the same report differ.
             figure.savefig(buffer, format=suffix, dpi=150, metadata={"Date": None} if suffix == "svg" else {})
             pictures[suffix] = buffer.getvalue()
     return pictures
 
 
 def _distribution(axes: "Axes", timed: list[Measurement]) -> None:
-    """Every sample counts: boxes with whiskers to minimum and maximum."""
+    """Boxes with whiskers to minimum and maximum: no sample is left out as an outlier."""
     samples = [np.concatenate([np.asarray(start) for start in found.samples_ns]) / 1e6 for found in timed]
     names = [_label(found) for found in timed]
     boxes = axes.boxplot(
@@ -56,7 +56,7 @@ def _distribution(axes: "Axes", timed: list[Measurement]) -> None:
 
 
 def _series(axes: "Axes", report: LatencyReport, timed: list[Measurement]) -> None:
-    """Samples in the colours of their boxes over the time, and the temperature where the device tells it."""
+    """Samples over time in the colours of their boxes, and the temperature where the device reports it."""
     zero = min(start.began_at_s for found in timed for start in found.starts)
     for number, found in enumerate(timed):
         for start in found.starts:
@@ -75,7 +75,7 @@ def _series(axes: "Axes", report: LatencyReport, timed: list[Measurement]) -> No
 
 
 def _process_began_ns(start: ProcessStart) -> int:
-    """The device's clock when its process began to work: what came before the first timed inference taken off."""
+    """The device's clock when the process began its work: at the first timed inference, less all that came before."""
     spent = start.load_ns + start.first_ns + sum(start.warmup_ns)
     return int(start.start_ns[0] - spent) if start.start_ns else 0
 

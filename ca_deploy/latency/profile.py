@@ -1,4 +1,4 @@
-"""``profile()``: several files on one device, in turn and in random order, over several process starts."""
+"""``profile()``: several files on one device, interleaved in random order over several process starts."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from ca_deploy.errors import DeviceError, UsageError
 from ca_deploy.files import sha256_of
 from ca_deploy.latency.benchmark_binary import BenchmarkBinary
 from ca_deploy.latency.cores import affinity_mask, check_threads, cores_of
-from ca_deploy.latency.jobs import Job, Run, Step, Wishes
+from ca_deploy.latency.jobs import Job, Run, Step, Wishes, no_steps
 from ca_deploy.latency.launch import Launcher, launcher
 from ca_deploy.latency.measurable import runtime_of
 from ca_deploy.latency.statistics import ratio_of_medians, summarise
@@ -21,14 +21,14 @@ from ca_deploy.records.statistics import Comparison
 from ca_deploy.runtimes import Runtime
 
 
-def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = lambda _: None) -> LatencyReport:
+def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = no_steps) -> LatencyReport:
     """Measure files on a device.
 
-    A file that does not run there, a device that vanishes, or Ctrl-C ends up in ``failures`` of a report that keeps
-    everything measured until then.
+    A file that does not run there, a lost device and Ctrl-C are recorded in ``failures`` of the report, which keeps
+    everything measured before.
 
     Raises:
-        UsageError, ArtifactError: files and wishes that contradict each other or the device.
+        UsageError, ArtifactError: files and options that contradict each other or the device.
         DeviceError, KeyboardInterrupt: the device failed, or Ctrl-C came, before anything was measured.
         RuntimeUnavailable: no file runs on the device.
     """
@@ -54,7 +54,8 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     errors: list[BaseException] = []
     try:
         step(f"pushing to {device.name}")
-        places = device.push([*files, *{path: None for found in launchers.values() for path in found.files}])
+        parts = dict.fromkeys(path for found in launchers.values() for path in found.files)
+        places = device.push([*files, *parts])
         run = Run(device, places, mask, wishes, failures, errors, step)
         if device.counts_instructions:
             run.count(jobs)
@@ -101,11 +102,10 @@ def _launcher(device: Device, info: DeviceInfo, runtime: Runtime, wishes: Wishes
 
 def _labels(files: Sequence[Path]) -> dict[Path, str]:
     """The name of each file, with as many folders before it as are needed to tell the files apart."""
-    for length in range(1, max(len(file.parts) for file in files) + 1):
-        labels = {file: "/".join(file.parts[-length:]) for file in files}
-        if len(set(labels.values())) == len(files):
-            return labels
-    return {file: str(file) for file in files}
+    length = 1
+    while len({file.parts[-length:] for file in files}) < len(files):
+        length += 1
+    return {file: Path(*file.parts[-length:]).as_posix() for file in files}
 
 
 def _measurement(job: Job, mask: str | None, before: Conditions, after: Conditions, fewest: int) -> Measurement:
@@ -113,7 +113,7 @@ def _measurement(job: Job, mask: str | None, before: Conditions, after: Conditio
     starts = tuple(job.starts)
     samples = [start.invoke_ns for start in starts]
     summary = job.last.summary
-    told = summary.n if summary else None
+    reported = summary.n if summary else None
     during = [moment for start in starts for moment in start.conditions]
     return Measurement(
         file=str(job.file),
@@ -132,7 +132,7 @@ def _measurement(job: Job, mask: str | None, before: Conditions, after: Conditio
         ),
         starts=starts,
         statistics=summary or summarise([ns for start in samples for ns in start]) if starts else None,
-        validity=judge(before, during, after, samples, cores_of(mask), told, fewest) if starts else None,
+        validity=judge(before, during, after, samples, cores_of(mask), reported, fewest) if starts else None,
         instructions=job.instructions,
         operators=job.operators,
         verification=job.verification,

@@ -7,13 +7,13 @@ from ca_deploy.records.latency import MeasuringProtocol
 PROTOCOLS = {
     "quick": MeasuringProtocol("quick", 2, 5, 0.2, 25, 0.3, 30),
     "standard": MeasuringProtocol("standard", 3, 10, 0.5, 50, 1, 150),
-    # Over its starts: 1040 runs and 60 s, as MLPerf Mobile's single-stream scenario asks for at least.
+    # Over all starts 1040 runs and 60 s: MLPerf Mobile's single-stream scenario requires at least 1024 and 60 s.
     "publication": MeasuringProtocol("publication", 5, 10, 0.5, 208, 12, 600, "p90", 1024),
 }
 
 
 def custom(runs: int | None, min_seconds: float | None, starts: int | None) -> MeasuringProtocol:
-    """The standard protocol with other numbers."""
+    """The standard protocol with the given numbers instead of its own."""
     base = PROTOCOLS["standard"]
     given = {"runs": runs, "min_seconds": min_seconds, "starts": starts}
     changes = {name: value for name, value in given.items() if value is not None}

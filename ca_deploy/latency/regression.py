@@ -15,7 +15,7 @@ def compare_reports(before: LatencyReport, after: LatencyReport, threshold_perce
         UsageError: the reports share no measurement, or one is of an emulated device and the other is not.
     """
     if before.emulated != after.emulated:
-        raise UsageError("One report counts instructions and the other times: they cannot be compared.")
+        raise UsageError("One report counts instructions and the other measures times: they cannot be compared.")
     earlier = {_key(found): found for found in before.measurements}
     pairs = [(earlier[_key(found)], found) for found in after.measurements if _key(found) in earlier]
     if not pairs:

@@ -1,4 +1,4 @@
-"""The JSON line that a runner prints, as types."""
+"""The JSON line that a runner prints, parsed."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ class TensorOnDevice:
 
 @dataclass(frozen=True, slots=True)
 class OperatorSamples:
-    """One operator: its name, its kind, and its time in each inference in ns."""
+    """One operator: its name, its kind, and its time per inference in ns."""
 
     name: str
     type: str
@@ -30,7 +30,7 @@ class OperatorSamples:
 
 @dataclass(frozen=True, slots=True)
 class RunnerOutput:
-    """One process of a runner; times in ns. ``summary`` is all that a program without samples tells."""
+    """One process of a runner; times in ns. ``summary`` replaces the samples where a program prints none."""
 
     runtime: str
     runtime_version: str
@@ -52,7 +52,7 @@ def parse(completed: Completed, model: str, device: str) -> RunnerOutput:
     """What the runner found.
 
     Raises:
-        RuntimeUnavailable: it failed; says its reason, or how it ended.
+        RuntimeUnavailable: the runner failed; the message gives its reason, or how it ended.
     """
     return _read(completed, model, device, "invoke_ns", _typed)
 
@@ -61,7 +61,7 @@ def parse_operators(completed: Completed, model: str, device: str) -> tuple[Oper
     """The operators of a run with ``--ops``, in order of execution.
 
     Raises:
-        RuntimeUnavailable: it failed; says its reason, or how it ended.
+        RuntimeUnavailable: the runner failed; the message gives its reason, or how it ended.
     """
     return _read(completed, model, device, "ops", _operators)
 
@@ -80,7 +80,7 @@ def _read(completed: Completed, model: str, device: str, key: str, decode: Calla
         return decode(content)
     except (KeyError, TypeError, ValueError) as error:
         raise RuntimeUnavailable(
-            f"The runner on {device} answered for {model} in a form that this ca-deploy does not know ({error!r})."
+            f"The runner on {device} answered for {model} in a format that this ca-deploy does not know ({error!r})."
         ) from error
 
 
@@ -97,7 +97,7 @@ def _reason(completed: Completed, content: Any) -> str:
     if code in (137, -9):
         return f"the runner was killed. The device may be out of memory: close other programs.{last}"
     if code in (132, -4):
-        return f"the runner met an instruction that this processor does not have.{last}"
+        return f"the runner used an instruction that this processor does not have.{last}"
     if code == 0:
         return f"the runner's answer was cut off after {len(completed.stdout)} bytes.{last}"
     return f"the runner ended with exit code {code}.{last}"

@@ -1,4 +1,4 @@
-"""From what a user typed to a report on disk: wishes checked, the device opened, results delivered."""
+"""From options to a report on disk: checks the options, opens the device, delivers the results."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from typing import get_args
 from ca_deploy.delivery import staging, write_together
 from ca_deploy.devices import open_device
 from ca_deploy.errors import ArtifactError, DeviceError, UsageError, unknown_name
-from ca_deploy.latency.jobs import Step, Wishes
+from ca_deploy.latency.jobs import Step, Wishes, no_steps
 from ca_deploy.latency.launch import RunnerKind
 from ca_deploy.latency.measurable import measurable_runtimes
 from ca_deploy.latency.plot import plot
@@ -38,11 +38,11 @@ def wishes(
     output: Path | None = None,
     command_line: tuple[str, ...] = (),
 ) -> Wishes:
-    """Flags as typed -> what to measure.
+    """Options as typed -> what to measure.
 
     Raises:
-        UsageError: names that nothing answers to, or flags that contradict each other.
-        ArtifactError: --bundle or --benchmark-binary names no file.
+        UsageError: unknown names, or options that contradict each other.
+        ArtifactError: the file of --bundle or --benchmark-binary does not exist.
     """
     if runtime is not None and runtime not in measurable_runtimes():
         raise unknown_name("runtime on devices", runtime, measurable_runtimes())
@@ -52,13 +52,13 @@ def wishes(
         if path is not None and not path.is_file():
             raise ArtifactError(f"{flag} {path} does not exist.")
     if benchmark_binary is not None and (runner != "auto" or operators or verify):
-        raise UsageError("--benchmark-binary runs by itself: leave out --runner, --ops and --verify.")
+        raise UsageError("--benchmark-binary replaces the runner: leave out --runner, --ops and --verify.")
     chosen = _protocol(protocol, runs, min_seconds, starts)
     return Wishes(
         runtime=runtime,
         threads=_thread_counts(threads),
         affinity=affinity,
-        # A benchmark program keeps no samples that several process starts could be joined by.
+        # Without samples, which a benchmark program does not keep, several process starts cannot be combined.
         protocol=replace(chosen, starts=1) if benchmark_binary else chosen,
         runner=runner,  # type: ignore[arg-type]
         benchmark_binary=benchmark_binary,
@@ -76,7 +76,7 @@ def profile_on(
     files: Sequence[Path],
     wanted: Wishes,
     keep: bool = False,
-    step: Step = lambda _: None,
+    step: Step = no_steps,
 ) -> LatencyReport:
     """Open the device, measure, and write report and plot to ``wanted.output`` if it is given.
 
@@ -85,13 +85,13 @@ def profile_on(
     """
     report: LatencyReport | None = None
     if wanted.output is not None:
-        with staging(wanted.output):  # a place that cannot be written is told before minutes of measuring
+        with staging(wanted.output):  # a folder that cannot be written fails before minutes of measuring
             pass
     try:
         with open_device(device_name, keep) as device:
             report = profile(files, device, wanted, step)
     except DeviceError:
-        if report is None:  # else it vanished, which the report says, and so could not be tidied
+        if report is None:  # otherwise only the cleanup failed, on a device whose loss the report records
             raise
     if wanted.output is not None:
         deliver_report(report, wanted.output)
@@ -99,7 +99,7 @@ def profile_on(
 
 
 def deliver_report(report: LatencyReport, output: Path) -> None:
-    """Write ``latency.json``, and the picture as ``latency.svg`` and ``latency.png``, into a folder."""
+    """Write ``latency.json``, and the plot as ``latency.svg`` and ``latency.png``, into a folder."""
     pictures = {Path(REPORT_FILE).with_suffix(f".{suffix}").name: picture for suffix, picture in plot(report).items()}
     write_together(output, {REPORT_FILE: to_json(report), **pictures})
 
@@ -110,7 +110,7 @@ def _thread_counts(text: str) -> tuple[int, ...]:
     except ValueError:
         counts = ()
     if not counts or min(counts) < 1:
-        raise UsageError(f"--threads {text!r} is not a number of 1 or more, nor several with commas: 1,2,4.")
+        raise UsageError(f"--threads {text!r} is not a number of 1 or more, or several separated by commas: 1,2,4.")
     return counts
 
 
@@ -120,5 +120,7 @@ def _protocol(name: str | None, runs: int | None, min_seconds: float | None, sta
     if name not in PROTOCOLS:
         raise unknown_name("protocol", name, PROTOCOLS)
     if any(value is not None for value in (runs, min_seconds, starts)):
-        raise UsageError(f"--protocol {name} says how often to run: it contradicts --runs, --min-seconds and --starts.")
+        raise UsageError(
+            f"--protocol {name} sets the number of runs: it contradicts --runs, --min-seconds and --starts."
+        )
     return PROTOCOLS[name]

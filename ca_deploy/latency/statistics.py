@@ -1,4 +1,4 @@
-"""Statistics of inference times: pure functions on samples. Nothing is clipped: outliers are how throttling shows."""
+"""Statistics of inference times: pure functions on samples. Outliers are kept: they show throttling."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ca_deploy.records.statistics import Difference, Ratio, Statistics
 
-# A 99th percentile of fewer samples than these is the maximum under another name.
+# With fewer samples the 99th percentile is no more than the maximum.
 P99_NEEDS = 100
 _RESAMPLES = 2000
 
@@ -32,11 +32,11 @@ def summarise(samples_ns: Sequence[int]) -> Statistics:
 def ratio_of_medians(
     first: Sequence[Sequence[int]], second: Sequence[Sequence[int]], paired: bool = False, seed: int = 0
 ) -> Ratio:
-    """Compare two files; each is given as its samples by process start.
+    """Compare two files; each is given as its samples per process start.
 
     The bootstrap resamples process starts, and then samples within each: inferences of one process share their
-    memory layout and their moment, so they are not independent (Kalibera and Jones, "Rigorous benchmarking in
-    reasonable time", ISMM 2013). ``paired``: start ``i`` of both happened side by side, and is drawn for both.
+    memory layout and their time, so they are not independent (Kalibera and Jones, "Rigorous benchmarking in
+    reasonable time", ISMM 2013). ``paired``: start ``i`` of both ran side by side, so both are drawn together.
     """
     random = np.random.default_rng(seed)
     firsts, seconds = ([np.asarray(start, np.float64) for start in starts] for starts in (first, second))

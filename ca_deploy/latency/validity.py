@@ -1,4 +1,4 @@
-"""Can the figures be trusted? A verdict with its reasons, from what the device was like while it ran."""
+"""Can the figures be trusted? A verdict with reasons, from the conditions on the device during the runs."""
 
 import itertools
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ _OTHER_LOAD = 0.5
 _HOT_C = 80.0
 _LOW_BATTERY_PERCENT = 20
 
-# Bits of `vcgencmd get_throttled` that say what is the case now, and those that say what once was since the start:
-# under-voltage, clock capped, throttled, soft temperature limit. Android's thermal status is a number up to 6.
+# Bits of `vcgencmd get_throttled` for the present, and for any time since boot: under-voltage, clock capped, throttled,
+# soft temperature limit. Android's thermal status is a number up to 6.
 _PI_NOW = 0xF
 _PI_SINCE_BOOT = 0xF0000
 
@@ -26,14 +26,14 @@ def judge(
     after: Conditions,
     starts_ns: Sequence[Sequence[int]],
     cores: Sequence[int] | None = None,
-    runs_told: int | None = None,
+    runs_reported: int | None = None,
     fewest_runs: int = 50,
 ) -> Validity:
     """Judge the runs of one file; ``starts_ns`` are its samples by process start.
 
-    ``cores`` are those it was bound to; ``runs_told`` is how many runs a program counted that keeps no samples.
-    A clock has fallen when two moments in a row are more than 15 % below the fastest seen during the runs: a single
-    one may have been caught between two processes.
+    ``cores`` are those it was bound to; ``runs_reported`` is the count of a benchmark program, which keeps no samples.
+    The clock has fallen when two observations in a row are more than 15 % below the highest during the runs: a single
+    one may have been made between two processes.
     """
     moments = [*during, after]
     invalid, doubtful = [], []
@@ -41,17 +41,17 @@ def judge(
         invalid.append(f"the device throttled itself (status {throttled:#x})")
     fall = _clock_fall(during, cores)
     if fall is None:
-        doubtful.append("the device does not tell its clock")
+        doubtful.append("the device does not report its clock")
     elif fall > _CLOCK_FALL:
         invalid.append(f"the clock fell by {fall:.0%}")
-    runs = sum(map(len, starts_ns)) if runs_told is None else runs_told
-    if runs_told is not None:
-        doubtful.append("a benchmark program told these figures, without samples to check them by")
+    runs = sum(map(len, starts_ns)) if runs_reported is None else runs_reported
+    if runs_reported is not None:
+        doubtful.append("the figures come from a benchmark program, without samples to check them")
     if runs < fewest_runs:
-        invalid.append(f"too few runs: {runs}, and {fewest_runs} are needed")
+        invalid.append(f"too few runs: {runs}; {fewest_runs} are needed")
     governors = {name for moment in (before, *moments) for name in moment.governors or () if name != "performance"}
     if governors:
-        doubtful.append(f"the clock's governor is {', '.join(sorted(governors))}, not performance")
+        doubtful.append(f"the CPU governor is {', '.join(sorted(governors))}, not performance")
     if before.load_1min is not None and before.load_1min > _OTHER_LOAD:
         doubtful.append(f"other programs were running: load {before.load_1min:.1f} before the start")
     medians = [float(np.median(start)) for start in starts_ns if len(start)]
@@ -72,7 +72,7 @@ def _trust(invalid: Sequence[str], doubtful: Sequence[str]) -> Trust:
 
 
 def _throttled(before: Conditions, moments: Sequence[Conditions]) -> int:
-    """What was the case at some moment, or came to be remembered since before; 0 for nothing."""
+    """Throttling at any moment, or recorded by the device since ``before``; 0 for none."""
     known = before.throttled or 0
     seen = 0
     for moment in moments:

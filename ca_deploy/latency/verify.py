@@ -1,4 +1,4 @@
-"""Does the device compute what this machine computes? The same inputs through the same file, here and there."""
+"""Does the device compute what this machine computes? Runs the same inputs through the same file on both."""
 
 import io
 import tempfile
@@ -28,13 +28,13 @@ Arrays = list[NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """``feeds``: for each case the file's inputs in order, as it takes them; ``description`` for the report."""
+    """``feeds`` holds the file's inputs in order, for each case; ``description`` is for the report."""
 
     feeds: tuple[Arrays, ...]
     description: str
 
 
-# Runs one case on the device: the inputs as files here -> what the runner said, and the outputs as files here.
+# Runs one case on the device: local input files -> the runner's output, and local copies of the output files.
 RunThere = Callable[[Sequence[Path], Path], tuple[RunnerOutput, list[Path]]]
 
 
@@ -44,7 +44,7 @@ def verify(file: Path, run_there: RunThere, keep: Path | None = None, runtime: s
     ``keep`` is an ``.npz`` to write inputs and both sides' outputs to; ``runtime`` as in :func:`runtime_of`.
 
     Raises:
-        RuntimeUnavailable: the file does not run here, or not there.
+        RuntimeUnavailable: the file does not run here, or not on the device.
     """
     on_device = runtime_of(file, runtime).on_device
     assert on_device is not None
@@ -62,7 +62,7 @@ def verify(file: Path, run_there: RunThere, keep: Path | None = None, runtime: s
     found = judge(here, there, on_device.agreement_db(file), inputs.description, session.runtime)
     if found.status is Status.FAIL and session.settings:
         settings = " and ".join(f"{name} = {value}" for name, value in session.settings.items())
-        found = replace(found, reason=f"{found.reason}; a device with x86 and no VNNI needs the option {settings}")
+        found = replace(found, reason=f"{found.reason}; an x86 device without VNNI needs the option {settings}")
     return found
 
 
@@ -85,7 +85,7 @@ def judge(
     failed = not (same if demand_db is None else found_db >= demand_db)
     return Verification(
         status=Status.FAIL if failed else Status.PASS,
-        reason="the outputs differ by more than that" if failed else "",
+        reason="the outputs differ by more than allowed" if failed else "",
         inputs=inputs,
         demanded="bit-exact" if demand_db is None else f"SQNR of {demand_db:g} dB or more",
         bit_exact=same,
@@ -96,7 +96,7 @@ def judge(
 
 
 def _inputs(file: Path, session: Session) -> Inputs:
-    """Photos, prepared as the manifest says; without a manifest, noise of a fixed seed."""
+    """Photos, preprocessed as the manifest says; without a manifest, noise from a fixed seed."""
     manifest = manifest_of(file)
     if manifest is not None:
         predictor = exported_predictor(file, manifest)

@@ -1,4 +1,4 @@
-"""Looks at the device while it works: clock, temperature and throttling once a second."""
+"""Samples the conditions on a device while it works: clock, temperature and throttling, once per second."""
 
 import contextlib
 import threading
@@ -9,13 +9,13 @@ from ca_deploy.devices import Device
 from ca_deploy.errors import DeviceError
 from ca_deploy.records.devices import Conditions
 
-# Looking costs the device a moment itself; once a second is enough to see a clock fall.
+# Each look costs the device some time; once per second is enough to see the clock fall.
 _EVERY_S = 1.0
 _FIRST_AFTER_S = 0.4
 
 
 class Watch:
-    """A context manager; ``seen`` holds what was seen while it was open."""
+    """A context manager; ``seen`` holds the conditions sampled while it was open."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
@@ -31,11 +31,11 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
-        self._thread.join(timeout=None if kind is None else 2)  # a device that vanished may not answer for long
+        self._thread.join(timeout=None if kind is None else 2)  # a lost device may not answer for a long time
 
     def _look(self) -> None:
         wait = _FIRST_AFTER_S
-        with contextlib.suppress(DeviceError):  # the run itself will meet and report it
+        with contextlib.suppress(DeviceError):  # the run itself fails in the same way and reports it
             while not self._over.wait(wait):
                 self.seen.append(self._device.conditions())
                 wait = _EVERY_S

@@ -1,11 +1,11 @@
-"""What is known of a device, and what came back from it."""
+"""What is known about a device, and what it returned."""
 
 from ca_deploy.records.record import record
 
 
 @record
 class Core:
-    """One processor core. ``part`` is Arm's part number, ``"0xd0b"`` for a Cortex-A76; None when not told."""
+    """One processor core. ``part`` is Arm's part number, ``"0xd0b"`` for a Cortex-A76; None where unknown."""
 
     index: int
     part: str | None
@@ -30,9 +30,9 @@ class DeviceInfo:
 
 @record
 class Conditions:
-    """What a device is like at one moment. Everything is None when the device cannot say.
+    """The state of a device at one moment; None for whatever it does not report.
 
-    ``at_s`` is this machine's monotonic clock; frequencies and governors are one a core, in order. ``throttled`` is
+    ``at_s`` is this machine's monotonic clock; frequencies and governors are one per core, in order. ``throttled`` is
     the raw word of a Raspberry Pi's ``vcgencmd get_throttled`` or Android's thermal status, 0 when all is well.
     """
 
@@ -50,7 +50,7 @@ class Conditions:
 
 @record
 class Completed:
-    """A command that ended by itself, whatever its exit code."""
+    """A command that ran to its end, whatever its exit code."""
 
     returncode: int
     stdout: bytes
@@ -59,7 +59,7 @@ class Completed:
 
 @record
 class InstructionCounts:
-    """Instructions carried out, exactly. The classes overlap: dot products are SIMD instructions too."""
+    """Exact counts of executed instructions. The classes overlap: dot products are SIMD instructions too."""
 
     total: int
     simd: int
@@ -80,7 +80,7 @@ class DeviceSummary:
 
 @record
 class Check:
-    """One thing that may be missing. ``status``: ``ok``, ``later`` (fetched on first use) or ``missing``."""
+    """One requirement of measuring on devices. ``status``: ``ok``, ``later`` (fetched on first use) or ``missing``."""
 
     name: str
     status: str

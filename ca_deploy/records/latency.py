@@ -1,4 +1,4 @@
-"""What a measurement found, with everything needed to judge and repeat it; to JSON and back."""
+"""A latency report: what was measured, with everything needed to judge and repeat it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,11 +17,11 @@ SCHEMA_VERSION = 1
 
 @record
 class MeasuringProtocol:
-    """Everything except ``starts`` holds for one process start.
+    """How often and how long to measure; all except ``starts`` and ``fewest_runs`` is per process start.
 
-    Both of ``warmup_runs`` and ``warmup_seconds`` are reached before anything counts, then both of ``runs`` and
-    ``min_seconds``; a start ends after ``max_seconds`` in any case. ``headline`` is the figure to quote, and
-    ``fewest_runs`` over all starts are needed for a figure to be valid.
+    The warm-up lasts until both ``warmup_runs`` and ``warmup_seconds`` are reached, the timed runs until both ``runs``
+    and ``min_seconds`` are; a start ends after ``max_seconds`` in any case. ``headline`` is the figure to quote. A
+    figure is valid only with ``fewest_runs`` over all starts.
     """
 
     name: str
@@ -45,9 +45,9 @@ class MeasuringProtocol:
 
 @record
 class ProcessStart:
-    """One process from its start to its end; times in ns, kept raw.
+    """One process from start to end; raw times in ns.
 
-    ``began_at_s`` is the measuring machine's monotonic clock, as in :class:`~ca_deploy.devices.Conditions`;
+    ``began_at_s`` is the measuring machine's monotonic clock, as in :class:`~ca_deploy.records.devices.Conditions`;
     ``start_ns`` holds the device's own clock at the beginning of each timed inference. ``set_input_ns`` and
     ``get_output_ns`` are outside ``invoke_ns``.
     """
@@ -68,7 +68,7 @@ class ProcessStart:
 class Engine:
     """What ran the file. ``runner``: ``c``, ``python``, ``benchmark_model`` or ``onnxruntime_perf_test``.
 
-    ``delegate`` says in words how much of the graph runs in XNNPACK; None where the runtime cannot tell.
+    ``delegate`` describes how much of the graph runs in XNNPACK; None where the runtime does not report it.
     """
 
     runner: str
@@ -81,7 +81,7 @@ class Engine:
 
 @record
 class OperatorTime:
-    """Operators of one kind, or of one PyTorch module: count, ms per inference (sum of medians), part of the whole."""
+    """Operators of one kind, or of one PyTorch module: count, ms per inference (sum of medians), share of the total."""
 
     name: str
     count: int
@@ -91,7 +91,7 @@ class OperatorTime:
 
 @record
 class OperatorProfile:
-    """Time by operator and by PyTorch module, from a run of its own: observing changes the total a little.
+    """Time per operator and per PyTorch module, from a separate run: profiling changes the total a little.
 
     ``attention_percent`` is what attention blocks cost; None where no module is recognised as one.
     """
@@ -120,9 +120,9 @@ class Verification:
 
 @record
 class Measurement:
-    """One file with one number of threads. ``statistics`` is None on an emulated device, ``instructions`` elsewhere.
+    """One file with one thread count. ``statistics`` is None on an emulated device, ``instructions`` elsewhere.
 
-    ``label`` is the shortest end of the path that tells the files of the report apart.
+    ``label`` is the shortest end of the path that is unique in the report.
     """
 
     file: str
@@ -145,23 +145,23 @@ class Measurement:
 
     @property
     def samples_ns(self) -> tuple[tuple[int, ...], ...]:
-        """Steady-state inferences by process start."""
+        """Steady-state inferences per process start."""
         return tuple(start.invoke_ns for start in self.starts)
 
     @property
     def load_ms(self) -> float | None:
         """Median over the process starts."""
-        return median(start.load_ns for start in self.starts) / 1e6
+        return median(start.load_ns for start in self.starts) / 1e6 if self.starts else None
 
     @property
     def first_ms(self) -> float | None:
         """First inference, median over the process starts."""
-        return median(start.first_ns for start in self.starts) / 1e6
+        return median(start.first_ns for start in self.starts) / 1e6 if self.starts else None
 
 
 @record
 class LatencyReport:
-    """All files measured in one go. ``failures`` says what could not be measured and why; {} when all went well."""
+    """Files measured together. ``failures`` says what could not be measured and why; {} when all went well."""
 
     schema_version: int
     ca_deploy_version: str

@@ -25,7 +25,7 @@ class Trust(StrEnum):
 class Statistics:
     """Of ``n`` steady-state inferences, in ms; ``p99_ms`` is None for fewer than 100.
 
-    What a benchmark program did not tell is None too; with samples at hand nothing else is.
+    Without samples, so is everything that a benchmark program does not print.
     """
 
     n: int
@@ -51,7 +51,7 @@ class Ratio:
 
 @record
 class Comparison:
-    """Measurement ``subject`` over measurement ``reference``; both are names of measurements."""
+    """The time of measurement ``subject`` over that of measurement ``reference``; both are names of measurements."""
 
     subject: str
     reference: str
@@ -70,7 +70,7 @@ class Validity:
 class Change:
     """One file, before and after: medians in ms, or millions of instructions (exact: no interval).
 
-    ``regressed``: slower by more than the threshold, and the whole interval says slower.
+    ``regressed``: slower by more than the threshold, with the whole interval above 1.
     """
 
     file: str
@@ -85,7 +85,7 @@ class Change:
 
 @record
 class Regression:
-    """Every measurement that both reports hold; ``warnings`` say where they are not quite comparable."""
+    """Every measurement that two reports share; ``warnings`` say what limits the comparison."""
 
     unit: str
     threshold_percent: float

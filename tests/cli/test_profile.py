@@ -121,7 +121,7 @@ def test_ctrl_c_keeps_what_was_measured(small: Path, tmp_path: Path) -> None:
         (["{small}", "--threads", "two"], "is not a number"),
         (["{small}", "--protocol", "quick", "--runs", "7"], "contradicts"),
         (["{small}", "--protocol", "slow"], "Unknown protocol"),
-        (["{small}", "--affinity", "red"], "none of big, little"),
+        (["{small}", "--affinity", "red"], "has to be big, little"),
         (["{small}", "--device", "emulated:cortex-a76", "--ops"], "--ops measures time"),
         (["{small}", "--device", "emulated:cortex-a76", "--runner", "python"], "needs a Python"),
         (["{small}", "--output", "{text}"], "is not a folder"),

@@ -101,7 +101,7 @@ def test_perf_test_with_and_without_single_times() -> None:
 def test_another_program_is_refused() -> None:
     with pytest.raises(RuntimeUnavailable, match="Inference timings"):
         read_benchmark_model("hello\n")
-    with pytest.raises(RuntimeUnavailable, match="told no times"):
+    with pytest.raises(RuntimeUnavailable, match="printed no times"):
         read_perf_test("hello\n", None)
 
 

@@ -44,7 +44,7 @@ def test_what_makes_a_figure_doubtful() -> None:
     said = {
         "schedutil": verdict([replace(CALM, governors=("schedutil",) * 4)] * 2),
         "other programs": verdict([CALM] * 2, before=replace(CALM, load_1min=2.5)),
-        "does not tell its clock": verdict([replace(CALM, frequencies_khz=None)] * 2),
+        "does not report its clock": verdict([replace(CALM, frequencies_khz=None)] * 2),
         "process starts differ": verdict([CALM] * 2, runs=[[10_000_000] * 50, [12_000_000] * 50]),
         "battery": verdict([CALM] * 2, before=replace(CALM, on_battery=True, battery_percent=9)),
         "95 °C": verdict([replace(CALM, temperature_c=95)] * 2),
@@ -58,4 +58,4 @@ def test_too_few_runs_and_nothing_known() -> None:
     found, reasons = verdict([Conditions(0)], before=Conditions(0), runs=[[10_000_000] * 49])
     assert found == "invalid"
     assert "too few runs: 49" in reasons
-    assert "does not tell its clock" in reasons
+    assert "does not report its clock" in reasons

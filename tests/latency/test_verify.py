@@ -55,4 +55,4 @@ def test_the_option_is_named_where_a_device_adds_otherwise(tmp_path: Path) -> No
 
     found = verify(tmp_path / "model.onnx", run_there)
     assert found.status == "fail"
-    assert "x86 and no VNNI needs the option session.qdqisint8allowed = 1" in found.reason
+    assert "an x86 device without VNNI needs the option session.qdqisint8allowed = 1" in found.reason

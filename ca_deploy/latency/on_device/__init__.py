@@ -1,1 +1,1 @@
-"""Files that run on a device by themselves, in a folder of their own: Python puts it on its search path."""
+"""Scripts that run on a device; in a separate folder, because Python puts the folder of a script on its search path."""

@@ -1,7 +1,7 @@
-"""Time of each operator of a .tflite file, inside XNNPACK too, by the profiler in ai-edge-litert's ``libLiteRt.so``.
+"""Time per operator of a .tflite file, inside XNNPACK too, from the profiler in ai-edge-litert's ``libLiteRt.so``.
 
-The Python ``Interpreter`` has no profiler, but the C API of LiteRT 2.1 and later, which the same wheel carries, has.
-Started as a file by itself, like the runner beside it; prints one JSON line. Inputs are zeros.
+The Python ``Interpreter`` has no profiler; the C API of LiteRT 2.1 and later, which is in the same wheel, has one.
+Run as a script, like the runner beside it; prints one JSON line. Inputs are zeros.
 """
 
 import argparse
@@ -17,12 +17,12 @@ from typing import Any
 # LiteRtProfilerEventType, in litert/c/litert_profiler_event.h
 OPERATOR, DELEGATE_OPERATOR, INSIDE_DELEGATE = 2, 4, 8
 CPU = 1
-# Room for one ProfiledEventData of any version (104 bytes in 2.3), and the byte that says "never written".
+# Room for one ProfiledEventData of any version (104 bytes in 2.3), and the byte that marks unwritten memory.
 ROOM, UNTOUCHED = 128, 0xAB
 
 
 class LiteRt:
-    """The C API; every call that fails raises with its own name."""
+    """The C API; a call that fails raises an error with its name."""
 
     def __init__(self) -> None:
         import ai_edge_litert
@@ -38,14 +38,14 @@ class LiteRt:
             raise RuntimeError(f"{name} failed with status {status}")
 
     def handle(self, name: str, *arguments: Any) -> ctypes.c_void_p:
-        """Call a function that gives an object by its last parameter."""
+        """Call a function that returns an object through its last parameter."""
         found = ctypes.c_void_p()
         self(name, *arguments, ctypes.byref(found))
         return found
 
 
 def options(api: LiteRt, threads: int) -> ctypes.c_void_p:
-    """Compiler options: on the CPU, with so many threads, profiled. Payloads are TOML, as in litert/c/options."""
+    """Compiler options: CPU, number of threads, profiling. Payloads are TOML, as in litert/c/options."""
     c = ctypes.CDLL(None)
     c.strdup.restype = ctypes.c_void_p
     free = ctypes.cast(c.free, ctypes.c_void_p)
@@ -81,12 +81,12 @@ def buffers(api: LiteRt, environment: Any, model: Any, compiled: Any, kind: str)
 def events(api: LiteRt, profiler: Any) -> list[tuple[str, int, int]]:
     """Tag, type and microseconds of every event, in order.
 
-    The size of an event differs between versions; it is found by how far the memory was written.
+    The size of an event differs between versions; it follows from how much memory was written.
     """
     number = ctypes.c_int()
     api("LiteRtGetNumProfilerEvents", profiler, ctypes.byref(number))
     if number.value < 1:
-        raise RuntimeError("the profiler saw no operator")
+        raise RuntimeError("the profiler recorded no operator")
     memory = (ctypes.c_ubyte * (number.value * ROOM))(*[UNTOUCHED] * (number.value * ROOM))
     api("LiteRtGetProfilerEvents", profiler, number, memory)
     content = bytes(memory)
@@ -99,9 +99,9 @@ def events(api: LiteRt, profiler: Any) -> list[tuple[str, int, int]]:
 
 
 def by_operator(found: list[tuple[str, int, int]], runs: int) -> list[dict[str, Any]]:
-    """Operators of one inference in their order, each with its ns in every run.
+    """Operators of one inference in order, each with its ns per run.
 
-    A delegate's own entry is left out where its operators report for themselves.
+    The entry of a delegate is dropped where its operators are reported individually.
     """
     inside = any(kind == INSIDE_DELEGATE for _, kind, _ in found)
     wanted = (OPERATOR, INSIDE_DELEGATE) if inside else (OPERATOR, DELEGATE_OPERATOR)
@@ -159,7 +159,7 @@ def main() -> None:
     answers.write(json.dumps(found) + "\n")
     answers.close()
     sys.stderr.flush()
-    os._exit(1 if "error" in found else 0)  # handles go with the process
+    os._exit(1 if "error" in found else 0)  # handles are released with the process
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The runner in Python: the same options and the same JSON line as the C runner, over the runtimes that pip installed.
+"""The runner in Python: the same options and the same JSON line as the C runner, on the runtimes installed by pip.
 
-Started as a file by itself, here or on a Raspberry Pi, so it needs numpy and a runtime but nothing of ca-deploy.
+Run as a script, here or on a Raspberry Pi: it needs numpy and a runtime, but nothing of ca-deploy.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-# onnxruntime asks for its maker's event server otherwise; it reads this when it is imported.
+# Keeps onnxruntime from contacting its telemetry server; read on import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
@@ -63,7 +63,7 @@ class TFLite:
 
 
 class OnnxRuntime:
-    """``InferenceSession`` on the CPU provider; its ``run`` moves inputs and outputs too."""
+    """``InferenceSession`` on the CPU provider; its ``run`` includes passing inputs and outputs."""
 
     def __init__(self, model: str, threads: int, xnnpack: bool, ops: bool) -> None:
         import onnxruntime
@@ -103,7 +103,7 @@ class OnnxRuntime:
         return None
 
     def ops(self) -> list[dict[str, Any]] | None:
-        """Every kernel in order, with its ns in every inference, from ONNX Runtime's own profile."""
+        """Every kernel in order, with its ns per inference, from ONNX Runtime's own profile."""
         if not self.profiling:
             return None
         profile = Path(self.session.end_profiling())
@@ -215,7 +215,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def timed_operators(ops: list[dict[str, Any]] | None, timed: int) -> list[dict[str, Any]] | None:
-    """Warm-up was profiled too."""
+    """Only the timed inferences: the profile covers the warm-up too."""
     return None if ops is None else [{**op, "ns": op["ns"][-timed:]} for op in ops]
 
 
@@ -234,7 +234,7 @@ def main() -> None:
     parser.add_argument("--output-prefix")
     parser.add_argument("--ops", action="store_true")
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a runtime prints must not get between the caller and the JSON line
+    os.dup2(2, 1)  # what a runtime prints must not mix with the JSON line
     try:
         found = measure(parser.parse_args())
     except Exception as error:
