@@ -1,7 +1,7 @@
-"""Devices: where a runner runs. One module here is one kind of device; its ``KIND`` describes it.
+"""Devices that a runner runs on. One module per kind of device; its ``KIND`` describes it.
 
-A device is named ``local``, ``ssh://[user@]host[:port]``, ``adb[:SERIAL]`` or ``emulated:CPU``. A device only carries
-files and runs commands: what runs there is the business of :mod:`ca_deploy.native`.
+A device is named ``local``, ``ssh://[user@]host[:port]``, ``adb[:SERIAL]`` or ``emulated:CPU``. It only transfers files
+and runs commands; what runs there is up to :mod:`ca_deploy.native`.
 """
 
 import importlib
@@ -22,7 +22,7 @@ class Device(Protocol):
     ``counts_instructions``: this device is emulated, its milliseconds mean nothing, and it has ``count``.
     ``is_this_machine``: its processor is this machine's own, so that libraries installed here can run on it.
     ``python`` starts a Python there for the Python runner; None where there is none.
-    Every method raises :class:`~ca_deploy.errors.DeviceError` when the device vanished or refuses.
+    Every method raises :class:`~ca_deploy.errors.DeviceError` when the device is lost or refuses.
     """
 
     name: str
@@ -40,24 +40,24 @@ class Device(Protocol):
     def conditions(self) -> Conditions: ...
 
     def push(self, files: Sequence[Path]) -> Mapping[Path, str]:
-        """Bring files to the device, each content once; gives their paths there. Executable bits are kept."""
+        """Copy files to the device, each content once; returns their paths there. Executable bits are kept."""
 
     def run(self, argv: Sequence[str], timeout_s: float) -> Completed:
-        """Run a command there. On a timeout (``DeviceError``) or Ctrl-C the process there is ended as well."""
+        """Run a command there. On a timeout (``DeviceError``) or Ctrl-C the process there is killed too."""
 
     def pull(self, remote: str, local: Path) -> None: ...
 
     def scratch(self) -> str:
-        """A folder on the device for outputs, removed in the end."""
+        """A folder on the device for outputs, removed at the end."""
 
 
 class CountingDevice(Device, Protocol):
     """An emulated device."""
 
     def count(self, argv: Sequence[str], timeout_s: float) -> tuple[Completed, InstructionCounts]:
-        """Run the C runner; also gives the instructions of its timed inferences together, exactly, without all else.
+        """Run the C runner; also returns the exact number of instructions of its timed inferences, and of nothing else.
 
-        One call with one timed inference (``--runs 1 --min-seconds 0 --warmup-runs 0``) is all that it takes.
+        A single timed inference (``--runs 1 --min-seconds 0 --warmup-runs 0``) is enough.
 
         Raises:
             DeviceError: the runner failed; its message is in the error.
@@ -71,7 +71,7 @@ def no_requirements() -> list[Check]:
 
 @dataclass(frozen=True, slots=True)
 class DeviceKind:
-    """One kind of device. ``open(rest, keep)`` gets what follows the name; ``discover`` finds those within reach.
+    """One kind of device. ``open(rest, keep)`` gets what follows ``name:``; ``discover`` finds those within reach.
 
     ``requirements`` looks for what this machine needs in order to reach such a device, for ``ca-deploy doctor``.
     """
@@ -94,11 +94,11 @@ def find_kind(name: str) -> DeviceKind:
 
 
 def open_device(name: str, keep: bool = False) -> Device:
-    """The device that ``name`` spells; nothing is sent to it before it is asked something.
+    """The device called ``name``; nothing is sent to it before its first method call.
 
     Raises:
         UsageError: no such kind of device.
-        DeviceError: the device cannot be used; says why and what to do.
+        DeviceError: the device cannot be used; the message says why and what to do.
     """
     kind, _, rest = name.partition(":")
     if kind not in kind_names():

@@ -17,7 +17,7 @@ _ASK_S = 60.0
 
 
 class Here:
-    """Base of both; ``command`` turns an argument list into the one that is run here."""
+    """Base of both; ``command`` turns an argument list for the device into one for this machine."""
 
     is_this_machine = False
     python: str | None = None
@@ -53,7 +53,7 @@ class Here:
         try:
             return run(argv, timeout_s, Path(self.scratch()), environment)
         except subprocess.TimeoutExpired as error:
-            raise DeviceError(f"{self.name}: the run was ended after {timeout_s:.0f} s; it took too long.") from error
+            raise DeviceError(f"{self.name}: the run took too long and was ended after {timeout_s:.0f} s.") from error
         except OSError as error:
             raise DeviceError(f"{self.name}: {argv[0]} cannot be started: {error.strerror or error}.") from error
 

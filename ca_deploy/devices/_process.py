@@ -1,4 +1,4 @@
-"""A command on this machine that ends with us: on a timeout, an error or Ctrl-C nothing of it is left."""
+"""Commands on this machine that leave no process behind after a timeout, an error or Ctrl-C."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     give: bytes | None = None,
 ) -> Completed:
-    """Run in a process group of its own, which is killed when it is left early.
+    """Run in a process group of its own, which is killed unless the command ends by itself.
 
     Raises:
         subprocess.TimeoutExpired: it took longer than ``timeout_s``.
@@ -59,7 +59,7 @@ def end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def last_line(*texts: bytes) -> str:
-    """The last thing that a program said; for messages."""
+    """The last line that a program printed, for messages."""
     lines = [line.strip() for text in texts for line in text.decode(errors="replace").splitlines() if line.strip()]
     return lines[-1] if lines else "no message"
 

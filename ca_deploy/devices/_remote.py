@@ -1,8 +1,8 @@
-"""A device at the other end of a link: files pushed once, commands run, and nothing left behind.
+"""A device at the other end of a link: pushes files once, runs commands, and leaves nothing behind.
 
-While a session lasts, a janitor waits on the device for the link to end: a shell that reads from it, does nothing, and
-cleans up when there is no more to read. So a pulled cable, a killed ca-deploy or a lost network leave neither files nor
-processes there. ``keep`` leaves the pushed files, which the next session then finds by their sha256.
+During a session a janitor runs on the device: a shell that does nothing but read from the link, and cleans up at the
+end of input. So a pulled cable, a killed ca-deploy or a lost network leaves neither files nor processes there. With
+``keep`` the pushed files stay, and the next session finds them by their sha256.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from ca_deploy.records.devices import Completed, Conditions, DeviceInfo
 _ASK_S = 60.0
 _CLEAN_S = 20.0
 _SLOWEST_BYTES_PER_S = 200_000
-# "SIZE PATH" for each file there is. The first Androids had no stat, and busybox's wc reads the whole file.
+# "SIZE PATH" for each file that exists. Early Androids have no stat; busybox's wc, the fallback, reads the whole file.
 _SIZES = (
     'sizes() { if command -v stat > /dev/null; then stat -c "%s %n" "$@"; '
     'else for f in "$@"; do [ -f "$f" ] && echo $(wc -c < "$f") "$f"; done; fi 2> /dev/null; }'
@@ -34,7 +34,7 @@ _DONE, _END, _READY = "CA-DEPLOY-DONE", "CA-DEPLOY-END", "CA-DEPLOY-READY"
 
 
 class Link(Protocol):
-    """How a device is reached. ``base`` is a folder there, in the words of its shell; it is made when it is missing.
+    """How a device is reached. ``base`` is a folder there, as an expression of its shell; created if missing.
 
     ``python`` as in :class:`~ca_deploy.devices.Device`.
     """
@@ -44,10 +44,10 @@ class Link(Protocol):
     python: str | None
 
     def start(self, script: str) -> "subprocess.Popen[bytes]":
-        """Run a script in the device's ``sh``; what it prints arrives byte for byte."""
+        """Run a script in the device's ``sh``; its output arrives byte for byte."""
 
     def watch(self, script: str) -> "subprocess.Popen[bytes]":
-        """Run a script whose standard input ends with the link, and when this process ends, however it does."""
+        """Run a script whose standard input ends when the link breaks or this process ends, however it ends."""
 
     def send(self, files: Sequence[Path], folder: str, timeout_s: float) -> None:
         """Copy files, whose names differ, into a folder. Raises ``DeviceError``."""
@@ -55,7 +55,7 @@ class Link(Protocol):
     def fetch(self, remote: str, local: Path, timeout_s: float) -> None: ...
 
     def explain(self, stderr: bytes) -> str:
-        """Why a command's answer did not arrive, and what to do about it."""
+        """Why the output of a command did not arrive, and what to do about it."""
 
     def close(self) -> None: ...
 
@@ -91,7 +91,7 @@ class Remote:
             self._link.close()
 
     def probe(self) -> DeviceInfo:
-        self._open()  # first of all: over ssh the others share its connection, for which a password was asked
+        self._open()  # first: over ssh the other commands share its connection, which may ask for a password
         return read_probe(self.name, self._ask(PROBE, _ASK_S).decode(errors="replace"))
 
     def conditions(self) -> Conditions:
@@ -115,7 +115,7 @@ class Remote:
         return places
 
     def _present(self, places: Mapping[Path, str]) -> set[str]:
-        """Of all places those that hold a file of the right size; files get their names only when they are whole."""
+        """The places that hold a file of the right size already; files get their names only when they are complete."""
         listed = " ".join(shlex.quote(place) for place in places.values())
         sizes = {place: str(file.stat().st_size) for file, place in places.items()}
         answer = self._ask(f"{_SIZES}\nsizes {listed}", _ASK_S).decode(errors="replace")
@@ -182,13 +182,13 @@ class Remote:
         return Completed(code, rest[:n_out], rest[n_out : n_out + n_err])
 
     def _kill(self) -> None:
-        """End the command that runs on the device."""
+        """Kill the command that runs on the device."""
         with contextlib.suppress(DeviceError):
             pid = shlex.quote(f"{self._folder}/pid")
             self._ask(f"read p < {pid} && kill -9 $p", _CLEAN_S)
 
     def _open(self) -> None:
-        """Start the janitor, which makes the session's folder and tells its path."""
+        """Start the janitor, which creates the session's folder and prints its path."""
         if self._janitor is not None:
             if self._janitor.poll() is not None:
                 raise DeviceError(self._link.explain(_rest(self._janitor)))
@@ -198,7 +198,7 @@ class Remote:
             f'b={self._link.base}; s="$b/{session}"\n'
             f'mkdir -p "$s" && cd "$b" && b=$(pwd) && s="$b/{session}" && : > "$s/live" || exit 1\n'
             f'echo "{_READY} $b"\n'
-            # adbd tells the end of the link by SIGHUP, sshd by the end of standard input.
+            # adbd signals the end of the link by SIGHUP, sshd by the end of standard input.
             "exec 3<&0; cat <&3 > /dev/null & c=$!\ntrap : HUP TERM PIPE\nwait $c\nkill $c\n"
             + _clean("$b", "$s", self._keep)
         )
@@ -216,14 +216,14 @@ class Remote:
         word, _, base = line.partition(" ")
         if word != _READY:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                janitor.wait(1)  # let it say why
+                janitor.wait(1)  # time for its error message
             stderr = _rest(janitor)
             end(janitor)
             raise DeviceError(self._link.explain(stderr))
         self._janitor, self._base, self._folder = janitor, base, f"{base}/{session}"
 
     def _ask(self, script: str, timeout_s: float) -> bytes:
-        """What a script prints; its end is marked, so that an answer that was cut is seen."""
+        """The output of a script; a mark at its end reveals truncated output."""
         process = self._link.start(f"{script}\necho {_END}\n")
         try:
             stdout, stderr = process.communicate(timeout=timeout_s)
@@ -241,18 +241,18 @@ class Remote:
 
 
 def _clean(base: str, folder: str, keep: bool) -> str:
-    """A script that ends what runs and removes what was pushed; to be run any number of times."""
+    """A script that kills what runs and removes what was pushed; it may run more than once."""
     forget = 'while read -r d; do rm -rf "$d"; done < "$s/pushed"; ' if not keep else ""
     return (
         f'b="{base}"; s="{folder}"\nexec 2> /dev/null\n'
         'rm -f "$s/live"; [ -f "$s/pid" ] && read -r p < "$s/pid" && kill -9 $p\n'
         f'[ -f "$s/pushed" ] && {{ {forget}:; }}\n'
-        'rm -rf "$s" || { sleep 1; rm -rf "$s"; }; rmdir "$b"\n:'  # what just starts may still write into it
+        'rm -rf "$s" || { sleep 1; rm -rf "$s"; }; rmdir "$b"\n:'  # a command that just starts may still write there
     )
 
 
 def _plain(name: str) -> str:
-    """A file's name without what shells and protocols take amiss."""
+    """The name of a file with only those characters that are safe in shells and protocols."""
     return re.sub(r"[^A-Za-z0-9._+-]", "_", name)
 
 
@@ -268,7 +268,7 @@ def _with_different_names(files: Sequence[Path]) -> list[list[Path]]:
 
 
 def _rest(process: "subprocess.Popen[bytes]") -> bytes:
-    """What an ended process has said on standard error."""
+    """What a process wrote to standard error before it ended."""
     if process.poll() is None:
         end(process)
         return b""

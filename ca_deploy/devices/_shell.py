@@ -1,7 +1,7 @@
-"""What every device is asked, in a shell that all of them have: POSIX sh (Android's mksh, dash, busybox).
+"""Scripts that probe a device, in the shell that all of them have: POSIX sh (Android's mksh, dash, busybox).
 
-The scripts print ``key=value`` lines and leave out what the device does not say. They use the shell's own commands
-where they can, because starting a program is slow on small devices.
+They print ``key=value`` lines and leave out what the device does not report. They use shell builtins where possible,
+because starting a program is slow on small devices.
 """
 
 import time
@@ -74,7 +74,7 @@ def _number(text: str) -> int | None:
 
 
 def read_probe(name: str, text: str) -> DeviceInfo:
-    """What :data:`PROBE` printed. Where Android runs 32-bit programs only, the architecture is ``armv8l``."""
+    """Parse the output of :data:`PROBE`. Where Android runs 32-bit programs only, the architecture is ``armv8l``."""
     pairs = _pairs(text)
     facts = dict(pairs)
     cpuinfo = [(k.strip(), v.strip()) for k, _, v in (v.partition(":") for key, v in pairs if key == "cpuinfo")]
@@ -115,7 +115,7 @@ def _by_core(lines: Iterable[str]) -> Mapping[int, str]:
 
 
 def read_conditions(text: str) -> Conditions:
-    """What :data:`CONDITIONS` printed; the temperature is the hottest zone of the processor, or of all."""
+    """Parse the output of :data:`CONDITIONS`; the temperature is the hottest zone of the processor, or of all."""
     pairs = _pairs(text)
     facts = dict(pairs)
 
@@ -145,7 +145,7 @@ def read_conditions(text: str) -> Conditions:
 
 
 def _hottest(zones: Iterable[str]) -> float | None:
-    """``45123 cpu-thermal`` is in thousandths of a degree; a few kernels give degrees."""
+    """``45123 cpu-thermal`` is in thousandths of a degree; a few kernels report degrees."""
     found = []
     for zone in zones:
         value, _, kind = zone.partition(" ")

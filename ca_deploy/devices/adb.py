@@ -1,7 +1,7 @@
-"""Android phones, through the system's adb. Nothing is installed on them and nobody has to be root there.
+"""Android phones, through the system's adb. Nothing is installed on them, and root is not needed.
 
-``adb exec-out`` gives a script's very bytes on every Android since 5; exit codes, which the shells of some devices
-lose, travel in the output.
+``adb exec-out`` transfers a script's output byte for byte since Android 5; exit codes, which the shells of some devices
+lose, are part of that output.
 """
 
 import shutil
@@ -18,12 +18,14 @@ from ca_deploy.records.devices import Check, Completed, DeviceSummary
 _INSTALL = "Install Android's platform-tools (Debian, Ubuntu: apt install adb) and connect the phone by USB."
 _DEBUGGING = "Enable USB debugging in the phone's developer options (Settings > About > tap the build number 7 times)."
 _REMEDIES = {
-    "unauthorized": "Unlock the phone and accept the question whether this computer may debug it.",
+    "unauthorized": "Unlock the phone and allow USB debugging from this computer.",
     "offline": "Unplug it and plug it in again; if that does not help: adb kill-server.",
-    "no permissions": "This user may not use the USB device: apt install android-sdk-platform-tools-common, replug it.",
-    "recovery": "It runs its recovery system: restart it.",
-    "sideload": "It waits for an update: restart it.",
-    "bootloader": "It stands in its bootloader: restart it.",
+    "no permissions": (
+        "This user cannot access the USB device: apt install android-sdk-platform-tools-common, and replug it."
+    ),
+    "recovery": "It is in recovery mode: restart it.",
+    "sideload": "It is waiting for an update: restart it.",
+    "bootloader": "It is in its bootloader: restart it.",
     "authorizing": "It is being authorised: try again in a moment.",
     "connecting": "It is being connected: try again in a moment.",
 }
@@ -31,7 +33,7 @@ _PATIENCE_S = 30.0
 
 
 class _Adb:
-    """One phone; ``-s`` is always given, so that a second one is never meant by mistake."""
+    """One phone; ``-s`` is always passed, so that a second one is never used by mistake."""
 
     base = "/data/local/tmp/ca-deploy"
     python: str | None = None
@@ -47,7 +49,7 @@ class _Adb:
         )
 
     def watch(self, script: str) -> "subprocess.Popen[bytes]":
-        # exec-out would not pass on the end of standard input, by which adb learns that we have ended.
+        # exec-out does not forward the end of standard input, by which the phone learns that this process has ended.
         return subprocess.Popen(
             [*self._adb, "shell", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -73,15 +75,15 @@ class _Adb:
             return f"{self.name} is full ({said}). Free some space on it."
         state = {summary.name: summary for summary in _discover()}.get(self.name)
         if state is None:
-            return f"{self.name} vanished (adb says: {said}). Check the cable, and that it does not sleep."
+            return f"{self.name} was lost (adb says: {said}). Check the cable, and that the phone stays awake."
         if state.state != "ready":
             return f"{self.name} is {state.state}. {state.remedy}"
         if not stderr.strip():
-            return f"{self.name}: an answer broke off in the middle. Check the cable, and try again."
+            return f"{self.name}: the connection broke in the middle of an answer. Check the cable, and try again."
         return f"{self.name}: adb failed: {said}"
 
     def close(self) -> None:
-        """adb's server stays: it is the user's."""
+        """adb's server keeps running: it belongs to the user."""
 
 
 def _open(rest: str, keep: bool) -> Remote:
@@ -92,7 +94,7 @@ def _open(rest: str, keep: bool) -> Remote:
         ready = [serial for serial, summary in found.items() if summary.state == "ready"]
         if len(ready) > 1:
             choices = ", ".join(f"adb:{serial} ({found[serial].detail})" for serial in ready)
-            raise DeviceError(f"Several phones are connected: {choices}. Name one of them by --device.")
+            raise DeviceError(f"Several phones are connected: {choices}. Choose one of them with --device.")
         if not ready and found:
             raise DeviceError(" ".join(f"{s.name} is {s.state}. {s.remedy}" for s in found.values()))
         if not ready:
@@ -121,7 +123,7 @@ def devices() -> Completed:
     try:
         return run(["adb", "devices", "-l"], _PATIENCE_S)
     except (subprocess.TimeoutExpired, OSError) as error:
-        raise DeviceError(f"`adb devices` gave no answer ({error}). Try: adb kill-server") from error
+        raise DeviceError(f"`adb devices` did not answer ({error}). Try: adb kill-server") from error
 
 
 def _discover() -> list[DeviceSummary]:

@@ -1,4 +1,4 @@
-"""A processor that QEMU emulates: exact counts of instructions, and the very results of its kernels, but no time."""
+"""A processor emulated by QEMU: exact instruction counts and the exact results of its kernels, but no times."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from ca_deploy.records.devices import Check, Completed, Conditions, Core, Device
 
 
 class Emulated(Here):
-    """One processor. Programs for aarch64 run under QEMU; all else about them is this machine's."""
+    """One processor. Programs for aarch64 run under QEMU, on the files of this machine."""
 
     counts_instructions = True
 
@@ -41,11 +41,11 @@ class Emulated(Here):
         )
 
     def conditions(self) -> Conditions:
-        """An emulated processor has no clock, no heat and no battery: nothing is known."""
+        """Nothing is known: an emulated processor has no clock, temperature or battery."""
         return Conditions(at_s=0.0)
 
     def count(self, argv: Sequence[str], timeout_s: float) -> tuple[Completed, InstructionCounts]:
-        """The instructions of the runner's timed inferences; it marks each of them by a system call.
+        """The instructions of the runner's timed inferences; it marks each of them with a system call.
 
         Raises:
             DeviceError: the runner failed, or it timed no inference.
@@ -94,5 +94,5 @@ def _requirements() -> list[Check]:
 
 
 KIND = DeviceKind(
-    "emulated", "emulated:cortex-a53|a72|a76", "a processor that QEMU emulates", _open, _discover, _requirements
+    "emulated", "emulated:cortex-a53|a72|a76", "a processor emulated by QEMU", _open, _discover, _requirements
 )

@@ -23,7 +23,7 @@ class Local(Here):
 
 def _open(rest: str, keep: bool) -> Local:
     if rest:
-        raise UsageError(f"local takes no {rest!r}: it is this machine.")
+        raise UsageError(f"local is this machine and takes no address: leave {rest!r} out.")
     return Local("local", keep)
 
 

@@ -1,6 +1,6 @@
-"""Linux machines such as a Raspberry Pi, through the system's OpenSSH: its config, agent and jump hosts count.
+"""Linux machines such as a Raspberry Pi, through the system's OpenSSH with its config, agent and jump hosts.
 
-All commands share one connection (ControlMaster), ours or the one of the user's own configuration, so that a password
+All commands share one connection (ControlMaster), ca-deploy's or that of the user's configuration, so that a password
 is asked for once.
 """
 
@@ -26,12 +26,12 @@ _CONNECT_S = 15
 _PATIENCE_S = 30.0
 _INSTALL = "Install it: apt install openssh-client"
 _REMEDIES = {
-    "permission denied": "Check the user name, and that your key is there: ssh-copy-id",
+    "permission denied": "Check the user name, and that your key is installed there: ssh-copy-id",
     "could not resolve": "Check the name; a Raspberry Pi is often raspberrypi.local, else use its address.",
-    "connection refused": "Nothing listens there: enable ssh on the device (raspi-config > Interface Options).",
-    "connection timed out": "It does not answer: is it switched on and in the same network?",
-    "no route to host": "It does not answer: is it switched on and in the same network?",
-    "host key verification failed": "Its key is unknown or has changed: log in once by ssh yourself and look.",
+    "connection refused": "No ssh server listens there: enable ssh on the device (raspi-config > Interface Options).",
+    "connection timed out": "It does not answer: is it switched on and on the same network?",
+    "no route to host": "It does not answer: is it switched on and on the same network?",
+    "host key verification failed": "Its key is unknown or has changed: log in with ssh once and check it.",
     "no space left": "Free some space on it.",
 }
 
@@ -46,7 +46,7 @@ class _Ssh:
         self._options = self._missing_options()
 
     def _missing_options(self) -> list[str]:
-        """Options of ours where the user's configuration says nothing."""
+        """Options for what the user's configuration leaves open."""
         shown = run(["ssh", "-G", self.name], _PATIENCE_S)
         if shown.returncode:
             raise DeviceError(self.explain(shown.stderr))
@@ -62,7 +62,7 @@ class _Ssh:
         return options
 
     def start(self, script: str) -> "subprocess.Popen[bytes]":
-        # In our process group, not in one of its own: ssh may have to ask for a password on the terminal.
+        # In this process group, not in one of its own: ssh may have to ask for a password on the terminal.
         return subprocess.Popen(
             ["ssh", "-T", *self._options, self.name, f"exec sh -c {_quote(script)}"],
             stdin=subprocess.PIPE,
@@ -77,7 +77,7 @@ class _Ssh:
         timer = threading.Timer(timeout_s, process.kill)
         timer.start()
         try:
-            # A broken pipe is explained by what the other end said.
+            # The error message of the other end explains a broken pipe.
             with (
                 contextlib.suppress(OSError),
                 tarfile.open(fileobj=cast(IO[bytes], process.stdin), mode="w|") as archive,
@@ -128,14 +128,14 @@ def _open(rest: str, keep: bool) -> Remote:
     uri = f"ssh:{rest}"
     host = urlsplit(uri).hostname if rest.startswith("//") else None
     if not host or urlsplit(uri).path.strip("/"):
-        raise UsageError(f"{uri} is no device: write ssh://[user@]host[:port], as in ssh://pi@raspberrypi.local")
+        raise UsageError(f"{uri} is not a device: write ssh://[user@]host[:port], as in ssh://pi@raspberrypi.local")
     if shutil.which("ssh") is None:
         raise DeviceError(f"ssh is not installed on this machine. {_INSTALL}")
     return Remote(_Ssh(uri.rstrip("/")), keep)
 
 
 def _discover() -> list[DeviceSummary]:
-    """The hosts that ~/.ssh/config names. They are not contacted: nobody asked for that."""
+    """The hosts in ~/.ssh/config; none of them is contacted."""
     if shutil.which("ssh") is None:
         return [DeviceSummary("ssh", "not available", "Raspberry Pi", _INSTALL)]
     config = Path.home() / ".ssh" / "config"

@@ -1,1 +1,1 @@
-"""The measuring program that runs on devices (``runner.c``), and what it needs there."""
+"""The runner, the C program that measures on devices, and what it needs there."""

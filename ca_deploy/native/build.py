@@ -1,12 +1,13 @@
-"""``make runner``: build the runner for each machine, and pack the loader and C libraries that it travels with.
+"""``make runner``: build the runner for each architecture, and pack the loader and C libraries that go with it.
 
-The runner is compiled by zig (PyPI: ziglang), which gives the same bytes on every machine; the loader and libraries are
-Debian's own, unchanged. What was made from what is written to PROVENANCE.toml beside the results.
+The runner is compiled by zig (PyPI: ziglang), which produces the same bytes on every machine; the loader and libraries
+are Debian's, unchanged. PROVENANCE.toml beside the results records what they were made from.
 
     python -m ca_deploy.native.build [OUTPUT] [--support]
 """
 
 import importlib.metadata
+import json
 import subprocess
 import sys
 import tempfile
@@ -52,7 +53,7 @@ def build_runner(output: Path) -> None:
     """Compile ``runner-<architecture>`` for every target into a folder.
 
     Raises:
-        DeviceError: ziglang is not installed, or the compiler refuses.
+        DeviceError: ziglang is not installed, or compilation fails.
     """
     try:
         zig = importlib.metadata.version("ziglang")
@@ -99,7 +100,7 @@ def pack_support(output: Path) -> None:
         lines = [
             "# Debian's own files, unchanged; made by `python -m ca_deploy.native.build --support`.",
             f'suite = "{_SUITE}"',
-            f"packages = [{', '.join(repr(name).replace(chr(39), chr(34)) for name in packages)}]",
+            f"packages = {json.dumps(packages)}",
             "",
             "[files]",
             *(f'"{name}" = "{sha256_of_bytes(file.read_bytes())}"' for name, file in sorted(files.items())),

@@ -1,6 +1,7 @@
-"""What has to be on a device for the runner to run: the runner, a runtime's library, and a loader of its own.
+"""What the runner needs on a device: itself, a runtime's library, and a loader.
 
-A device with a C library that is new enough lends its loader; every other one (Android, an older system) gets ours.
+A device whose C library is new enough uses its own loader; every other one (Android, an older system) gets the shipped
+one.
 """
 
 import importlib.util
@@ -22,13 +23,15 @@ from ca_deploy.records.devices import DeviceInfo
 
 HERE = Path(__file__).parent
 LOADER = "ld-linux-aarch64.so.1"
+_IS_32_BIT = "it runs a 32-bit system, for which the runtimes have no packages: install a 64-bit one"
+_NOT_ARM = "it is not an ARM device (perhaps an emulator): its times say nothing about a phone"
 
 
 @dataclass(frozen=True, slots=True)
 class RunnerCommand:
     """How to start the runner: push ``files``, then run ``argv(places)`` followed by the runner's own options.
 
-    ``argv`` names the runtime's library (``--library``) already. ``loader`` is None where the device lends its own.
+    ``argv`` names the runtime's library (``--library``) already. ``loader`` is None where the device uses its own.
     """
 
     runtime: str
@@ -58,8 +61,8 @@ def runner_command(
 ) -> RunnerCommand:
     """The runner for a device; ``runtime`` is ``litert`` or ``onnxruntime``.
 
-    The library comes from ``bundle`` if given, else from the cache, where pip brings it on first use; on this machine,
-    if it is an x86-64, from the installed package.
+    The library comes from ``bundle`` if given, else from the cache, where pip downloads it on first use. On this
+    machine, if that is x86-64, it comes from the installed package.
 
     Raises:
         DeviceError: there is no runner for this device and runtime, or its parts cannot be fetched.
@@ -95,13 +98,13 @@ def runner_binary(architecture: str) -> Path:
     path = HERE / "bin" / f"runner-{architecture}"
     known = tomllib.loads((HERE / "bin" / "PROVENANCE.toml").read_text(encoding="utf-8"))["runners"]
     if architecture not in known:
-        raise DeviceError(f"There is no runner for {architecture}; there are some for {', '.join(known)}.")
+        raise DeviceError(f"There is no runner for {architecture}, only for {', '.join(known)}.")
     if not path.is_file() or sha256_of(path) != known[architecture]["sha256"]:
-        raise DeviceError(f"{path} is not the runner that was shipped. Install ca-deploy anew, or run `make runner`.")
+        raise DeviceError(f"{path} is not the runner that was shipped. Reinstall ca-deploy, or run `make runner`.")
     if os.access(path, os.X_OK):
         return path
 
-    def copy(folder: Path) -> None:  # installed by something that drops permissions, perhaps for another user
+    def copy(folder: Path) -> None:  # the installer dropped the permission, and the file may belong to another user
         shutil.copyfile(path, folder / path.name)
         (folder / path.name).chmod(0o755)
 
@@ -147,7 +150,7 @@ def _member(runtime: str) -> str:
 def _from_bundle(bundle: Path, runtime: str) -> Path:
     """The library out of a bundle, unpacked into the cache."""
     library = find_library(runtime)
-    advice = f"Make it anew with this version of ca-deploy: ca-deploy doctor --make-bundle {bundle}"
+    advice = f"Create it again with this version of ca-deploy: ca-deploy doctor --make-bundle {bundle}"
     if not bundle.is_file():
         raise DeviceError(f"Bundle {bundle} does not exist. {advice}")
 
@@ -156,7 +159,7 @@ def _from_bundle(bundle: Path, runtime: str) -> Path:
             with zipfile.ZipFile(bundle) as archive:
                 (folder / library.name).write_bytes(archive.read(_member(runtime)))
         except (zipfile.BadZipFile, KeyError) as error:
-            raise DeviceError(f"Bundle {bundle} does not hold {_member(runtime)}. {advice}") from error
+            raise DeviceError(f"Bundle {bundle} does not contain {_member(runtime)}. {advice}") from error
         verified(library, folder / library.name)
 
     folder = cached(f"bundled/{library.package}-{library.version}-{library.sha256[:16]}", unpack)
@@ -164,6 +167,7 @@ def _from_bundle(bundle: Path, runtime: str) -> Path:
 
 
 def _on_this_machine(device: DeviceInfo, runtime: str) -> RunnerCommand:
+    """With the C library inside the installed package of the runtime."""
     library = find_library(runtime)
     if not runs_in_c(runtime, device.architecture):
         raise RuntimeUnavailable(f"On x86-64, {runtime} has no C library: use --runner python, or another device.")
@@ -188,9 +192,9 @@ def _on_this_machine(device: DeviceInfo, runtime: str) -> RunnerCommand:
 
 def _wrong_architecture(device: DeviceInfo) -> str:
     why = {
-        "armv7l": "it runs a 32-bit system, for which the runtimes have no packages: install a 64-bit one on it",
-        "armv8l": "it runs a 32-bit system, for which the runtimes have no packages: install a 64-bit one on it",
-        "x86_64": "it is no ARM device (an emulator, perhaps?): what it measures says nothing about a phone",
-        "i686": "it is no ARM device (an emulator, perhaps?): what it measures says nothing about a phone",
+        "armv7l": _IS_32_BIT,
+        "armv8l": _IS_32_BIT,
+        "x86_64": _NOT_ARM,
+        "i686": _NOT_ARM,
     }.get(device.architecture, "there is no runner for it")
     return f"{device.name} has a processor of type {device.architecture}; {why}."

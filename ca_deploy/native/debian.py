@@ -1,7 +1,7 @@
-"""Debian packages, fetched and unpacked into a folder of ours: nothing is installed, and nobody has to be root.
+"""Debian packages, fetched and unpacked into a folder: nothing is installed, and root is not needed.
 
-apt runs with a private configuration on the mirror that the system's own sources name, so that other suites and other
-architectures than the system's can be had.
+apt runs with a private configuration on the mirror of the system's own sources, so that suites and architectures other
+than the system's are available.
 """
 
 import logging
@@ -23,17 +23,17 @@ _TIMEOUT_S = 300
 
 
 def missing() -> str | None:
-    """Why Debian packages cannot be had here; None when they can."""
+    """Why Debian packages cannot be fetched here; None when they can."""
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
-            return f"this system has no {tool} (it is no Debian)"
+            return f"this system has no {tool} (it is not Debian)"
     if not _KEYRING.exists():
         return "the package debian-archive-keyring is not installed"
     return None if _mirror() else "no Debian mirror is named in /etc/apt"
 
 
 def _mirror() -> str | None:
-    """The first mirror that carries Debian itself; the security archive has only a part."""
+    """The first mirror of Debian itself; the security archive holds only part of it."""
     files = [_SOURCES / "sources.list", *sorted((_SOURCES / "sources.list.d").glob("*"))]
     for file in files:
         for line in file.read_text(errors="replace").splitlines() if file.is_file() else ():
@@ -44,10 +44,10 @@ def _mirror() -> str | None:
 
 
 def fetch(packages: Sequence[str], suite: str, architecture: str, into: Path, dependencies: bool = False) -> list[str]:
-    """Unpack packages, and all that they depend on if asked, into ``into``; gives their file names with versions.
+    """Unpack packages into ``into``, with all dependencies if asked; returns their file names, which hold versions.
 
     Raises:
-        DeviceError: this system cannot, or the mirror does not answer.
+        DeviceError: this system cannot fetch them, or the mirror does not answer.
     """
     if reason := missing():
         raise DeviceError(f"Debian packages ({', '.join(packages)}) cannot be fetched: {reason}.")
@@ -101,7 +101,9 @@ class _Apt:
                 command, cwd=self._folder, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S
             )
         except subprocess.TimeoutExpired as error:
-            raise DeviceError(f"`{' '.join(command)}` did not end in {_TIMEOUT_S} s: does the network work?") from error
+            raise DeviceError(
+                f"`{' '.join(command)}` did not end within {_TIMEOUT_S} s. Does the network work?"
+            ) from error
         if done.returncode:
             reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no message"]
             raise DeviceError(f"`{' '.join(command)}` failed: {reason[0]}. Does the network work?")

@@ -1,8 +1,8 @@
-"""QEMU with a counter of instructions, set up in the cache on first use.
+"""QEMU with an instruction counter, set up in the cache on first use.
 
-It has to be version 7.2 of Debian 12: the later packages of ``qemu-user`` are static, and have no plugins. That
-version does not emulate /proc/cpuinfo, by which the runtimes choose their kernels, so each processor gets a written
-one; and its ``-cpu max`` computes some INT8 results wrongly, so only named processors are offered.
+It has to be version 7.2 of Debian 12: later packages of ``qemu-user`` are static and cannot load plugins. That version
+does not emulate /proc/cpuinfo, by which the runtimes choose their kernels, so a file is written for each processor; and
+its ``-cpu max`` computes some INT8 results wrongly, so only named processors are offered.
 """
 
 import json
@@ -29,7 +29,7 @@ _CORES = 4
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """A processor that QEMU emulates: Arm's part number, its variant, and the features that Linux shows of it."""
+    """A processor that QEMU emulates: Arm's part number, its variant, and the features that Linux reports for it."""
 
     name: str
     part: str
@@ -53,7 +53,7 @@ PROCESSORS = {
 
 
 def missing() -> str | None:
-    """What keeps the emulator from running here, with the remedy; None when it can."""
+    """Why the emulator cannot run here, with the remedy; None when it can."""
     if platform.system() != "Linux":
         return "the emulated devices need Linux"
     if not is_cached() and (reason := debian.missing()):
@@ -71,10 +71,10 @@ def qemu_command(processor: Processor, sysroot: Path) -> list[str]:
     """The start of a command line that runs an aarch64 program.
 
     Raises:
-        DeviceError: QEMU is not here and cannot be fetched.
+        DeviceError: QEMU is not in the cache and cannot be fetched.
     """
     root = cached(_QEMU, _fetch_qemu)
-    (loader,) = [path for path in (root / "lib64", root / "lib") for path in path.glob("ld-linux-*.so.*")][:1]
+    loader = next(file for folder in ("lib64", "lib") for file in (root / folder).glob("ld-linux-*.so.*"))
     triplet = "x86_64-linux-gnu" if platform.machine() == "x86_64" else "aarch64-linux-gnu"
     libraries = f"{root}/lib/{triplet}:{root}/usr/lib/{triplet}"
     start = [str(loader), "--inhibit-cache", "--library-path", libraries, f"{root}/usr/bin/qemu-aarch64"]
@@ -85,13 +85,13 @@ def plugin() -> Path:
     """The instruction counter, compiled into the cache.
 
     Raises:
-        DeviceError: there is no C compiler, or it refuses.
+        DeviceError: there is no C compiler, or compilation fails.
     """
     return cached(_plugin_place().name, _compile) / "instruction_count.so"
 
 
 def sysroot(processor: Processor) -> Path:
-    """A folder that QEMU shows the program in place of ``/``: its loader, and the processor in /proc and /sys."""
+    """A folder that QEMU presents to the program as ``/``: its loader, and the processor in /proc and /sys."""
     cpuinfo = "".join(
         f"processor\t: {core}\nBogoMIPS\t: 108.00\nFeatures\t: {' '.join(processor.features)}\n"
         f"CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: {processor.variant}\n"
@@ -113,7 +113,7 @@ def sysroot(processor: Processor) -> Path:
 
 
 def counts(file: Path) -> dict[str, int]:
-    """What the plugin wrote."""
+    """Read the counts that the plugin wrote."""
     content: dict[str, int] = json.loads(file.read_text())
     return content
 

@@ -18,7 +18,7 @@ _TIMEOUT_S = 600
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A library in a wheel, and the oldest glibc that it works with on a device of its own.
+    """A library in a wheel, and the oldest glibc of a device that it works with.
 
     ``installed`` finds the C library of the package on an x86-64 machine; "" where that package has none.
     """
@@ -42,8 +42,8 @@ class Library:
         return self.member.partition("/")[0]
 
 
-# The last LiteRT wheels whose library exports the TFLite C API (with a thread count) are 1.4.0 and 2.0.3; the first is
-# an eighth of the size. Both need the model's buffers inside the flatbuffer, as ca-deploy writes them.
+# The last LiteRT wheels whose library exports the TFLite C API (with a thread count) are 1.4.0 and 2.0.3; the
+# former is an eighth of the size. Both need the model's buffers inside the flatbuffer, as ca-deploy writes them.
 LIBRARIES = {
     "litert": Library(
         "litert",
@@ -83,7 +83,7 @@ def library_path(runtime: str) -> Path:
     """The library in the cache, fetched by pip if it is not there yet.
 
     Raises:
-        DeviceError: pip is missing or cannot fetch it, or the file is not the one that is expected.
+        DeviceError: pip is missing or cannot fetch it, or the file is not the expected one.
     """
     library = find_library(runtime)
     path = cached(_place(library), lambda folder: _fetch(library, folder)) / library.name
@@ -99,7 +99,7 @@ def verified(library: Library, path: Path) -> Path:
     """``path``, if it holds the expected bytes; else ``DeviceError``."""
     if not path.is_file() or sha256_of(path) != library.sha256:
         raise DeviceError(
-            f"{path} is not the {library.name} of {library.package} {library.version} that was expected "
+            f"{path} is not the {library.name} of {library.package} {library.version} that is expected "
             f"(sha256 {library.sha256[:16]}…). Remove {path.parent} and try again."
         )
     return path
@@ -115,7 +115,8 @@ def _fetch(library: Library, folder: Path) -> None:
     command = python_module("pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps")
     command += ["--only-binary=:all:", "--python-version=3.11", f"--platform={library.platform}", wanted]
     advice = (
-        "Fetch it on a machine with a network (`ca-deploy doctor --make-bundle FILE`), and give it by --bundle FILE."
+        "Fetch it on a machine with network access (`ca-deploy doctor --make-bundle FILE`), and pass it by "
+        "--bundle FILE."
     )
     with tempfile.TemporaryDirectory() as scratch:
         try:
@@ -128,7 +129,7 @@ def _fetch(library: Library, folder: Path) -> None:
                 env=python_environment(),
             )
         except subprocess.TimeoutExpired as error:
-            raise DeviceError(f"pip did not fetch {wanted} in {_TIMEOUT_S} s. {advice}") from error
+            raise DeviceError(f"pip did not fetch {wanted} within {_TIMEOUT_S} s. {advice}") from error
         wheels = list(Path(scratch).glob("*.whl"))
         if done.returncode or len(wheels) != 1:
             reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -137,6 +138,6 @@ def _fetch(library: Library, folder: Path) -> None:
             with zipfile.ZipFile(wheels[0]) as wheel:
                 content = wheel.read(library.member)
         except (zipfile.BadZipFile, KeyError) as error:
-            raise DeviceError(f"The wheel {wheels[0].name} does not hold {library.member}. {advice}") from error
+            raise DeviceError(f"The wheel {wheels[0].name} does not contain {library.member}. {advice}") from error
     (folder / library.name).write_bytes(content)
     verified(library, folder / library.name)

@@ -13,7 +13,7 @@ from ca_deploy.native.bundle import runner_command
 from tests.devices.faulty_adbd import FaultyAdbd
 from tests.devices.kit import Kit, free_port, wait_until, write_program
 
-GONE = r"vanished|is offline"
+GONE = r"was lost|is offline"
 Faulty = Callable[..., FaultyAdbd]
 
 
@@ -120,7 +120,7 @@ def test_vanishes_in_a_pull(faulty: Faulty, tmp_path: Path) -> None:
 
 def test_output_that_is_cut(faulty: Faulty) -> None:
     daemon = faulty("cut")
-    with pytest.raises(DeviceError, match="broke off"), open_device(name(daemon)) as device:
+    with pytest.raises(DeviceError, match="the connection broke"), open_device(name(daemon)) as device:
         device.run(["sh", "-c", ": CUT; printf %10000s x"], 30)
     nothing_is_left(daemon)
 

@@ -68,7 +68,7 @@ def test_what_is_damaged_is_not_used(bundle: Path, offline: None, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("architecture", "reason"), [("armv7l", "32-bit"), ("x86_64", "no ARM device"), ("riscv64", "no runner for it")]
+    ("architecture", "reason"), [("armv7l", "32-bit"), ("x86_64", "not an ARM device"), ("riscv64", "no runner for it")]
 )
 def test_other_processors_are_refused(architecture: str, reason: str) -> None:
     with pytest.raises(DeviceError, match=reason):
