@@ -22,10 +22,10 @@ def cache_folder() -> Path:
 
 
 def cached(name: str, make: Callable[[Path], None]) -> Path:
-    """The folder ``name`` of the cache; made whole by ``make(folder)`` when it is not there yet.
+    """The folder ``name`` of the cache; if it does not exist, it is created atomically by ``make(folder)``.
 
     Raises:
-        DeviceError: the cache cannot be written; and whatever ``make`` raises.
+        DeviceError: the cache cannot be written. Whatever ``make`` raises is passed on.
     """
     place = cache_folder() / name
     settle(place.parent)
@@ -44,6 +44,7 @@ def cached(name: str, make: Callable[[Path], None]) -> Path:
                     raise
     except OSError as error:
         raise DeviceError(
-            f"The cache {place.parent} cannot be written ({error.strerror or error}). Name another by CA_DEPLOY_CACHE."
+            f"The cache {place.parent} cannot be written ({error.strerror or error}). "
+            "Choose another with CA_DEPLOY_CACHE."
         ) from error
     return place

@@ -1,4 +1,4 @@
-"""What measuring on devices needs on this machine, what of it is missing, and how to get it."""
+"""What measuring on devices needs on this machine, what is missing, and how to install it."""
 
 import importlib.util
 
@@ -12,7 +12,7 @@ from ca_deploy.records.devices import Check
 
 
 def examine() -> list[Check]:
-    """Look at everything; nothing is fetched, started or changed, but that adb starts its server."""
+    """Check every requirement; nothing is fetched, started or changed, except that adb starts its server."""
     return [
         *(_runner(architecture) for architecture in ("aarch64", "x86_64")),
         _support(),

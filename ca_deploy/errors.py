@@ -3,7 +3,7 @@
 ::
 
     CaDeployError               exit code 2 unless said otherwise
-    ├── UsageError              flags that contradict each other, or name nothing known
+    ├── UsageError              options that contradict each other, or unknown names
     ├── ModelError              a model that cannot be found, imported, run or exported
     │   ├── CheckpointError     weights that cannot be read or do not fit
     │   └── ProgramError        a torch.export program that cannot be opened, or is refused; an ArtifactError too
@@ -14,7 +14,7 @@
     ├── RuntimeUnavailable      a runtime that is not installed, or cannot run this file
     │   └── UnsupportedOperation    an operation of the file that the runtime does not know
     ├── WorkerError             a converter process that crashed, was killed, or failed
-    └── DeviceError             a device that cannot be reached, vanished, is full, or cannot run the files
+    └── DeviceError             a device that cannot be reached, was lost, is full, or cannot run the files
 
 A message says what happened, where, why, and what to do about it. Only the command line turns an
 error into an exit code.
@@ -29,7 +29,7 @@ class CaDeployError(Exception):
 
 
 class UsageError(CaDeployError):
-    """Flags that contradict each other, or a name that nothing answers to."""
+    """Options that contradict each other, or an unknown name."""
 
 
 class ModelError(CaDeployError):
@@ -73,7 +73,7 @@ class WorkerError(CaDeployError):
 
 
 class DeviceError(CaDeployError):
-    """A device that cannot be reached, vanished, is full, or cannot run what was sent."""
+    """A device that cannot be reached, was lost, is full, or cannot run what was sent."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], list_command: str | None = None) -> UsageError:
@@ -86,6 +86,6 @@ def unknown_name(kind: str, name: str, known: Iterable[str], list_command: str |
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of another library says first, without its full stop; its class where it says nothing."""
+    """The first line of another library's error, without its full stop; the name of its class where it has no text."""
     lines = str(error).strip().splitlines()
     return lines[0][:300].rstrip(".") if lines else type(error).__name__

@@ -1,18 +1,18 @@
-"""Files: what those that we make are called, what they hold (sha256), how large they are."""
+"""Names, content hashes (sha256) and sizes of files."""
 
 import hashlib
 import re
 from pathlib import Path
 
-# A file name has 255 bytes (NAME_MAX). Ours have two stems, at most `.float32.mlpackage`, and a prefix for a moment.
+# A file name has up to 255 bytes (NAME_MAX): here two stems, a suffix up to `.float32.mlpackage`, at times a prefix.
 _MOST_BYTES = 100
 
 
 def file_stem(name: str) -> str:
-    """``name`` as a part of file names: letters, digits, ``_``, ``.`` and ``-``; neither hidden nor like an option.
+    """``name`` as a safe part of file names: letters, digits, ``_``, ``.`` and ``-``; not hidden, not like an option.
 
-    Every other character, and a ``.`` or ``-`` at the start, becomes ``_``. What is longer than 100 bytes in UTF-8 ends
-    in a hash of all of it, so that two names that differ late stay two.
+    Every other character, and a ``.`` or ``-`` at the start, becomes ``_``. A name of more than 100 bytes in UTF-8 is
+    cut and ends in a hash of the whole, so that names that differ only near the end stay distinct.
     """
     stem = re.sub(r"^[.-]|[^\w.-]", "_", name) or "_"
     if len(stem.encode()) <= _MOST_BYTES:
@@ -22,7 +22,7 @@ def file_stem(name: str) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """Of a file's content; of a folder's (an ``.mlpackage``): of the hashes and relative paths of all its files."""
+    """Hash of a file's content; for a folder (an ``.mlpackage``), of the hashes and relative paths of all its files."""
     if path.is_dir():
         listing = "".join(f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n" for file in _files(path))
         return sha256_of_bytes(listing.encode())

@@ -1,4 +1,4 @@
-"""Progress is reported by calling; who shows it, and how, is for the caller to say."""
+"""Progress callbacks: the caller of a slow function decides whether and how to show its progress."""
 
 from collections.abc import Callable
 

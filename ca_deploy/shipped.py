@@ -1,4 +1,4 @@
-"""Where the shipped data lies: inside an installed wheel, or at the top of a checkout."""
+"""The shipped data: inside an installed wheel, or at the top of a checkout."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def find_data_file(folder: str, name: str, kind: str, list_command: str) -> Path
     """A TOML file by explicit path (anything that ends in ``.toml``), or a shipped one by its stem.
 
     Raises:
-        UsageError: nothing of that name; names the closest.
+        UsageError: there is none of that name; the message suggests the closest.
     """
     path = Path(name)
     if path.suffix == ".toml" and path.is_file():

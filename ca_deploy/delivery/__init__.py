@@ -1,8 +1,8 @@
-"""Results that appear whole or not at all: made in a hidden folder beside their places, moved in at the end as one set.
+"""Atomic delivery of results: they are made in a hidden folder beside their destination and moved in as one set.
 
-At any moment, Ctrl-C and kill -9 included, each name leads to the old file or to the new one. Signals wait until the
-whole set is in its places; what a kill or a power cut leaves half moved is moved by the next command that reads or
-writes there (:mod:`ca_deploy.delivery.transaction`).
+At any moment, Ctrl-C and kill -9 included, each name refers to the old file or to the new one. Signals are deferred
+until the whole set is in place; what a kill or a power cut leaves half moved is completed by the next command that
+reads or writes there (:mod:`ca_deploy.delivery.transaction`).
 """
 
 import errno
@@ -24,7 +24,7 @@ _FREE_BYTES = 256 * 2**20
 
 @contextmanager
 def staging(output: Path) -> Iterator[Path]:
-    """A scratch folder inside ``output`` (made if missing), removed whatever happens.
+    """A scratch folder inside ``output`` (created if missing), removed in any case.
 
     Raises:
         OutputError: ``output`` is a file, cannot be written, or the disk is full.
@@ -51,9 +51,9 @@ def staging(output: Path) -> Iterator[Path]:
 
 
 def settle(folder: Path) -> None:
-    """Before results are read: finish what a killed process had begun to deliver into ``folder``, and tidy up after it.
+    """Before results are read: complete what a killed process had begun to deliver into ``folder``, and clean up.
 
-    A folder that cannot be written to stays as it is.
+    A folder that cannot be written is left as it is.
     """
     with suppress(OSError, OutputError):
         _settle(folder)
@@ -66,7 +66,7 @@ def _settle(folder: Path) -> None:
 
 
 def refusal(error: OSError, output: Path) -> OutputError | None:
-    """What it means that the system would not write below ``output``; None where the error is of another kind."""
+    """The error for a system that refuses to write below ``output``; None for errors of other kinds."""
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(f"Output folder {output} is not writable. Choose another with --output.")
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -75,22 +75,22 @@ def refusal(error: OSError, output: Path) -> OutputError | None:
 
 
 def deliver(scratch: Path, finished: Sequence[Path]) -> None:
-    """Move one set of files and folders, finished in ``scratch``, to where :func:`staging` was asked for it.
+    """Move a set of finished files and folders from ``scratch`` into the folder that :func:`staging` was called for.
 
-    Each keeps its name. Once per :func:`staging`, as all of them or none of them arrive. Between two of its steps, some
-    milliseconds in all, a bystander sees some new files beside old ones, each of them whole.
+    Each keeps its name. To be called once per :func:`staging`, because all of them arrive or none. For some
+    milliseconds other processes see new files beside old ones, each of them complete.
 
     Raises:
-        OutputError: a folder stands where a file is to go, a name is hidden, or a place cannot be taken.
+        OutputError: a folder is in the place of a file, a name is hidden, or something cannot be replaced.
     """
     root = scratch.parent
     output = root.parent
     for path in finished:
         place = output / path.name
         if place.is_dir() and not path.is_dir():
-            raise OutputError(f"{place} is a folder; a file is to be written there. Remove it, or choose another name.")
+            raise OutputError(f"{place} is a folder, and a file has to go there. Remove it, or choose another name.")
         if path.name.startswith(".") and (len(finished) > 1 or path.is_dir()):
-            raise OutputError(f"{place} would be hidden by the dot that its name begins with. Choose another name.")
+            raise OutputError(f"{place} would be hidden, because its name begins with a dot. Choose another name.")
     transaction.prepare(root, finished)
     with alone_in(output):
         transaction.finish_abandoned(output)
@@ -106,15 +106,17 @@ def _not_delivered(error: OSError, root: Path, count: int) -> OutputError:
     said = f"{error.filename} cannot be replaced ({error.strerror})"
     if len(transaction.waiting(root)) < count:
         return OutputError(
-            f"{said}, nor could those before it be put back: {root.parent} holds old and new files. Free that name: "
-            "the next ca-deploy command that reads or writes there moves the rest."
+            f"{said}, and those before it could not be restored: {root.parent} holds old and new files. "
+            "Free that name: the next ca-deploy command that reads or writes there moves the rest."
         )
     transaction.withdraw(root)
-    return OutputError(f"{said}: all of {root.parent} is as it was. Free that name, or choose another with --output.")
+    return OutputError(
+        f"{said}: nothing in {root.parent} was changed. Free that name, or choose another with --output."
+    )
 
 
 def zip_folder(folder: Path, place: Path) -> None:
-    """Pack a folder, its own name included; the same content gives the same bytes."""
+    """Zip a folder with its own name; the same content gives the same bytes."""
     with zipfile.ZipFile(place, "w") as archive:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(path.relative_to(folder.parent).as_posix())  # dated 1980
@@ -123,7 +125,7 @@ def zip_folder(folder: Path, place: Path) -> None:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a single file whole or not at all.
+    """Write a single file atomically.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.

@@ -1,4 +1,4 @@
-"""Two names change places: nobody ever finds the one that was there before missing."""
+"""Swaps two files or folders, so that a file is never missing for anyone who reads it meanwhile."""
 
 import os
 import sys
@@ -12,15 +12,15 @@ _RENAME_SWAP = 2  # <sys/stdio.h> of macOS
 def exchange(new: Path, place: Path, aside: Path) -> None:
     """Swap two files or folders of one file system, in one step where the system can.
 
-    Elsewhere in three, by way of ``aside``, a free name: a file is still there at every moment, a folder is missing
-    between two of them.
+    Elsewhere in three, by way of ``aside``, an unused name: a file exists at every moment, a folder is missing between
+    two of them.
 
     Raises:
-        OSError: ``place`` cannot be replaced; both are as they were.
+        OSError: ``place`` cannot be replaced; both are unchanged.
 
     Sources: renameat2(2), RENAME_EXCHANGE; macOS: renamex_np(2), RENAME_SWAP; link(2).
     """
-    # Whatever the reason was, the three steps either do without that system call or raise what is wrong.
+    # For whatever reason it failed, the three steps either work without that system call or raise the cause.
     if not _in_one_step(os.fsencode(new), os.fsencode(place)):
         _in_three_steps(new, place, aside)
 
@@ -33,7 +33,7 @@ def _in_one_step(new: bytes, place: bytes) -> bool:
         if sys.platform == "darwin":
             return bool(libc.renamex_np(new, place, _RENAME_SWAP) == 0)
         return bool(libc.renameat2(_AT_FDCWD, new, _AT_FDCWD, place, _RENAME_EXCHANGE) == 0)
-    except (ImportError, AttributeError, TypeError):  # no ctypes, no such function, no C library to ask (Windows)
+    except (ImportError, AttributeError, TypeError):  # no ctypes, no such function, or no C library (Windows)
         return False
 
 

@@ -1,4 +1,4 @@
-"""Signals that ask to end wait a few milliseconds, so that they never land between two steps that belong together."""
+"""Defers termination signals for a few milliseconds, so that they never interrupt steps that belong together."""
 
 import signal
 import threading
@@ -12,16 +12,16 @@ ASK_TO_END = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGH
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Until the end of the block SIGINT, SIGTERM and SIGHUP are only noted; right after it they act.
+    """Record SIGINT, SIGTERM and SIGHUP until the end of the block; right after it they take effect.
 
-    Python runs signal handlers in the main thread, whichever thread the system picks, so that masking the signals
-    (pthread_sigmask(3)) would not do in a process with threads; and in another thread there is nothing to hold back.
+    Python runs signal handlers in the main thread, whichever thread receives the signal, so that masking the signals
+    (pthread_sigmask(3)) is not enough in a process with threads; in another thread there is nothing to defer.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     found = {number: signal.getsignal(number) for number in ASK_TO_END}
-    # None is a handler that was not installed by Python, and could not be put back.
+    # None is a handler that Python did not install and cannot restore.
     before = {number: handler for number, handler in found.items() if handler not in (None, signal.SIG_IGN)}
     holding, arrived = True, []
 
@@ -29,7 +29,7 @@ def held_back() -> Iterator[None]:
         handler = before[number]
         if holding:
             arrived.append(number)
-        elif callable(handler):  # one signal interrupted the putting back of the others
+        elif callable(handler):  # it arrived while the other handlers were restored
             handler(number, frame)
         else:
             signal.signal(number, handler)

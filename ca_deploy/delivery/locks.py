@@ -1,4 +1,4 @@
-"""Who is at work, told by locks that the system takes back from whoever dies, however it dies (flock(2))."""
+"""Locks that show which processes are alive: the system releases them however a process dies (flock(2))."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ except ImportError:  # Windows
 
 
 def available() -> bool:
-    """Whether this system has such locks; a file system may lack them still."""
+    """Whether this system has such locks; a file system may still lack them."""
     return fcntl is not None
 
 
@@ -30,7 +30,7 @@ def take(descriptor: int) -> None:
 
 
 def hold(descriptor: int) -> bool:
-    """Lock an open file that is our own, where that can be done; False: another process holds the lock."""
+    """Lock an open file of this process, where that is possible; False: another process holds the lock."""
     try:
         take(descriptor)
     except BlockingIOError:
@@ -42,10 +42,10 @@ def hold(descriptor: int) -> bool:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """One process at a time changes results in a folder; the others wait, for milliseconds.
+    """Let one process at a time change results in a folder; the others wait for milliseconds.
 
-    By a file of its own: NFS locks no folders, and flock(1) may have locked this one around us. Where that file cannot
-    be made or locked nobody waits: two deliveries of the same names at the same moment may mix there.
+    Locks a file of its own, because NFS cannot lock folders, and flock(1) may hold this one around the process. Where
+    that file cannot be created or locked nobody waits: two simultaneous deliveries of the same names may mix there.
     """
     place = folder / ".ca-deploy-lock"
     with ExitStack() as opened:
@@ -55,13 +55,13 @@ def alone_in(folder: Path) -> Iterator[None]:
                     lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
                     opened.callback(_give_back, place, lock)
                 _lock(lock, wait=True)
-                if _is_at(place, lock):  # else whoever had it removed it
+                if _is_at(place, lock):  # otherwise the process that had it removed it
                     break
         yield
 
 
 def _give_back(place: Path, lock: int) -> None:
-    """Remove the file while it is ours; it is not where the waiting was interrupted."""
+    """Remove the file while this process holds it, which it does not if the waiting was interrupted."""
     with held_back():
         if hold(lock) and _is_at(place, lock):
             place.unlink()

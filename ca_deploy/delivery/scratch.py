@@ -1,4 +1,4 @@
-"""A folder to work in, hidden beside the results, that goes with its process or is known as left behind."""
+"""A scratch folder, hidden beside the results: removed with its process, or recognisable as abandoned."""
 
 import os
 import shutil
@@ -12,17 +12,17 @@ from ca_deploy.delivery import locks
 from ca_deploy.delivery.interrupts import held_back
 
 PREFIX = ".ca-deploy-"
-MARKER = "ca-deploy.lock"  # its owner holds a lock on it for life
+MARKER = "ca-deploy.lock"  # its owner holds a lock on it while it lives
 WORK = "work"  # what the owner makes; anything else beside the marker is the transaction's
-COMMITTED = "committed"  # see transaction.py: not to be removed, but brought to its end
+COMMITTED = "committed"  # see transaction.py: to be completed, not removed
 
 
 @contextmanager
 def scratch_in(folder: Path) -> Iterator[Path]:
-    """A new folder inside ``folder`` that no other process touches while this one lives; removed whatever happens.
+    """A new folder inside ``folder`` that no other process touches while this one lives; removed in any case.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     made: tuple[Path, int] | None = None
     try:
@@ -33,15 +33,15 @@ def scratch_in(folder: Path) -> Iterator[Path]:
         if made is not None:
             root, lock = made
             with held_back():
-                os.close(lock)  # first: Windows removes no file that is open
+                os.close(lock)  # first: Windows cannot remove an open file
                 if not (root / COMMITTED).exists():
                     remove(root)
 
 
 def abandoned(folder: Path) -> Iterator[Path]:
-    """The scratch folders of dead processes in ``folder``, each one locked for us until the next is asked for.
+    """The scratch folders of dead processes in ``folder``, each one locked by this process until the next is requested.
 
-    Where there are no locks nobody can tell the dead from the living, and there are none.
+    None without locks, which alone distinguish dead processes from live ones.
     """
     for root in sorted(folder.glob(f"{PREFIX}*")):
         if not locks.available() or not _is_ours(root):
@@ -49,22 +49,22 @@ def abandoned(folder: Path) -> Iterator[Path]:
         try:
             lock = os.open(root / MARKER, os.O_RDWR | os.O_NOFOLLOW)
         except OSError:
-            with suppress(OSError):  # if it is empty, its owner died before marking it, or will make itself another
+            with suppress(OSError):  # if it is empty, its owner died before marking it, or will create another
                 root.rmdir()
             continue
         try:
             with suppress(OSError):  # its owner lives
                 locks.take(lock)
-                if (root / MARKER).exists():  # else another process was faster
+                if (root / MARKER).exists():  # otherwise another process was faster
                     yield root
         finally:
             os.close(lock)
 
 
 def remove(root: Path) -> None:
-    """Remove a scratch folder, as far as the system lets us.
+    """Remove a scratch folder, as far as the system permits.
 
-    The marker goes last: what a kill leaves in between is still known as left behind.
+    The marker goes last, so that what a kill leaves in between is still recognised as abandoned.
     """
     with suppress(OSError):
         for path in root.iterdir():
@@ -78,7 +78,7 @@ def remove(root: Path) -> None:
 
 
 def _make(folder: Path) -> tuple[Path, int]:
-    """The folder, and the descriptor that holds its lock; made again where another process swept it half-made."""
+    """The folder, and the descriptor that holds its lock; created again if another process removed it unmarked."""
     while True:
         root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
         try:
@@ -95,9 +95,9 @@ def _make(folder: Path) -> tuple[Path, int]:
 
 
 def _is_ours(path: Path) -> bool:
-    """A folder as this user makes it, and where nobody else can write: sshd's StrictModes asks the same of its keys.
+    """Whether a folder is this user's and nobody else can write to it, as sshd's StrictModes demands of keys.
 
-    What lies in a folder that others can write to (/tmp) could be anybody's.
+    In a folder that others can write to (/tmp), it could be anybody's.
     """
     try:
         found = path.lstat()

@@ -1,15 +1,15 @@
-"""A set of finished files takes its places as one, whenever the process dies: a folder that is its own redo journal.
+"""Moves a set of finished files into place as one, even if the process dies: the folder is its own redo journal.
 
 ::
 
     out/.ca-deploy-x/outgoing/7-a.json    flushed to disk; named <inode number>-<name>
     out/.ca-deploy-x/committed/7-a.json   renamed as a whole: the commit point
-    out/a.json                            moved into place, one after another, by whoever comes next
-    out/.ca-deploy-x/delivered/           renamed back: done; it holds what was replaced
+    out/a.json                            moved into place, one by one, by this process or a later one
+    out/.ca-deploy-x/delivered/           renamed again: done; it holds what was replaced
 
-An entry waits as long as it is the very file or folder that was prepared. After an exchange the old one lies under its
-name, with another inode number: so the steps can be taken again from any point. Names come from listing a folder, so
-that they cannot lead out of it; a journal that came with somebody else's folder has other inode numbers.
+An entry is pending while it is the file or folder that was prepared. After an exchange the old one has its name, with
+another inode number, so that the steps can be repeated from any point. Names come from listing a folder, so that they
+cannot lead out of it; a journal that was copied along with a folder has other inode numbers.
 """
 
 import errno
@@ -26,9 +26,9 @@ from ca_deploy.errors import OutputError
 
 
 def prepare(root: Path, finished: Sequence[Path]) -> None:
-    """Flush the finished files and folders to disk and gather them; nothing can be seen from outside yet.
+    """Flush the finished files and folders to disk and gather them; nothing is visible from outside yet.
 
-    Source: fsync(2), which asks for the folders' own flushing too.
+    Source: fsync(2), which requires flushing the folders too.
     """
     outgoing = root / "outgoing"
     outgoing.mkdir()
@@ -39,17 +39,17 @@ def prepare(root: Path, finished: Sequence[Path]) -> None:
 
 
 def commit(root: Path) -> None:
-    """The commit point: before it nothing has happened, from it on the set will take its places."""
+    """The commit point: before it nothing has happened, after it the set will be moved into place."""
     (root / "outgoing").rename(root / COMMITTED)
     flush_entries(root)
     flush_entries(root.parent)
 
 
 def roll_forward(root: Path, entries: Iterable[Path]) -> None:
-    """Move committed entries into place. Done again, or gone on with by another process, it comes to the same end.
+    """Move committed entries into place. Repeated, or continued by another process, it gives the same result.
 
     Raises:
-        OSError: a place, which it names, cannot be taken; what this call had moved is put back, as far as possible.
+        OSError: a file, which it names, cannot be replaced; what this call had moved is restored as far as possible.
     """
     place, moved = root.parent, []
     try:
@@ -76,10 +76,10 @@ def roll_forward(root: Path, entries: Iterable[Path]) -> None:
 
 
 def finish_abandoned(folder: Path) -> None:
-    """Bring to their end the deliveries into ``folder`` whose process died, and remove the scratch folders of the dead.
+    """Complete the deliveries into ``folder`` whose process died, and remove the scratch folders of dead processes.
 
     Raises:
-        OutputError: a delivery that had been committed cannot be brought to its end.
+        OutputError: a delivery that had been committed cannot be completed.
     """
     for root in abandoned(folder):
         try:
@@ -89,26 +89,26 @@ def finish_abandoned(folder: Path) -> None:
         except OSError as error:
             raise OutputError(
                 f"ca-deploy was killed while it replaced files in {folder}, and {error.filename} cannot be replaced "
-                f"now ({error.strerror}). Free that name, or give the new files up by removing {root}."
+                f"now ({error.strerror}). Free that name, or remove {root} to discard the new files."
             ) from error
         remove(root)
 
 
 def withdraw(root: Path) -> None:
-    """Undo the commit; only where everything still waits."""
+    """Undo the commit; only while every entry is pending."""
     (root / COMMITTED).rename(root / "withdrawn")
 
 
 def committed(root: Path) -> list[Path]:
-    """The entries of the journal, whether they still wait or not."""
+    """The entries of the journal, whether pending or not."""
     return sorted((root / COMMITTED).iterdir())
 
 
 def waiting(root: Path) -> list[Path]:
-    """The entries that are not in their places yet.
+    """The pending entries, which are not in their places yet.
 
-    Hidden names are nothing that ca-deploy writes together with others: a cloned repository that could bring a
-    ``.git`` along, which git itself refuses, would have its hooks run.
+    Hidden names are excluded, because ca-deploy never writes them together with others: a cloned repository that could
+    deliver a ``.git`` this way, which git itself refuses, would have its hooks run.
     """
     if (root / COMMITTED).is_symlink():
         return []

@@ -107,11 +107,11 @@ class _Ssh:
         local.write_bytes(content)
 
     def explain(self, stderr: bytes) -> str:
-        said = last_line(stderr)
-        remedy = next((remedy for words, remedy in _REMEDIES.items() if words in said.lower()), "")
         if not stderr.strip():
             return f"{self.name}: the connection was lost."
-        return f"{self.name}: {said}{'' if said.endswith('.') else '.'}{' ' + remedy if remedy else ''}"
+        said = last_line(stderr).removesuffix(".")
+        remedy = next((remedy for words, remedy in _REMEDIES.items() if words in said.lower()), "")
+        return f"{self.name}: {said}. {remedy}".rstrip()
 
     def close(self) -> None:
         if self._folder is not None:

@@ -87,7 +87,8 @@ class JsonLauncher:
         }
         argv = list(self.start(places))
         for name, value in options.items():
-            argv += [name, f"{value:g}" if isinstance(value, float) else str(value)] if value is not None else []
+            if value is not None:
+                argv += [name, f"{value:g}" if isinstance(value, float) else str(value)]
         for path in request.inputs:
             argv += ["--input", path]
         return argv

@@ -132,6 +132,8 @@ def _in_words(delegate: dict[str, Any] | None) -> str | None:
     if delegate is None:
         return None
     partitions, inside, total = (delegate[key] for key in ("partitions", "delegated_nodes", "total_nodes"))
-    parts = f"{partitions} partition{'' if partitions == 1 else 's'}" if partitions is not None else "applied"
+    parts = "applied"
+    if partitions is not None:
+        parts = f"{partitions} partition{'' if partitions == 1 else 's'}"
     nodes = f", {inside} of {total} nodes" if inside is not None else ""
     return f"{delegate['name']}: {parts}{nodes}"

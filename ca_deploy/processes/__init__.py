@@ -1,1 +1,1 @@
-"""Python processes of our own: how they start, what they tell, what their libraries must not do."""
+"""Child processes in Python: how they start, how they report, and what their libraries must not do."""

@@ -1,7 +1,7 @@
-"""A Python process of our own that tells its parent, in pickled events, what it does.
+"""A Python child process that reports to its parent in pickled events.
 
-What native code does to such a process reaches nobody else: a crash ends its events, and :meth:`Child.ending` says how.
-The child ends itself when its parent is gone; the parent ends it when it leaves the context.
+A crash in native code cannot take down the parent process: it ends the events, and :meth:`Child.ending` says how. The
+child ends itself when its parent is gone; the parent kills it when it leaves the context.
 """
 
 import contextlib
@@ -51,7 +51,7 @@ class Child:
                     pipe.close()
 
     def send(self, content: object) -> None:
-        """Hand something over, for :func:`listen`; if the child died already, the missing events will tell."""
+        """Send an object to :func:`listen`; where the child has died already, the lack of events shows it."""
         assert self._process.stdin is not None
         payload = pickle.dumps(content)
         with contextlib.suppress(BrokenPipeError):
@@ -59,12 +59,12 @@ class Child:
             self._process.stdin.flush()
 
     def hang_up(self) -> None:
-        """The child, which listens, ends."""
+        """End a child that listens."""
         assert self._process.stdin is not None
         self._process.stdin.close()
 
     def events(self) -> Iterator[Any]:
-        """What the child tells, until it ends or dies."""
+        """The events of the child, until it ends or dies."""
         assert self._process.stdout is not None
         while True:
             try:
@@ -84,19 +84,19 @@ class Child:
 
 
 def teller(log: str) -> Callable[[object], None]:
-    """In the child: a function that sends an event. From here on all that is printed goes to the file ``log``."""
+    """In the child: a function that sends an event. From here on, everything printed goes to the file ``log``."""
     events = os.fdopen(os.dup(1), "wb")
     print_to(log)
 
-    def tell(event: object) -> None:
+    def report(event: object) -> None:
         pickle.dump(event, events)
         events.flush()
 
-    return tell
+    return report
 
 
 def print_to(log: str) -> None:
-    """In the child: begin the file ``log``, with all that is printed from here on, by native code too."""
+    """In the child: redirect everything printed from here on, by native code too, to a new file ``log``."""
     sys.stdout.flush()
     opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(opened, 1)
@@ -105,9 +105,9 @@ def print_to(log: str) -> None:
 
 
 def listen() -> Callable[[], Any]:
-    """In the child: a function that waits for what the parent sends next. Nothing else may read standard input.
+    """In the child: a function that waits for the next object from the parent. Nothing else may read standard input.
 
-    When the parent, which holds the other end, is gone, the child and all that it started are killed.
+    When the parent, which holds the other end, is gone, the child and all its own children are killed.
     """
     received: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 

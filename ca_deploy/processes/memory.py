@@ -1,4 +1,4 @@
-"""How many converters fit into this machine's memory side by side."""
+"""How many converters fit into this machine's memory at the same time."""
 
 import os
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Where Python processes of ours look for modules: where this one does, but never in the current folder.
+"""Where child processes look for modules: where this one does, except in the current folder.
 
-The current folder is a place for photos and model files that others made; a ``numpy.py`` among them must not run.
+The current folder may hold photos and model files from other people; a ``numpy.py`` among them must not run.
 """
 
 import os
@@ -17,7 +17,7 @@ _INSTALLED = {Path(path).resolve() for path in sysconfig.get_paths().values()}
 
 
 def search_path() -> list[str]:
-    """``sys.path`` without the current folder; this ca_deploy comes before any other that is there."""
+    """``sys.path`` without the current folder; this ca_deploy comes before any other on it."""
     dropped = {_current_folder(), _ROOT} - _INSTALLED
     places = [Path(entry).resolve() for entry in sys.path if entry]
     places = [place for place in places if place not in dropped]
@@ -26,7 +26,7 @@ def search_path() -> list[str]:
 
 
 def python_environment() -> dict[str, str]:
-    """The environment for :func:`python_module`; what its process starts in turn is as careful."""
+    """The environment for :func:`python_module`; processes that it starts in turn search the same path."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(search_path()), "PYTHONSAFEPATH": "1"}
 
 
@@ -41,8 +41,8 @@ def python_module(module: str, *arguments: str) -> list[str]:
 def append_current_folder() -> None:
     """Search the current folder too, after all else: for code in it that the user chose to run by naming it.
 
-    By a finder of its own, as a ``google.py`` at the end of ``sys.path`` would come before the installed ``google``,
-    which is a namespace package (https://peps.python.org/pep-0420/#specification).
+    This takes a finder of its own, because a ``google.py`` even at the end of ``sys.path`` takes precedence over the
+    installed ``google``, which is a namespace package (https://peps.python.org/pep-0420/#specification).
     """
     here = _current_folder()
     if here is not None:
