@@ -26,7 +26,7 @@ _QUICK = ["--runs", "3", "--min-seconds", "0", "--warmup-runs", "2", "--warmup-s
 @pytest.fixture(scope="module")
 def command() -> RunnerCommand:
     with open_device("local") as device:
-        return runner_command(device.probe(), "onnxruntime")
+        return runner_command(device.probe(), "onnxruntime", is_this_machine=True)
 
 
 @pytest.fixture(scope="module")
