@@ -3,13 +3,11 @@
 The description is light; heavy libraries are imported only by the converter that it names, in a process of its own.
 """
 
-import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from ca_deploy.errors import unknown_name
-from ca_deploy.plugins import load, names_in, not_installed
+from ca_deploy.plugins import load, member, names_in, not_installed
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.recipe import ExportRecipe, Io, LayerBits, Mode
 
@@ -162,7 +160,5 @@ def find_format(name: str) -> Format:
     Raises:
         UsageError: there is none; names the closest.
     """
-    if name not in format_names():
-        raise unknown_name("format", name, format_names(), "ca-deploy list formats")
-    found: Format = importlib.import_module(f"{__name__}.{name}").FORMAT
+    found: Format = member(__name__, "FORMAT", "format", name, "ca-deploy list formats")
     return found

@@ -3,7 +3,6 @@
 A runtime is named ``litert``, or with a variant of its kernels ``litert:reference``.
 """
 
-import importlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable, unknown_name
 from ca_deploy.graphs import check_place
-from ca_deploy.plugins import load, names_in, not_installed
+from ca_deploy.plugins import load, member, names_in, not_installed
 from ca_deploy.records.tensors import TensorSpec
 
 if TYPE_CHECKING:
@@ -113,9 +112,7 @@ def find_runtime(name: str) -> tuple[Runtime, str]:
         UsageError: no such runtime or variant; names the closest.
     """
     base, _, variant = name.partition(":")
-    if base not in runtime_names():
-        raise unknown_name("runtime", base, runtime_names())
-    runtime: Runtime = importlib.import_module(f"{__name__}.{base}").RUNTIME
+    runtime: Runtime = member(__name__, "RUNTIME", "runtime", base, "ca-deploy list runtimes")
     if variant and variant not in runtime.variants:
         raise unknown_name(f"variant of runtime {base}", variant, runtime.variants or ("(it has none)",))
     return runtime, variant

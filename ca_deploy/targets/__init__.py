@@ -3,7 +3,6 @@
 A target is named ``xnnpack``, or with a level (a version, an Android API level) ``xnnpack:2.14``, ``nnapi:29``.
 """
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Protocol
 
 from ca_deploy.errors import RuntimeUnavailable, UsageError, unknown_name
 from ca_deploy.graphs import Graph
-from ca_deploy.plugins import load, names_in, not_installed
+from ca_deploy.plugins import load, member, names_in, not_installed
 from ca_deploy.records.compat import CompatReport
 
 
@@ -72,9 +71,7 @@ def find_target(name: str) -> tuple[Target, str]:
         UsageError: no such target or level; the message suggests the closest name.
     """
     base, _, level = name.partition(":")
-    if base not in target_names():
-        raise unknown_name("target", base, target_names(), "ca-deploy list targets")
-    target: Target = importlib.import_module(f"{__name__}.{base}").TARGET
+    target: Target = member(__name__, "TARGET", "target", base, "ca-deploy list targets")
     if level and not target.level:
         raise UsageError(f"Target {base} has no levels: omit {':' + level!r}.")
     if level and target.levels and level not in target.levels:

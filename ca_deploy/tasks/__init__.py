@@ -4,13 +4,11 @@ A task says what the same answer is, how right an answer is, and what a snippet 
 knows has ``tensors``: it is exported, compared number by number, checked and profiled all the same.
 """
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ca_deploy.errors import unknown_name
-from ca_deploy.plugins import names_in
+from ca_deploy.plugins import member, names_in
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,9 +58,7 @@ def find_task(name: str) -> Task:
     Raises:
         UsageError: there is none; names the closest.
     """
-    if name not in task_names():
-        raise unknown_name("task", name, task_names(), "ca-deploy list tasks")
-    found: Task = importlib.import_module(f"{__name__}.{name}").TASK
+    found: Task = member(__name__, "TASK", "task", name, "ca-deploy list tasks")
     return found
 
 
