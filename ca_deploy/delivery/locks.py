@@ -19,14 +19,14 @@ def available() -> bool:
     return fcntl is not None
 
 
-def take(descriptor: int) -> None:
+def take(descriptor: int, wait: bool = False) -> None:
     """Lock an open file until it is closed.
 
     Raises:
-        BlockingIOError: another process (or another descriptor of this one) holds the lock.
+        BlockingIOError: another process (or another descriptor of this one) holds the lock, and ``wait`` is False.
         OSError: this system or file system has no such locks.
     """
-    _lock(descriptor, wait=False)
+    _lock(descriptor, wait)
 
 
 def hold(descriptor: int) -> bool:

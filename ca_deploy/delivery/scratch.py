@@ -41,6 +41,8 @@ def scratch_in(folder: Path) -> Iterator[Path]:
 def abandoned(folder: Path) -> Iterator[Path]:
     """The scratch folders of dead processes in ``folder``, each one locked by this process until the next is requested.
 
+    To be called alone in the folder (:func:`.locks.alone_in`): then the owner of a committed transaction is dead, or
+    about to end, and its lock is waited for. A dying process releases its locks one by one, the folder's perhaps first.
     None without locks, which alone distinguish dead processes from live ones.
     """
     for root in sorted(folder.glob(f"{PREFIX}*")):
@@ -54,7 +56,7 @@ def abandoned(folder: Path) -> Iterator[Path]:
             continue
         try:
             with suppress(OSError):  # its owner lives
-                locks.take(lock)
+                locks.take(lock, wait=(root / COMMITTED).exists())
                 if (root / MARKER).exists():  # otherwise another process was faster
                     yield root
         finally:

@@ -28,7 +28,7 @@ def test_checkpoints(tmp_path: Path) -> None:
     out = ["--output", str(tmp_path / "out")]
     _refused([*EXPORT, *out, "--weights", str(tmp_path / "none.pth")], "does not exist")
     _refused([*EXPORT, *out, "--weights", str(empty)], "is empty")
-    _refused([*EXPORT, *out, "--weights", str(junk)], "not a whole safetensors file")
+    _refused([*EXPORT, *out, "--weights", str(junk)], "not a complete safetensors file")
     circle: dict[str, object] = {}
     circle["model"] = circle
     torch.save(circle, tmp_path / "circle.pth")
