@@ -2,6 +2,7 @@
 
 from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request, Target
+from ca_deploy.targets._partitions import assess
 
 
 def check(request: Request) -> CompatReport:
@@ -12,7 +13,7 @@ def check(request: Request) -> CompatReport:
         )
         for node in request.graph.nodes
     )
-    return CompatReport("dummy", request.level, request.path.name, nodes)
+    return assess(CompatReport("dummy", "1.0", request.path.name, nodes), request.graph)
 
 
 TARGET = Target("dummy", (".dummy",), "a target that a folder was given", f"{__name__}:check")
