@@ -1,1 +1,1 @@
-"""Images: of a calibration set, saved for another comparison, or distilled from a network."""
+"""Images: calibration sets, saved inputs of a comparison, and images distilled from a network."""

@@ -1,7 +1,7 @@
 """Calibration sets: a shipped TOML, a TOML by path, or any folder of images.
 
-A set has two disjoint parts: images that quantisation calibrates on, and held-out ones that parity is
-taken on. The order is fixed by the images' hashes, so that two machines get the same file.
+A set has two disjoint parts: calibration images, and held-out images for the parity check. Images are ordered by
+their hashes, so that two machines export the same file.
 """
 
 from dataclasses import dataclass, replace
@@ -26,14 +26,14 @@ DEFAULT_COUNT = 200
 HELD_OUT = 32
 FEW = 100
 
-# Photos that every scikit-image wheel carries (CC0 or public domain), with one kept apart for parity.
+# Photos in every scikit-image wheel (CC0 or public domain), of which one is only used for parity.
 _CALIBRATION_PHOTOS = ("astronaut", "coffee", "rocket", "hubble_deep_field", "retina", "immunohistochemistry")
 _HELD_OUT_PHOTOS = ("chelsea",)
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSet:
-    """Loaded images of both parts, and what has to be said about them."""
+    """The loaded images of both parts, with warnings for the manifest."""
 
     name: str
     domain: Domain
@@ -51,8 +51,8 @@ def load_spec(name: str) -> CalibrationSpec:
     """A shipped set by name, a TOML by path, or a folder of images by path.
 
     Raises:
-        UsageError: nothing of that name.
-        ImageDataError: the TOML is malformed; lists every error.
+        UsageError: there is no set of that name.
+        ImageDataError: the TOML is malformed; the message lists every error.
     """
     if Path(name).is_dir():
         folder = Path(name)
@@ -60,7 +60,7 @@ def load_spec(name: str) -> CalibrationSpec:
             folder.resolve().name, f"images in {name}", "folder", "own photos", DEFAULT_COUNT, HELD_OUT, folder
         )
     if "/" in name and not name.endswith(".toml"):
-        find_images(Path(name))  # explains what is wrong with the path
+        find_images(Path(name))  # raises, with the reason
     path = find_data_file(FOLDER, name, "calibration set", "ca-deploy list calibrations")
     try:
         spec = decode(CalibrationSpec, parse_toml(path), name=path.stem)
@@ -70,12 +70,12 @@ def load_spec(name: str) -> CalibrationSpec:
 
 
 def load_calibration(spec: CalibrationSpec, preprocessing: Preprocessing, count: int | None = None) -> CalibrationSet:
-    """Read and crop the images of both parts; ``count`` overrides how many calibrate.
+    """Read and crop the images of both parts; ``count`` overrides the number of calibration images.
 
-    A folder with fewer than 64 usable images is used whole for calibration: parity then needs another set.
+    Of a folder with fewer than 64 images, all are used for calibration: parity then needs another set.
 
     Raises:
-        ImageDataError: no folder, no images, or none that can be read.
+        ImageDataError: the folder is missing, is empty, or has no readable image.
     """
     wanted = count or spec.count
     if spec.source == "random":
@@ -88,8 +88,8 @@ def load_calibration(spec: CalibrationSpec, preprocessing: Preprocessing, count:
         calibration = _digested(_photo_crops(_CALIBRATION_PHOTOS, wanted, preprocessing, spec.seed))
         held_out = _digested(_photo_crops(_HELD_OUT_PHOTOS, spec.held_out, preprocessing, spec.seed))
         warnings = [
-            "scikit-image's photos are not your domain, and the file may be less accurate on yours. Pass a folder of "
-            "your own photos with --calibration FOLDER, or make images from the weights with `ca-deploy distill`."
+            "scikit-image's photos are not your domain, so the file may be less accurate on your photos. Pass a folder "
+            "of them with --calibration FOLDER, or make images from the weights with `ca-deploy distill`."
         ]
     else:
         calibration, held_out, warnings = _from_folder(spec, wanted, preprocessing)
@@ -103,11 +103,11 @@ def _from_folder(
 ) -> tuple[ImageBatch, ImageBatch, list[str]]:
     assert spec.folder is not None
     paths = find_images(spec.folder)
-    # A shipped set is in its own order: the names say which part an image belongs to.
+    # A shipped set is ordered by file name, which decides the part that an image belongs to.
     own = spec.domain == "own photos"
     files = hash_images(paths) if own else [ImageFile(path, sha256_of(path)) for path in paths]
     enough = len(files) >= 2 * spec.held_out
-    # From the end, and first: neither the count asked for nor an unreadable file changes what parity is taken on.
+    # Held-out images come from the end, so that they do not depend on ``wanted`` or on unreadable files before them.
     held_out, used, more = load_batch(files[::-1], spec.held_out if enough else 0, preprocessing)
     calibration, _, unreadable = load_batch(files[: len(files) - used], wanted, preprocessing)
     if not len(calibration):
@@ -127,7 +127,7 @@ def _noise(count: int, side: int, seed: int) -> "NDArray[np.uint8]":
 
 
 def _photo_crops(names: tuple[str, ...], count: int, preprocessing: Preprocessing, seed: int) -> "NDArray[np.uint8]":
-    """``count`` random squares of the photos, each a third of the shorter side or larger, walked in turn."""
+    """``count`` random square crops, of each photo in turn; a side is at least a third of the photo's shorter side."""
     import numpy as np
     import skimage.data
     from PIL import Image

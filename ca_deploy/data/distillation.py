@@ -1,11 +1,11 @@
-"""Calibration images from weights alone: what a network remembers of its training data, made visible.
+"""Calibration images from weights alone, by matching the statistics that batch norm recorded in training.
 
-Every batch-norm layer stores the mean and variance of its input over the training images. Images that
-reproduce those statistics drive each layer through the range that it was trained in, which is what
-calibration has to see (ZeroQ, arXiv 2001.00281). As in DeepInversion (arXiv 1912.08795) class targets spread
-the logits and total variation keeps the images smooth. Here the optimisation starts from *dead leaves*,
-random overlapping shapes with the statistics of natural images (arXiv 2106.05963), rather than from noise:
-edges, flat areas and dark and bright images are there from the start, and some tens of steps suffice.
+Every batch-norm layer stores the mean and variance of its input over the training images. Images that reproduce those
+statistics drive each layer through the range that it was trained in, which is what calibration has to observe (ZeroQ,
+arXiv 2001.00281). As in DeepInversion (arXiv 1912.08795), class targets spread the logits and total variation keeps
+the images smooth. The optimisation starts from *dead leaves*, random overlapping shapes with the statistics of natural
+images (arXiv 2106.05963), instead of noise: they already have edges, flat areas, and dark and bright images, so a few
+tens of steps suffice.
 """
 
 import math
@@ -31,7 +31,7 @@ LEARNING_RATE = 0.01  # of Adam, in pixel values 0..1
 SMOOTHNESS = 0.2  # weight of the total variation; the weight of the statistics is 1
 CLASS_WEIGHT = 0.02
 LEAST_CONFIDENCE = 0.5  # targets are between this and 1, so that the logits spread
-JITTER = 8  # pixels: no structure may depend on its exact place in the strides
+JITTER = 8  # pixels; shifts the images so that nothing aligns with the strides
 OCTAVES = 5
 LEAVES = 150
 GRAIN = 0.3  # standard deviations
@@ -41,27 +41,26 @@ WEBP_QUALITY = 85
 def distill(
     network: "Network", count: int, seed: int = 0, steps: int = 30, batch: int = 16, progress: Progress = silent
 ) -> NDArray[np.uint8]:
-    """Make ``count`` images whose batch-norm statistics, batch by batch, are those that the network was trained on.
+    """Make ``count`` images whose batch-norm statistics, per batch, match those of the training images.
 
-    Returns RGB ``(count, R, R, 3)`` with R = ``network.preprocessing.resize``: stored without loss,
-    preprocessing cuts exactly the optimised square out of them. The same seed gives the same images
-    (on the same machine: another processor may round differently).
+    Returns RGB ``(count, R, R, 3)`` with R = ``network.preprocessing.resize``, of which preprocessing crops exactly the
+    optimised square. The same seed gives the same images on the same machine; another processor may round differently.
 
     Args:
-        network: any network with ``nn.BatchNorm2d`` layers; class targets are used where it gives ``(N, classes)``.
+        network: any network with ``nn.BatchNorm2d`` layers; class targets are used where it returns ``(N, classes)``.
         count: number of images.
-        seed: of the starting images, targets and jitter.
-        steps: gradient steps a batch.
-        batch: most images optimised together; their common statistics are matched, so single ones may differ.
-            16 images of 224 px need about 2 GB.
-        progress: is told (steps done, all steps).
+        seed: seeds the starting images, targets and jitter.
+        steps: gradient steps per batch.
+        batch: the largest number of images optimised together; the statistics of the batch are matched, not those of
+            each image. 16 images of 224 px need about 2 GB.
+        progress: called with (steps done, total steps).
 
     Raises:
         UsageError: ``count``, ``steps`` or ``batch`` is below one.
         ModelError: the network has no batch-norm layer with running statistics.
     """
     if min(count, steps, batch) < 1:
-        raise UsageError(f"Distilling {count} images in {steps} steps by {batch}: each has to be 1 or more.")
+        raise UsageError(f"Cannot distil {count} images with {steps} steps, {batch} per batch: each must be 1 or more.")
     norms = _batch_norms(network)
     sizes = [len(part) for part in np.array_split(np.arange(count), math.ceil(count / batch))]
     images = []
@@ -77,15 +76,15 @@ def distill(
 def save_images(images: NDArray[np.uint8], folder: Path) -> list[Path]:
     """Write RGB ``(N, H, W, 3)`` as ``000.webp``, ``001.webp``, … into an empty or new folder.
 
-    Lossy WebP at quality 85 takes about a fifth of PNG's space and leaves the ranges of activations as they were.
+    Lossy WebP at quality 85 takes about a fifth of the size of PNG and does not change the ranges of activations.
 
     Raises:
-        OutputError: the folder holds images already, which would join the set, or cannot be written.
+        OutputError: the folder already contains images, which would become part of the set, or cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(path.suffix.lower() in SUFFIXES for path in folder.iterdir()):
-            raise OutputError(f"{folder} already holds images, and old and new ones would mix. Name an empty folder.")
+            raise OutputError(f"{folder} already contains images, which would join the set. Name an empty folder.")
         paths = [folder / f"{number:03d}.webp" for number in range(len(images))]
         for path, image in zip(paths, images, strict=True):
             Image.fromarray(image).save(path, quality=WEBP_QUALITY, method=6)
@@ -95,10 +94,10 @@ def save_images(images: NDArray[np.uint8], folder: Path) -> list[Path]:
 
 
 def statistics_gap(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
-    """How far the input ``(N, C, H, W)`` of a batch norm is from its running statistics; a scalar, 0 is equal.
+    """The distance of the input ``(N, C, H, W)`` of a batch norm from its running statistics; a scalar, 0 if equal.
 
-    Mean and standard deviation are compared in units of the running standard deviation, and a channel counts
-    at most 50: one that was constant in training would drown the others.
+    Mean and standard deviation are compared in units of the running standard deviation. A channel contributes at most
+    50: one that was constant in training would dominate the others.
     """
     assert norm.running_mean is not None and norm.running_var is not None
     mean, variance = _ChannelStatistics.apply(x)  # type: ignore[no-untyped-call]
@@ -110,7 +109,7 @@ def statistics_gap(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
 
 
 class _ChannelStatistics(torch.autograd.Function):
-    """Mean and variance of each channel. ``torch.var_mean`` says the same, and doubles the time of a step on CPUs."""
+    """Mean and variance per channel. ``torch.var_mean`` computes the same, but doubles the time per step on CPUs."""
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -132,12 +131,12 @@ def _batch_norms(network: "Network") -> list[nn.BatchNorm2d]:
     found = [m for m in network.module.modules() if isinstance(m, nn.BatchNorm2d) and m.running_mean is not None]
     if not found and isinstance(network.module, torch.fx.GraphModule):
         raise ModelError(
-            f"{network.name} is an exported program: its batch norms are no modules any more, so their statistics "
-            "cannot be found. Name the network it was made from as package.module:factory with --weights FILE."
+            f"{network.name} is an exported program, whose batch norms are not modules, so their statistics cannot be "
+            "found. Name the network it was exported from, as package.module:factory with --weights FILE."
         )
     if not found:
         raise ModelError(
-            f"{network.name} has no BatchNorm2d layer with running statistics, and images are distilled from those. "
+            f"{network.name} has no BatchNorm2d layer with running statistics, which images are distilled from. "
             "Calibrate on a folder of photos instead: --calibration FOLDER."
         )
     return found
@@ -156,7 +155,7 @@ def _distill_batch(
     margin = round((side - crop) / 2)  # as Preprocessing.crop_rgb cuts
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (preprocessing.mean, preprocessing.std))
     start = _dead_leaves(random, size, side) * std + mean
-    # One image is the sum of an image at each octave: broad shapes and colours change as fast as single pixels.
+    # An image is a sum over octaves, so that large shapes and colours change as fast as single pixels.
     sides = dict.fromkeys(max(1, side >> octave) for octave in range(OCTAVES))
     octaves = [torch.zeros(size, 3, s, s, requires_grad=True) for s in sides]
     optimizer = torch.optim.Adam(octaves, lr=LEARNING_RATE, betas=(0.9, 0.99))
@@ -194,17 +193,17 @@ def _distill_batch(
 
 
 def _targets(first_class: int, confidence: NDArray[np.float64], classes: int) -> Tensor:
-    """Probabilities ``(N, classes)``: the classes in turn, each with its confidence, the rest shared evenly."""
+    """Probabilities ``(N, classes)``: the classes in turn, each with its confidence, the rest distributed evenly."""
     sure = torch.from_numpy(confidence).float()[:, None]
     turn = functional.one_hot((torch.arange(len(confidence)) + first_class) % classes, classes)
     return turn * sure + (1 - turn) * (1 - sure) / (classes - 1)
 
 
 def _dead_leaves(random: np.random.Generator, count: int, side: int) -> Tensor:
-    """Shaded, grainy ellipses over each other, ``(count, 3, side, side)`` in standard deviations around the mean.
+    """Overlapping ellipses with shading and grain, ``(count, 3, side, side)`` in standard deviations around the mean.
 
-    Each image has its own brightness and tint; small leaves are many and large ones few, and the grain has
-    the 1/f spectrum of photos.
+    Each image has its own brightness and tint; small ellipses are frequent and large ones rare, and the grain has the
+    1/f spectrum of photos.
     """
     y, x = np.mgrid[:side, :side].astype(np.float32) / side
     images = np.empty((count, 3, side, side), np.float32)

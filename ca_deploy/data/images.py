@@ -1,4 +1,4 @@
-"""Image files as networks see them: found in a fixed order, opened upright, in RGB, whatever they were."""
+"""Image files: found in a fixed order, and opened upright in 8-bit RGB, whatever their format."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class ImageFile:
 
 @dataclass(frozen=True, slots=True)
 class ImageBatch:
-    """Images cropped for a network: ``pixels`` is RGB uint8 ``(N, S, S, 3)``, ``sha256`` one digest an image."""
+    """Images cropped for a network: ``pixels`` is RGB uint8 ``(N, S, S, 3)``, ``sha256`` has one digest per image."""
 
     pixels: "NDArray[np.uint8]"
     sha256: tuple[str, ...]
@@ -46,23 +46,23 @@ def find_images(folder: Path) -> list[Path]:
     """Every image file below ``folder``, sorted by path.
 
     Raises:
-        ImageDataError: no such folder, or no image in it.
+        ImageDataError: there is no such folder, or no image in it.
     """
-    settle(folder)  # `distill` may have been killed on the way
+    settle(folder)  # finishes what an interrupted `distill` left
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise ImageDataError(f"Image folder {folder} {what}. Pass a folder of {', '.join(sorted(SUFFIXES))} files.")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not found:
-        raise ImageDataError(f"Image folder {folder} holds no images. Put {', '.join(sorted(SUFFIXES))} files into it.")
+        raise ImageDataError(f"Image folder {folder} has no images. Put {', '.join(sorted(SUFFIXES))} files into it.")
     return found
 
 
 def hash_images(paths: Sequence[Path]) -> list[ImageFile]:
-    """The files in the order of their content's hash, each content once.
+    """The files sorted by the hash of their content, without duplicates.
 
-    This mixes the classes of an ImageFolder tree, does not depend on names or places, and lets no copy of a
-    calibration image stand among the held-out ones.
+    This order mixes the classes of an ImageFolder tree and does not depend on names or folders. Without duplicates, no
+    copy of a calibration image can be held out.
     """
     by_hash: dict[str, Path] = {}
     for path in paths:
@@ -74,10 +74,10 @@ def hash_images(paths: Sequence[Path]) -> list[ImageFile]:
 
 
 def open_rgb(path: Path) -> "Image.Image":
-    """Open upright (EXIF), in 8-bit RGB; transparency is laid over white.
+    """Open an image upright (EXIF), in 8-bit RGB; transparent pixels are blended with white.
 
     Raises:
-        ImageDataError: not an image, or damaged.
+        ImageDataError: the file is not an image, or damaged.
     """
     import numpy as np
     from PIL import Image, ImageOps
@@ -100,7 +100,7 @@ def open_rgb(path: Path) -> "Image.Image":
 def load_batch(
     files: Sequence[ImageFile], count: int, preprocessing: Preprocessing
 ) -> tuple[ImageBatch, int, list[str]]:
-    """The first ``count`` readable files, how many files that took, and the unreadable ones' complaints."""
+    """The first ``count`` readable files, the number of files read, and one message per unreadable file."""
     import numpy as np
 
     pixels: list[NDArray[np.uint8]] = []

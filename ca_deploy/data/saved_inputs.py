@@ -1,4 +1,4 @@
-"""Parity images in a file, so that the same comparison can be made again elsewhere."""
+"""The images of a parity check in a file, to repeat it on another machine."""
 
 import io
 import zipfile
@@ -15,7 +15,7 @@ def save(path: Path, images: ImageBatch) -> None:
     """Write ``pixels`` (RGB uint8 ``(N, S, S, 3)``) and ``sha256`` as ``.npz``.
 
     Raises:
-        OutputError: the place cannot be written.
+        OutputError: the file cannot be written.
     """
     buffer = io.BytesIO()
     np.savez_compressed(buffer, pixels=images.pixels, sha256=np.array(images.sha256))
@@ -26,7 +26,7 @@ def load(path: Path) -> ImageBatch:
     """Read what :func:`save` wrote.
 
     Raises:
-        ImageDataError: missing, damaged, or of another kind.
+        ImageDataError: the file is missing, damaged, or not one that :func:`save` wrote.
     """
     try:
         with np.load(path, allow_pickle=False) as content:
@@ -34,5 +34,5 @@ def load(path: Path) -> ImageBatch:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ImageDataError(f"Saved inputs {path} cannot be read ({error}). Write them with --save-inputs.") from error
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3 or len(hashes) != len(pixels):
-        raise ImageDataError(f"Saved inputs {path} hold {pixels.dtype} {pixels.shape}, not uint8 (N, S, S, 3) images.")
+        raise ImageDataError(f"Saved inputs {path} are {pixels.dtype} {pixels.shape}, not uint8 (N, S, S, 3) images.")
     return ImageBatch(pixels, tuple(map(str, hashes)))

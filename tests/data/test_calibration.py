@@ -88,7 +88,7 @@ def test_no_readable_image_is_an_error(tmp_path: Path) -> None:
 
 
 def test_empty_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ImageDataError, match=r"holds no images.*\.jpg"):
+    with pytest.raises(ImageDataError, match=r"has no images.*\.jpg"):
         read(tmp_path)
 
 

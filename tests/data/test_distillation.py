@@ -158,7 +158,7 @@ def test_saved_images_stand_in_order_and_never_mix(tmp_path: Path) -> None:
     assert find_images(tmp_path / "new" / "folder") == paths
     stored = np.stack([np.array(Image.open(path)) for path in paths]).astype(float)
     assert np.abs(stored - images).mean() < 3
-    with pytest.raises(OutputError, match="already holds images"):
+    with pytest.raises(OutputError, match="already contains images"):
         save_images(images, tmp_path / "new" / "folder")
     with pytest.raises(OutputError, match="cannot be written"):
         save_images(images, paths[0] / "below_a_file")
