@@ -1,1 +1,1 @@
-"""Photos in, answers out, and how far they are from others: the verbs ``parity`` and ``evaluate``."""
+"""Run models on photos and compare their outputs: the verbs ``parity`` and ``evaluate``."""

@@ -22,7 +22,7 @@ Answers = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhotos:
-    """Photo files and the number of the class that each belongs to."""
+    """Photo files with their class indices in ``targets``, into ``labels``."""
 
     root: Path
     paths: tuple[Path, ...]
@@ -33,25 +33,23 @@ class LabelledPhotos:
 def labelled_photos(root: Path, labels: Sequence[str] | None) -> LabelledPhotos:
     """Read an ImageFolder tree, ``root/<class>/<photo>``.
 
-    ``labels`` are the model's, in the order of its outputs; without them the folders count in sorted order,
-    as torchvision's ImageFolder does.
+    ``labels`` are the model's, in the order of its outputs; without them, the classes are the folders in sorted order,
+    as in torchvision's ImageFolder.
 
     Raises:
-        ImageDataError: no tree of class folders, or folders that are none of the model's classes.
+        ImageDataError: ``root`` has no class folders, or a folder that is not one of the model's classes.
     """
     if not root.is_dir():
-        raise ImageDataError(f"Data folder {root} does not exist. Pass a folder with one folder of photos a class.")
+        raise ImageDataError(f"Data folder {root} does not exist. Pass a folder with one folder of photos per class.")
     folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if not folders:
-        raise ImageDataError(
-            f"Data folder {root} holds no class folders. Arrange it as {root.name}/<class>/<photo>.jpg."
-        )
+        raise ImageDataError(f"Data folder {root} has no class folders. Arrange it as {root.name}/<class>/<photo>.jpg.")
     order = list(labels) if labels else folders
     strangers = sorted(set(folders) - set(order))
     if strangers:
         raise ImageDataError(
             f"Data folder {root} has classes that the model does not know: {', '.join(strangers[:8])}. "
-            f"The model's are {', '.join(order[:12])}. Rename the folders, or pass --labels."
+            f"The model knows {', '.join(order[:12])}. Rename the folders, or pass --labels."
         )
     pairs = [(path, order.index(folder)) for folder in folders for path in find_images(root / folder)]
     return LabelledPhotos(root, tuple(path for path, _ in pairs), tuple(target for _, target in pairs), tuple(order))
@@ -60,11 +58,11 @@ def labelled_photos(root: Path, labels: Sequence[str] | None) -> LabelledPhotos:
 def evaluate_predictor(
     model: Predictor, photos: LabelledPhotos, against: Predictor | None = None, progress: Progress = silent
 ) -> AccuracyReport:
-    """What the model's task measures, and confusions; with ``against`` also the paired difference.
+    """The metrics of the model's task, and confusions; with ``against``, also the paired difference.
 
     Raises:
-        ImageDataError: none of the photos can be read, or the answers do not fit the classes.
-        UsageError: the task has no use for labelled photos.
+        ImageDataError: no photo can be read, or the outputs do not match the classes.
+        UsageError: the task cannot be evaluated on labelled photos.
     """
     outputs, others, targets, unreadable = [], [], [], []
     for number, (path, target) in enumerate(zip(photos.paths, photos.targets, strict=True)):
@@ -82,11 +80,9 @@ def evaluate_predictor(
         raise ImageDataError(f"None of the photos in {photos.root} can be read:\n  {unreadable[0]}")
     answers, truth, names = np.stack(outputs), np.array(targets), photos.labels
     score = _score(model, answers, truth, names)
-    wrong = (
-        Counter(zip(truth[~score.right].tolist(), score.classes[~score.right].tolist(), strict=True))
-        if (score.classes is not None)
-        else Counter[tuple[int, int]]()
-    )
+    wrong: Counter[tuple[int, int]] = Counter()
+    if score.classes is not None:
+        wrong.update(zip(truth[~score.right].tolist(), score.classes[~score.right].tolist(), strict=True))
     return AccuracyReport(
         model=model.name,
         runtime=model.session.runtime,
@@ -107,8 +103,8 @@ def _score(model: Predictor, answers: Answers, truth: NDArray[np.int64], labels:
     if model.task.score is None:
         able = ", ".join(name for name in task_names() if find_task(name).score is not None)
         raise UsageError(
-            f"{model.name}: labelled photos do not apply to the task {model.task.name!r}. If its output means "
-            f"something else, say so with --task ({able})."
+            f"{model.name}: the task {model.task.name!r} cannot be evaluated on labelled photos. If the model has "
+            f"another task, name it with --task ({able})."
         )
     return model.task.score(answers, truth, labels)
 

@@ -1,4 +1,4 @@
-"""How far a tensor is from its reference: pure functions on arrays of equal shape ``(N, …)``."""
+"""Metrics of a tensor against its reference: pure functions on arrays of equal shape ``(N, …)``."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,14 @@ def max_abs_error(reference: Logits, other: Logits) -> float:
 
 
 def sqnr_db(reference: Logits, other: Logits) -> float:
-    """Signal to quantisation noise in dB: ``10 log10(sum(ref²) / sum((ref - other)²))``; inf where equal."""
+    """Signal-to-quantisation-noise ratio in dB, ``10 log10(sum(ref²) / sum((ref - other)²))``; inf where equal."""
     signal = np.sum(np.square(reference, dtype=np.float64))
     noise = np.sum(np.square(reference.astype(np.float64) - other))
     return float("inf") if noise == 0 else float(10 * np.log10(signal / noise))  # NaN stays NaN
 
 
 def cosine(reference: Logits, other: Logits) -> float:
-    """Cosine of the angle between the two, all images together; 1 is the same direction."""
+    """Cosine similarity of the two arrays, over all images together."""
     a, b = reference.astype(np.float64).ravel(), other.astype(np.float64).ravel()
     norm = np.linalg.norm(a) * np.linalg.norm(b)
     return float(a @ b / norm) if norm > 0 else float(np.array_equal(a, b))
@@ -28,7 +28,7 @@ def cosine(reference: Logits, other: Logits) -> float:
 def mcnemar_p(only_first: int, only_second: int) -> float:
     """Exact two-sided McNemar p-value of two classifiers on the same images.
 
-    ``only_first`` counts images that only the first got right, ``only_second`` the reverse.
+    ``only_first`` counts the images that only the first classifies correctly, ``only_second`` those only the second.
     """
     from scipy.stats import binomtest
 

@@ -16,15 +16,15 @@ from ca_deploy.runtimes import Session
 from ca_deploy.tasks import Task
 
 FEWEST_IMAGES = 32
-# By how much kernels that all add exactly may differ against the reference: they round at other places.
+# SQNR may differ by this much between kernels that all accumulate exactly, because they round at different points.
 KERNEL_NOISE_DB = 0.3
 
 
 def outputs_of(predictor: Predictor, images: NDArray[np.uint8], progress: Progress = silent) -> NDArray[np.float32]:
-    """All answers to ``(N, S, S, 3)`` as one array ``(N, …)``.
+    """The outputs for images ``(N, S, S, 3)`` as one array ``(N, …)``.
 
     Raises:
-        UsageError: the images are not of the size that the model takes.
+        UsageError: the images do not have the model's input size.
     """
     side = predictor.preprocessing.crop
     if images.shape[1:] != (side, side, 3):
@@ -47,13 +47,14 @@ def measure(
     progress: Progress = silent,
     default: Session | None = None,
 ) -> ParityReport:
-    """Compare a model with the reference's answers ``(N, …)`` on the same images.
+    """Compare a model with the reference's outputs ``(N, …)`` on the same images.
 
-    ``default`` is the same file as its runtime opens it by default: what that gives is reported beside the verdict.
+    ``default`` is the same file opened with its runtime's default settings, which is measured too and does not affect
+    the status.
     """
     found = outputs_of(subject, images.pixels, progress)
     if found.shape != reference.shape:
-        raise UsageError(f"{subject.name} gives {found.shape[1:]}, {reference_name} gives {reference.shape[1:]}.")
+        raise UsageError(f"{subject.name} returns {found.shape[1:]}, {reference_name} returns {reference.shape[1:]}.")
     figures = _Figures.of(subject.task, reference, found)
     failures = figures.misses(tolerances)
     if len(images) < FEWEST_IMAGES:
@@ -91,6 +92,7 @@ class _Figures:
         return self.sqnr_db if np.isfinite(self.sqnr_db) else None
 
     def misses(self, tolerances: Tolerances) -> list[str]:
+        """One message per tolerance that is missed; NaN misses any."""
         failures = []
         if tolerances.max_abs_error is not None and not self.max_abs_error <= tolerances.max_abs_error:
             failures.append(f"max abs error {self.max_abs_error:.3g} is above {tolerances.max_abs_error:g}")

@@ -1,7 +1,7 @@
-"""A model that photos can be given to, whichever runtime is behind it.
+"""A model that runs on photos, whatever its runtime.
 
-Photos are RGB uint8 ``(N, S, S, 3)`` everywhere; each model turns them into what its file takes
-(normalised or raw, NCHW or NHWC, float or integer) and its answer back into float32.
+Photos are RGB uint8 ``(N, S, S, 3)`` everywhere; each model converts them to its file's input (normalised or raw, NCHW
+or NHWC, float or integer), and its output back to float32.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 def model_suffixes() -> tuple[str, ...]:
-    """Of the files that some runtime opens."""
+    """The suffixes of the files that a runtime opens."""
     return tuple(dict.fromkeys(suffix for name in runtime_names() for suffix in find_runtime(name)[0].suffixes))
 
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """An opened model with what is needed to feed it."""
+    """An opened model with its input, output and preprocessing."""
 
     name: str
     session: Session
@@ -43,7 +43,7 @@ class Predictor:
     manifest: Manifest | None = None
 
     def __call__(self, images: Iterable[NDArray[np.uint8]]) -> Iterable[NDArray[np.float32]]:
-        """The float32 output of one image ``(S, S, 3)`` after the other, without the batch dimension."""
+        """The float32 outputs of images ``(S, S, 3)``, one by one, without the batch dimension."""
         for image in images:
             answer = self.session.run({self.input.name: self.to_input(image)})[self.output.name][0]
             if self.output.scale is not None:
@@ -53,7 +53,7 @@ class Predictor:
             yield answer.astype(np.float32)
 
     def to_input(self, image: NDArray[np.uint8]) -> NDArray[Any]:
-        """One image ``(S, S, 3)`` as the file takes it, with the batch dimension."""
+        """An image ``(S, S, 3)`` as the file's input tensor, with the batch dimension."""
         spec = self.input
         if spec.normalised:
             value: NDArray[Any] = self.preprocessing.normalise(image)
@@ -68,7 +68,7 @@ class Predictor:
 
 
 def network_predictor(network: "Network") -> Predictor:
-    """The PyTorch network itself as the reference."""
+    """The PyTorch network itself, as a reference."""
     from ca_deploy.runtimes._torch_module import TorchSession
 
     session = TorchSession(network)
@@ -86,13 +86,14 @@ def network_predictor(network: "Network") -> Predictor:
 def open_predictor(
     model: str | Path, runtime: str | None = None, threads: int = 1, source: ModelSource | None = None
 ) -> Predictor:
-    """An exported file (with the manifest beside it, if there is one), or a PyTorch model.
+    """An exported file, with its manifest if there is one, or a PyTorch model.
 
-    ``source`` gives weights for a model, or preprocessing for a file that has no manifest.
+    ``source`` provides the weights of a PyTorch model, or the preprocessing of a file without a manifest.
 
     Raises:
-        UsageError: a file without manifest whose preprocessing nobody gave.
-        ArtifactError: a file that is missing, damaged, changed since its manifest, or not a single-image model.
+        UsageError: the file has no manifest, and ``source`` no preprocessing.
+        ArtifactError: the file is missing, damaged, not the one its manifest describes, or does not have one input and
+            one output.
         RuntimeUnavailable: see :func:`ca_deploy.runtimes.open_session`.
     """
     path = Path(model)
@@ -111,7 +112,7 @@ def open_predictor(
 
 
 def exported_predictor(path: Path, manifest: Manifest, runtime: str | None = None, threads: int = 1) -> Predictor:
-    """Like :func:`open_predictor`, for a file whose manifest is already at hand."""
+    """Like :func:`open_predictor`, for a file whose manifest has been read already."""
     session = open_session(path, runtime, threads)
     found = file_predictor(
         path, session, manifest.inputs, manifest.outputs, manifest.preprocessing, manifest.labels, manifest.task
@@ -128,10 +129,10 @@ def file_predictor(
     labels: tuple[str, ...] | None,
     task: str | None = None,
 ) -> Predictor:
-    """A file that is open already, and is known to take one image and to give one answer.
+    """A file that is open already.
 
     Raises:
-        ArtifactError: it takes or gives several.
+        ArtifactError: the file does not have one input and one output.
         UsageError: there is no such task.
     """
     if len(inputs) != 1 or len(outputs) != 1:
@@ -145,7 +146,7 @@ def file_predictor(
 def _given_preprocessing(path: Path, source: ModelSource | None, side: int) -> Preprocessing:
     if source is None or source.mean is None or source.std is None:
         raise UsageError(
-            f"{path} has no manifest ({path.stem}.json) beside it, so nobody knows how to feed it. "
-            "Pass --mean and --std (and --resize), as it was trained."
+            f"{path} has no manifest ({path.stem}.json) beside it, so its preprocessing is unknown. "
+            "Pass --mean and --std (and --resize) as in training."
         )
     return Preprocessing(source.resize or side, side, source.mean, source.std)

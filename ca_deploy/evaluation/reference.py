@@ -1,4 +1,4 @@
-"""What a file is compared with: the network that its manifest names, on images that calibration has not seen."""
+"""The reference of a parity check: the network that the manifest names, and images not used in calibration."""
 
 import shlex
 from dataclasses import fields, replace
@@ -23,11 +23,11 @@ def reference_for(
     source: ModelSource | None,
     threads: int,
 ) -> Predictor:
-    """The network or file to compare with; by default the registered model that the subject's manifest names.
+    """The network or file to compare with; by default the registered model in the subject's manifest.
 
     Raises:
-        UsageError: nothing says what to compare with, or only a manifest does, and it names code.
-        ArtifactError: the model has other weights now than the file was made from.
+        UsageError: no reference is given, and the manifest names none, or one that is code.
+        ArtifactError: the model's weights are not those that the file was made from.
         CaDeployError: see :func:`~ca_deploy.networks.source.load` and :func:`.open_predictor`.
     """
     if isinstance(against, str | Path):
@@ -42,13 +42,13 @@ def reference_for(
     if record is None or (against is not None and against.model != record.source.model):
         if against is None:
             raise UsageError(
-                f"{subject.name} has no manifest that names its model. Say what to compare with: --against MODEL."
+                f"{subject.name} has no manifest that names its model. Name the reference: --against MODEL."
             )
         return network_predictor(load(against))
     if against is None and record.from_object:
         raise UsageError(
-            f"{subject.name} was made from an object in memory, of the class {record.source.model}, which no manifest "
-            "brings back. Pass it: ca_deploy.compare(file, against=network), or name its factory: --against MODEL."
+            f"{subject.name} was made from an object in memory, of class {record.source.model}, which a manifest does "
+            "not contain. Pass it: ca_deploy.compare(file, against=network), or name its factory: --against MODEL."
         )
     if against is None and not record.source.is_registered:
         named = record.source.model if record.source.model.isprintable() else repr(record.source.model)
@@ -60,14 +60,14 @@ def reference_for(
     network = load(_filled_up(given, record.source))
     if not given.names_weights and network.checkpoint_sha256 != record.checkpoint_sha256:
         raise ArtifactError(
-            f"{subject.name} was made from other weights than {network.checkpoint} holds now (its sha256 differs). "
+            f"{subject.name} was made from other weights than those in {network.checkpoint} (its sha256 differs). "
             "Pass the right ones: --against MODEL --weights FILE."
         )
     return network_predictor(network)
 
 
 def _filled_up(given: ModelSource, recorded: ModelSource) -> ModelSource:
-    """What was given for a model, and for the rest what the manifest says of it."""
+    """The fields of ``given``; those left at their defaults come from the manifest."""
     values = {field.name: getattr(given, field.name) for field in fields(ModelSource)}
     kept = {name: value for name, value in values.items() if value is not None and value is not False}
     if given.names_weights:
@@ -76,8 +76,7 @@ def _filled_up(given: ModelSource, recorded: ModelSource) -> ModelSource:
 
 
 def images_for(subject: Predictor, name: str | None) -> ImageBatch:
-    """The held-out part of a set, without any image that the file was calibrated on."""
-
+    """The held-out part of a set, without images that the file was calibrated on."""
     record = subject.manifest.calibration if subject.manifest else None
     model = registered_models().get(subject.manifest.model.name) if subject.manifest else None
     own = model.calibration if model and subject.manifest and subject.manifest.model.source.weights is None else None
@@ -86,13 +85,13 @@ def images_for(subject: Predictor, name: str | None) -> ImageBatch:
     unseen = images.without(record.images_sha256 if record else ())
     if not len(unseen):
         raise ImageDataError(
-            f"The set {spec.name!r} has no image left that calibration has not seen. Name another with --calibration."
+            f"All images of the set {spec.name!r} were used in calibration. Name another with --calibration."
         )
     return unseen
 
 
 def tolerances_for(subject: Predictor) -> Tolerances:
-    """Without a manifest nobody knows whether the file is an integer one: then the integer floors hold."""
+    """The tolerances of the recipe; without a manifest, the floors of integer recipes."""
     if subject.manifest is not None:
         return subject.manifest.recipe.tolerances
     return Tolerances(sqnr_db=FLOOR_SQNR_DB, agreement_percent=FLOOR_AGREEMENT_PERCENT)
