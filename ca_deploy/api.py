@@ -1,4 +1,4 @@
-"""The public verbs, each one call: export, compare, evaluate, check and profile."""
+"""The public functions, one per verb: export, compare, evaluate, check and profile."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ca_deploy.errors import UsageError
 from ca_deploy.progress import Progress, silent
-from ca_deploy.recipes import choose_recipes
+from ca_deploy.recipes import choose_recipes, mode_of
 from ca_deploy.records.model import DEFAULT_MODEL, ModelSource
 from ca_deploy.records.recipe import Tolerances
 
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from ca_deploy.records.parity import ParityReport
 
 
-def _no_step(recipe: str, text: str) -> None:
+def _no_step(subject: str, text: str) -> None:
+    """Shows nothing."""
+
+
+def _no_text(text: str) -> None:
     """Shows nothing."""
 
 
@@ -46,23 +50,23 @@ def export(
 
     Args:
         model: a registered name, ``package.module:factory``, a ``.pt2`` file, a :class:`ModelSource` that also names
-            weights, sizes and preprocessing, or a trained ``nn.Module`` object (of which a copy is taken).
-        source: for an ``nn.Module``: its input size, preprocessing and labels, which the object does not carry.
+            weights, sizes and preprocessing, or a trained ``nn.Module`` object (which is copied).
+        source: for an ``nn.Module``: its input size, preprocessing and labels, which the object does not contain.
         formats: names of ``ca-deploy list formats``, such as ``"tflite"``.
         int8: the format's static INT8 recipe, with float32 input and output.
         fp16: the format's float16 recipe; without either, float32.
         recipes: recipes by name (``"tflite_static_wi8_ai16"``) or TOML path, instead of the flags.
         calibration: name of a set, TOML path, or folder of photos; by default the model's own set.
-        calibration_count: how many images calibrate; by default what the set says, 200 for a folder.
-        output: folder for the files; made if missing.
-        dynamic_batch: let the batch dimension vary (ONNX).
-        check: targets that look at the files they can read (``"xnnpack"``); findings go into the manifest.
-        zipped: pack Core ML's folder into a .zip beside it.
-        step: is called with ``(recipe, what is being done)``.
+        calibration_count: number of calibration images; by default the set's own, 200 for a folder.
+        output: folder for the files; created if missing.
+        dynamic_batch: make the batch dimension dynamic (ONNX).
+        check: targets (``"xnnpack"``) that check the files of their formats; findings go into the manifest.
+        zipped: also pack Core ML's folder into a .zip.
+        step: called with ``(recipe, progress in a few words)``.
 
     Returns:
-        One :class:`Export` per recipe, in the order asked for. A file that misses its tolerances is kept;
-        ``Export.passed`` says so.
+        One :class:`Export` per recipe, in the order requested. A file that misses its tolerances is kept, and
+        ``Export.passed`` is False.
 
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`; nothing is left half-written.
@@ -102,18 +106,18 @@ def compare(
 
     Args:
         model: an exported file (or a PyTorch model).
-        against: the reference; by default the registered model that the file's manifest names. A factory or a
-            program has to be named here, and an ``nn.Module`` object passed, as only the caller decides which code
-            runs; the manifest then gives the rest (weights, sizes), unless other options are given.
-        runtime: ``"litert"``, ``"litert:reference"``, ``"tensorflow"``, ``"onnxruntime"``, ``"mil"``, … for ``model``.
+        against: the reference; by default the registered model that the file's manifest names. Only the caller decides
+            which code runs, so a factory or a program must be named here, and an ``nn.Module`` object passed; weights
+            and sizes then come from the manifest, unless given.
+        runtime: the runtime of ``model``: ``"litert"``, ``"litert:reference"``, ``"tensorflow"``, ``"onnxruntime"``,
+            ``"mil"``, …
         threads: threads of the runtime.
         source: weights and preprocessing where the file has no manifest.
-        calibration: the set whose held-out images are used; by default the one the file was made with.
-        tolerances: by default those of the recipe in the manifest, else the integer floors of
-            :mod:`ca_deploy.recipes`.
-        load_inputs: an ``.npz`` of images written by ``save_inputs``, instead of a set.
-        save_inputs: where to keep the images that were used.
-        progress: is called with (images done, all images).
+        calibration: the set whose held-out images are used; by default the model's own.
+        tolerances: by default those of the recipe in the manifest, otherwise the floors of integer recipes.
+        load_inputs: an ``.npz`` of images that ``save_inputs`` wrote, instead of a set.
+        save_inputs: the ``.npz`` to save the images to.
+        progress: called with (images done, total images).
 
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`.
@@ -144,14 +148,14 @@ def evaluate(
     source: ModelSource | None = None,
     progress: Progress = silent,
 ) -> "AccuracyReport":
-    """Top-1 and top-5 of an exported file or a PyTorch model on labelled photos.
+    """Accuracy of an exported file or a PyTorch model on labelled photos, by the metrics of its task.
 
     Args:
         model: an exported file, a registered name, ``package.module:factory``, or a ``.pt2`` file.
         data: an ImageFolder tree, ``data/<class>/<photo>``.
         against: a second model for the paired difference (McNemar's test, agreement, SQNR).
         runtime, threads, source: as in :func:`compare`.
-        progress: is called with (photos done, all photos).
+        progress: called with (photos done, total photos).
 
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`.
@@ -177,12 +181,12 @@ def check(
     """Which operators of a model file run on the targets, why the others do not, and what to write instead.
 
     Args:
-        file: a ``.tflite``, ``.onnx``, ``.mlpackage`` or ``.pt2`` file, whoever made it.
-        targets: names of ``ca-deploy list targets``, with a level as in ``"nnapi:29"``; by default all that take such
+        file: a ``.tflite``, ``.onnx``, ``.mlpackage`` or ``.pt2`` file from any tool.
+        targets: names of ``ca-deploy list targets``, with a level as in ``"nnapi:29"``; by default all that check such
             a file.
-        before: instead of a file, a model as for :func:`export`, trained or not, that is to become one.
-        int8, fp16: with ``before``: as INT8, or as float16.
-        step: is called with ``(target, what is being done)``.
+        before: instead of a file, a model as for :func:`export`, trained or not, to check before its export.
+        int8, fp16: with ``before``: check it as INT8, or as float16.
+        step: called with ``(target or recipe, progress in a few words)``.
 
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`.
@@ -191,15 +195,15 @@ def check(
     from ca_deploy.pipeline.before_export import check_before_export
 
     if (file is None) == (before is None):
-        raise UsageError("Name a FILE to check, or a model with --before MODEL (one of the two).")
+        raise UsageError("Name either a FILE to check, or a model with --before MODEL.")
     if file is not None and (int8 or fp16):
-        raise UsageError("--int8 and --fp16 say what a model is to become: name it with --before MODEL.")
+        raise UsageError("--int8 and --fp16 apply to a model that is not exported yet: name it with --before MODEL.")
     if int8 and fp16:
         raise UsageError("--int8 and --fp16 contradict each other: use one of them.")
     if file is not None:
         return check_file(Path(file), targets)
     source = ModelSource(before) if isinstance(before, str) else before or ModelSource()
-    return check_before_export(source, targets, "static_wi8_ai8" if int8 else "float16" if fp16 else "float32", step)
+    return check_before_export(source, targets, mode_of(int8, fp16), step)
 
 
 def profile(
@@ -221,31 +225,31 @@ def profile(
     verify: bool = False,
     output: Path | None = None,
     keep: bool = False,
-    step: "Callable[[str], None]" = lambda text: None,
+    step: "Callable[[str], None]" = _no_text,
 ) -> "LatencyReport":
-    """How long files take on a device; several are measured in turn, so that they can be compared.
+    """The latency of files on a device; several files are interleaved, so that they can be compared.
 
     Args:
         files: exported files, at least one.
         device: ``"local"``, ``"ssh://[user@]host[:port]"``, ``"adb[:SERIAL]"``, ``"emulated:cortex-a76"``.
-        runtime: by default the file's own.
-        threads: a number of threads, or several, each measured: ``(1, 2, 4)`` or ``"1,2,4"``.
+        runtime: by default the one for the file's format.
+        threads: a thread count, or several to measure each: ``(1, 2, 4)`` or ``"1,2,4"``.
         affinity: cores to run on: ``"big"``, ``"little"`` or a mask such as ``"0xf0"``.
-        protocol: ``"quick"``, ``"standard"`` (the default) or ``"publication"``; or else
-        runs, min_seconds, starts: runs and seconds per process start, and process starts.
-        seed: of the order in which files take turns.
+        protocol: ``"quick"``, ``"standard"`` (the default) or ``"publication"``.
+        runs, min_seconds, starts: instead of a protocol: runs and seconds per process start, and process starts.
+        seed: seeds the order in which files take turns.
         runner: ``"c"``, ``"python"`` or ``"auto"``.
-        benchmark_binary: this ``benchmark_model`` or ``onnxruntime_perf_test`` instead.
-        bundle: take the runner's parts from this file.
-        operators: also time by operator and module.
+        benchmark_binary: use this ``benchmark_model`` or ``onnxruntime_perf_test`` instead of a runner.
+        bundle: take the runtime's libraries from this file.
+        operators: also measure the time per operator and module.
         verify: also compare the device's outputs with this machine's.
         output: folder for report, plot and raw outputs.
         keep: leave the files on the device.
-        step: is called with what is being done.
+        step: called with the progress in a few words.
 
     Raises:
-        CaDeployError: see :mod:`ca_deploy.errors`. What failed after something was measured is in
-            ``LatencyReport.failures``.
+        CaDeployError: see :mod:`ca_deploy.errors`. A failure after the first measurement is in
+            ``LatencyReport.failures`` instead.
     """
     from ca_deploy.latency import session
 
@@ -278,10 +282,10 @@ def _several(numbers: int | Sequence[int]) -> Sequence[int]:
 def _model(
     model: "str | ModelSource | nn.Module", source: ModelSource | None
 ) -> "tuple[ModelSource, nn.Module | None]":
-    """What is meant: a source that names it, or an object with a source that describes it."""
+    """A source that names the model, or an object with a source that describes it."""
     if isinstance(model, str | ModelSource):
         if source is not None:
-            raise UsageError("source describes an nn.Module object; a named model's ModelSource is the model itself.")
+            raise UsageError("source is for an nn.Module object; pass a named model's ModelSource as the model.")
         return ModelSource(model) if isinstance(model, str) else model, None
     from torch import nn
 

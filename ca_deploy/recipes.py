@@ -1,6 +1,6 @@
-"""Export recipes: TOML files that say how a model becomes a file, and how exact it has to be.
+"""Export recipes: TOML files that define how a model becomes a file, and how exact the file has to be.
 
-Names decode as ``<format>_<mode>``: ``onnx_float32``, ``tflite_float16``, or, with weights in fewer bits,
+Names decode as ``<format>_<mode>``: ``onnx_float32``, ``tflite_float16``, or, with quantised weights,
 ``<format>_<mode>_wi<weight bits>_a<activations>[_<io>_io]``, where activations are ``i8``, ``i16``, ``fp16`` or
 ``fp32``: ``tflite_static_wi8_ai8``, ``onnx_dynamic_wi8_afp32``, ``tflite_static_wi8_ai8_uint8rgb_io``; in Core ML
 also ``coreml_weight_only_wi8_afp16`` and, with look-up tables, ``coreml_palettized_wi6_afp16``.
@@ -36,8 +36,8 @@ def load_recipe(name: str) -> ExportRecipe:
     """A shipped recipe by name, or any TOML file by path.
 
     Raises:
-        UsageError: no such recipe; names the closest.
-        RecipeError: the file is malformed; every error is listed at once, with file and key.
+        UsageError: there is no such recipe; the message suggests the closest.
+        RecipeError: the file is malformed; the message lists every error, with file and key.
     """
     path = find_data_file(FOLDER, name, kind="recipe", list_command="ca-deploy list recipes")
     try:
@@ -52,21 +52,20 @@ def load_recipe(name: str) -> ExportRecipe:
 
 
 def choose_recipes(formats: Sequence[str], int8: bool, fp16: bool, recipes: Sequence[str]) -> list[str]:
-    """The recipes that formats and flags stand for; a recipe may leave out its format where that is named.
+    """The recipes that formats and flags choose; a recipe's name may omit the format where a format is given.
 
     Raises:
-        UsageError: flags that contradict each other, or none that name a format.
+        UsageError: the flags contradict each other, or none of them names a format.
     """
     if sum((int8, fp16, bool(recipes))) > 1:
         raise UsageError("--int8, --fp16 and --recipe each choose the recipe: use one of them.")
     if not recipes:
         if not formats:
             choices = ", ".join(f"--format {name}" for name in format_names())
-            raise UsageError(f"Say what to export to: {choices}, or several.")
+            raise UsageError(f"Name one or more formats to export to: {choices}.")
         for name in formats:
             find_format(name)
-        mode = "static_wi8_ai8" if int8 else "float16" if fp16 else "float32"
-        return [f"{name}_{mode}" for name in formats]
+        return [f"{name}_{mode_of(int8, fp16)}" for name in formats]
     chosen = []
     for recipe in recipes:
         short = [f"{name}_{recipe}" for name in formats if f"{name}_{recipe}" in recipe_names()]
@@ -78,8 +77,15 @@ def choose_recipes(formats: Sequence[str], int8: bool, fp16: bool, recipes: Sequ
     return chosen
 
 
+def mode_of(int8: bool, fp16: bool) -> str:
+    """The part after the format in the name of the recipe that a flag chooses."""
+    if int8:
+        return "static_wi8_ai8"
+    return "float16" if fp16 else "float32"
+
+
 def recipe_schema() -> dict[str, Any]:
-    """The JSON schema of a recipe's TOML, with the keys that single formats know."""
+    """The JSON schema of a recipe's TOML, with the options of all formats."""
     found = schema(ExportRecipe)
     properties = found["properties"]
     for key in ("name", "options"):
@@ -93,7 +99,7 @@ def recipe_schema() -> dict[str, Any]:
 
 
 def _read(content: dict[str, Any], name: str) -> tuple[ExportRecipe | None, list[str]]:
-    """The recipe, as far as it can be made out, and everything that is wrong with it."""
+    """The recipe, or None if it cannot be decoded, and one message per error."""
     owners: dict[str, Format] = {}
     for format in map(find_format, format_names()):
         owners |= dict.fromkeys(format.options, format)
@@ -113,7 +119,7 @@ def _read(content: dict[str, Any], name: str) -> tuple[ExportRecipe | None, list
         recipe = decode(ExportRecipe, full)
     except Unreadable as error:
         faults += error.faults
-        # What is left, without the keys that are wrong, may contradict itself too.
+        # The remaining keys may contradict each other too.
         try:
             recipe = decode(ExportRecipe, {"description": "-", "tolerances": {}, **error.without_faults(full)})
         except Unreadable:
@@ -135,7 +141,7 @@ def _contradictions(recipe: ExportRecipe) -> Iterator[str]:
     if recipe.io == "int8" and not (recipe.mode == "static" and recipe.activation_bits == 8):
         yield "io: 'int8' needs mode = 'static' and activation_bits = 8."
     if recipe.layer and recipe.mode != "static":
-        yield f"layer: mode = {recipe.mode!r} quantises no activations that could differ by layer; remove [[layer]]."
+        yield f"layer: mode = {recipe.mode!r} does not quantise activations; remove [[layer]]."
     yield from _loose_tolerances(recipe)
     if recipe.name in recipe_names() and recipe.decoded_name != recipe.name:
         yield f"file name: the contents spell {recipe.decoded_name!r}."

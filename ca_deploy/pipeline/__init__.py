@@ -1,1 +1,1 @@
-"""From a network to verified files: the verb ``export``."""
+"""Network -> verified files: the verb ``export``."""

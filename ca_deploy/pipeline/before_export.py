@@ -1,4 +1,4 @@
-"""Check a network that nobody has exported yet: export it to a temporary place, and look at the files."""
+"""Check a network before it is exported: export it to a temporary folder, and check the files."""
 
 import tempfile
 from collections.abc import Sequence
@@ -28,17 +28,17 @@ _NOISE_IMAGES = 4  # operators do not depend on the ranges that calibration find
 
 def check_before_export(
     source: ModelSource,
-    targets: Sequence[str] = (),
-    mode: str = "float32",
-    step: Step = lambda target, text: None,
+    targets: Sequence[str],
+    mode: str,
+    step: Step,
 ) -> list[CompatReport]:
-    """What the targets will make of a network, trained or not.
+    """Where each target would run the nodes of a network, trained or not.
 
     Args:
-        source: which network; without weights it gets random ones, as operators do not depend on them.
-        targets: as in :func:`ca_deploy.compat.check.check`; by default all whose kind of file can be made here.
-        mode: the part of a recipe's name behind the format: ``"float32"``, ``"float16"``, ``"static_wi8_ai8"``.
-        step: is told what is being done.
+        source: the network; without weights it gets random ones, because operators do not depend on them.
+        targets: as in :func:`ca_deploy.compat.check.check`; by default all whose files can be made here.
+        mode: a recipe's name without the format: ``"float32"``, ``"float16"``, ``"static_wi8_ai8"``.
+        step: called with the recipe and its progress.
 
     Raises:
         CaDeployError: see :func:`~ca_deploy.compat.check.check`, :func:`~ca_deploy.networks.source.load`.
@@ -48,12 +48,12 @@ def check_before_export(
     wanted: dict[str, list[str]] = {}
     for name in targets or target_names():
         suffixes = find_target(name)[0].suffixes
-        made = next((suffix for suffix in suffixes if suffix in makers or suffix == _PROGRAM), None)
-        if made is not None and not (made == _PROGRAM and mode != "float32"):
-            wanted.setdefault(made, []).append(name)
+        possible = [suffix for suffix in suffixes if suffix in makers or (suffix == _PROGRAM and mode == "float32")]
+        if possible:
+            wanted.setdefault(possible[0], []).append(name)
         elif targets:
             raise UsageError(
-                f"Target {name} checks {', '.join(suffixes)} files, and no {mode} recipe makes such a file."
+                f"Target {name} checks {', '.join(suffixes)} files, and no {mode} recipe writes such a file."
             )
     if source.weights is None and not source.is_program:
         source = replace(source, random_weights=True)
@@ -75,7 +75,7 @@ def _export(source: ModelSource, network: Network, recipe_name: str, path: Path,
     recipe = load_recipe(recipe_name)
     format = find_format(recipe.format)
     if missing := format.missing_packages():
-        raise RuntimeUnavailable(f"Exporting by {recipe_name} needs {', '.join(missing)}, which this machine lacks.")
+        raise RuntimeUnavailable(f"Recipe {recipe_name} needs {', '.join(missing)}, which is not installed.")
     noise = _noise(network.input_size) if recipe.needs_calibration else None
     log = path.with_suffix(".log")
     with Worker(format, log) as worker:

@@ -1,8 +1,9 @@
-"""Converters side by side: one process a format, as many at once as fit into memory."""
+"""Converters in parallel: one process per format, as many at the same time as fit into memory."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -11,16 +12,16 @@ from ca_deploy.pipeline.worker import Worker
 from ca_deploy.processes.memory import converters_that_fit
 from ca_deploy.records.conversion import Conversion, Converted
 
-# (recipe name, what is being done)
+# (recipe name, progress in a few words)
 Step = Callable[[str, str], None]
 
 
 class Converters:
-    """A context manager that leaves no process behind.
+    """A context manager that ends all its processes.
 
     Args:
-        logs: the formats wanted, and the file that each converter's first words go to. They spend seconds importing,
-            so those that fit start at once.
+        logs: the formats, and the log file of each converter until its first conversion. Importing takes seconds, so
+            the processes that fit into memory start immediately.
     """
 
     def __init__(self, logs: Mapping[Format, Path]) -> None:
@@ -41,10 +42,10 @@ class Converters:
     def begin(
         self, conversions: Mapping[Format, Sequence[Conversion]], step: Step
     ) -> Iterator[tuple[Conversion, Converted]]:
-        """Start on the conversions of each format, one after another, and return at once; gives each as it is finished.
+        """Start the conversions of each format, one after another, and return immediately; yields each when it is done.
 
         Raises:
-            CaDeployError: see :meth:`ca_deploy.pipeline.worker.Worker.convert`; while iterating.
+            CaDeployError: while iterating; see :meth:`ca_deploy.pipeline.worker.Worker.convert`.
         """
         finished: SimpleQueue[tuple[Conversion, Converted] | Exception] = SimpleQueue()
 
@@ -52,8 +53,8 @@ class Converters:
             try:
                 worker = self._early.get(format) or self._start(format)
                 for conversion in conversions[format]:
-                    name = conversion.recipe.name
-                    finished.put((conversion, worker.convert(conversion, lambda text, name=name: step(name, text))))  # type: ignore[misc]
+                    converted = worker.convert(conversion, partial(step, conversion.recipe.name))
+                    finished.put((conversion, converted))
                 worker.finish()
             except Exception as error:
                 finished.put(error)

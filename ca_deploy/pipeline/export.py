@@ -1,4 +1,4 @@
-"""``export()``: the whole story, from a model's name to verified files."""
+"""``export()``: from a model's name to verified files."""
 
 import time
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from ca_deploy.targets import find_target
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One exported file with its manifest; ``seconds`` is the time from the start until it was verified."""
+    """An exported file with its manifest; ``seconds`` is the time from the start until it was verified."""
 
     path: Path
     manifest: Manifest
@@ -41,11 +41,11 @@ class Export:
         return self.manifest.parity.status == Status.PASS
 
 
-def export(request: ExportRequest, step: Step = lambda recipe, text: None) -> list[Export]:
-    """Export a model by each recipe, verify every file against PyTorch, and write a manifest beside it.
+def export(request: ExportRequest, step: Step) -> list[Export]:
+    """Export a model with each recipe, verify every file against PyTorch, and write a manifest beside it.
 
-    Files appear in ``request.output`` whole or not at all, those of one call together. A file that misses its
-    tolerances stays, and says so: look at :attr:`Export.passed`. ``step`` is given what is being done, to show it.
+    All files of a call appear in ``request.output`` together, or none does. A file that misses its tolerances is kept,
+    and :attr:`Export.passed` is False. ``step`` is called with the recipe and its progress.
 
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`; nothing is left half-written.
@@ -97,7 +97,7 @@ def export(request: ExportRequest, step: Step = lambda recipe, text: None) -> li
 
 
 def _compatibility(path: Path, targets: Sequence[str]) -> tuple[CompatRecord, ...]:
-    """What the targets that take such a file find; a check that cannot be made does not undo the export."""
+    """The reports of the targets that check such a file; a check that fails does not fail the export."""
     fitting = [name for name in targets if path.suffix in find_target(name)[0].suffixes]
     try:
         reports = compat.check(path, fitting) if fitting else []
@@ -107,14 +107,14 @@ def _compatibility(path: Path, targets: Sequence[str]) -> tuple[CompatRecord, ..
 
 
 def _images(request: ExportRequest, network: Network) -> CalibrationSet:
-    """The images asked for, or the model's own; where they are too few to hold some out, parity borrows a set."""
+    """The requested images, or the model's own; where too few to hold some out, parity uses the model's own set."""
     name, count = request.calibration, request.calibration_count
     default = network.default_calibration or NOT_YOUR_DOMAIN
     chosen = load_calibration(load_spec(name or default), network.preprocessing, count)
     if len(chosen.held_out) >= FEWEST_IMAGES:
         return chosen
     fallback = load_calibration(load_spec(default), network.preprocessing)
-    warning = f"Too few images in {name} to hold {FEWEST_IMAGES} out: parity was taken on the set {default!r}."
+    warning = f"Too few images in {name} to hold out {FEWEST_IMAGES}: parity was measured on the set {default!r}."
     return replace(chosen, held_out=fallback.held_out, warnings=(*chosen.warnings, warning))
 
 
@@ -128,7 +128,7 @@ def _manifest(
 ) -> Manifest:
     path, recipe, network = conversion.path, conversion.recipe, reference.network
     calibrated = recipe.needs_calibration
-    untrained = () if network.trained else ("The network is untrained (--random-weights): its answers mean nothing.",)
+    untrained = () if network.trained else ("The network is untrained (--random-weights): its outputs mean nothing.",)
     return Manifest(
         schema_version=SCHEMA_VERSION,
         ca_deploy_version=version("ca-deploy"),
@@ -169,7 +169,7 @@ def _manifest(
 
 
 def _with_companions(finished: Path, manifest: Manifest, request: ExportRequest) -> list[Path]:
-    """Write manifest and snippets beside the finished file; all of them."""
+    """Write manifest, snippets and .zip beside the finished file; returns the paths of all files."""
     code = find_format(manifest.format).code_for(manifest)
     contents = {manifest_path(finished): to_json(manifest)}
     contents |= {finished.with_suffix(suffix): text for suffix, text in code.items()}

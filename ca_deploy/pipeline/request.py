@@ -1,4 +1,4 @@
-"""What a call of ``export`` asks for."""
+"""The request of an ``export`` call, validated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """A model, the recipes to export it by, and what else is wanted.
+    """A model, the recipes to export it with, and options.
 
     ``calibration`` is the name of a set, a TOML path, or a folder of images; by default the model's own set.
-    ``calibration_count`` is how many images calibrate; by default what the set says (200 for a folder). ``targets``
-    look at the files that they can read. ``zipped`` packs a result that is a folder into a .zip beside it. ``module``
-    is a network in memory, which ``source`` then describes.
+    ``calibration_count`` is the number of calibration images; by default the set's own (200 for a folder). ``targets``
+    check the files of their formats. ``zipped`` also packs a file that is a folder into a .zip. ``module`` is a network
+    in memory, which ``source`` then describes.
     """
 
     source: ModelSource
@@ -45,7 +45,7 @@ class ExportRequest:
         return found
 
     def log(self, recipe: ExportRecipe) -> Path:
-        """Where the converter's words go."""
+        """The converter's log file for a recipe."""
         return self.output / f"{self.source.stem}.{recipe.name}.log"
 
 
@@ -60,12 +60,13 @@ def requested(
     zipped: bool = False,
     module: "nn.Module | None" = None,
 ) -> ExportRequest:
-    """The request, with everything refused that can be before anything starts. ``recipes`` are names or TOML paths.
+    """The request, after all checks that need no conversion. ``recipes`` are names or TOML paths.
 
     Raises:
-        UsageError: no recipe, two that would make the same file, a target that no file is for, an unknown name.
-        RecipeError: a recipe that is malformed.
-        RuntimeUnavailable: a converter that is not installed here.
+        UsageError: there is no recipe, two would write the same file, a target checks none of the formats, or a name is
+            unknown.
+        RecipeError: a recipe is malformed.
+        RuntimeUnavailable: a converter is not installed.
     """
     if module is not None:
         source = source_of_object(module, source)
@@ -75,7 +76,7 @@ def requested(
     unlike = [recipe for number, recipe in enumerate(chosen) if recipe not in chosen[:number]]
     if len({recipe.name for recipe in unlike}) < len(unlike):
         raise UsageError(
-            f"Two of the recipes {', '.join(recipes)} would make files of the same name. Rename one of them."
+            f"Two of the recipes {', '.join(recipes)} would write files of the same name. Rename one of them."
         )
     asked = ExportRequest(
         source, tuple(unlike), output, calibration, calibration_count, dynamic_batch, tuple(targets), zipped, module
@@ -85,12 +86,12 @@ def requested(
         if missing := format.missing_packages():
             raise RuntimeUnavailable(
                 f"Recipe {group[0].name} needs {', '.join(missing)}, which this machine lacks. The converters have no "
-                "packages for ARM Linux: export on an x86-64 machine or a Mac, and copy the files over."
+                "packages for ARM Linux: export on an x86-64 machine or a Mac, and copy the files."
             )
     made = {format.suffix for format in formats}
     for name in targets:
         target, _ = find_target(name)
         if not made & set(target.suffixes):
-            raise UsageError(f"--check {name} looks at {', '.join(target.suffixes)} files, and none is exported here.")
+            raise UsageError(f"--check {name} checks {', '.join(target.suffixes)} files, and none is to be exported.")
     source.registered()
     return asked

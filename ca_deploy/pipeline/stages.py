@@ -12,10 +12,10 @@ Ranges = TypeVar("Ranges")
 
 
 def carry_out(converter: Converter[Model, Seen, Ranges], conversion: Conversion, step: Step) -> Converted:
-    """Make one file with a format's converter.
+    """Write one file with a format's converter.
 
     Raises:
-        RecipeError: the recipe needs calibration images, and there are none.
+        RecipeError: the recipe needs calibration images, and the conversion has none.
         CaDeployError: see :class:`ca_deploy.formats.Converter`.
     """
     recipe, images = conversion.recipe, conversion.calibration

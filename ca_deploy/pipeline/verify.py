@@ -1,4 +1,4 @@
-"""Is an exported file right? Opened in its runtime, compared with PyTorch, and timed."""
+"""Verify an exported file: open it in its runtime, compare it with PyTorch, and time it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What PyTorch answers to the held-out images: ``answers (N, …)``."""
+    """PyTorch's outputs for the held-out images: ``answers (N, …)``."""
 
     network: Network
     name: str
@@ -34,7 +34,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was found; ``settings`` are options that the runtime's session needs to give the same answers everywhere."""
+    """The results; ``settings`` are the session options with which the runtime computes the same on every processor."""
 
     parity: ParityReport
     speed: SpeedRecord | None = None
@@ -43,22 +43,22 @@ class Verified:
 
 
 def reference_answers(network: Network, images: ImageBatch) -> Reference:
-    """Ask the network itself."""
+    """Run the network itself on the images."""
     predictor = network_predictor(network)
     return Reference(network, predictor.name, predictor.task.name, images, outputs_of(predictor, images.pixels))
 
 
 def verify(conversion: Conversion, converted: Converted, reference: Reference) -> Verified:
-    """Compare the file with the reference in each runtime that opens it here, and time it against its float32 twin.
+    """Compare the file with the reference, and time it against the float32 file of the same format.
 
-    Where no runtime here can run it, parity is "skipped", with the reason.
+    Where no installed runtime can run it, parity is "skipped", with the reason.
     """
     path, tolerances = conversion.path, conversion.recipe.tolerances
     try:
         parity, settings, warnings = _parity(path, None, conversion, converted, reference)
         first, *others = runtimes_for(path)
         for other in others:
-            if other.reference:  # on a Mac: do Core ML and the executor that stands in for it elsewhere agree?
+            if other.reference:  # on a Mac, where Core ML itself comes first
                 second, *_ = _parity(path, other.name, conversion, converted, reference)
                 warnings.append(f"The {second.runtime} on the same images: {second.status}, SQNR {second.sqnr_db} dB.")
         timed = converted.float32_path if not first.reference else None

@@ -1,7 +1,7 @@
-"""One converter, one process: native libraries that clash stay apart, a crash becomes an error, memory returns.
+"""One process per converter: native libraries that conflict stay apart, a crash becomes an error, and memory is freed.
 
-Started as ``python -m ca_deploy.pipeline.worker <module:class> <log>``. The process imports the converter at once (the
-slow part), then waits for conversions, and keeps what they have in common; all that is printed goes to the log.
+The process is ``python -m ca_deploy.pipeline.worker <module:class> <log>``. It imports the converter immediately (the
+slow part), then waits for conversions, and caches what they share; everything printed goes to the log.
 """
 
 import os
@@ -20,11 +20,11 @@ from ca_deploy.records.conversion import Conversion, Converted
 
 
 class Worker:
-    """The parent's end of one converter process; a context manager that leaves no process behind."""
+    """The parent's side of one converter process; a context manager that always ends the process."""
 
     def __init__(self, format: Format, log: Path) -> None:
         self._format = format
-        # Spinning threads would starve the other converters.
+        # Threads that wait actively would slow down the other converters.
         environment = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
         self._child = child.Child("ca_deploy.pipeline.worker", [format.converter, str(log)], environment=environment)
         self.pid = self._child.pid
@@ -36,11 +36,11 @@ class Worker:
         self._child.__exit__()
 
     def convert(self, conversion: Conversion, step: Step) -> Converted:
-        """Hand the conversion over, pass its steps on, and return what the converter says of the file.
+        """Send the conversion, forward its progress to ``step``, and return the converter's description of the file.
 
         Raises:
-            CaDeployError: whatever the converter raised on purpose.
-            WorkerError: the process crashed, was killed, or failed in a way that nobody foresaw; names the log.
+            CaDeployError: raised by the converter.
+            WorkerError: the process crashed, was killed, or raised another error; the message names the log.
         """
         self._child.send(conversion)
         last_step = "starting"
@@ -63,7 +63,7 @@ class Worker:
         )
 
     def finish(self) -> None:
-        """No more conversions: its memory is needed."""
+        """End the process after its last conversion, to free its memory."""
         self._child.hang_up()
 
 
@@ -77,7 +77,7 @@ def _last_words(log: Path) -> str:
 
 def main() -> None:
     reference, log_path = sys.argv[1:]
-    tell = child.teller(log_path)
+    report = child.teller(log_path)
     next_conversion = child.listen()
     converter_class: type[Converter[Any, Any, Any]] = plug_ins.load(reference)
 
@@ -89,16 +89,16 @@ def main() -> None:
         child.print_to(str(conversion.log))
         try:
             if converter is None or conversion.source != source:
-                tell("loading the network")
+                report("loading the network")
                 source, converter = conversion.source, converter_class(load(conversion.source))
-            tell(carry_out(converter, conversion, tell))
+            report(carry_out(converter, conversion, report))
         except CaDeployError as error:
-            tell(error)
+            report(error)
         except OSError as error:
             explained = refusal(error, conversion.log.parent)
             if explained is None:
                 raise
-            tell(explained)
+            report(explained)
 
 
 if __name__ == "__main__":
