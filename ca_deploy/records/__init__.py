@@ -1,1 +1,1 @@
-"""Frozen data that becomes JSON: what a verb is asked and what it found."""
+"""Records: frozen, validated data that becomes JSON, such as requests, manifests and reports."""

@@ -1,4 +1,4 @@
-"""How right a model's answers are on labelled photos."""
+"""Accuracy reports: a model on labelled photos."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from ca_deploy.records.record import record
 
 @record
 class Confusion:
-    """``count`` photos of class ``truth`` were taken for ``answer``."""
+    """``count`` photos of class ``truth`` were classified as ``answer``."""
 
     truth: str
     answer: str
@@ -16,11 +16,11 @@ class Confusion:
 
 @record
 class PairedReport:
-    """The model against another one on the same photos.
+    """The model compared with another one on the same photos.
 
-    ``p_value`` is McNemar's, exact and two-sided; ``top1_difference`` is in percentage points, model minus other;
-    ``agreement`` in percent (None where the task has no such thing); ``sqnr_db`` of the model's outputs, with the
-    other's as reference (None: equal).
+    ``p_value`` is the exact two-sided p-value of McNemar's test; ``top1_difference`` is in percentage points, model
+    minus other; ``agreement`` is in percent, None where the task does not define it; ``sqnr_db`` has the outputs of the
+    other as reference, and is None where the outputs are equal.
     """
 
     against: str
@@ -37,10 +37,10 @@ class PairedReport:
 
 @record
 class AccuracyReport:
-    """What is right, in percent, over ``images`` photos; ``confusions`` from the most frequent down.
+    """Accuracy in percent over ``images`` photos; ``confusions`` are sorted by frequency, highest first.
 
-    ``top1`` is the share of photos answered right, ``figures`` are all that the task measures, by name; ``top5`` is
-    None where the task has no such figure.
+    ``top1`` is the percentage of correct outputs, ``figures`` are all metrics of the task by name; ``top5`` is None
+    where the task does not define it.
     """
 
     model: str

@@ -15,9 +15,9 @@ _AtLeastOne = Annotated[int, Field(ge=1)]
 
 @record
 class CalibrationSpec:
-    """One calibration TOML: where its images come from, and how many go to each part.
+    """One calibration TOML: the source of its images, and the number of images in each part.
 
-    ``folder`` is relative to the TOML, and needed where ``source`` is ``"folder"``.
+    ``folder`` is relative to the TOML, and required where ``source`` is ``"folder"``.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Records to JSON, and back from JSON or TOML: the one place that does either."""
+"""Records -> JSON, and JSON or TOML -> records; no other module encodes or decodes them."""
 
 import copy
 import json
@@ -18,9 +18,9 @@ T = TypeVar("T")
 
 
 class Unreadable(CaDeployError):
-    """A file that is not what it should be; ``faults`` are all that were found.
+    """Content that is not valid for its record; ``faults`` lists every error.
 
-    Readers turn it into an error of their own kind, which names the file and the remedy.
+    Callers turn it into a more specific error that names the file and the remedy.
     """
 
     def __init__(self, faults: Sequence[Fault]) -> None:
@@ -29,17 +29,17 @@ class Unreadable(CaDeployError):
 
     @property
     def listed(self) -> str:
-        """One line for each, indented; begins with a line break."""
+        """One indented line per fault, each after a line break."""
         return "".join(f"\n  {fault}" for fault in self.faults)
 
     def about(self, file: str) -> str:
-        """A message that begins with what the file is called: one sentence, or one line for each fault."""
+        """A message that begins with the file's name: one sentence, or one line per fault."""
         if len(self.faults) == 1 and not self.faults[0].location:
             return f"{file} {self.faults[0].text}"
         return f"{file} has {len(self.faults)} error(s):{self.listed}"
 
     def without_faults(self, content: dict[str, Any]) -> dict[str, Any]:
-        """The content that was read, less the keys that are wrong."""
+        """A copy of ``content`` without the faulty keys."""
         kept = copy.deepcopy(content)
         for fault in self.faults:
             table: Any = kept
@@ -53,19 +53,19 @@ class Unreadable(CaDeployError):
 
 
 def to_json(content: object, indent: int = 2) -> str:
-    """A record, or plain data with records in it, as a JSON document.
+    """A record, or plain data that contains records, as a JSON document.
 
-    Numbers that JSON lacks (inf, nan) become null; what is neither data nor a record (a path) becomes its text.
+    inf and nan, which JSON lacks, become null; objects that are neither plain data nor records (paths) become strings.
     """
     plain = to_jsonable_python(content, inf_nan_mode="null", fallback=str)
     return json.dumps(plain, indent=indent) + "\n"
 
 
 def parse_json(text: str | bytes) -> dict[str, Any]:
-    """A JSON document that is an object.
+    """The content of a JSON document whose root is an object.
 
     Raises:
-        Unreadable: it is not JSON, or not an object.
+        Unreadable: ``text`` is not JSON, or its root is not an object.
     """
     try:
         content = json.loads(text)
@@ -80,7 +80,7 @@ def parse_toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file.
 
     Raises:
-        Unreadable: it is not TOML.
+        Unreadable: the file is not TOML.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -89,16 +89,16 @@ def parse_toml(path: Path) -> dict[str, Any]:
 
 
 def decode(kind: type[T], content: Mapping[str, Any], **given: Any) -> T:
-    """A record from what :func:`parse_json` or :func:`parse_toml` gave, strictly.
+    """A record from the content that :func:`parse_json` or :func:`parse_toml` returned; nothing is converted.
 
-    ``given`` are fields that are not for the file to say; its own keys of that name are unknown keys.
+    ``given`` are fields that the file must not contain; a key of that name counts as unknown.
 
     Raises:
-        Unreadable: unknown keys, missing ones, wrong types, words that a field does not know: all of them.
+        Unreadable: lists all unknown and missing keys, wrong types and invalid values.
     """
     taken = sorted(content.keys() & given.keys())
     try:
-        # As JSON, because there an array stands for a tuple and a text for a path, and nowhere else.
+        # As JSON: pydantic's strict mode takes an array for a tuple and a string for a path only there.
         record: T = _adapter(cast(Any, kind)).validate_json(json.dumps({**content, **given}, default=str))
     except ValidationError as error:
         raise Unreadable([*(Fault((key,), UNKNOWN) for key in taken), *faults(kind, error, hidden=given)]) from error

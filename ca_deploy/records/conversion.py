@@ -1,4 +1,4 @@
-"""What a converter process is asked to make, and what it says of the file that it wrote."""
+"""The request to a converter process, and its description of the file that it wrote."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """Everything that a converter process needs to make one file.
+    """Everything that a converter process needs to write one file.
 
-    ``calibration`` is RGB ``(N, S, S, 3)``, cropped but not normalised; None where the recipe needs none. What is
-    printed meanwhile goes to ``log``. ``dynamic_batch`` lets the batch dimension vary.
+    ``calibration`` is RGB ``(N, S, S, 3)``, cropped but not normalised; None where the recipe needs none. ``log`` is
+    the file for everything printed. ``dynamic_batch`` makes the batch dimension dynamic.
     """
 
     source: ModelSource
@@ -32,13 +32,13 @@ class Conversion:
 
     @property
     def float32_path(self) -> Path:
-        """Where the float32 file goes that a smaller one is made from, to compare size and speed with."""
+        """The path of the float32 file, to compare the size and speed of a smaller file with."""
         return self.path.with_name(f"{self.path.stem}.float32{self.path.suffix}")
 
 
 @record
 class FloatOperator:
-    """An operator kind that stayed float inside an integer file, how many times, and why."""
+    """A kind of operator that computes in float inside an integer file, how often, and why."""
 
     operator: str
     count: int
@@ -47,9 +47,9 @@ class FloatOperator:
 
 @record
 class Converted:
-    """What a converter says of the file that it wrote.
+    """A converter's description of the file that it wrote.
 
-    ``float32_path`` is the float32 file of the same format that a smaller one was made from.
+    ``float32_path`` is the float32 file of the same format; None where the file itself is float32.
     """
 
     inputs: tuple[TensorSpec, ...]

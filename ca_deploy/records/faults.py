@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in the words of a file's reader: ``recipe.mode: 'nonsense' is unknown. One of: …``."""
+"""Validation errors of pydantic as messages for users: ``recipe.mode: 'nonsense' is unknown. One of: …``."""
 
 import dataclasses
 import difflib
@@ -24,12 +24,12 @@ _NAMES = {
 }
 _MOST_CHARACTERS = 80
 UNKNOWN = "unknown key."
-CONTRADICTION = "contradiction"  # values that are each possible, but not together
+CONTRADICTION = "contradiction"  # values that are valid each, but not together
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong: the keys and positions that lead to it, and a sentence."""
+    """One error: the keys and indices that lead to it, and a sentence."""
 
     location: tuple[int | str, ...]
     text: str
@@ -40,12 +40,12 @@ class Fault:
 
 
 def faults(kind: type, error: ValidationError, hidden: Collection[str] = ()) -> list[Fault]:
-    """Everything that is wrong with a record of this kind, in the order of its fields; ``hidden`` are not for files."""
+    """All errors in a record of this kind, in the order of its fields; ``hidden`` ones are not named as known keys."""
     return [Fault(found["loc"], _text(kind, found, hidden)) for found in error.errors(include_url=False)]
 
 
 def unknown_key(key: str, known: Sequence[str]) -> str:
-    """The sentence for a key that a table does not have."""
+    """The sentence for an unknown key of a table, with the closest known key."""
     close = difflib.get_close_matches(key, known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"{UNKNOWN}{hint} Known: {', '.join(known)}."
@@ -70,7 +70,7 @@ def _text(kind: type, found: Mapping[str, Any], hidden: Collection[str]) -> str:
 
 
 def _fields(kind: Any, location: Location) -> list[str]:
-    """The keys of the table that a location leads to."""
+    """The keys of the table at a location."""
     for step in location:
         kind = next(_inner(kind, step), None)
     candidates = [k for k in _alternatives(kind) if dataclasses.is_dataclass(k)]

@@ -1,4 +1,4 @@
-"""An exported file and its manifest: one JSON beside it that holds all a phone developer has to know."""
+"""The manifest of an exported file: a JSON beside it with everything that an app's developer needs to know."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ SCHEMA_VERSION = 1
 
 @record
 class ModelRecord:
-    """Which network was exported, from which weights; ``trained`` is False for random weights.
+    """The exported network and its weights; ``trained`` is False for random weights.
 
-    ``from_object``: it was an ``nn.Module`` in memory, and ``source.model`` names its class.
+    ``from_object``: the network was an ``nn.Module`` in memory, and ``source.model`` names its class.
     """
 
     name: str
@@ -37,7 +37,7 @@ class ModelRecord:
 
 @record
 class CalibrationRecord:
-    """Which images the ranges came from; hashes are sha256 of the image files."""
+    """The images that the activation ranges come from, by the sha256 of the image files."""
 
     name: str
     domain: str
@@ -47,7 +47,7 @@ class CalibrationRecord:
 
 @record
 class SpeedRecord:
-    """Median time of one inference against the float32 file, interleaved on the exporting machine."""
+    """Median time per inference, of the file and of the float32 file, interleaved on the exporting machine."""
 
     median_ms: float
     float32_median_ms: float
@@ -58,10 +58,10 @@ class SpeedRecord:
 
 @record
 class Manifest:
-    """Everything about one exported file; see ARCHITECTURE in CONTRIBUTING.md for who reads it.
+    """Everything about one exported file.
 
-    ``task`` names what the output means (:mod:`ca_deploy.tasks`). ``session_settings`` are options that the runtime's
-    session needs to give these answers on every processor.
+    ``task`` names the meaning of the output (:mod:`ca_deploy.tasks`). ``session_settings`` are the session options with
+    which the runtime computes the same outputs on every processor.
     """
 
     schema_version: int
@@ -96,10 +96,10 @@ def manifest_path(model_file: Path) -> Path:
 
 
 def manifest_of(model_file: Path) -> Manifest | None:
-    """The manifest beside a file, or None if it has none, or there is no file.
+    """The manifest beside a file, or None if the manifest or the file is missing.
 
     Raises:
-        ArtifactError: the manifest is damaged, of a newer schema, or describes another file.
+        ArtifactError: the manifest is damaged, has another schema version, or describes another file.
     """
     settle(model_file.parent)
     path = manifest_path(model_file)

@@ -1,4 +1,4 @@
-"""Which network is meant: a question, small and picklable, that needs no torch."""
+"""The source of a network: a small, picklable description that needs no torch."""
 
 import tomllib
 from pathlib import Path
@@ -13,7 +13,7 @@ DEFAULT_MODEL = "mobilenet_v2_ca"
 
 @record
 class RegisteredModel:
-    """One TOML of ``ca_deploy/models``: a network that ca-deploy knows by name."""
+    """One TOML of ``ca_deploy/models``: a network with a name."""
 
     name: str
     description: str
@@ -27,11 +27,11 @@ class RegisteredModel:
 
 @record
 class ModelSource:
-    """Everything that decides which network is meant. None leaves it to the model or its checkpoint.
+    """A network, its weights and its preprocessing. A field that is None is taken from the model or its checkpoint.
 
-    ``model`` is a registered name, ``package.module:factory``, or the path of a ``.pt2`` program.
-    ``mean`` … ``labels`` serve models that do not carry them; ``labels`` is a text file, one name per line. ``task``
-    says what the output means (:mod:`ca_deploy.tasks`).
+    ``model`` is a registered name, ``package.module:factory``, or the path of a ``.pt2`` program. ``mean`` to
+    ``labels`` are for models that do not contain them; ``labels`` is a text file, one name per line. ``task`` names the
+    meaning of the output (:mod:`ca_deploy.tasks`).
     """
 
     model: str = DEFAULT_MODEL
@@ -54,7 +54,7 @@ class ModelSource:
             given = [f for f in ("weights", "width", "num_classes") if getattr(self, f) is not None]
             if given or self.random_weights:
                 flags = ", ".join("--" + f.replace("_", "-") for f in given) or "--random-weights"
-                raise UsageError(f"{self.model} is a program that carries its own weights and shapes: drop {flags}.")
+                raise UsageError(f"{self.model} is a program with its own weights and shapes: drop {flags}.")
 
     @property
     def is_program(self) -> bool:
@@ -62,17 +62,17 @@ class ModelSource:
 
     @property
     def is_registered(self) -> bool:
-        """Named by our own registry; a factory and a program are not."""
+        """Whether ``model`` is a registered name, not a factory or a program."""
         return self.model in registered_models()
 
     @property
     def names_weights(self) -> bool:
-        """Which weights are wanted was said, random ones included."""
+        """Whether weights were given, or random ones requested."""
         return self.random_weights or self.weights is not None
 
     @property
     def stem(self) -> str:
-        """How files made from this model begin: ``mobilenet_v2_ca``."""
+        """The start of the names of exported files: ``mobilenet_v2_ca``."""
         if self.is_program:
             return file_stem(Path(self.model).stem)
         return file_stem(self.model.rpartition(":")[2].replace(".", "_"))
@@ -81,13 +81,13 @@ class ModelSource:
         """The registry's entry, or None for a factory or a program.
 
         Raises:
-            UsageError: neither a form that we know, nor a registered name.
+            UsageError: ``model`` is not a registered name, a factory or a program.
         """
         if self.is_program or ":" in self.model:
             return None
         if self.model.endswith(".py") or "/" in self.model:
             raise UsageError(
-                f"{self.model!r}: ca-deploy imports code only where it is asked for as package.module:factory. "
+                f"{self.model!r}: ca-deploy only imports code that is named as package.module:factory. "
                 "Put its folder on PYTHONPATH and write, for instance, my_package.my_model:build."
             )
         known = registered_models()
@@ -97,17 +97,19 @@ class ModelSource:
 
 
 def registered_models() -> dict[str, RegisteredModel]:
-    """All networks that ca-deploy knows by name; one TOML each in ``ca_deploy/models``."""
+    """All registered networks by name, one TOML each in ``ca_deploy/models``."""
     found = {}
     for path in sorted(_REGISTRY.glob("*.toml")):
         entry = tomllib.loads(path.read_text(encoding="utf-8"))
         weights = _REGISTRY / "weights" / entry["weights"] if "weights" in entry else None
         found[path.stem] = RegisteredModel(
-            path.stem,
-            entry["description"],
-            entry["factory"],
-            entry["input_size"],
-            weights,
-            *(entry.get(key) for key in ("calibration", "author", "licence")),
+            name=path.stem,
+            description=entry["description"],
+            factory=entry["factory"],
+            input_size=entry["input_size"],
+            weights=weights,
+            calibration=entry.get("calibration"),
+            author=entry.get("author"),
+            licence=entry.get("licence"),
         )
     return found

@@ -1,4 +1,4 @@
-"""What a comparison of two models found."""
+"""Parity reports: the comparison of a model's outputs with a reference."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -17,9 +17,9 @@ class Status(StrEnum):
 
 @record
 class DefaultSettings:
-    """What the runtime gives without the ``needed`` settings, on a machine where that makes a difference.
+    """The figures without the ``needed`` settings, on a machine whose default settings compute other outputs.
 
-    Figures as in :class:`ParityReport`. ``worse``: by more than the 0.3 dB that kernels may differ by, or in agreement.
+    The figures are those of :class:`ParityReport`. ``worse``: the agreement is lower, or the SQNR by more than 0.3 dB.
     """
 
     needed: Mapping[str, str]
@@ -31,7 +31,7 @@ class DefaultSettings:
 
     @property
     def note(self) -> str:
-        """One line for people who deploy on such a machine; empty where there is nothing to say."""
+        """A sentence for deployments on such a machine, or "" if the default settings are not worse."""
         if not self.worse:
             return ""
         figures = [f"SQNR {self.sqnr_db:.1f} dB"] if self.sqnr_db is not None else []
@@ -39,18 +39,18 @@ class DefaultSettings:
         settings = " and ".join(f"{name} = {value}" for name, value in self.needed.items())
         return (
             f"With default settings, {self.runtime.partition(',')[0]} gives other answers on this processor: "
-            f"{', '.join(figures)}. x86 without VNNI adds INT8 products in 16 bits, which saturate; ARM does not. "
-            f"To deploy on x86, set the session option {settings} (the .py that export writes does), or export a float "
-            "recipe."
+            f"{', '.join(figures)}. x86 without VNNI accumulates INT8 products in 16 bits, which saturate; ARM does "
+            f"not. To deploy on x86, set the session option {settings} (as the exported .py does), or export with a "
+            "float recipe."
         )
 
 
 @record
 class ParityReport:
-    """Outputs of ``subject`` against ``reference`` on ``images`` held-out images.
+    """The outputs of ``subject`` compared with those of ``reference`` on ``images`` held-out images.
 
-    ``agreement`` is in percent, ``sqnr_db`` in dB (None where nothing differs), ``max_abs_error`` in units
-    of the output. ``reason`` says why the comparison was skipped, or which tolerances failed.
+    ``agreement`` is in percent, ``sqnr_db`` in dB (None where the outputs are equal), ``max_abs_error`` in units of the
+    output. ``reason`` is why the comparison was skipped, or which tolerances were missed.
     """
 
     status: Status

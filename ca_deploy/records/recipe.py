@@ -1,4 +1,4 @@
-"""How to make one file; :mod:`ca_deploy.recipes` reads it from TOML."""
+"""An export recipe: how to make one file. :mod:`ca_deploy.recipes` reads it from TOML."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -14,8 +14,8 @@ Io = Literal["float32", "int8", "uint8rgb"]
 Method = Literal["min_max", "percentile"]
 LayerBits = Literal[16, "float"]
 
-# No recipe may be looser than these. SQNR and agreement bind integer recipes. Weights in 4 bits are reported as they
-# are: there the SQNR may be lower.
+# The loosest tolerances that a recipe may have: the absolute error for float32, SQNR and agreement for all other modes.
+# Weights in 4 bits may have a lower SQNR.
 FLOOR_MAX_ABS_ERROR = 1e-4
 FLOOR_SQNR_DB = 15.0
 FLOOR_AGREEMENT_PERCENT = 97.0
@@ -27,7 +27,7 @@ _Percent = Annotated[float, Field(ge=0, le=100)]
 
 @record
 class Tolerances:
-    """What the exported file has to reach against PyTorch on held-out images; None is not checked."""
+    """What the exported file has to reach, compared with PyTorch on held-out images; None is not checked."""
 
     max_abs_error: _Positive | None = None
     sqnr_db: _Positive | None = None
@@ -36,29 +36,29 @@ class Tolerances:
 
 @record
 class LayerOverride:
-    """Other activations for some layers of a static recipe: one ``[[layer]]`` of its TOML.
+    """Other activation bits for some layers of a static recipe: one ``[[layer]]`` of its TOML.
 
-    ``match`` is the path of a PyTorch module, with ``*`` and ``?`` as in file names: ``features.3.*``. A module stands
-    for all that is inside it. ``activation_bits`` is 16, or ``"float"`` for layers that are not quantised.
+    ``match`` is the path of a PyTorch module, with ``*`` and ``?`` as in file names: ``features.3.*``. It covers all
+    modules inside a matching one. ``activation_bits`` is 16, or ``"float"`` for layers that are not quantised.
     """
 
     match: str
     activation_bits: LayerBits
 
     def covers(self, module: str) -> bool:
-        """Whether a module, or one that it is inside of, fits the pattern."""
+        """Whether the pattern matches a module, or one that contains it."""
         parts = module.split(".") if module else []
         return any(fnmatchcase(".".join(parts[:depth]), self.match) for depth in range(1, len(parts) + 1))
 
 
 @record
 class ExportRecipe:
-    """How to make one file. Which of it fits together is for the format to say: :func:`ca_deploy.recipes.load_recipe`.
+    """How to make one file. :func:`ca_deploy.recipes.load_recipe` checks which values the format allows together.
 
-    ``io`` is what the file takes and gives: float32; int8; or a camera's uint8 RGB image in (normalisation
-    inside the file) and float32 out. ``calibration`` says how ranges are chosen from the activations seen in
-    calibration; ``percentile`` is the share of values (in percent) kept inside. ``options`` are keys that the format
-    alone knows, such as ONNX's ``opset``. ``layer``: the first override that covers a layer holds for it.
+    ``io`` is the type of the file's input and output: float32; int8; or uint8 RGB from a camera in (normalised inside
+    the file) and float32 out. ``calibration`` is the method that chooses ranges from the activations observed in
+    calibration; ``percentile`` is the percentage of values inside the range. ``options`` are keys of one format, such
+    as ONNX's ``opset``. Of several overrides in ``layer`` that cover a layer, the first applies.
     """
 
     name: str
@@ -87,16 +87,16 @@ class ExportRecipe:
         return self.mode in ("static", "palettized")
 
     def override(self, module: str) -> LayerOverride | None:
-        """The override that holds for the layers of a PyTorch module, by its path."""
+        """The override for the layers of a PyTorch module, given its path."""
         return next((override for override in self.layer if override.covers(module)), None)
 
     @property
     def decoded_name(self) -> str:
-        """The name that the contents spell."""
+        """The name that follows from the contents."""
         name = f"{self.format}_{self.mode}"
         if self.compresses_weights:
-            activations = (
-                f"ai{self.activation_bits}" if self.activation_bits else "afp32" if self.is_integer else "afp16"
-            )
+            activations = "afp32" if self.is_integer else "afp16"
+            if self.activation_bits:
+                activations = f"ai{self.activation_bits}"
             name += f"_wi{self.weight_bits}_{activations}"
         return name if self.io == "float32" else f"{name}_{self.io}_io"

@@ -1,4 +1,4 @@
-"""``@record``: a frozen dataclass that pydantic checks, when it is made and when it is read."""
+"""``@record``: a frozen dataclass that pydantic validates, on construction and on reading."""
 
 import dataclasses
 from typing import Any, TypeVar, dataclass_transform
@@ -12,16 +12,16 @@ from ca_deploy.records.faults import CONTRADICTION, faults
 
 T = TypeVar("T")
 
-# Unknown keys and wrong types are refused; nothing is converted, except an int where a float belongs.
+# Unknown keys and wrong types are refused; nothing is converted, except an int to a float.
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, Field))
 def record(kind: type[T]) -> type[T]:
-    """Make a class a record: what becomes JSON, and what is read from JSON or TOML, by :mod:`ca_deploy.records.codec`.
+    """Make a class a record, which :mod:`ca_deploy.records.codec` writes as JSON and reads from JSON or TOML.
 
-    A record with a value of another type, or a word that its field does not know, raises ``UsageError``; so does
-    ``__post_init__`` for values that contradict each other.
+    Constructing a record with a wrong type or an invalid value raises ``UsageError``; ``__post_init__`` may raise it
+    for values that contradict each other.
     """
     checks: Any = getattr(kind, "__post_init__", None)
     if checks is not None:
@@ -32,7 +32,7 @@ def record(kind: type[T]) -> type[T]:
 
 
 def _for_pydantic(checks: Any) -> Any:
-    """pydantic gathers errors of its own kind, with the place in the file; any other would end the reading."""
+    """Raise pydantic's own error, which it collects with its location; any other would end the validation."""
 
     def __post_init__(self: Any) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The JSON schemas of what ca-deploy writes for machines."""
+"""The JSON schemas of manifests and reports."""
 
 from typing import Any
 
@@ -17,5 +17,5 @@ _KINDS: dict[str, Any] = {
 
 
 def report_schemas() -> dict[str, dict[str, Any]]:
-    """By name: the manifest beside a file; what ``profile``, ``check`` and ``evaluate`` print with ``--json``."""
+    """The schemas by name: the manifest, and what ``profile``, ``check`` and ``evaluate`` print with ``--json``."""
     return {name: schema(kind) for name, kind in _KINDS.items()}
