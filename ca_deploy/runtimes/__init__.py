@@ -1,4 +1,4 @@
-"""Runtimes: file -> Session. One module here is one runtime; its ``RUNTIME`` describes it.
+"""Runtimes: file -> Session. Each module here is one runtime; its ``RUNTIME`` describes it.
 
 A runtime is named ``litert``, or with a variant of its kernels ``litert:reference``.
 """
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Session(Protocol):
-    """An opened model. ``run`` takes and gives arrays as the file stores them (integers stay integers).
+    """An opened model. ``run`` takes and returns arrays in the file's own types (integers stay integers).
 
-    ``runtime`` says what computes, for reports: ``"LiteRT 2.3.0, XNNPACK"``. ``settings`` are options beyond the
-    runtime's defaults that the file needs to give the same answers on every processor.
+    ``runtime`` names the runtime and its kernels for reports: ``"LiteRT 2.3.0, XNNPACK"``. ``settings`` are session
+    options beyond the runtime's defaults, with which the file computes the same outputs on every processor.
     """
 
     @property
@@ -36,16 +36,16 @@ class Session(Protocol):
     def run(self, feeds: Mapping[str, "NDArray[Any]"]) -> dict[str, "NDArray[Any]"]: ...
 
 
-# Kernels for the same float arithmetic add in another order on another processor: about 1e-6 relative.
+# Float kernels accumulate in a different order on another processor, a relative difference of about 1e-6.
 FLOAT_AGREEMENT_DB = 80.0
 
 
 @dataclass(frozen=True, slots=True)
 class OnDevice:
-    """What ``profile`` needs to know about a runtime that its runners are built for.
+    """What ``profile`` needs to know about a runtime that it can measure on devices.
 
     ``benchmark`` is the runtime's own benchmark program. ``agreement``, a ``module:function(path) -> float | None``,
-    gives the SQNR in dB that a file's outputs on two processors reach at least; None: they are equal bit for bit.
+    returns the lowest SQNR in dB between a file's outputs on two processors; None: they are bit-exact.
     """
 
     benchmark: str
@@ -60,9 +60,10 @@ class OnDevice:
 class Runtime:
     """One inference runtime. ``opener`` is ``module:function(path, threads, variant) -> Session``.
 
-    ``platform`` is the ``sys.platform`` that it needs. ``reference``: it shows what a file computes, not how fast.
-    ``default_variant`` leaves out the :attr:`Session.settings`; ``default_differs``, a ``module:function() -> bool``,
-    says whether that makes a difference to answers on this machine. ``on_device`` is None where no runner knows it.
+    ``platform`` is the ``sys.platform`` that it needs. ``reference``: it computes a file's outputs, but its speed means
+    nothing. ``default_variant`` opens a file without :attr:`Session.settings`; ``default_differs``, a
+    ``module:function() -> bool``, returns whether its outputs then differ on this machine. ``on_device`` is None where
+    ``profile`` cannot measure it on devices.
     """
 
     name: str
@@ -78,7 +79,7 @@ class Runtime:
     on_device: OnDevice | None = None
 
     def missing(self) -> str:
-        """Why it cannot run here, or an empty text."""
+        """Why it cannot run here, or ""."""
         if self.platform not in (None, sys.platform):
             return f"Runtime {self.name} runs on {'macOS' if self.platform == 'darwin' else self.platform} only."
         if not_installed([self.package]):
@@ -89,7 +90,7 @@ class Runtime:
         """Open a file.
 
         Raises:
-            RuntimeUnavailable: the runtime is not installed, needs another system, or opens no files of this kind.
+            RuntimeUnavailable: the runtime is not installed, needs another system, or does not open this format.
             ArtifactError: the file is missing or damaged.
         """
         if path.suffix not in self.suffixes:
@@ -106,10 +107,10 @@ def runtime_names() -> list[str]:
 
 
 def find_runtime(name: str) -> tuple[Runtime, str]:
-    """The runtime and the variant that ``name`` or ``name:variant`` asks for.
+    """The runtime and the variant for ``name`` or ``name:variant``.
 
     Raises:
-        UsageError: no such runtime or variant; names the closest.
+        UsageError: no such runtime or variant; the message suggests the closest name.
     """
     base, _, variant = name.partition(":")
     runtime: Runtime = member(__name__, "RUNTIME", "runtime", base, "ca-deploy list runtimes")
@@ -119,7 +120,7 @@ def find_runtime(name: str) -> tuple[Runtime, str]:
 
 
 def open_session(path: Path, runtime: str | None = None, threads: int = 1) -> Session:
-    """Open a file with the named runtime, or with the first of :func:`runtimes_for`.
+    """Open a file in the named runtime, or in the first of :func:`runtimes_for`.
 
     Raises:
         UsageError, RuntimeUnavailable, ArtifactError: see :func:`find_runtime` and :meth:`Runtime.open`.
@@ -129,7 +130,7 @@ def open_session(path: Path, runtime: str | None = None, threads: int = 1) -> Se
 
 
 def default_session(path: Path, runtime: str | None = None, threads: int = 1) -> Session | None:
-    """The file as its runtime opens it by default, or None for a runtime or variant to which ca-deploy adds nothing.
+    """The file opened with its runtime's default settings; None where ca-deploy does not change them.
 
     Raises:
         UsageError, RuntimeUnavailable, ArtifactError: see :func:`open_session`.
@@ -139,7 +140,7 @@ def default_session(path: Path, runtime: str | None = None, threads: int = 1) ->
 
 
 def differing_default(session: Session, path: Path, runtime: str | None = None, threads: int = 1) -> Session | None:
-    """The file as opened by default, where this machine then computes something else than ``session``; else None.
+    """The file opened with default settings, where its outputs then differ from those of ``session``; otherwise None.
 
     Raises:
         UsageError, RuntimeUnavailable, ArtifactError: see :func:`open_session`.
@@ -153,13 +154,14 @@ def _chosen(path: Path, runtime: str | None) -> tuple[Runtime, str]:
     """The named runtime and its variant, or the first of :func:`runtimes_for`."""
     if runtime is not None:
         return find_runtime(runtime)
-    for found in runtimes_for(path):
-        return found, ""
+    if found := runtimes_for(path):
+        return found[0], ""
     known = sorted({suffix for name in runtime_names() for suffix in find_runtime(name)[0].suffixes})
     raise ArtifactError(f"No runtime opens {path.name}: ca-deploy reads {', '.join(known)} files.")
 
 
 def runtimes_for(path: Path) -> list[Runtime]:
-    """Those that open files of this suffix, by name; those that can run here come first."""
-    found = [find_runtime(name)[0] for name in runtime_names()]
-    return sorted((r for r in found if path.suffix in r.suffixes), key=lambda runtime: bool(runtime.missing()))
+    """The runtimes that open files of this suffix, sorted by name; those that can run here come first."""
+    all_runtimes = (find_runtime(name)[0] for name in runtime_names())
+    fitting = [runtime for runtime in all_runtimes if path.suffix in runtime.suffixes]
+    return sorted(fitting, key=lambda runtime: bool(runtime.missing()))

@@ -1,8 +1,8 @@
-"""Session options under which ONNX Runtime adds INT8 products exactly, in 32 bits, on every processor as on ARM.
+"""Session options with which ONNX Runtime accumulates INT8 products exactly, in 32 bits, on every processor.
 
-By default, x86 multiplies unsigned activations by signed weights (U8S8); signed activations are made unsigned for it.
-Without VNNI or AMX the kernels for that add pairs of products in 16 bits, which saturate (``VPMADDUBSW``): 255 x 127
-twice is 64,770, and becomes 32,767. ``benchmarks/x86_saturation.py`` shows it. ARM has no such kernels.
+By default, x86 multiplies unsigned activations by signed weights (U8S8), and converts signed activations to unsigned.
+Without VNNI or AMX, those kernels add pairs of products in 16 bits, which saturate (``VPMADDUBSW``): twice 255 x 127 is
+64,770, but becomes 32,767. ``benchmarks/x86_saturation.py`` measures it. ARM has no such kernels.
 
 Source: ``onnxruntime_session_options_config_keys.h``, ``core/optimizer/qdq_transformer/avx2_weight_s8_to_u8.cc``.
 """
@@ -14,13 +14,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-# Signed activations stay signed; the S8S8 kernels of x86 are plain C++, half as fast, and exact.
+# Signed activations stay signed; the S8S8 kernels for x86 are plain C++: exact, and half as fast.
 _SIGNED = {"session.qdqisint8allowed": "1"}
-# Signed weights become unsigned; the U8U8 kernels of x86 add in 32 bits. Graphs with signed activations mostly do not
+# Signed weights become unsigned; the U8U8 kernels for x86 add in 32 bits. Most graphs with signed activations do not
 # load with it (onnxruntime 1.32: "Attempt to replace the existing tensor", no S8U8 kernel for QGemm).
 _UNSIGNED = {"session.x64quantprecision": "1"}
 
-# Operators whose first input is a quantised activation, with the place of its zero point.
+# Operators whose first input is a quantised activation, with the index of its zero point among the inputs.
 _QUANTISED = {
     **dict.fromkeys(("QLinearConv", "QLinearMatMul", "QGemm", "MatMulInteger", "ConvInteger"), 2),
     **{"MatMulIntegerToFloat": 4, "DynamicQuantizeMatMul": None, "DynamicQuantizeLSTM": None},
@@ -28,9 +28,9 @@ _QUANTISED = {
 
 
 def exact_sums(model: onnx.ModelProto) -> tuple[dict[str, str], ...]:
-    """Options by name, the best first, by the types of the model's quantised activations; none for a float model.
+    """Sets of options to try in order, for the types of the model's quantised activations; none for a float model.
 
-    A model with both types may load with neither: then its sums are not exact.
+    A model with both types may load with none of them: then its sums are not exact.
     """
     types = set(_activation_types(model.graph.node, _initialisers(model.graph), _inputs(model.graph)))
     types.update(kind for function in model.functions for kind in _activation_types(function.node, {}, {}))
@@ -43,7 +43,7 @@ def exact_sums(model: onnx.ModelProto) -> tuple[dict[str, str], ...]:
 
 @cache
 def default_saturates() -> bool:
-    """Whether this processor's default kernels saturate: one product of matrices, against its sum in int32."""
+    """Whether this processor's default kernels saturate, found by one matrix product whose sums are known."""
     import onnxruntime as ort
 
     length = 64
@@ -61,9 +61,9 @@ def default_saturates() -> bool:
 def _activation_types(
     nodes: Iterable[onnx.NodeProto], constants: Mapping[str, int], types: Mapping[str, int]
 ) -> Iterator[int]:
-    """Of the quantised activations among ``nodes``; what is computed from ``constants`` alone is a weight.
+    """The types of the quantised activations among ``nodes``; a tensor computed from ``constants`` alone is a weight.
 
-    ``constants`` and ``types`` (of what else is known) go from a tensor's name to its element type.
+    ``constants`` and ``types`` (of other known tensors) map a tensor's name to its element type.
     """
     constants, types = dict(constants), dict(types)
     for node in nodes:
@@ -83,7 +83,7 @@ def _activation_types(
             asked = attributes["output_dtype"].i if "output_dtype" in attributes else 0
             types[node.output[0]] = _at(node, 2, constants) or asked or TensorProto.UINT8
             yield types[node.output[0]]
-        elif node.op_type == "DequantizeLinear":  # where integers go into the model
+        elif node.op_type == "DequantizeLinear":  # for models with integer inputs
             yield types.get(node.input[0], 0)
         elif node.op_type in _QUANTISED:
             place = _QUANTISED[node.op_type]

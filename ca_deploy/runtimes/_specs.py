@@ -1,4 +1,4 @@
-"""What a tensor of a file from anywhere holds, as a runtime describes it."""
+"""The inputs and outputs of a file, as a runtime describes them."""
 
 from collections.abc import Sequence
 from typing import cast, get_args
@@ -10,17 +10,26 @@ from ca_deploy.records.tensors import DType, Layout, TensorSpec
 def spec_of(
     name: str, shape: Sequence[int], dtype: str, scale: float | None = None, zero_point: int | None = None
 ) -> TensorSpec:
-    """The layout is told by the number of sides, and by a last side of 3; uint8 holds raw values.
+    """The specification of one tensor. Two dimensions are NC; of four, the last decides between NHWC (3) and NCHW.
+
+    uint8 tensors take raw values, which are not normalised.
 
     Raises:
-        ArtifactError: neither ``(N, C)`` nor an image, or not of numbers.
+        ArtifactError: the tensor is neither ``(N, C)`` nor an image, or has no numeric type.
     """
     if dtype not in get_args(DType):
-        raise ArtifactError(f"Tensor {name!r} holds {dtype}, and ca-deploy feeds and reads numbers only.")
+        raise ArtifactError(f"Tensor {name!r} has the type {dtype}; ca-deploy only supports numeric tensors.")
     if len(shape) not in (2, 4):
-        raise ArtifactError(
-            f"Tensor {name!r} has the shape {tuple(shape)}; ca-deploy feeds and reads images and (N, C) only."
-        )
-    layout = "NC" if len(shape) == 2 else "NHWC" if shape[-1] == 3 else "NCHW"
-    given = cast(DType, dtype), cast(Layout, layout), scale, zero_point
-    return TensorSpec(name, tuple(shape), *given, normalised=dtype != "uint8")
+        raise ArtifactError(f"Tensor {name!r} has the shape {tuple(shape)}; ca-deploy only supports images and (N, C).")
+    layout: Layout = "NC"
+    if len(shape) == 4:
+        layout = "NHWC" if shape[-1] == 3 else "NCHW"
+    return TensorSpec(
+        name=name,
+        shape=tuple(shape),
+        dtype=cast(DType, dtype),
+        layout=layout,
+        scale=scale,
+        zero_point=zero_point,
+        normalised=dtype != "uint8",
+    )

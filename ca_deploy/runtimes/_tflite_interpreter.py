@@ -1,4 +1,4 @@
-"""A Session over the TFLite ``Interpreter`` class, which LiteRT and TensorFlow both have."""
+"""A Session for TFLite's ``Interpreter`` class, which LiteRT and TensorFlow share."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +13,11 @@ from ca_deploy.runtimes._specs import spec_of
 
 VARIANTS = ("builtin", "reference")
 
-
 _RESOLVERS = {"": "AUTO", "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "reference": "BUILTIN_REF"}
 
 
 class InterpreterSession:
-    """One interpreter, with tensors allocated at the file's own shapes."""
+    """One interpreter, with its tensors allocated."""
 
     def __init__(self, runtime: str, interpreter: Any, resolvers: Any, path: Path, threads: int, variant: str) -> None:
         self.runtime = f"{runtime}, {f'{variant} kernels' if variant else 'XNNPACK'}"

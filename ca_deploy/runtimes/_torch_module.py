@@ -1,4 +1,4 @@
-"""PyTorch itself: the reference that every exported file is held against."""
+"""PyTorch itself: the reference that every exported file is compared with."""
 
 from collections.abc import Mapping
 from typing import Any

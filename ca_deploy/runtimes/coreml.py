@@ -1,4 +1,4 @@
-"""Core ML itself, through coremltools' ``MLModel.predict``: on a Mac only."""
+"""Core ML itself, through ``MLModel.predict`` of coremltools; only on a Mac."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -19,7 +19,7 @@ def open_file(path: Path, threads: int, variant: str) -> Session:
 
 
 class CoreMLSession:
-    """One compiled model, on whichever of CPU, GPU and Neural Engine Core ML chooses."""
+    """One compiled model; Core ML chooses between CPU, GPU and Neural Engine."""
 
     def __init__(self, path: Path) -> None:
         import platform
@@ -37,7 +37,7 @@ class CoreMLSession:
         self._images = program.images
         try:
             self._model = coremltools.models.MLModel(str(path))
-        except Exception as error:  # Core ML's errors have no class of their own
+        except Exception as error:  # coremltools has no class for Core ML's errors
             raise RuntimeUnavailable(f"{path.name} does not run in this Core ML: {str(error).strip()}") from error
 
     def run(self, feeds: Mapping[str, "NDArray[Any]"]) -> dict[str, "NDArray[Any]"]:

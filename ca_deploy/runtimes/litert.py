@@ -1,4 +1,4 @@
-"""LiteRT: with its XNNPACK delegate, its own kernels (``litert:builtin``), or the reference ones."""
+"""LiteRT: with the XNNPACK delegate, its own kernels (``litert:builtin``), or its reference kernels."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +14,7 @@ RUNTIME = Runtime(
     VARIANTS,
     on_device=OnDevice("benchmark_model", f"{__name__}:agreement_db"),
 )
-# Dynamic quantisation rounds what float kernels computed: a last bit can become a whole step.
+# Dynamic quantisation rounds the results of float kernels: a difference in the last bit can become a whole step.
 DYNAMIC_AGREEMENT_DB = 30.0
 
 
@@ -27,7 +27,7 @@ def open_file(path: Path, threads: int, variant: str) -> Session:
 
 
 def agreement_db(path: Path) -> float | None:
-    """XNNPACK gives the same bits everywhere where it computes in integers alone."""
+    """XNNPACK is bit-exact across processors where it computes in integers only."""
     from ca_deploy.graphs import flatbuffer
 
     model = flatbuffer.read(path.read_bytes())

@@ -15,14 +15,14 @@ RUNTIME = Runtime("mil", (".mlpackage",), "torch", f"{__name__}:open_file", refe
 
 
 def open_file(path: Path, threads: int, variant: str) -> Session:
-    """``threads`` is left to PyTorch, whose setting is the whole process's."""
+    """``threads`` is ignored: PyTorch's thread count is a setting of the whole process."""
     from ca_deploy.mil.executor import Executor
 
     return ReferenceSession(Executor(path))
 
 
 class ReferenceSession:
-    """Gives the tensors among the outputs; the label and the dictionary of a classifier say nothing more."""
+    """Returns the outputs that are tensors; the label and the dictionary of a classifier follow from them."""
 
     def __init__(self, executor: "Executor") -> None:
         from ca_deploy.mil.specs import tensor_specs

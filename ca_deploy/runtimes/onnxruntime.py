@@ -1,9 +1,10 @@
 """ONNX Runtime on the CPU, with INT8 sums that are exact on every processor.
 
-``onnxruntime:default`` opens a file with ONNX Runtime's own settings, under which INT8 sums saturate on x86 without
-VNNI; ``onnxruntime:reference`` switches its graph optimisations off, and with them the cure for unsigned activations.
+``onnxruntime:default`` opens a file with ONNX Runtime's default settings, with which INT8 sums saturate on x86 without
+VNNI. ``onnxruntime:reference`` disables graph optimisations, and with them the exact sums of unsigned activations.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +29,10 @@ RUNTIME = Runtime(
     default_differs="ca_deploy.runtimes._exact_sums:default_saturates",
     on_device=OnDevice("onnxruntime_perf_test", f"{__name__}:agreement_db"),
 )
-# The INT8 kernels that ONNX Runtime uses on x86 by default round at other places than those for ARM.
+# ONNX Runtime's default INT8 kernels for x86 round at other points than those for ARM.
 QUANTISED_AGREEMENT_DB = 20.0
 _LABELS = {"": "", "default": ", default settings", "reference": ", unoptimised"}
+_ERROR, _FATAL = 3, 4  # onnxruntime's log levels
 
 
 def open_file(path: Path, threads: int, variant: str) -> Session:
@@ -55,10 +57,10 @@ class OnnxRuntimeSession:
             if "NOT_IMPLEMENTED" in message or "opset" in message.lower():
                 raise RuntimeUnavailable(f"{path.name} does not run in this ONNX Runtime: {message}") from error
             raise ArtifactError(f"{path} cannot be opened as an ONNX model: {message}") from error
-        how = ", exact INT8 sums" if self.settings else _LABELS[variant]
+        label = ", exact INT8 sums" if self.settings else _LABELS[variant]
         if exact and not variant and not self.settings and default_saturates():
-            how = ", INT8 sums that saturate on this processor"
-        self.runtime = f"ONNX Runtime {ort.__version__}, CPU{how}"
+            label = ", INT8 sums that saturate on this processor"
+        self.runtime = f"ONNX Runtime {ort.__version__}, CPU{label}"
         self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
 
@@ -70,27 +72,31 @@ class OnnxRuntimeSession:
 def _first_that_loads(
     path: Path, threads: int, reference: bool, choices: Sequence[Mapping[str, str]]
 ) -> tuple[Mapping[str, str], "ort.InferenceSession"]:
-    """A session with the first of the settings that ONNX Runtime can load the file with.
+    """A session with the first of ``choices`` with which ONNX Runtime loads the file.
 
     Raises:
-        onnxruntime errors, for a file that loads with none; the last.
+        Exception: the file loads with none of them; onnxruntime's error for the last one.
     """
+    *earlier, last = choices
+    for settings in earlier:
+        with contextlib.suppress(Exception):  # onnxruntime's exception classes are not exported
+            return settings, _session(path, threads, reference, settings, log_level=_FATAL)
+    return last, _session(path, threads, reference, last, log_level=_ERROR)
+
+
+def _session(
+    path: Path, threads: int, reference: bool, settings: Mapping[str, str], log_level: int
+) -> "ort.InferenceSession":
     import onnxruntime as ort
 
-    for number, settings in enumerate(choices, 1):
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3 if number == len(choices) else 4  # the next choice may do
-        if reference:
-            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        for name, value in settings.items():
-            options.add_session_config_entry(name, value)
-        try:
-            return settings, ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception:  # onnxruntime's exception classes are not exported
-            if number == len(choices):
-                raise
-    raise AssertionError("no choices")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = log_level
+    if reference:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    for name, value in settings.items():
+        options.add_session_config_entry(name, value)
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def _spec(node: Any) -> TensorSpec:

@@ -1,4 +1,4 @@
-"""TensorFlow's own TFLite interpreter: a second, independently built runtime (extra ``tensorflow``)."""
+"""TensorFlow's TFLite interpreter: an independently built second runtime (extra ``tensorflow``)."""
 
 from pathlib import Path
 
