@@ -1,6 +1,6 @@
-"""The command line: one command a file; each parses, calls one function, and renders.
+"""The command line: one module per command, which parses, calls one function, and renders.
 
-Exit codes: 0 good; 1 a check failed (parity missed its tolerances); 2 unusable input; 130 interrupted.
+Exit codes: 0 success; 1 a check failed (parity missed its tolerances); 2 unusable input; 130 interrupted.
 """
 
 import logging
@@ -48,7 +48,7 @@ def _common(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """What every command takes before its name."""
+    """Options before the name of the command."""
 
 
 app.command()(export)
@@ -65,10 +65,10 @@ app.add_typer(list_app, name="list")
 def main() -> None:
     """The console script."""
     sys.path[:] = search_path()
-    log = logging.getLogger("ca_deploy")  # what is fetched, and where to
+    log = logging.getLogger("ca_deploy")  # reports what is fetched, and where to
     log.setLevel(logging.INFO)
     log.addHandler(logging.StreamHandler())
-    # PyTorch's threads would spin while they wait, and starve the converters that run beside it.
+    # PyTorch's threads would otherwise wait actively, and slow down the converters that run in parallel.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for asked_to_end in ASK_TO_END:
         if asked_to_end.name != "SIGHUP" or signal.getsignal(asked_to_end) != signal.SIG_IGN:  # nohup ignores it

@@ -1,4 +1,4 @@
-"""What every command shares: errors become one message and an exit code, and results go to standard output."""
+"""Shared by all commands: errors as a message and an exit code, results on standard output, progress on error."""
 
 import functools
 import sys
@@ -19,7 +19,7 @@ _interrupted = False
 
 
 def interrupt(signum: int, frame: FrameType | None) -> None:
-    """Signal handler: end in order. Libraries caught in the middle of their import make other errors of it."""
+    """Signal handler. The flag is needed because a library that is being imported may raise another error instead."""
     global _interrupted
     _interrupted = True
     raise KeyboardInterrupt
@@ -40,7 +40,7 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
                 raise
             try:
                 sys.stderr.write("\nInterrupted: nothing was left half-written.\n")
-            except OSError:  # SIGHUP: the terminal is gone, and with it whoever could read this
+            except OSError:  # after SIGHUP there is no terminal
                 sys.stderr = None
             raise typer.Exit(130) from error
 
@@ -48,14 +48,14 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def print_json(content: object) -> None:
-    """One JSON document on standard output; numbers that JSON lacks (inf, nan) become null."""
+    """Print one JSON document on standard output; inf and nan, which JSON lacks, become null."""
     from ca_deploy.records.codec import to_json
 
     sys.stdout.write(to_json(content))
 
 
 class StepLines:
-    """One line a step on standard error, with the time since the start."""
+    """One line per step on standard error, with the time since the start."""
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
@@ -67,7 +67,7 @@ class StepLines:
 
 
 class CountLine:
-    """A count that moves on standard error: ``photos 120/276``; a line every tenth where it is no terminal."""
+    """A counter on standard error: ``photos 120/276``; ten lines in all where that is not a terminal."""
 
     def __init__(self, what: str) -> None:
         self._what = what

@@ -1,4 +1,4 @@
-"""Options that several commands share; those that describe a model add up to one :class:`ModelSource`."""
+"""Options that several commands share; those that describe a model become one :class:`ModelSource`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ca_deploy.records.model import ModelSource
 
 _MODEL = "Model"
-_PREPROCESSING = "Preprocessing, for models that do not carry it"
+_PREPROCESSING = "Preprocessing, for models that do not contain it"
 _Triple = tuple[float, float, float]
 
 # By the name of the field of ModelSource.
@@ -31,14 +31,15 @@ _MODEL_OPTIONS: dict[str, Any] = {
     ],
     "task": Annotated[
         str | None,
-        typer.Option(help="What the output means, a name of `ca-deploy list tasks`.", rich_help_panel=_MODEL),
+        typer.Option(help="Meaning of the output, a name of `ca-deploy list tasks`.", rich_help_panel=_MODEL),
     ],
     "mean": Annotated[
         _Triple | None,
         typer.Option(help="Mean of R, G, B in 0..1.", rich_help_panel=_PREPROCESSING, show_default=False),
     ],
     "std": Annotated[
-        _Triple | None, typer.Option(help="Deviation of R, G, B.", rich_help_panel=_PREPROCESSING, show_default=False)
+        _Triple | None,
+        typer.Option(help="Standard deviation of R, G, B.", rich_help_panel=_PREPROCESSING, show_default=False),
     ],
     "resize": Annotated[int | None, typer.Option(help="Shorter side in pixels.", rich_help_panel=_PREPROCESSING)],
     "crop": Annotated[int | None, typer.Option(help="Central square in pixels.", rich_help_panel=_PREPROCESSING)],
@@ -59,10 +60,10 @@ Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
 
 
 def model_options(*, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options that describe a model, where its own signature has a parameter ``source``.
+    """Replace a command's parameter ``source`` by the options that describe a model.
 
-    ``without`` names those that mean nothing to the command. The command gets a :class:`ModelSource`; which model it
-    is of, the command says with :func:`of_model`.
+    ``without`` names options that do not apply to the command. The command is called with a :class:`ModelSource` of the
+    default model, and sets its model with :func:`of_model`.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
@@ -78,7 +79,7 @@ def model_options(*, without: Collection[str] = ()) -> Callable[[Callable[..., N
             from ca_deploy.records.model import ModelSource
 
             given = {option.name: kwargs.pop(option.name) for option in options}
-            # Absolute, so that a manifest still finds them from elsewhere.
+            # Absolute, so that the paths in a manifest are valid in any folder.
             paths = {name: value.absolute() for name, value in given.items() if isinstance(value, Path)}
             function(*args, source=ModelSource(**{**given, **paths}), **kwargs)
 
@@ -94,7 +95,7 @@ def model_options(*, without: Collection[str] = ()) -> Callable[[Callable[..., N
 
 
 def of_model(source: ModelSource, model: str | None) -> ModelSource:
-    """The same options for a model as a user names it; None is the default model."""
+    """The same options for the named model; None is the default model."""
     if model is None:
         return source
     return replace(source, model=str(Path(model).absolute()) if model.endswith(".pt2") else model)

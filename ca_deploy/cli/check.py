@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ca_deploy.records.compat import CompatReport
     from ca_deploy.records.model import ModelSource
 
-_BEFORE = "Before there is a file"
+_BEFORE = "Before an export"
 
 
 @command
@@ -21,23 +21,23 @@ _BEFORE = "Before there is a file"
 def check(
     file: Annotated[
         Path | None,
-        typer.Argument(help="A .tflite, .onnx, .mlpackage or .pt2, whoever made it.", show_default=False),
+        typer.Argument(help="A .tflite, .onnx, .mlpackage or .pt2 file from any tool.", show_default=False),
     ] = None,
     target: Annotated[
         list[str] | None,
-        typer.Option(help="A name of `ca-deploy list targets`, with a level as in nnapi:29; may be repeated."),
+        typer.Option(help="A name of `ca-deploy list targets`, with a level as in nnapi:29. Repeatable."),
     ] = None,
     fail_on: Annotated[
         str, typer.Option(help="The mildest verdict for exit code 1: unsupported, falls-back, float, unknown.")
     ] = "float",
     strict: Annotated[bool, typer.Option("--strict", help="Short for --fail-on unknown.")] = False,
     all_nodes: Annotated[
-        bool, typer.Option("--all", help="List accelerated nodes, and every kind of finding.")
+        bool, typer.Option("--all", help="List accelerated nodes too, and all kinds of findings.")
     ] = False,
-    graph: Annotated[Path | None, typer.Option(help="Draw the partitions into this .svg (one target).")] = None,
+    graph: Annotated[Path | None, typer.Option(help="Draw the partitions of one target to this .svg.")] = None,
     before: Annotated[
         str | None,
-        typer.Option(help="A model as for export: ask before there is a file.", rich_help_panel=_BEFORE),
+        typer.Option(help="Instead of FILE, a model as for export.", rich_help_panel=_BEFORE),
     ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="With --before: as INT8.", rich_help_panel=_BEFORE)] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="With --before: as float16.", rich_help_panel=_BEFORE)] = False,
@@ -47,7 +47,7 @@ def check(
 ) -> None:
     """Which operators of FILE run where you think, why the others do not, and what to write instead.
 
-    Without --target: every target that takes such a file. Exit code 1: there are findings.
+    Without --target: all targets that check such a file. Exit code 1: there are findings.
     """
     import ca_deploy
     from ca_deploy.records.compat import verdict_named

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 def distill(
     output: Annotated[Path, typer.Option(help="New folder for the images.", show_default=False)],
     model: Annotated[str | None, typer.Argument(help="A model as for export.", show_default=False)] = None,
-    count: Annotated[int, typer.Option(min=1, help="How many images; 32 of them serve parity.")] = 160,
+    count: Annotated[int, typer.Option(min=1, help="Number of images; 32 of them are held out for parity.")] = 160,
     seed: Annotated[int, typer.Option(help="The same seed gives the same images.")] = 0,
     *,
     source: "ModelSource",
     json: options.Json = False,
 ) -> None:
-    """Make calibration images from the weights alone, for anybody who has a trained network but no photos.
+    """Make calibration images from the weights alone, for a trained network without photos.
 
     Use them with `ca-deploy export --int8 --calibration OUTPUT`.
     """

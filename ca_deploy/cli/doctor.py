@@ -14,7 +14,7 @@ def doctor(
     make_bundle: Annotated[
         Path | None,
         typer.Option(
-            help="Write the runtimes' ARM libraries into this file, for `profile --bundle` without a network."
+            help="Write the runtimes' ARM libraries to this file, for `profile --bundle` on an offline machine."
         ),
     ] = None,
     json: options.Json = False,

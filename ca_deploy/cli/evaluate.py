@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 def evaluate(
     model: Annotated[str, typer.Argument(help="An exported file, or a model as for export.", show_default=False)],
     data: Annotated[Path, typer.Option(help="ImageFolder tree: DATA/<class>/<photo>.", show_default=False)],
-    against: Annotated[str | None, typer.Option(help="A second file or model, for the paired difference.")] = None,
+    against: Annotated[str | None, typer.Option(help="A second file or model, for a paired comparison.")] = None,
     runtime: options.Runtime = None,
     threads: options.Threads = 1,
     *,
     source: "ModelSource",
     json: options.Json = False,
 ) -> None:
-    """Top-1 and top-5 accuracy on labelled photos; with --against, whether a difference is real (McNemar)."""
+    """Accuracy on labelled photos (top-1 and top-5); with --against, whether a difference is significant (McNemar)."""
     import ca_deploy
     from ca_deploy.render import terminal as render
     from ca_deploy.render.accuracy import page

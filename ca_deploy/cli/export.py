@@ -21,24 +21,23 @@ def export(
             help="A name of `ca-deploy list models`, package.module:factory, or FILE.pt2.", show_default=False
         ),
     ] = None,
-    format: Annotated[
-        list[str] | None, typer.Option("--format", help="onnx, tflite or coreml; may be repeated.")
-    ] = None,
+    format: Annotated[list[str] | None, typer.Option("--format", help="onnx, tflite or coreml. Repeatable.")] = None,
     int8: Annotated[bool, typer.Option("--int8", help="INT8 weights and activations, float input and output.")] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="16-bit float weights.")] = False,
     recipe: Annotated[
-        list[str] | None, typer.Option(help="A name of `ca-deploy list recipes`, or FILE.toml; may be repeated.")
+        list[str] | None, typer.Option(help="A name of `ca-deploy list recipes`, or FILE.toml. Repeatable.")
     ] = None,
     calibration: Annotated[
         str | None, typer.Option(help="A name of `ca-deploy list calibrations`, FILE.toml, or a folder of photos.")
     ] = None,
-    calibration_count: Annotated[int | None, typer.Option(min=1, help="How many images calibrate.")] = None,
+    calibration_count: Annotated[int | None, typer.Option(min=1, help="Number of calibration images.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(),
-    dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="Let the batch size vary (ONNX).")] = False,
+    dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="Dynamic batch dimension (ONNX).")] = False,
     check: Annotated[
-        list[str] | None, typer.Option(help="A name of `ca-deploy list targets`: findings go into the manifest.")
+        list[str] | None,
+        typer.Option(help="A name of `ca-deploy list targets`: findings go into the manifest. Repeatable."),
     ] = None,
-    zip: Annotated[bool, typer.Option("--zip", help="Pack an .mlpackage, which is a folder, into a .zip too.")] = False,
+    zip: Annotated[bool, typer.Option("--zip", help="Also pack an .mlpackage (a folder) into a .zip.")] = False,
     *,
     source: "ModelSource",
     json: options.Json = False,
@@ -46,7 +45,7 @@ def export(
     """Export a trained network to ONNX, TFLite or Core ML, quantise it, and prove that it computes the same.
 
     Without MODEL: the bundled CA-MobileNetV2, trained on five flowers.
-    Exit code 1: a file was written but missed its tolerances.
+    Exit code 1: a file was written, but missed its tolerances.
     """
     import ca_deploy
     from ca_deploy.render import terminal as render

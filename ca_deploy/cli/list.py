@@ -6,7 +6,7 @@ from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import command, print_json
 
 app = typer.Typer(
-    help="What there is to choose from: models, formats, recipes, calibrations, tasks, runtimes, targets, devices.",
+    help="The available models, formats, recipes, calibration sets, tasks, runtimes, targets and devices.",
     no_args_is_help=True,
 )
 
@@ -24,7 +24,7 @@ def _show(title: str, rows: dict[str, str], json: bool) -> None:
 @app.command()
 @command
 def models(json: options.Json = False) -> None:
-    """Networks known by name."""
+    """Networks that have a name."""
     from ca_deploy.records.model import registered_models
 
     _show("Models", {name: model.description for name, model in registered_models().items()}, json)
@@ -33,7 +33,7 @@ def models(json: options.Json = False) -> None:
 @app.command()
 @command
 def formats(json: options.Json = False) -> None:
-    """File formats, and what they need that is not installed here."""
+    """File formats, with the packages that are not installed."""
     from ca_deploy.formats import find_format, format_names
 
     rows = {}
@@ -56,7 +56,7 @@ def recipes(json: options.Json = False) -> None:
 @app.command()
 @command
 def calibrations(json: options.Json = False) -> None:
-    """Calibration sets that ship with ca-deploy; a folder of your own photos is better than any."""
+    """Calibration sets that ship with ca-deploy; a folder of your own photos is better than any of them."""
     from ca_deploy.data.calibration import calibration_names, load_spec
 
     _show("Calibration sets", {name: load_spec(name).description for name in calibration_names()}, json)
@@ -65,7 +65,7 @@ def calibrations(json: options.Json = False) -> None:
 @app.command()
 @command
 def tasks(json: options.Json = False) -> None:
-    """What a network's output may mean."""
+    """Tasks: meanings of a network's output."""
     from ca_deploy.tasks import find_task, task_names
 
     _show("Tasks", {name: find_task(name).description for name in task_names()}, json)
@@ -74,21 +74,24 @@ def tasks(json: options.Json = False) -> None:
 @app.command()
 @command
 def runtimes(json: options.Json = False) -> None:
-    """What opens files for `parity` and `evaluate`, and what it needs that is not here."""
+    """Runtimes that open files for `parity` and `evaluate`, with what is missing here."""
     from ca_deploy.runtimes import find_runtime, runtime_names
 
     rows = {}
     for name in runtime_names():
         found, _ = find_runtime(name)
-        variants = f" (also {', '.join(f'{name}:{variant}' for variant in found.variants)})" if found.variants else ""
-        rows[name] = f"{', '.join(found.suffixes)}{variants}{': ' if found.missing() else ''}{found.missing()}"
+        rows[name] = ", ".join(found.suffixes)
+        if found.variants:
+            rows[name] += f" (also {', '.join(f'{name}:{variant}' for variant in found.variants)})"
+        if missing := found.missing():
+            rows[name] += f": {missing}"
     _show("Runtimes", rows, json)
 
 
 @app.command()
 @command
 def targets(json: options.Json = False) -> None:
-    """Where `check` can say whether a file runs, and what it needs that is not installed here."""
+    """Targets that `check` knows, with the packages that are not installed."""
     from ca_deploy.targets import find_target, target_names
 
     rows = {}

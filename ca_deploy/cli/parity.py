@@ -23,10 +23,10 @@ def parity(
     runtime: options.Runtime = None,
     threads: options.Threads = 1,
     calibration: Annotated[
-        str | None, typer.Option(help="The set or folder whose held-out images are compared on.")
+        str | None, typer.Option(help="The set or folder whose held-out images to compare on.")
     ] = None,
-    load_inputs: Annotated[Path | None, typer.Option(help="Compare on the images of this .npz.")] = None,
-    save_inputs: Annotated[Path | None, typer.Option(help="Keep the images in this .npz.")] = None,
+    load_inputs: Annotated[Path | None, typer.Option(help="Compare on the images in this .npz.")] = None,
+    save_inputs: Annotated[Path | None, typer.Option(help="Save the images to this .npz.")] = None,
     max_abs_error: Annotated[float | None, typer.Option(help="Tolerance instead of the recipe's.")] = None,
     sqnr_db: Annotated[float | None, typer.Option(help="Tolerance in dB instead of the recipe's.")] = None,
     agreement_percent: Annotated[float | None, typer.Option(help="Tolerance instead of the recipe's.")] = None,
@@ -44,12 +44,13 @@ def parity(
     from ca_deploy.render import terminal as render
     from ca_deploy.render.parity import page
 
-    is_file = against is not None and against.rstrip("/").endswith(model_suffixes())
-    source = options.of_model(source, None if is_file else against)
+    reference: str | ModelSource | None = against
+    if against is not None and not against.rstrip("/").endswith(model_suffixes()):
+        reference = source = options.of_model(source, against)
     given = any(value is not None for value in (max_abs_error, sqnr_db, agreement_percent))
     report = ca_deploy.compare(
         file,
-        against if is_file else source if against is not None else None,
+        reference,
         runtime=runtime,
         threads=threads,
         source=source,

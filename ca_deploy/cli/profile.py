@@ -22,32 +22,33 @@ def profile(
         str, typer.Option(help="local, ssh://[user@]host[:port], adb[:SERIAL], emulated:cortex-a53|a72|a76.")
     ] = "local",
     runtime: Annotated[str | None, typer.Option(help="litert or onnxruntime; by default the file's own.")] = None,
-    threads: Annotated[str, typer.Option(help="Threads, or several numbers: 1,2,4.", rich_help_panel=_HOW)] = "1",
+    threads: Annotated[str, typer.Option(help="Thread count, or several: 1,2,4.", rich_help_panel=_HOW)] = "1",
     affinity: Annotated[
         str | None, typer.Option(help="Cores to run on: big, little or a mask such as 0xf0.", rich_help_panel=_HOW)
     ] = None,
     protocol: Annotated[
         str | None, typer.Option(help="quick, standard (the default) or publication.", rich_help_panel=_HOW)
     ] = None,
-    runs: Annotated[int | None, typer.Option(min=1, help="Runs a process start.", rich_help_panel=_HOW)] = None,
+    runs: Annotated[int | None, typer.Option(min=1, help="Runs per process start.", rich_help_panel=_HOW)] = None,
     min_seconds: Annotated[
-        float | None, typer.Option(min=0, help="Seconds a process start, at least.", rich_help_panel=_HOW)
+        float | None, typer.Option(min=0, help="Least seconds per process start.", rich_help_panel=_HOW)
     ] = None,
     starts: Annotated[int | None, typer.Option(min=1, help="Process starts.", rich_help_panel=_HOW)] = None,
-    seed: Annotated[int, typer.Option(help="Of the order in which files take turns.", rich_help_panel=_HOW)] = 0,
+    seed: Annotated[int, typer.Option(help="Seeds the order in which files take turns.", rich_help_panel=_HOW)] = 0,
     runner: Annotated[
-        str, typer.Option(help="c, python (what pip installed on a Pi), or auto.", rich_help_panel=_HOW)
+        str, typer.Option(help="c, python (the runtime that pip installed there), or auto.", rich_help_panel=_HOW)
     ] = "auto",
     benchmark_binary: Annotated[
         Path | None,
         typer.Option(help="Use this benchmark_model or onnxruntime_perf_test instead.", rich_help_panel=_HOW),
     ] = None,
     bundle: Annotated[
-        Path | None, typer.Option(help="The runner's parts from this file.", rich_help_panel=_HOW)
+        Path | None, typer.Option(help="Take the runtimes' libraries from this file.", rich_help_panel=_HOW)
     ] = None,
-    ops: Annotated[bool, typer.Option("--ops", help="Time by operator and module.", rich_help_panel=_WHAT)] = False,
+    ops: Annotated[bool, typer.Option("--ops", help="Time per operator and module.", rich_help_panel=_WHAT)] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Hold its outputs against this machine's.", rich_help_panel=_WHAT)
+        bool,
+        typer.Option("--verify", help="Compare the device's outputs with this machine's.", rich_help_panel=_WHAT),
     ] = False,
     output: Annotated[
         Path | None, typer.Option(help="Folder for report, plot and raw outputs.", rich_help_panel=_WHAT)
@@ -60,9 +61,9 @@ def profile(
     threshold: Annotated[float, typer.Option(min=0, help="Percent slower that --compare accepts.")] = 5.0,
     json: options.Json = False,
 ) -> None:
-    """How long do FILES take on a device? Several are measured in turn, so that they can be compared.
+    """Latency of FILES on a device; several files are interleaved, so that they can be compared.
 
-    An emulated device counts instructions and never tells milliseconds. Exit code 1: --verify or --compare failed.
+    An emulated device counts instructions and reports no milliseconds. Exit code 1: --verify or --compare failed.
     """
     if compare is not None:
         if files:
