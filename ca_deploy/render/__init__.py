@@ -1,1 +1,1 @@
-"""Reports -> blocks, one module per report; blocks -> terminal. Only ``terminal`` prints."""
+"""Reports -> blocks, one module per report; blocks -> terminal, the only module that prints."""

@@ -1,6 +1,6 @@
 """Accuracy on labelled photos -> blocks."""
 
-from __future__ import annotations  # the reports' modules are slow to import
+from __future__ import annotations  # the records are slow to import, and only annotations need them
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ _NAMES = {"top1": "top-1", "top5": "top-5"}
 
 
 def page(report: AccuracyReport) -> Page:
-    """Accuracy, the paired difference, what is mistaken for what, and what could not be read."""
+    """Accuracy, the paired comparison, the most frequent confusions, and the unreadable photos."""
     facts = {"runtime": report.runtime, "photos": str(report.images)}
     facts |= {_NAMES.get(name, name): f"{percent:.2f} %" for name, percent in report.figures.items()}
     if report.paired:

@@ -1,7 +1,7 @@
-"""What a report is made of when it is shown: lines, tables and bars, whatever they are shown on.
+"""The parts of a report, independent of the medium: lines, tables and bars.
 
-Blocks carry text as it is. A renderer takes every character literally, for names come from files and devices, and
-gives each :class:`Role` the look that suits its medium.
+Blocks contain plain text. A renderer takes every character literally, because names come from files and devices, and
+chooses a style for each :class:`Role`.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Literal
 
 
 class Role(Enum):
-    """What a piece of text is, not what it looks like."""
+    """The meaning of a piece of text; its style is the renderer's."""
 
     PLAIN = auto()
     STRONG = auto()
@@ -33,10 +33,10 @@ Phrase = str | Piece | tuple[str | Piece, ...]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of text, ``indent`` spaces from the left and, with ``gap``, an empty line below what stands above it.
+    """One line of text, indented by ``indent`` spaces and, with ``gap``, preceded by an empty line.
 
-    ``wrap``: breaks between words where the width ends. Otherwise it stays one line, so that what is piped elsewhere
-    or copied (a path, a reason) is whole.
+    ``wrap``: it wraps between words at the width. Otherwise it stays one line, so that paths and reasons can be piped
+    or copied whole.
     """
 
     text: Phrase
@@ -47,7 +47,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Where more is to be found, in our own words; figures and brackets in it may be set off. Wraps."""
+    """A hint of ca-deploy's own, without text from files; numbers and brackets in it may be highlighted. It wraps."""
 
     text: str
     indent: int = 0
@@ -56,7 +56,7 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Names and words stand on the left, figures on the right."""
+    """A column of a table; text is aligned left, figures right."""
 
     heading: Phrase
     align: Literal["left", "right"] = "left"
@@ -64,7 +64,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells below headings; every row has one cell per column."""
+    """Rows below headings; every row has one cell per column."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Phrase, ...], ...]
@@ -73,7 +73,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What one thing is like: names and values below a title, with rules around them where ``framed``."""
+    """Names and values below a title, with a frame if ``framed``."""
 
     title: str
     rows: tuple[tuple[Phrase, Phrase], ...]
@@ -82,7 +82,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A part of a whole: its ``value`` in the unit of its :class:`Bars`, and the ``figures`` that go with it."""
+    """A part of a whole: its ``value`` in the unit of its :class:`Bars`, and further ``figures``."""
 
     label: str
     value: float
@@ -91,9 +91,9 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """How a whole is divided, the largest part first. Several in succession divide the same whole: side by side.
+    """The parts of a whole, largest first. Several in succession divide the same whole and are shown side by side.
 
-    ``heading`` says what the labels are, ``figures`` what each bar's figures are.
+    ``heading`` is the heading of the labels, ``figures`` are those of the bars' figures.
     """
 
     heading: str
@@ -107,7 +107,7 @@ Block = Line | Hint | Table | Facts | Bars
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All of one report, from top to bottom, laid out no narrower than ``least_width`` characters."""
+    """A whole report, from top to bottom, at least ``least_width`` characters wide."""
 
     blocks: tuple[Block, ...]
     least_width: int = 0

@@ -1,6 +1,6 @@
-"""What targets make of a file -> blocks."""
+"""Compatibility reports -> blocks."""
 
-from __future__ import annotations  # the records are not needed to show them
+from __future__ import annotations  # the records are only needed in annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ _KINDS_SHOWN = 8
 
 
 def page(done: Sequence[CompatReport], all_nodes: bool = False) -> Page:
-    """First what each target makes of the file, then every kind of finding; ``all_nodes``: then every node."""
+    """A table of targets, then the findings of each by kind; ``all_nodes``: all kinds, and every node."""
     blocks: list[Block] = [Table(_COLUMNS, tuple(_row(report) for report in done))]
     for report in done:
         if report.findings or report.notes or all_nodes:

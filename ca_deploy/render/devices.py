@@ -1,6 +1,6 @@
 """Devices within reach -> blocks."""
 
-from __future__ import annotations  # the records are not needed to show them
+from __future__ import annotations  # the records are only needed in annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ _ROLES = {
 
 
 def page(found: Iterable[DeviceSummary]) -> Page:
-    """Every device with its state, and below them what to do about those that need something."""
+    """Every device with its state, and below them the remedies."""
     return Page(states("device", [(one.name, one.state, one.detail, one.remedy) for one in found]))
 
 

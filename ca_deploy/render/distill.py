@@ -6,5 +6,5 @@ from ca_deploy.render.blocks import Line, Page
 
 
 def page(count: int, size_bytes: int, folder: Path) -> Page:
-    """How many images there are now, of what size together, and where."""
+    """The number of images, their total size, and their folder."""
     return Page((Line(f"{count} images, {size_bytes / 1e6:.1f} MB, in {folder}"),))

@@ -1,6 +1,6 @@
-"""What measuring on devices needs -> blocks."""
+"""Requirements of measuring on devices -> blocks."""
 
-from __future__ import annotations  # the checks are slow to import, and not needed to show what they found
+from __future__ import annotations  # the records are only needed in annotations
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def page(found: Iterable[Check], bundle: Path | None = None) -> Page:
-    """Every check and its remedy; ``bundle`` is the file that was written for use without a network, if any."""
+    """Every check and its remedy; ``bundle`` is the file that was written for an offline machine, if any."""
     checks = states("what", [(one.name, one.status, one.detail, one.remedy) for one in found])
     if bundle is None:
         return Page(checks)

@@ -1,6 +1,6 @@
 """Exported files -> blocks."""
 
-from __future__ import annotations  # the exporter is slow to import, and not needed to show what it made
+from __future__ import annotations  # the exporter is slow to import, and only annotations need it
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ _BESIDE = "Beside each file: its manifest (.json), code that feeds it (.py; .kt 
 
 
 def page(done: Sequence[Export]) -> Page:
-    """One table of figures, then everything that has to be said about each file."""
+    """A table of figures, then the remarks on each file."""
     blocks: list[Block] = [Table(_COLUMNS, tuple(_row(export) for export in done))]
     for export in done:
         blocks.append(Line(Piece(str(export.path), Role.STRONG), gap=True))

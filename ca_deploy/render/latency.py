@@ -1,6 +1,6 @@
 """Latency on a device -> blocks."""
 
-from __future__ import annotations  # the reports' modules are slow to import, and help needs none of them
+from __future__ import annotations  # the records are slow to import, and only annotations need them
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ _SHARES_SHOWN = 12
 
 
 def page(found: LatencyReport) -> Page:
-    """Device, table, everything that has to be said about each file, and how the files compare."""
+    """The device, a table of figures, the remarks on each file, and the comparisons."""
     blocks: list[Block] = [_device(found.device), _instructions(found) if found.emulated else _milliseconds(found)]
     for measurement in found.measurements:
         blocks += _remarks(measurement)
@@ -126,7 +126,9 @@ def _comparison(comparison: Comparison) -> Line:
 
 
 def _ms(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}" if value < 100 else f"{value:.0f}"
+    if value is None:
+        return ""
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
 def _word(word: str) -> Piece:

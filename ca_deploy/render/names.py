@@ -1,4 +1,4 @@
-"""What there is to choose from -> blocks."""
+"""Names to choose from -> blocks."""
 
 from collections.abc import Mapping
 

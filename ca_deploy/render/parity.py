@@ -1,6 +1,6 @@
-"""A comparison of two models -> blocks."""
+"""Parity reports -> blocks."""
 
-from __future__ import annotations  # the records are not needed to show them
+from __future__ import annotations  # the records are only needed in annotations
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ _ROLES = {"pass": Role.GOOD, "fail": Role.BAD, "skipped": Role.CAUTION}
 
 
 def page(report: ParityReport) -> Page:
-    """The verdict, how it was reached, and every figure that was measured."""
+    """The status and its reason, the runtime, and every figure that was measured."""
     error, sqnr, agreement = figures(report)
     facts: dict[str, Phrase] = {
         "parity": status(report),

@@ -1,6 +1,6 @@
-"""Two latency reports compared -> blocks."""
+"""Comparisons of two latency reports -> blocks."""
 
-from __future__ import annotations  # the reports' modules are slow to import
+from __future__ import annotations  # the records are slow to import, and only annotations need them
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ _COLUMNS = (
 
 
 def page(found: Regression) -> Page:
-    """Each measurement that two reports share, and where they are not quite comparable."""
+    """Each measurement that both reports contain, and what limits the comparison."""
     table = Table(_COLUMNS, tuple(_row(change, found.unit) for change in found.changes))
     notes = (Line((Piece("note", Role.CAUTION), f": {warning}")) for warning in found.warnings)
     return Page((table, *notes), least_width=130)

@@ -1,4 +1,4 @@
-"""Blocks -> terminal. The only module that knows rich, and the only one that prints reports."""
+"""Blocks -> terminal. The only module that imports rich, and the only one that prints reports."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STYLES = {
 
 
 def show(page: Page) -> None:
-    """Print a page on standard output, in colours where that is a terminal."""
+    """Print a page on standard output, in colour if that is a terminal."""
     console = Console(width=max(page.least_width, Console().width))
     for _, alike in itertools.groupby(page.blocks, type):
         blocks = list(alike)
@@ -37,7 +37,7 @@ def show(page: Page) -> None:
 
 
 def flat(manifest: Manifest) -> dict[str, Any]:
-    """A manifest for machines, with the parity figures at hand on top."""
+    """A manifest for JSON output, with the parity figures at the top level too."""
     parity_keys = ("status", "max_abs_error", "sqnr_db", "cosine", "agreement")
     found = {key: getattr(manifest.parity, key) for key in parity_keys}
     return {**found, "manifest": dataclasses.asdict(manifest)}
@@ -78,12 +78,12 @@ def _facts(block: Facts) -> rich_table.Table:
 
 
 def _side_by_side(charts: Sequence[Bars]) -> Table:
-    """Bars as their figures, which say more in the width of a terminal."""
+    """Bars as figures, which say more than bars in the width of a terminal."""
     height = max(len(chart.bars) for chart in charts)
     columns: list[Column] = []
     rows: list[tuple[Phrase, ...]] = [()] * height
     for chart in charts:
-        if columns:  # room between this one and the one on its left
+        if columns:  # an empty column between two charts
             columns.append(Column(""))
             rows = [(*row, "") for row in rows]
         columns.append(Column(chart.heading))
@@ -109,5 +109,5 @@ def _text(phrase: Phrase, style: str = "") -> Text:
 
 
 def _visible(text: str) -> str:
-    """What nobody sees, and what a terminal would obey (control characters), is written by its number."""
+    """Text with invisible and control characters, which a terminal would act on, as escape sequences."""
     return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)

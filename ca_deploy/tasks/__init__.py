@@ -1,7 +1,7 @@
-"""Tasks: what a network's output means. One module here is one task; its ``TASK`` describes it.
+"""Tasks: the meaning of a network's output. Each module here is one task; its ``TASK`` describes it.
 
-A task says what the same answer is, how right an answer is, and what a snippet prints. A network whose task nobody
-knows has ``tensors``: it is exported, compared number by number, checked and profiled all the same.
+A task defines when two outputs agree, how outputs are scored, and what a snippet prints. A network of unknown task has
+the task ``tensors``: it can be exported, compared number by number, checked and profiled.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +19,9 @@ FALLBACK = "tensors"
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Answers ``(N, …)`` held against the truth. ``right (N,)`` says which are right, ``figures`` are in percent.
+    """Outputs ``(N, …)`` compared with the truth. ``right (N,)`` marks the correct ones, ``figures`` are in percent.
 
-    ``classes (N,)`` are the classes answered, for a task that has such; of them confusions are counted.
+    ``classes (N,)`` are the predicted classes, from which confusions are counted; None for a task without classes.
     """
 
     right: "NDArray[np.bool_]"
@@ -33,11 +33,12 @@ class Score:
 class Task:
     """One meaning of an output.
 
-    ``is_likely`` says, of the shape of one answer (without the batch), whether a network without a named task has this
-    one. ``agreement`` is the share, in percent, of inputs that two arrays of answers ``(N, …)`` answer alike; None
-    where there is no such thing. ``score`` holds answers against the numbers of the true classes ``(N,)``, given the
-    names of all classes; None where labelled photos do not apply; it raises ``ImageDataError`` for answers that do not
-    fit the classes. ``python`` is the main part of a snippet: lines that ``run(preprocess(photo))``, and print.
+    ``is_likely`` decides from the shape of one output (without the batch) whether a network without a named task has
+    this one. ``agreement`` returns the percentage of images on which two arrays of outputs ``(N, …)`` agree; None where
+    the task does not define it. ``score`` compares outputs with the indices of the true classes ``(N,)``, given the
+    names of all classes, and raises ``ImageDataError`` for outputs that do not match the classes; None where the task
+    cannot be evaluated on labelled photos. ``python`` is the main part of a snippet: lines that call
+    ``run(preprocess(photo))`` and print.
     """
 
     name: str
@@ -56,14 +57,14 @@ def find_task(name: str) -> Task:
     """The task of that name.
 
     Raises:
-        UsageError: there is none; names the closest.
+        UsageError: there is none; the message suggests the closest.
     """
     found: Task = member(__name__, "TASK", "task", name, "ca-deploy list tasks")
     return found
 
 
 def task_of(name: str | None, answer: Sequence[int]) -> Task:
-    """The named task, or else the first that is likely for an answer of this shape (without the batch).
+    """The named task, or the first that is likely for an output of this shape (without the batch).
 
     Raises:
         UsageError: see :func:`find_task`.

@@ -10,15 +10,15 @@ from ca_deploy.tasks import Score, Task
 
 
 def _agreement(reference: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """How often both name the same first class, in percent."""
+    """Top-1 agreement in percent."""
     return float(100 * np.mean(reference.argmax(1) == other.argmax(1)))
 
 
 def _score(logits: NDArray[np.float32], truth: NDArray[np.int64], labels: Sequence[str]) -> Score:
-    """Top-1 and top-5."""
+    """Top-1 and top-5 accuracy."""
     if logits.ndim != 2 or logits.shape[1] != len(labels):
         raise ImageDataError(
-            f"The model gives {logits.shape[1:]} per image, but there are {len(labels)} classes. Pass the model's "
+            f"The model returns {logits.shape[1:]} per image, but there are {len(labels)} classes. Pass the model's "
             "class names, in its order, with --labels."
         )
     classes = logits.argmax(1)
@@ -29,7 +29,7 @@ def _score(logits: NDArray[np.float32], truth: NDArray[np.int64], labels: Sequen
 
 TASK = Task(
     name="classification",
-    description="one class per image, by logits (N, classes)",
+    description="one class per image, from logits (N, classes)",
     is_likely=lambda answer: len(answer) == 1,
     python=(
         "logits = run(preprocess(sys.argv[1]))",

@@ -1,10 +1,10 @@
-"""A network of which nothing but its numbers is known."""
+"""The task of a network whose output has no known meaning."""
 
 from ca_deploy.tasks import Task
 
 TASK = Task(
     name="tensors",
-    description="numbers of any meaning, compared one by one",
+    description="numbers without a known meaning, compared one by one",
     is_likely=lambda answer: False,
     python=("print(run(preprocess(sys.argv[1])))",),
 )
