@@ -1,6 +1,6 @@
-"""Formats: Network -> file. One package or module here is one format; its ``FORMAT`` describes it.
+"""Formats: Network -> file. Each package or module here is one format; its ``FORMAT`` describes it.
 
-The description is light; heavy libraries are imported only by the converter that it names, in a process of its own.
+``FORMAT`` imports nothing heavy: it names the converter, which runs in a process of its own.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,42 +25,42 @@ Ranges = TypeVar("Ranges")
 
 
 class Converter(Protocol[Model, Seen, Ranges]):
-    """One network on its way to files of one format; :func:`ca_deploy.pipeline.stages.carry_out` calls the stages.
+    """Converts one network to files of one format; :func:`ca_deploy.pipeline.stages.carry_out` calls the stages.
 
-    Made once per network, in a process of its own, and asked for one recipe after the other: what recipes have in
-    common may be kept. It may be slow and noisy. Each method may raise ``ModelError`` for a network that the format
-    cannot take, and ``RecipeError`` or ``UsageError`` for a wish that it cannot grant.
+    A converter is made once per network, in a process of its own, and converts for one recipe after the other, so it
+    may cache what recipes share. It may be slow and print. Each method may raise ``ModelError`` for a network that the
+    format cannot represent, and ``RecipeError`` or ``UsageError`` for a request that it does not support.
     """
 
     def __init__(self, network: "Network") -> None: ...
 
     def convert(self, conversion: Conversion, step: Step) -> Model:
-        """The network in this format, in float; ``conversion.float32_path`` is written too where a recipe shrinks it.
+        """The network in this format, in float; also writes ``conversion.float32_path``, unless the recipe is float32.
 
-        ``step`` announces what is being done, in a few words.
+        ``step`` is called with the progress in a few words.
         """
         ...
 
     def calibrate(self, model: Model, images: "NDArray[np.uint8]", recipe: ExportRecipe) -> Seen:
-        """Run the float model on images ``(N, S, S, 3)`` and note what its activations look like."""
+        """Run the float model on images ``(N, S, S, 3)``; returns statistics of its activations."""
         ...
 
     def ranges(self, model: Model, seen: Seen, recipe: ExportRecipe) -> Ranges:
-        """The range that each activation is quantised to, by the recipe's method."""
+        """The quantisation range of each activation, by the recipe's method."""
         ...
 
     def apply(self, model: Model, recipe: ExportRecipe, seen: Seen | None, ranges: Ranges | None, step: Step) -> Model:
-        """The model with weights, and where there are ranges activations, as the recipe has them."""
+        """The model with its weights, and its activations if ``ranges`` are given, converted as the recipe says."""
         ...
 
     def write(self, model: Model, conversion: Conversion) -> Converted:
-        """Write ``conversion.path``, and describe the file."""
+        """Write ``conversion.path``; returns a description of the file."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Bits:
-    """How many bits a mode may have; empty for what it leaves float."""
+    """The bits that a mode allows; empty where the mode stays float."""
 
     weights: tuple[int, ...] = ()
     activations: tuple[int, ...] = ()
@@ -68,7 +68,7 @@ class Bits:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A key of a recipe that one format alone knows, and has to be told. ``why``: what it is for, in a clause."""
+    """A required key in recipes of one format, with its valid values; ``why`` is a clause for error messages."""
 
     values: tuple[int | str, ...]
     why: str
@@ -80,12 +80,12 @@ def _nothing_more(recipe: ExportRecipe) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One exportable file format.
+    """One file format.
 
     ``converter`` and ``snippets`` are ``module:name``, imported where they are used: a :class:`Converter`, and a
-    function from a manifest to runnable code that feeds the file, by the suffix of the code (``.py``, ``.kt``).
-    ``layer_bits``: what a ``[[layer]]`` may ask for, each with the reason why it is refused, "" where it is carried
-    out. ``complaints`` gives what is wrong with a recipe beyond modes, bits and options, as ``key: sentence``.
+    function that maps a manifest to code that runs the file, by the code's suffix (``.py``, ``.kt``). ``layer_bits``
+    maps each value of ``activation_bits`` in a ``[[layer]]`` to the reason why it is refused, or to "". ``complaints``
+    returns the errors in a recipe other than in modes, bits and options, as ``key: sentence``.
     """
 
     name: str
@@ -104,11 +104,11 @@ class Format:
         return hash(self.name)
 
     def missing_packages(self) -> list[str]:
-        """Which of its packages are not installed here."""
+        """The required packages that are not installed."""
         return not_installed(self.packages)
 
     def contradictions(self, recipe: ExportRecipe) -> Iterator[str]:
-        """What this format cannot do of a recipe, as ``key: sentence``."""
+        """What this format does not support in a recipe, as ``key: sentence``."""
         if recipe.mode not in self.modes:
             yield f"mode: format = {self.name!r} has no {recipe.mode!r}. One of: {', '.join(self.modes)}."
         else:
@@ -141,10 +141,10 @@ class Format:
             yield f"{key}: {given} is not possible with mode = {mode!r} and format = {self.name!r}. One of: {listed}."
 
     def code_for(self, manifest: "Manifest") -> Mapping[str, str]:
-        """Runnable code that feeds an exported file, by suffix.
+        """Code that runs an exported file, by suffix.
 
         Raises:
-            ArtifactError: a manifest from elsewhere that no code can be written from.
+            ArtifactError: the manifest has values that no code can be generated from.
         """
         code: Mapping[str, str] = load(self.snippets)(manifest)
         return code

@@ -1,4 +1,4 @@
-"""What a file takes, in words for a comment in code."""
+"""A description of a file's input, for a comment in generated code."""
 
 from ca_deploy.records.tensors import TensorSpec
 

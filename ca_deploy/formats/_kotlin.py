@@ -1,4 +1,4 @@
-"""Kotlin code that feeds an exported file in an Android app, written from its manifest."""
+"""Kotlin code that runs an exported file in an Android app, generated from its manifest."""
 
 import sys
 from collections.abc import Sequence
@@ -34,13 +34,13 @@ fun preprocess(bitmap: Bitmap): ByteBuffer {
 $body
 """)
 
-_CONSTANT = 10_000  # characters; each has six bytes at most in a class file, and a constant 65,535
+_CONSTANT = 10_000  # characters; a class file takes up to 6 bytes per character, and 65,535 per constant
 _IMPORTS = ("android.content.Context", "android.graphics.Bitmap", "java.nio.ByteBuffer", "java.nio.ByteOrder")
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What is the runtime's own: its Maven artifact, its imports, and the class ``Classifier``, which calls
+    """The code for one runtime: its Maven artifact, its imports, and the class ``Classifier``, which calls
     ``preprocess``."""
 
     gradle: str
@@ -49,7 +49,7 @@ class Body:
 
 
 def kotlin(manifest: Manifest, body: Body) -> str:
-    """A file for an Android app.
+    """A source file for an Android app.
 
     Raises:
         ArtifactError: mean, std or a scale is not finite.
@@ -72,7 +72,7 @@ def kotlin(manifest: Manifest, body: Body) -> str:
 
 
 def _labels(labels: Sequence[str]) -> str:
-    """A list; a long one is cut out of one text, for 64 kB of code put no more than some 8,000 elements into a list.
+    """A list; a long one is split from one string, because a method of 64 kB can only list about 8,000 elements.
 
     Source of the limits: https://docs.oracle.com/javase/specs/jvms/se17/html/jvms-4.html#jvms-4.11
     """

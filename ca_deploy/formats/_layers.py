@@ -1,4 +1,4 @@
-"""Which layers of a model a recipe's ``[[layer]]`` overrides mean."""
+"""The layers of a model that a recipe's ``[[layer]]`` overrides cover."""
 
 from collections.abc import Mapping
 
@@ -9,15 +9,15 @@ _SHOWN = 12
 
 
 def kept_float_because(pattern: str) -> str:
-    """The reason that a float operator of an integer file is reported with."""
+    """The reason reported for an operator that a ``[[layer]]`` keeps float in an integer file."""
     return f"the recipe keeps it float: [[layer]] match = {pattern!r}"
 
 
 def overridden(recipe: ExportRecipe, modules: Mapping[str, str]) -> dict[str, LayerOverride]:
-    """The operators that have an override, by name. ``modules`` maps every operator to its PyTorch module's path.
+    """The overrides of operators, by name. ``modules`` maps each operator to the path of its PyTorch module.
 
     Raises:
-        RecipeError: an override that covers no operator at all.
+        RecipeError: an override covers no operator.
     """
     found = {name: override for name, module in modules.items() if (override := recipe.override(module))}
     for override in recipe.layer:

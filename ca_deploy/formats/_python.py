@@ -1,4 +1,4 @@
-"""A Python script that feeds an exported file, written from its manifest."""
+"""A Python script that runs an exported file, generated from its manifest."""
 
 from string import Template
 
@@ -48,9 +48,9 @@ if __name__ == "__main__":
 
 
 def python(manifest: Manifest, package: str, imports: str, invoke: str) -> str:
-    """The script, which needs nothing but numpy, Pillow and ``package``.
+    """The script, which only needs numpy, Pillow and ``package``.
 
-    ``invoke`` are lines that make ``logits``, one image's output as the file stores it, of ``tensor``.
+    ``invoke`` are lines that compute ``logits``, the output for one image in the file's own type, from ``tensor``.
 
     Raises:
         ArtifactError: mean, std or a scale is not finite.

@@ -1,7 +1,7 @@
-"""Names and numbers as literals of the languages that snippets are written in, so that none of them becomes code.
+"""Names and numbers as literals in the languages of the snippets, so that none of them becomes code.
 
-Letters of every alphabet and emoji stay readable. What nobody sees (control characters, line separators, marks of
-writing direction, lone surrogates) is written by its number, for it could end a line or show other code than there is.
+Letters of every alphabet and emoji stay readable. Invisible characters (control characters, line separators, marks of
+writing direction, lone surrogates) become escape sequences, because they could end a line or disguise the code.
 """
 
 import math
@@ -17,7 +17,7 @@ _SWIFT = {**_COMMON, "\0": "\\0"}
 
 
 def python(text: str) -> str:
-    """A Python string literal, for which the language has ``repr``.
+    """A Python string literal, by ``repr``.
 
     Source: https://docs.python.org/3/reference/lexical_analysis.html#string-and-bytes-literals
     """
@@ -25,15 +25,15 @@ def python(text: str) -> str:
 
 
 def python_docstring(text: str) -> str:
-    """The same for text inside of a docstring in three double quotes, but not for its last character.
+    """Text inside a docstring in triple double quotes, except at its end.
 
-    Single quotes stand for themselves, so that a command in :func:`shell`'s quotes can be copied from the source.
+    Single quotes are not escaped, so that a command quoted by :func:`shell` can be copied from the source.
     """
     return "".join(repr(character)[1:-1] for character in text).replace('""', '"\\"')
 
 
 def kotlin(text: str) -> str:
-    r"""A Kotlin string literal, which has ``\t \b \n \r \' \" \\ \$`` and ``\uXXXX``: one unit of UTF-16.
+    r"""A Kotlin string literal. Its escapes are ``\t \b \n \r \' \" \\ \$``, and ``\uXXXX`` for a UTF-16 code unit.
 
     Source: https://kotlinlang.org/docs/characters.html and https://kotlinlang.org/docs/strings.html#string-templates
     """
@@ -41,9 +41,9 @@ def kotlin(text: str) -> str:
 
 
 def swift(text: str) -> str:
-    r"""A Swift string literal, which has ``\0 \\ \t \n \r \" \'`` and ``\u{n}``: one Unicode scalar.
+    r"""A Swift string literal. Its escapes are ``\0 \\ \t \n \r \" \'``, and ``\u{n}`` for a Unicode scalar.
 
-    A lone surrogate is no scalar, and no Swift string can hold it: it becomes U+FFFD, as when Swift repairs UTF-16.
+    A lone surrogate is not a scalar, so no Swift string contains it: it becomes U+FFFD, as when Swift repairs UTF-16.
     Source: https://docs.swift.org/swift-book/documentation/the-swift-programming-language/stringsandcharacters
     """
     scalars = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -51,7 +51,7 @@ def swift(text: str) -> str:
 
 
 def shell(text: str) -> str:
-    """One word of a POSIX shell's command line that names a file.
+    """A file name as one word of a POSIX shell command.
 
     Source: https://docs.python.org/3/library/shlex.html#shlex.quote
     """
@@ -59,12 +59,12 @@ def shell(text: str) -> str:
 
 
 def number(value: float) -> str:
-    """A real number as Python, Swift and (before its ``f``) Kotlin write it: ``0.5``, ``1e-05``.
+    """A number as a literal in Python, Swift and (before its suffix ``f``) Kotlin: ``0.5``, ``1e-05``.
 
     Source: https://kotlinlang.org/docs/numbers.html
 
     Raises:
-        ArtifactError: it is not a number, or no finite one in float32, which the snippets compute in.
+        ArtifactError: the number is not finite in float32, which the snippets compute in.
     """
     try:
         (single,) = struct.unpack("<f", struct.pack("<f", value))
@@ -72,8 +72,8 @@ def number(value: float) -> str:
         single = math.nan
     if not math.isfinite(single):
         raise ArtifactError(
-            f"No code can be written that feeds the file: {value!r}, which is a mean, a deviation or a tensor's scale, "
-            "is not a finite float32. Check the checkpoint, --mean and --std, and export again."
+            f"No code can be generated for the file: {value!r}, which is a mean, a standard deviation or a tensor's "
+            "scale, is not a finite float32. Check the checkpoint, --mean and --std, and export again."
         )
     return repr(float(value) if single else 0.0)  # Kotlin may refuse a literal that rounds to zero
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from ca_deploy.formats import Bits, Format, Option
 from ca_deploy.records.recipe import ExportRecipe
 
-# What each mode needs: compressed weights came with iOS 16, quantized activations with iOS 17. Several tables per
-# weight, which 4 bits need, came with iOS 18.
+# Core ML supports compressed weights from iOS 16 on, quantised activations from iOS 17 on, and several tables per
+# weight, which 4 bits need, from iOS 18 on.
 _OLDEST_TARGET = {"weight_only": "iOS16", "palettized": "iOS16", "static": "iOS17"}
 
 
 def _complaints(recipe: ExportRecipe) -> Iterator[str]:
-    in_tables = (recipe.mode, recipe.weight_bits) == ("palettized", 4)
-    oldest = "iOS18" if in_tables else _OLDEST_TARGET.get(recipe.mode, "")
+    needs_several_tables = recipe.mode == "palettized" and recipe.weight_bits == 4
+    oldest = "iOS18" if needs_several_tables else _OLDEST_TARGET.get(recipe.mode, "")
     target = str(recipe.options.get("deployment_target", oldest))
     if target < oldest:
         yield f"deployment_target: {target} is too old; {recipe.mode} needs {oldest} or newer."

@@ -1,7 +1,7 @@
-"""Correct biases for what rounding the weights does on average (Nagel et al. 2019, arXiv 1906.04721, section 4.2).
+"""Bias correction for the mean error of rounded weights (Nagel et al. 2019, arXiv 1906.04721, section 4.2).
 
-Rounding changes the weights by ``E``, so a layer's output shifts by ``E * mean(input)``. The average input is known as
-a whole feature map, so borders count as they are. Taking the shift off the bias costs nothing at run time.
+Rounding changes the weights by ``E``, so the mean output of a layer shifts by ``E * mean(input)``. The mean input is a
+whole feature map, so padded borders are exact. Subtracting the shift from the bias costs nothing at run time.
 """
 
 from collections.abc import Mapping
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 def bias_shifts(
     original: Executor, compressed: Executor, seen: "Mapping[str, Activation]"
 ) -> "dict[str, NDArray[np.float32]]":
-    """By how much the mean of each output channel moves, by the name of the layer.
+    """The shift of the mean of each output channel, by the name of the layer.
 
     ``original`` and ``compressed`` are the same program before and after its weights were compressed; ``seen`` are
-    statistics of the first one.
+    statistics of the activations of the former.
     """
     twins = {operation.name: operation for operation in compressed.program.operations}
     shifts = {}
@@ -51,7 +51,7 @@ def bias_shifts(
 
 
 class ShiftBiases(AbstractGraphPass):
-    """Take the shifts off the biases; a layer without bias gets one."""
+    """Subtracts the shifts from the biases; a layer without a bias gets one."""
 
     def __init__(self, shifts: "Mapping[str, NDArray[np.float32]]") -> None:
         self._shifts = shifts

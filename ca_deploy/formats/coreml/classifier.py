@@ -1,8 +1,8 @@
-"""Let a program name its class: the ``classify`` operation, and what the specification says of it.
+"""Make a program a classifier: the ``classify`` operation, and its entries in the specification.
 
-coremltools adds it too, but only while it converts, and its ``optimize`` functions cannot write such a program again
-when there is another output beside the class (coremltools 9: ``classify`` has to be the last operation, and no longer
-is). So it is added to the finished specification, in the words that coremltools uses.
+coremltools can only add it during conversion, and its ``optimize`` functions cannot rewrite a program that has both
+``classify`` and another output (coremltools 9 requires ``classify`` to be the last operation, but appends others). So
+it is added to the finished specification, as coremltools would write it.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _DICTIONARY = {"keyType": _TEXT, "valueType": {"tensorType": {"dataType": "FLOAT
 
 
 def add_classifier(spec: Any, probabilities: str, labels: Sequence[str]) -> None:
-    """Replace the output ``probabilities (1, classes)`` of an ML Program by the class and its dictionary, in place."""
+    """Replace the output ``probabilities (1, classes)`` by a class and a dictionary label -> probability, in place."""
     function = spec.mlProgram.functions["main"]
     block = function.block_specializations[function.opset]
     classes = {

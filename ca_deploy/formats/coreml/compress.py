@@ -1,4 +1,4 @@
-"""Weights in fewer bits, with coremltools: INT8 with a scale a channel, or look-up tables of 16 or 64 values."""
+"""Weights in fewer bits, with coremltools: INT8 with a scale per channel, or look-up tables of 16 or 64 values."""
 
 import logging
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,11 @@ from ca_deploy.formats.coreml.palettise import GroupedTables, lookup_table
 if TYPE_CHECKING:
     from ca_deploy.records.recipe import ExportRecipe
 
-_FEWEST_VALUES = 512  # smaller weights stay float16: their bits would not pay for the operation that unpacks them
+_FEWEST_VALUES = 512  # smaller weights stay float16: the operation that unpacks them would take more than it saves
 
 
 def compress_weights(model: Any, recipe: "ExportRecipe") -> Any:
-    """A new ``MLModel`` with smaller weights; everything else stays as it is."""
+    """A new ``MLModel`` with compressed weights."""
     if recipe.mode == "palettized" and recipe.weight_bits == 4:
         return apply_passes(model, [GroupedTables(_FEWEST_VALUES)])
     if recipe.mode == "palettized":
@@ -37,13 +37,13 @@ def compress_weights(model: Any, recipe: "ExportRecipe") -> Any:
 
 
 def apply_passes(model: Any, passes: list[Any]) -> Any:
-    """Rewrite a converted model. coremltools 9 does this itself in every ``optimize`` function, but exports no name."""
+    """Rewrite a converted model as ``coremltools.optimize`` does; coremltools 9 does not export the function."""
     logging.getLogger("coremltools").setLevel(logging.ERROR)
     return _apply_graph_pass(model, passes, skip_model_load=True)
 
 
 class ZeroChannels(AbstractGraphPass):
-    """Give channels of zeros the scale 1: coremltools 9 divides by their largest value, and writes garbage."""
+    """Sets the scale of all-zero channels to 1: coremltools 9 divides by their largest value, and writes garbage."""
 
     def apply(self, prog: Any) -> None:
         for function in prog.functions.values():

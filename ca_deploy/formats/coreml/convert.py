@@ -26,9 +26,9 @@ INPUT, OUTPUT, PROBABILITIES = "image", "logits", "probabilities"
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A lowered program of ATen operations, and what coremltools has to know of its input and outputs.
+    """A lowered program of ATen operations, and coremltools' type of its input.
 
-    ``modules`` maps its nodes to paths of PyTorch modules in the network.
+    ``labels`` are those of a classifier, else None. ``modules`` maps nodes to paths of PyTorch modules in the network.
     """
 
     network: "Network"
@@ -39,7 +39,7 @@ class Traced:
 
 
 class Normalise(nn.Module):
-    """RGB 0..255 ``(N, 3, S, S)`` -> normalised: a factor and an offset a channel, of any mean and deviation."""
+    """RGB 0..255 ``(N, 3, S, S)`` -> normalised, by a factor and an offset per channel."""
 
     def __init__(self, preprocessing: "Preprocessing") -> None:
         super().__init__()
@@ -52,20 +52,20 @@ class Normalise(nn.Module):
 
 
 class WithProbabilities(nn.Module):
-    """Logits ``(N, classes)`` -> the same, and their softmax."""
+    """Logits ``(N, classes)`` -> the logits, and their softmax."""
 
     def forward(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         return logits, logits.softmax(1)
 
 
 def trace(network: "Network", camera: bool) -> Traced:
-    """Trace and lower the network. ``camera``: take a picture, and normalise inside.
+    """Trace and lower the network. ``camera``: the input is a picture, normalised inside.
 
-    ``ImageType`` knows one scale for all channels. Where the deviations differ, the normalisation is part of the graph
-    instead. A network with labels becomes a classifier.
+    ``ImageType`` has a single scale for all channels. Where the standard deviations differ, the normalisation is part
+    of the graph instead. A network with labels becomes a classifier.
 
     Raises:
-        ModelError: torch.export cannot take the network, or it has another number of classes than of labels.
+        ModelError: torch.export cannot trace the network, or the number of labels is not that of the outputs.
     """
     preprocessing, example = network.preprocessing, network.example()
     one_scale = len(set(preprocessing.std)) == 1
@@ -77,14 +77,14 @@ def trace(network: "Network", camera: bool) -> Traced:
     if network.labels and len(shape) == 2:
         if len(network.labels) != shape[1]:
             raise ModelError(
-                f"{network.name} gives {shape[1]} values, but there are {len(network.labels)} labels. Pass a file with "
-                "one label a line: --labels FILE."
+                f"{network.name} has {shape[1]} outputs, but there are {len(network.labels)} labels. Pass a file with "
+                "one label per line: --labels FILE."
             )
         parts.append(WithProbabilities())
     module = nn.Sequential(*parts)
     try:
         graph = cast(torch.fx.GraphModule, torch.export.export(module, (example,)).module())
-    except Exception as error:  # tracing runs a user's code
+    except Exception as error:  # tracing runs the user's code
         raise ModelError(
             f"{network.name} cannot be traced by torch.export ({type(error).__name__}: {first_line(error)}). Its "
             "forward() must not branch on the values of tensors; see https://pytorch.org/docs/stable/export.html."
@@ -103,7 +103,7 @@ def trace(network: "Network", camera: bool) -> Traced:
 
 
 def _modules(program: torch.export.ExportedProgram, inside: str) -> dict[str, str]:
-    """Node -> path of its module in the network, which is the part ``inside`` of what was traced."""
+    """Node -> path of its module in the network; ``inside`` is the network's own prefix in the traced module."""
     paths = {
         node.name: [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
         for node in program.graph.nodes
@@ -115,9 +115,10 @@ def _modules(program: torch.export.ExportedProgram, inside: str) -> dict[str, st
 
 
 def modules_of(model: Any, traced: Traced) -> dict[str, str]:
-    """Operation of a converted program -> path of its PyTorch module; "" where its name does not say.
+    """Operation of a converted program -> path of its PyTorch module, or "" where it is unknown.
 
-    coremltools names operations after the traced nodes; a network's last one gets a number instead of its output.
+    coremltools names operations after the traced nodes; the last one of a network gets a numeric suffix, because the
+    output takes its name.
     """
     found = {}
     for operation in model._mil_program.functions["main"].operations:
@@ -128,10 +129,11 @@ def modules_of(model: Any, traced: Traced) -> dict[str, str]:
 
 def convert(traced: Traced, precision: str, target: str) -> Any:
     """The ML Program, an ``MLModel``. ``precision`` is float32 or float16; inputs and outputs stay float32.
+
     With labels, :data:`PROBABILITIES` is a second output.
 
     Raises:
-        ModelError: coremltools has no form for an operation; names it, and the module it is from.
+        ModelError: coremltools does not support an operation; the message names it and its module.
     """
     outputs = [ct.TensorType(OUTPUT, dtype=np.float32)]
     if traced.labels:
@@ -147,15 +149,15 @@ def convert(traced: Traced, precision: str, target: str) -> Any:
             compute_precision=ct.precision.FLOAT32 if precision == "float32" else ct.precision.FLOAT16,
             minimum_deployment_target=getattr(ct.target, target),
             pass_pipeline=pipeline,
-            skip_model_load=True,  # only a Mac can
+            skip_model_load=True,  # loading needs a Mac
         )
-    except Exception as error:  # the converter raises whatever its parts raise
+    except Exception as error:  # coremltools has no common class for its errors
         raise ModelError(_explain(traced, error)) from error
 
 
 @register_pass(namespace="ca_deploy")
 class clip_as_relu6(AbstractGraphPass):
-    """PyTorch traces ReLU6 to a general clip; coremltools' activation quantiser knows it as ``relu6`` only."""
+    """PyTorch traces ReLU6 as a clip, which coremltools' activation quantiser does not fuse; ``relu6`` it does."""
 
     def apply(self, prog: Any) -> None:
         for function in prog.functions.values():
@@ -171,7 +173,7 @@ class clip_as_relu6(AbstractGraphPass):
 
 
 def _explain(traced: Traced, error: Exception) -> str:
-    """coremltools names the operation only; the traced program knows which module it is from."""
+    """A message with the module of the operation, which coremltools' own message does not name."""
     named = re.search(r"(?:convert function for op|Unsupported fx node) '?(\w+)", str(error))
     name = traced.network.name
     for node in traced.program.graph.nodes:
@@ -179,10 +181,10 @@ def _explain(traced: Traced, error: Exception) -> str:
             modules = [path for path, _ in node.meta.get("nn_module_stack", {}).values() if path]
             where = f"in its module {modules[-1]!r}" if modules else "in its forward"
             return (
-                f"{name} cannot become an ML Program: coremltools {ct.__version__} has no form for {node.target}, "
-                f"{where}. Replace it there by operations that have one, or export to ONNX: --format onnx."
+                f"{name} cannot become an ML Program: coremltools {ct.__version__} does not support {node.target}, "
+                f"{where}. Replace it there by supported operations, or export to ONNX: --format onnx."
             )
     return (
         f"coremltools {ct.__version__} cannot convert {name} ({type(error).__name__}: {first_line(error)}). "
-        "Replace what it names in the network, or export to ONNX: --format onnx."
+        "Replace the operation in the network, or export to ONNX: --format onnx."
     )

@@ -41,9 +41,9 @@ _TOOLS = ("torch", "coremltools")
 
 @dataclass(frozen=True, slots=True)
 class CoremlModel:
-    """An ``MLModel`` between two stages, what it was traced from, and a folder for packages on the way.
+    """An ``MLModel`` between two stages, the program that it was converted from, and a folder for temporary packages.
 
-    ``kept_float`` names operations that a recipe's ``[[layer]]`` keeps float, with its pattern.
+    ``kept_float`` maps operations that a recipe's ``[[layer]]`` keeps float to its pattern.
     """
 
     model: Any
@@ -54,14 +54,14 @@ class CoremlModel:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """The float16 program, and what its activations look like on calibration images, by name."""
+    """The float16 program, and statistics of its activations on calibration images, by name."""
 
     program: Program
     activations: dict[str, Activation]
 
 
 class CoremlConverter:
-    """See :class:`ca_deploy.formats.Converter`. A file is a folder."""
+    """See :class:`ca_deploy.formats.Converter`. The exported file is a folder."""
 
     def __init__(self, network: "Network") -> None:
         self._network = network
@@ -70,7 +70,7 @@ class CoremlConverter:
     def convert(self, conversion: Conversion, step: Step) -> CoremlModel:
         if conversion.dynamic_batch:
             raise UsageError(
-                "--dynamic-batch is not possible with --format coreml: these packages take one image at a time."
+                "--dynamic-batch is not possible with --format coreml: these packages take one image per call."
             )
         recipe = conversion.recipe
         camera, target = recipe.io == "uint8rgb", str(recipe.options["deployment_target"])
@@ -88,7 +88,7 @@ class CoremlConverter:
         return CoremlModel(model, traced, conversion.path.parent, patterns)
 
     def calibrate(self, model: CoremlModel, images: "NDArray[np.uint8]", recipe: ExportRecipe) -> Calibrated:
-        """In the reference executor, which needs no Mac; the program is run as it would be saved."""
+        """In the reference executor, which needs no Mac, on the program as it would be saved."""
         feeds = (self._feed(image, recipe) for image in images)
         with _saved(model, model.model) as package, _one_thread():
             return Calibrated(read_program(read_package(package)), observe(package, feeds))
@@ -127,7 +127,7 @@ class CoremlConverter:
         save(spec, Path(model.model.weights_dir), conversion.path)
         program = read_program(read_package(conversion.path))
         inputs, outputs = tensor_specs(program)
-        notes = [f"It is a classifier: {LABEL} and {LABEL_PROBABILITIES} come with {OUTPUT}."] if labels else []
+        notes = [f"It is a classifier, with the outputs {LABEL}, {LABEL_PROBABILITIES} and {OUTPUT}."] if labels else []
         return Converted(
             inputs=inputs,
             outputs=outputs,
@@ -139,13 +139,13 @@ class CoremlConverter:
         )
 
     def _feed(self, rgb: "NDArray[np.uint8]", recipe: ExportRecipe) -> "NDArray[Any]":
-        """uint8 RGB ``(S, S, 3)`` -> what the program takes, a batch of one."""
+        """uint8 RGB ``(S, S, 3)`` -> the program's input, a batch of one."""
         return rgb[None] if recipe.io == "uint8rgb" else self._network.preprocessing.normalise(rgb)[None]
 
 
 @contextmanager
 def _saved(model: CoremlModel, converted: Any) -> Iterator[Path]:
-    """A package for a moment, beside the file to be made."""
+    """A temporary package next to the exported file."""
     with TemporaryDirectory(dir=model.folder) as scratch:
         package = Path(scratch, "model.mlpackage")
         save(converted.get_spec(), Path(converted.weights_dir), package)
@@ -154,7 +154,7 @@ def _saved(model: CoremlModel, converted: Any) -> Iterator[Path]:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """PyTorch's kernels round differently with every number of threads, and the file must not depend on it."""
+    """Run PyTorch on one thread, because its rounding depends on the thread count, and the file must not."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

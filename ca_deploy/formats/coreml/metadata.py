@@ -1,4 +1,4 @@
-"""What Xcode shows of a model: who made it, what it is, what goes in and out."""
+"""The metadata of a model that Xcode shows: author, description, inputs and outputs."""
 
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def describe(spec: Any, network: "Network", recipe: "ExportRecipe") -> None:
-    """Fill in the metadata of a specification, the same in every export."""
+    """Write the metadata into a specification; repeated exports write the same."""
     side, preprocessing = network.input_size, network.preprocessing
     metadata = spec.description.metadata
     metadata.shortDescription = (
@@ -21,17 +21,16 @@ def describe(spec: Any, network: "Network", recipe: "ExportRecipe") -> None:
     metadata.author = network.author or "not stated"
     metadata.license = network.licence or "not stated"
     metadata.versionString = (network.checkpoint_sha256 or "untrained")[:12]
-    how = (
-        "RGB; normalisation is inside"
-        if recipe.io == "uint8rgb"
-        else f"RGB (1, 3, {side}, {side}), (value / 255 - mean) / deviation, mean {preprocessing.mean}, "
-        f"deviation {preprocessing.std}"
+    values = (
+        f"RGB (1, 3, {side}, {side}), (value / 255 - mean) / std, mean {preprocessing.mean}, std {preprocessing.std}"
     )
-    said = {
-        INPUT: f"central {side} x {side} px of a photo whose shorter side is {preprocessing.resize} px; {how}",
-        OUTPUT: "one value a class, before softmax" if network.labels else "what the network gives",
+    if recipe.io == "uint8rgb":
+        values = "RGB; normalisation is inside"
+    descriptions = {
+        INPUT: f"central {side} x {side} px of a photo whose shorter side is {preprocessing.resize} px; {values}",
+        OUTPUT: "one value per class, before softmax" if network.labels else "the network's output",
         LABEL: "the most probable class",
         LABEL_PROBABILITIES: "probability of each class",
     }
     for feature in (*spec.description.input, *spec.description.output):
-        feature.shortDescription = said[feature.name]
+        feature.shortDescription = descriptions[feature.name]

@@ -1,4 +1,4 @@
-"""Write an ``.mlpackage`` so that two exports are the same, byte by byte."""
+"""Write an ``.mlpackage`` so that two exports are identical, byte for byte."""
 
 import json
 import shutil
@@ -16,8 +16,8 @@ _ITEMS = {
 def save(spec: Any, weights: Path, path: Path) -> None:
     """Write a specification and its folder of weights to the folder ``path``, which must not exist.
 
-    ``MLModel.save`` gives every item a fresh identifier, leaves the order of maps in the specification to chance, and
-    (coremltools 9) adds a mapping for ExecuTorch's debugger, the size of the specification. The date goes, too.
+    ``MLModel.save`` gives every item a random identifier, does not fix the order of maps in the specification, and
+    (coremltools 9) adds a mapping for ExecuTorch's debugger, as large as the specification. The date is omitted too.
     """
     spec.description.metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
     folder = path / "Data" / _AUTHOR
@@ -38,5 +38,5 @@ def save(spec: Any, weights: Path, path: Path) -> None:
         },
         "rootModelIdentifier": identifiers["model.mlmodel"],
     }
-    # In the very bytes that coremltools would write: it writes the file again whenever it opens the package.
+    # Byte for byte as coremltools writes it, because it rewrites the file whenever it opens the package.
     (path / "Manifest.json").write_text(json.dumps(manifest, indent=4, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Weights as indices into tables of 16 values, one table for eight output channels (iOS 18).
+"""Weights as indices into tables of 16 values, one table per eight output channels (iOS 18).
 
-A scale a channel beside one table would be more exact, but coremltools 9 turns such scales into one table a channel,
+A scale per channel with one table would be more exact, but coremltools 9 turns such scales into one table per channel,
 which makes the file larger than one with tables of 64 values.
 """
 
@@ -21,16 +21,16 @@ _BITS, _CHANNELS = 4, 8
 
 
 def lookup_table(weight: "NDArray[Any]", bits: int) -> "tuple[NDArray[Any], NDArray[np.uint8]]":
-    """The table ``(2**bits,)`` and the flat indices: k-means in one dimension, solved exactly (arXiv 1701.07204).
+    """The table ``(2**bits,)`` and the flat indices, by exact one-dimensional k-means (arXiv 1701.07204).
 
-    coremltools' own mode takes scikit-learn for small weights, which finds a local optimum.
+    coremltools' own mode uses scikit-learn for small weights, which finds a local optimum.
     """
     table, indices = _get_kmeans_lookup_table_and_weight(bits, weight.reshape(-1), force_kmeans1d=True)
     return table.astype(weight.dtype), indices.astype(np.uint8)
 
 
 class GroupedTables(AbstractGraphPass):
-    """Compress weights of at least ``fewest`` values; depthwise ones stay, which are few and need their bits."""
+    """Compresses weights of at least ``fewest`` values, except depthwise ones: they are small, and lose accuracy."""
 
     def __init__(self, fewest: int) -> None:
         self._fewest = fewest

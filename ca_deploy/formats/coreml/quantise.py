@@ -1,8 +1,8 @@
-"""Activations in INT8, with coremltools' own passes, which get statistics that need no Mac.
+"""INT8 activations, with coremltools' own passes, but calibrated without a Mac.
 
-``linear_quantize_activations`` runs the model on a Mac to see its activations, and gives what it saw to its passes as
-an option. Here the reference executor saw them. The passes put quantize/dequantize pairs around convolutions, linear
-layers, poolings and additions; everything else computes in float16.
+``linear_quantize_activations`` runs the model on a Mac to calibrate it, and passes the statistics to graph passes as an
+option. Here the statistics come from the reference executor. The passes insert quantize/dequantize pairs around
+convolutions, linear layers, poolings and additions; everything else computes in float16.
 """
 
 from collections.abc import Container, Mapping
@@ -19,23 +19,24 @@ from ca_deploy.records.recipe import ExportRecipe
 Range = tuple[float, float]
 
 _QUANTISED = ("conv", "linear", "avg_pool", "max_pool", "add")
-_ACTIVATIONS = ("relu", "relu6", "sigmoid", "leaky_relu", "tanh")  # fused with the layer before them
+_ACTIVATIONS = ("relu", "relu6", "sigmoid", "leaky_relu", "tanh")  # fused into the layer before them
 _SIGMOID_RANGE = (0.0, 255 / 256)
 
 
 def activation_ranges(program: Program, seen: Mapping[str, Activation], recipe: ExportRecipe) -> dict[str, Range]:
-    """By the recipe's method, for every activation that was seen."""
+    """The range of every observed activation, by the recipe's method."""
     return {name: _range(program, name, activation, recipe) for name, activation in seen.items()}
 
 
 def activation_passes(program: Program, ranges: Mapping[str, Range], kept_float: Container[str] = ()) -> list[Any]:
-    """The graph passes, ready to be applied; operations in ``kept_float`` are left out.
+    """The configured graph passes; operations in ``kept_float`` are not quantised.
 
-    coremltools' default, int8 symmetric around zero, wastes half of its steps on what a ReLU6 gives. Here a tensor that
-    was never negative becomes uint8 from zero, any other int8 symmetric around zero. At the output of CA-MobileNetV2
-    the default has 14 dB, this 17 with minima and maxima, and 26 with the recipe's percentile. Neither needs a zero
-    point, and without one Core ML is fastest (says coremltools 9, pass ``nullify_redundant_quantization_zero_point``).
-    The logits stay float: a clipped logit is the costliest error.
+    coremltools' default, int8 symmetric around zero, wastes half of its steps on the output of a ReLU6. Here a tensor
+    that is never negative becomes uint8 from zero, any other int8 symmetric around zero. At the output of
+    CA-MobileNetV2 the default reaches 14 dB, this 17 dB with minima and maxima, and 26 dB with the recipe's percentile.
+    Neither needs a zero point, and Core ML is fastest without one (according to coremltools 9, pass
+    ``nullify_redundant_quantization_zero_point``). The logits stay float, because a clipped logit is the most costly
+    error.
     """
     users = _users(program)
     unsigned = cto.coreml.OpLinearQuantizerConfig(mode="linear", dtype="uint8")
@@ -69,7 +70,7 @@ def activation_passes(program: Program, ranges: Mapping[str, Range], kept_float:
 
 def _range(program: Program, name: str, activation: Activation, recipe: ExportRecipe) -> Range:
     if any(tensor.name == name for o in program.operations if o.kind == "sigmoid" for tensor in o.outputs):
-        return _SIGMOID_RANGE  # a free range on a gate moves every output by the same factor
+        return _SIGMOID_RANGE  # a calibrated range of a gate would scale all its outputs by a common error
     low, high = activation.minimum, activation.maximum
     if recipe.calibration == "percentile":
         low, high = activation.percentiles(recipe.percentile)
@@ -87,7 +88,7 @@ def _users(program: Program) -> dict[str, list[Operation]]:
 
 
 def _given(operation: Operation, users: Mapping[str, list[Operation]]) -> str:
-    """What the operation gives, after the activation that is fused with it."""
+    """The name of the operation's output, after the activation that is fused into it."""
     name = operation.outputs[0].name
     first = users.get(name, [operation])[0]
     return first.outputs[0].name if first.kind in _ACTIVATIONS else name

@@ -1,4 +1,4 @@
-"""Which operations of an INT8 program compute in float16 all the same."""
+"""Operations of an INT8 program that compute in float16."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,12 +16,11 @@ _FUSED = ("relu", "relu6", "sigmoid")
 def float_operators(
     program: Program, kept_float: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[FloatOperator, ...]:
-    """Kinds of operations whose inputs do not come straight from a ``dequantize``, most frequent first.
+    """Kinds of operations whose inputs do not come directly from a ``dequantize``, most frequent first.
 
-    An activation counts as part of the layer before it where its result is quantised. Whether a device runs the
-    quantised ones in INT8 is for Core ML to decide. Operations that only move
-    values are not counted, nor is the softmax of a classifier. ``kept_float`` names operations that a recipe's
-    ``[[layer]]`` keeps float, with its pattern.
+    An activation whose result is quantised counts as part of the layer before it. Core ML decides whether a device runs
+    the others in INT8. Operations that only move values are not counted, nor is the softmax of a classifier.
+    ``kept_float`` maps operations that a recipe's ``[[layer]]`` keeps float to its pattern.
     """
     made = {tensor.name: operation for operation in program.operations for tensor in operation.outputs}
     quantised = {o.inputs["input"].name for o in program.operations if o.kind == "quantize"}
@@ -37,7 +36,7 @@ def float_operators(
             if kinds <= {"dequantize", "const"}:
                 continue
             pattern = kept_float.get(operation.name)
-            reason = kept_float_because(pattern) if pattern else "what it takes is not quantised"
+            reason = kept_float_because(pattern) if pattern else "its input is not quantised"
         else:
             reason = "coremltools' quantiser covers convolution, linear, pooling and addition"
         found[operation.kind, reason] += 1

@@ -1,4 +1,4 @@
-"""Code that feeds a Core ML package: Python, and Swift for iOS and macOS."""
+"""Code that runs a Core ML package: Python, and Swift for iOS and macOS."""
 
 from string import Template
 
@@ -18,7 +18,7 @@ _PYTHON = Template("""if sys.platform == "darwin":
 
 
 def snippets(manifest: Manifest) -> dict[str, str]:
-    """By suffix; see :meth:`ca_deploy.formats.Format.code_for`."""
+    """The code by suffix; see :meth:`ca_deploy.formats.Format.code_for`."""
     invoke = _PYTHON.substitute(
         name=quoting.python(manifest.inputs[0].name), output=quoting.python(manifest.outputs[0].name)
     )

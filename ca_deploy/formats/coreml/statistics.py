@@ -1,4 +1,4 @@
-"""Calibration: what the activations of a float ML Program look like on real images."""
+"""Calibration: statistics of the activations of a float ML Program."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ from ca_deploy.mil.program import Name
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SAMPLES_AN_IMAGE = 2048
+_SAMPLES_PER_IMAGE = 2048
 WEIGHTED = ("conv", "linear")
 
 
 @dataclass(slots=True)
 class Activation:
-    """One tensor over all images so far: its range, some of its values, and (inputs of layers) its sum."""
+    """Statistics of one tensor over the images so far: its range, samples, and (for inputs of layers) its sum."""
 
     minimum: float = np.inf
     maximum: float = -np.inf
@@ -29,20 +29,20 @@ class Activation:
     images: int = 0
 
     def mean(self) -> torch.Tensor:
-        """The average feature map, of the tensor's own shape."""
+        """The mean feature map, of the tensor's own shape."""
         assert self.sum is not None
         return self.sum / self.images
 
     def percentiles(self, share: float) -> tuple[float, float]:
-        """The range that leaves ``100 - share`` percent of the values out at either end."""
+        """The range that excludes ``100 - share`` percent of the values at either end."""
         low, high = np.percentile(np.concatenate(self.samples), [100 - share, share])
         return float(low), float(high)
 
 
 def observe(package: Path, images: "Iterable[NDArray[np.generic]]") -> dict[str, Activation]:
-    """Run images ``(1, …)`` as the program wants them through the reference executor, and watch every tensor.
+    """Run images ``(1, …)``, in the form of the program's input, in the reference executor, and observe every tensor.
 
-    One pass, for everything that quantisation wants to know; samples are taken at the same places each time.
+    One pass collects all statistics; the positions of samples are reproducible.
     """
     executor = Executor(package)
     (image_input,) = executor.program.inputs
@@ -56,8 +56,8 @@ def observe(package: Path, images: "Iterable[NDArray[np.generic]]") -> dict[str,
         activation.minimum = min(activation.minimum, float(value.min()))
         activation.maximum = max(activation.maximum, float(value.max()))
         flat = value.reshape(-1).numpy()
-        few = flat.size <= _SAMPLES_AN_IMAGE
-        activation.samples.append(flat.copy() if few else flat[random.integers(flat.size, size=_SAMPLES_AN_IMAGE)])
+        few = flat.size <= _SAMPLES_PER_IMAGE
+        activation.samples.append(flat.copy() if few else flat[random.integers(flat.size, size=_SAMPLES_PER_IMAGE)])
         if name in summed:
             activation.sum = value.clone() if activation.sum is None else activation.sum + value
         activation.images += 1

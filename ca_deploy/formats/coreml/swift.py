@@ -1,4 +1,4 @@
-"""Swift code that feeds an exported Core ML package, written from its manifest."""
+"""Swift code that runs an exported Core ML package, generated from its manifest."""
 
 from string import Template
 
@@ -79,7 +79,7 @@ _TENSOR = Template("""    /// RGB (1, 3, $crop, $crop), (value / 255 - mean) / d
 
 
 def swift(manifest: Manifest) -> str:
-    """A class for an iOS or macOS app. Parsed by our checks, but not compiled: those run on Linux.
+    """A class for an iOS or macOS app. The tests parse it, but do not compile it: they run on Linux.
 
     Raises:
         ArtifactError: mean or std is not finite.

@@ -1,4 +1,4 @@
-"""ONNX files, for ONNX Runtime and everything else that reads ONNX (https://onnx.ai)."""
+"""ONNX files (https://onnx.ai)."""
 
 from ca_deploy.formats import Bits, Format, Option
 
@@ -19,6 +19,6 @@ FORMAT = Format(
     options={"opset": Option(tuple(range(13, 26)), "an ONNX recipe states its opset")},
     layer_bits={
         "float": "",
-        16: "ONNX Runtime's CPU kernels take 8 bits only, and would compute such a layer in float; say 'float'",
+        16: "ONNX Runtime's CPU kernels take 8 bits only, and would compute such a layer in float; write 'float'",
     },
 )

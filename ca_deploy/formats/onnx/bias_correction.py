@@ -1,9 +1,9 @@
-"""Bias correction: quantised convolutions whose outputs keep the mean that they had in float.
+"""Bias correction: quantised convolutions keep the mean output of the float model.
 
-Rounding the weights shifts the mean of each output channel, and the shifts add up through the network. Moving each
-bias by the shift that calibration images show takes them out, for free at run time (Nagel et al., "Data-Free
-Quantization Through Weight Equalization and Bias Correction", ICCV 2019, arXiv 1906.04721, section 4.2; here with
-real images, each layer on the float network's own activations).
+Rounding the weights shifts the mean of each output channel, and the shifts accumulate through the network. Subtracting
+the shift, measured on calibration images, from each bias removes it at no cost at run time (Nagel et al., "Data-Free
+Quantization Through Weight Equalization and Bias Correction", ICCV 2019, arXiv 1906.04721, section 4.2; here with real
+images, each layer on the float network's own activations).
 """
 
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ from onnx import helper, numpy_helper
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_MOST_IMAGES = 32  # each gives a mean over all its positions, so a few suffice
+_MOST_IMAGES = 32  # a few suffice, because each contributes a mean over all its positions
 
 
 @dataclass(frozen=True, slots=True)
 class _Rounded:
-    """A convolution of the float model, its weights as the quantised model has them, and its int32 bias there."""
+    """A convolution of the float model, with its weights and its int32 bias in the quantised model."""
 
     node: onnx.NodeProto
     weight: "NDArray[np.float32]"
@@ -34,9 +34,9 @@ class _Rounded:
 def correct_biases(
     quantised: onnx.ModelProto, model: onnx.ModelProto, images: "NDArray[np.float32] | NDArray[np.uint8]"
 ) -> None:
-    """Change the biases of ``quantised`` in place, by what ``images`` shift between it and the float ``model``.
+    """Correct the biases of ``quantised`` in place by the shift from the float ``model``, measured on ``images``.
 
-    ``images`` is ``(N, …)`` as the model's input wants it. Convolutions without a bias are left alone.
+    ``images`` is ``(N, …)`` in the form of the model's input. Convolutions without a bias are not corrected.
     """
     rounded = list(_rounded_convolutions(model, quantised))
     if not rounded:
@@ -59,24 +59,24 @@ def _rounded_convolutions(model: onnx.ModelProto, quantised: onnx.ModelProto) ->
         if node.op_type != "Conv" or len(node.input) < 3 or node.name not in by_name:
             continue
         sources = [produced.get(name) for name in by_name[node.name].input[1:]]
-        stored = [constants.get(name) for source in sources if source is not None for name in source.input[:2]]
-        weight, scale, bias, bias_scale = stored if len(stored) == 4 else [None] * 4
-        if weight is None or scale is None or bias is None or bias_scale is None:
-            continue  # weights that are computed, or stay float
+        names = [name for source in sources if source is not None for name in source.input[:2]]
+        if len(names) != 4 or not all(name in constants for name in names):
+            continue  # the weights are computed, or stay float
+        weight, scale, bias, bias_scale = (constants[name] for name in names)
         integers = numpy_helper.to_array(weight).astype(np.float32)
         steps = numpy_helper.to_array(scale).reshape(-1, *[1] * (integers.ndim - 1))
         yield _Rounded(node, integers * steps, bias, numpy_helper.to_array(bias_scale))
 
 
 def _with_shifts(model: onnx.ModelProto, rounded: list[_Rounded]) -> onnx.ModelProto:
-    """The float model, with the mean shift of each convolution's output channels as further outputs."""
+    """The float model, with the mean shift of each convolution's output channels as additional outputs."""
     observed = onnx.ModelProto()
     observed.CopyFrom(model)
     graph = observed.graph
     for index, convolution in enumerate(rounded):
         image, weight = convolution.node.input[:2]
         error, shifts, shift = (f"{part}_{index}" for part in ("error", "shifts", "shift"))
-        # A convolution with the rounding errors as weights gives the shift itself.
+        # A convolution with the rounding errors as weights computes the shift itself.
         twin = helper.make_node("Conv", [image, error], [shifts])
         twin.attribute.extend(convolution.node.attribute)
         graph.node.extend([twin, helper.make_node("GlobalAveragePool", [shifts], [shift])])

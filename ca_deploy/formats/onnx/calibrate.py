@@ -1,4 +1,4 @@
-"""Ranges of a float ONNX model's activations over calibration images, image by image, in bounded memory."""
+"""Activation ranges of a float ONNX model over calibration images, one image at a time, in bounded memory."""
 
 import math
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 Range = tuple[float, float]
 _BINS = 2048
-_SAMPLES = 1 << 16  # values of one tensor and one image that enter its histogram
+_SAMPLES_PER_IMAGE = 1 << 16  # values per tensor that enter its histogram
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Lowest and highest value of each of ``names``, ``(T,)``, and histograms between them, ``(T, bins)``."""
+    """Lowest and highest value of each tensor in ``names``, ``(T,)``, and histograms between them, ``(T, bins)``."""
 
     names: list[str]
     lowest: "NDArray[np.float64]"
@@ -28,15 +28,15 @@ class Observed:
 
     @property
     def width(self) -> "NDArray[np.float64]":
-        """Of a bin, ``(T,)``."""
+        """The width of a bin, ``(T,)``."""
         return np.maximum(self.highest - self.lowest, np.finfo(np.float32).tiny) / _BINS
 
 
 def observe(model: onnx.ModelProto, images: "NDArray[np.float32] | NDArray[np.uint8]", histograms: bool) -> Observed:
-    """Watch the input and every float activation. ``images`` is ``(N, …)`` as the model's input wants it.
+    """Observe the input and every float activation. ``images`` is ``(N, …)`` in the form of the model's input.
 
-    ONNX Runtime's own percentile calibration keeps all activations of all images (1.32: ``HistogramCalibrater``),
-    which is 20 GB for 200 images of 224 px; this reads the images twice instead.
+    ONNX Runtime's own percentile calibration stores all activations of all images (1.32: ``HistogramCalibrater``),
+    which takes 20 GB for 200 images of 224 px; this runs the images twice instead.
     """
     names, session = _observed(model)
     lowest = np.full(len(names), np.inf)
@@ -56,7 +56,7 @@ def observe(model: onnx.ModelProto, images: "NDArray[np.float32] | NDArray[np.ui
 
 
 def activation_ranges(seen: Observed, percentile: float) -> dict[str, Range]:
-    """``{tensor: (lowest, highest)}``; ``percentile`` cuts the same share from both ends of each histogram."""
+    """``{tensor: (lowest, highest)}``; ``percentile`` cuts the same share off both ends of each histogram."""
     lowest, highest = seen.lowest, seen.highest
     if seen.counts is not None:
         inside = np.cumsum(seen.counts, axis=1) / seen.counts.sum(axis=1, keepdims=True)
@@ -90,8 +90,8 @@ def _run(
 
 
 def _sample(value: "NDArray[np.float32]") -> "NDArray[np.float32]":
-    """Evenly spaced values, with a step that walks through all columns of the tensor."""
-    step = max(1, value.size // _SAMPLES)
+    """Evenly spaced values, with a step that visits all columns of the tensor."""
+    step = max(1, value.size // _SAMPLES_PER_IMAGE)
     while step > 1 and math.gcd(step, value.shape[-1]) > 1:
         step += 1
     return value.ravel()[::step]

@@ -1,4 +1,4 @@
-"""Give a float model the camera's input: a raw RGB image, normalised inside the file."""
+"""Give a float model a camera's input: a raw RGB image, normalised inside the file."""
 
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def take_camera_rgb(model: onnx.ModelProto, preprocessing: "Preprocessing") -> list[str]:
-    """Change the input in place from normalised ``(N, 3, S, S)`` to uint8 RGB ``(N, S, S, 3)``; name the new nodes.
+    """Change the input in place from normalised ``(N, 3, S, S)`` to uint8 RGB ``(N, S, S, 3)``; returns the new nodes.
 
-    NHWC is what cameras and bitmaps deliver. The bytes are transposed before they become floats, so the
-    normalisation is one multiplication and one addition a value. It is not folded into the first convolution:
-    that pads with zeros *after* normalisation, so a folded one would see the border in another colour.
+    NHWC is the layout of cameras and bitmaps. The bytes are transposed before they become floats, so the normalisation
+    is one multiplication and one addition per value. It is not folded into the first convolution, which pads with zeros
+    *after* normalisation: after folding, the padding would have another colour.
     """
     graph = model.graph
     (image,) = graph.input

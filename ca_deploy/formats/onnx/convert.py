@@ -1,4 +1,4 @@
-"""Network -> float ONNX model, by PyTorch's exporter on ``torch.export``, simplified and free of local paths."""
+"""Network -> float ONNX model, with PyTorch's exporter for ``torch.export``; simplified, and without local paths."""
 
 import ast
 import re
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 INPUT, OUTPUT = "image", "logits"
 
-# Which module a node came from. Everything else that the exporter notes (stack traces with the paths of this
-# machine, the signature of the whole program) serves those who debug the exporter.
+# The module that a node came from. The exporter's other metadata (stack traces with local paths, the signature of the
+# whole program) only serves to debug the exporter.
 _SCOPES = "pkg.torch.onnx.name_scopes"
 _KEPT_METADATA = (_SCOPES, "pkg.torch.onnx.class_hierarchy")
 
@@ -27,8 +27,8 @@ _KEPT_METADATA = (_SCOPES, "pkg.torch.onnx.class_hierarchy")
 def to_onnx(network: "Network", opset: int, dynamic_batch: bool) -> onnx.ModelProto:
     """``image (N, 3, S, S)`` -> ``logits (N, classes)``, float32; N is 1, or ``batch`` if ``dynamic_batch``.
 
-    The exporter's own optimiser folds constants and BatchNorm, drops identities and merges equal nodes.
-    Nodes are named after the module they came from: ``features.3.attention.conv_h/Conv``.
+    The exporter's optimiser folds constants and BatchNorm, drops identities and merges equal nodes. Nodes are named
+    after the module that they came from: ``features.3.attention.conv_h/Conv``.
 
     Raises:
         ModelError: PyTorch cannot trace the network, or has no ONNX form for one of its operations.
@@ -42,14 +42,14 @@ def to_onnx(network: "Network", opset: int, dynamic_batch: bool) -> onnx.ModelPr
             output_names=[OUTPUT],
             opset_version=opset,
             dynamo=True,
-            dynamic_shapes=({0: "batch"},) if dynamic_batch else None,  # only names the dimension
+            dynamic_shapes=({0: "batch"},) if dynamic_batch else None,  # names the dimension
             verbose=False,
         )
     except torch.onnx.errors.OnnxExporterError as error:
         raise _untranslatable(network, program, error) from error
     model = cast("torch.onnx.ONNXProgram", exported).model  # None comes from the old exporter only
     written = model.opset_imports[""]
-    if written != opset:  # PyTorch 2.13 writes 18 or newer, and keeps that where converting it down fails
+    if written != opset:  # PyTorch 2.13 writes 18 or newer, which stays where converting it down fails
         raise RecipeError(
             f"{network.name} has no form in ONNX opset {opset}: PyTorch wrote {written}. Set opset = {written} in "
             "the recipe."
@@ -60,11 +60,11 @@ def to_onnx(network: "Network", opset: int, dynamic_batch: bool) -> onnx.ModelPr
 
 
 def _untranslatable(network: "Network", program: torch.export.ExportedProgram, error: Exception) -> ModelError:
-    """Name the operation that has no ONNX form, and the module that uses it."""
+    """An error that names the operation without an ONNX form, and the module that uses it."""
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
-    # The exporter speaks of decomposed operations (prims.bessel_j0), the program of aten.special_bessel_j0.
+    # The exporter names decomposed operations (prims.bessel_j0), the program aten.special_bessel_j0.
     named = re.search(r"op='[\w.]*?(\w+)'", str(cause))
     for node in program.graph.nodes:
         if named and node.op == "call_function" and named.group(1) in str(node.target):
@@ -110,7 +110,7 @@ def _module_of(node: ir.Node) -> str:
         return scopes[-1] if scopes else ""
     weight = node.inputs[1] if len(node.inputs) > 1 else None
     if "batch_norm" in scopes[-1] and weight is not None and weight.name:
-        return str(weight.name).rpartition(".")[0]  # a convolution that took up its BatchNorm, and its scope with it
+        return str(weight.name).rpartition(".")[0]  # a convolution with a folded BatchNorm has the scope of the latter
     return scopes[-2] if len(scopes) > 1 else ""
 
 

@@ -35,8 +35,11 @@ _TOOLS = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 @dataclass(frozen=True, slots=True)
 class OnnxModel:
-    """A model between two stages. ``normalisation`` and ``kept_float`` name nodes: those that prepare a camera's image,
-    and those that the recipe keeps float, with the pattern that says so."""
+    """A model between two stages.
+
+    ``normalisation`` names the nodes that normalise a camera's image; ``kept_float`` maps the nodes that the recipe
+    keeps float to the pattern of their ``[[layer]]``.
+    """
 
     proto: onnx.ModelProto
     normalisation: tuple[str, ...]
@@ -45,7 +48,7 @@ class OnnxModel:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """Calibration images as the model takes them, ``(N, …)``, and what its activations look like on them."""
+    """Calibration images in the form of the model's input, ``(N, …)``, and statistics of the activations on them."""
 
     images: "NDArray[np.float32] | NDArray[np.uint8]"
     observed: Observed
@@ -61,11 +64,12 @@ class OnnxConverter:
     def convert(self, conversion: Conversion, step: Step) -> OnnxModel:
         recipe = conversion.recipe
         opset = cast(int, recipe.options["opset"])
-        wanted = (opset, conversion.dynamic_batch)
+        key = (opset, conversion.dynamic_batch)
         step("tracing the network to ONNX")
-        if wanted not in self._float_models:
-            self._float_models[wanted] = to_onnx(self._network, *wanted).SerializeToString()
-        proto = onnx.load_from_string(self._float_models[wanted])
+        if key not in self._float_models:
+            float_model = to_onnx(self._network, opset, conversion.dynamic_batch)
+            self._float_models[key] = float_model.SerializeToString()
+        proto = onnx.load_from_string(self._float_models[key])
         modules = {node.name: node.name.rpartition("/")[0] for node in proto.graph.node}
         kept_float = overridden(recipe, modules)
         normalisation = take_camera_rgb(proto, self._network.preprocessing) if recipe.io == "uint8rgb" else []
@@ -105,7 +109,7 @@ class OnnxConverter:
         recipe = conversion.recipe
         proto = _sorted(model.proto)
         if recipe.is_integer:
-            del proto.graph.value_info[:]  # shapes that every reader infers: 2 % of an integer file
+            del proto.graph.value_info[:]  # shapes that readers infer themselves: 2 % of an integer file
         onnx.checker.check_model(proto, full_check=True)
         onnx.save(proto, conversion.path)
         inputs, outputs = tensor_specs(proto, normalised=not model.normalisation)
@@ -120,5 +124,5 @@ class OnnxConverter:
 
 
 def _sorted(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Producers before consumers, as ONNX demands; ONNX Runtime's tools append their nodes at the end."""
+    """The model with its nodes in topological order, as ONNX requires; ONNX Runtime's tools append nodes at the end."""
     return ir.to_proto(TopologicalSortPass()(ir.from_proto(model)).model)

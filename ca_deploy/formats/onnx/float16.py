@@ -1,10 +1,10 @@
-"""Float ONNX model -> float16 weights and arithmetic, float32 at both ends."""
+"""Float ONNX model -> float16 weights and arithmetic, float32 input and output."""
 
 import onnx
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 
 def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Halve the weights and compute in float16; the input and the output stay as they are."""
+    """The model with float16 weights and arithmetic; its input and output stay float32."""
     converted: onnx.ModelProto = convert_float_to_float16(model, keep_io_types=True)
     return converted

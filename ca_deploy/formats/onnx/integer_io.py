@@ -1,4 +1,4 @@
-"""Move the quantisation of the input and the output of a QDQ model out of the file, to the caller."""
+"""INT8 input and output for a QDQ model: the caller quantises and dequantises."""
 
 import onnx
 
@@ -6,7 +6,7 @@ from ca_deploy.errors import ModelError
 
 
 def integer_io(model: onnx.ModelProto) -> None:
-    """Drop the first QuantizeLinear and the last DequantizeLinear in place: int8 goes in and comes out.
+    """Remove the first QuantizeLinear and the last DequantizeLinear in place.
 
     Raises:
         ModelError: the first or the last operation of the network is not quantised.
@@ -19,7 +19,7 @@ def integer_io(model: onnx.ModelProto) -> None:
         if [node.op_type for node in nodes] != [kind]:
             found = ", ".join(node.name for node in nodes)
             raise ModelError(
-                f"The {where} operation of this network ({found}) stays float, so int8 cannot go in and out. "
+                f"The {where} operation of this network ({found}) stays float, so input and output cannot be int8. "
                 "Use a recipe with float32 input and output."
             )
     for tensor, node, inner in ((image, first[0], first[0].output[0]), (logits, last[0], last[0].input[0])):

@@ -19,7 +19,7 @@ from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 from ca_deploy.errors import ModelError
 from ca_deploy.formats.onnx.calibrate import Range
 
-# A free range on a gate moves every output by the same factor. TFLite fixes sigmoid the same way.
+# A calibrated range of a gate would scale all its outputs by a common error. TFLite fixes the range of sigmoid too.
 _SIGMOIDS = ("Sigmoid", "HardSigmoid")
 _SIGMOID_RANGE = (0.0, 255 / 256)
 
@@ -27,12 +27,12 @@ _SIGMOID_RANGE = (0.0, 255 / 256)
 def quantise_static(
     model: onnx.ModelProto, ranges: Mapping[str, Range], keep_float: Collection[str] = ()
 ) -> onnx.ModelProto:
-    """QuantizeLinear/DequantizeLinear pairs around all that can be: S8 activations, per-channel S8 weights.
+    """The model with QuantizeLinear/DequantizeLinear pairs: S8 activations, per-channel S8 weights.
 
-    ``keep_float`` names nodes that are left alone. Sigmoid outputs get scale 1/256.
+    ``keep_float`` names nodes that are not quantised. Sigmoid outputs get scale 1/256.
 
     Raises:
-        ModelError: nothing in the model can be quantised.
+        ModelError: no operation in the model can be quantised.
     """
     fixed = {node.output[0]: _SIGMOID_RANGE for node in model.graph.node if node.op_type in _SIGMOIDS}
     data = {
@@ -55,13 +55,13 @@ def quantise_static(
 
 
 def quantise_dynamic(model: onnx.ModelProto) -> onnx.ModelProto:
-    """S8 weights in MatMul and Gemm, whose activations are quantised while running.
+    """The model with S8 weights in MatMul and Gemm, whose activations are quantised at run time.
 
-    Convolutions stay float: with ConvInteger a CA-MobileNetV2 runs 6 times slower than in float (onnxruntime 1.32,
+    Convolutions stay float: with ConvInteger, CA-MobileNetV2 is 6 times slower than in float (onnxruntime 1.32,
     x86-64), and older runtimes have no such kernel for S8 weights (microsoft/onnxruntime#15888).
 
     Raises:
-        ModelError: the model has neither MatMul nor Gemm with constant weights.
+        ModelError: the model has no MatMul or Gemm with constant weights.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder, "dynamic.onnx")
@@ -75,8 +75,8 @@ def _something_quantised(model: onnx.ModelProto, evidence: str) -> onnx.ModelPro
     if not any(node.op_type == evidence for node in model.graph.node):
         held = ", ".join(sorted({node.op_type for node in model.graph.node}))
         raise ModelError(
-            f"Nothing in this network could be quantised: it has no operation with an integer form ({held}). "
+            f"Nothing in this network could be quantised: none of its operations has an integer form ({held}). "
             "Choose a float recipe."
         )
-    del model.metadata_props[:]  # the quantiser's own bookkeeping
+    del model.metadata_props[:]  # written by the quantiser for itself
     return model

@@ -1,4 +1,4 @@
-"""Which operations of an integer file run in float all the same, as ONNX Runtime itself plans them."""
+"""Operations of an integer file that ONNX Runtime executes in float, according to its own plan."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -19,10 +19,10 @@ _CONVERSIONS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
 def float_operators(
     model: onnx.ModelProto, normalisation: Collection[str] = (), kept_float: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[FloatOperator, ...]:
-    """Operator kinds that see float tensors only in the graph that ONNX Runtime executes, most frequent first.
+    """Kinds of operators with float tensors only in the graph that ONNX Runtime executes, most frequent first.
 
-    ``normalisation`` names the nodes that prepare a camera's image, ``kept_float`` those that a recipe's ``[[layer]]``
-    keeps float, with its pattern. The CPU provider is asked to plan as on ARM.
+    ``normalisation`` names the nodes that normalise a camera's image, ``kept_float`` maps those that a recipe's
+    ``[[layer]]`` keeps float to its pattern. The CPU provider plans with the settings that match ARM.
     """
     graph = planned(model).graph
     types = {v.name: v.type.tensor_type.elem_type for v in (*graph.value_info, *graph.input, *graph.output)}
@@ -31,7 +31,7 @@ def float_operators(
     dynamic = any(node.op_type == "DynamicQuantizeLinear" for node in model.graph.node)
     found: Counter[tuple[str, str]] = Counter()
     for node in graph.node:
-        # A tensor that the planner itself made has no recorded type: it lies beside a conversion, on the float side.
+        # A tensor that the planner inserted has no recorded type: it is on the float side of a conversion.
         touched = {types.get(name, TensorProto.FLOAT) for name in (*node.input, *node.output) if name}
         if node.op_type in _CONVERSIONS or touched & _BYTES or not touched & _FLOATS:
             continue

@@ -1,4 +1,4 @@
-"""Code that feeds an ONNX file: Python, and Kotlin for Android."""
+"""Code that runs an ONNX file: Python, and Kotlin for Android."""
 
 from string import Template
 
@@ -25,7 +25,7 @@ _KOTLIN = Template("""class Classifier(context: Context) {
 
 
 def snippets(manifest: Manifest) -> dict[str, str]:
-    """By suffix; see :meth:`ca_deploy.formats.Format.code_for`."""
+    """The code by suffix; see :meth:`ca_deploy.formats.Format.code_for`."""
     names = ("OnnxJavaType", "OnnxTensor", "OrtEnvironment")
     body = Body(
         "com.microsoft.onnxruntime:onnxruntime-android:1.22.0",

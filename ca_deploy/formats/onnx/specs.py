@@ -1,4 +1,4 @@
-"""What goes in and out of an ONNX file, read from the file."""
+"""The input and output tensors of an ONNX file."""
 
 from typing import cast
 
@@ -12,7 +12,7 @@ _LAYOUTS: dict[int, Layout] = {2: "NC", 4: "NCHW"}
 
 
 def tensor_specs(model: onnx.ModelProto, normalised: bool) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """The inputs and the outputs; integer ones with scale and zero point. Raw images (not normalised) are NHWC.
+    """The inputs and the outputs, integer ones with scale and zero point. Raw images (not normalised) are NHWC.
 
     Raises:
         ModelError: an output is neither ``(N, C)`` nor ``(N, C, H, W)``.

@@ -1,8 +1,8 @@
-"""Correct biases for what rounding the weights does on average (Nagel et al. 2019, arXiv 1906.04721, section 4.2).
+"""Bias correction for the mean error of rounded weights (Nagel et al. 2019, arXiv 1906.04721, section 4.2).
 
-Rounding changes the weights by ``E``, so a convolution's output shifts by ``E·mean(input)`` in every channel, and
-behind a ReLU6 the mean is most of the input. Taking the shift off the bias costs nothing at run time and gained
-9 dB in CA-MobileNetV2's weights.
+Rounding changes the weights by ``E``, so the mean output of a convolution shifts by ``E·mean(input)`` in every channel,
+and after a ReLU6 the mean is most of the input. Subtracting the shift from the bias costs nothing at run time, and
+gained 9 dB with CA-MobileNetV2's weights.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def correct_biases(
     model: Any, seen: "Mapping[int, Activation]", ranges: "Ranges", kept_float: Collection[str] = ()
 ) -> None:
-    """Edit the biases of the float ``model``, and add to ``ranges`` those weights whose own range is too small.
+    """Correct the biases of the float ``model`` in place, and add to ``ranges`` the weights whose range is too small.
 
-    ``kept_float`` names the results of operators whose weights will not be rounded.
+    ``kept_float`` names the output tensors of operators that are not quantised.
     """
     graph = model.subgraphs[0]
     for operator in graph.operators:
@@ -37,13 +37,13 @@ def correct_biases(
             continue
         depthwise = kind == "DEPTHWISE_CONV_2D"
         axis = weight.ndim - 1 if depthwise else 0
-        rows = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1)  # one a channel
+        rows = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1)  # one per output channel
         bias = flatbuffer.constant(model, bias_index)
         if bias is None:
             bias = np.zeros(len(rows), np.float32)
 
-        # The bias becomes an int32 multiple of both scales and has to fit: take zeros (a dead channel, a gate that
-        # was just opened), whose scale is next to nothing.
+        # The bias becomes an int32 multiple of both scales, and overflows where the weights of a channel are almost
+        # zero and so is their scale (a dead channel, an untrained gate).
         incoming = ranges[flatbuffer.tensor_name(model, source)]
         input_scale = max(float(max(incoming["max"][0], 0) - min(incoming["min"][0], 0)) / 255, 1e-9)
         widest = np.abs(rows).max(1)
@@ -55,20 +55,20 @@ def correct_biases(
 
         scale = np.maximum(bound, 1e-9)[:, None] / 127
         error = np.rint(rows / scale) * scale - rows
-        inputs_a_filter = 1 if depthwise else weight.shape[-1]
-        bias = bias - _shift(error, seen[source].channel_means(), inputs_a_filter)
-        # A new tensor: the converter lets layers share equal constants.
+        inputs_per_filter = 1 if depthwise else weight.shape[-1]
+        bias = bias - _shift(error, seen[source].channel_means(), inputs_per_filter)
+        # A new tensor, because layers may share equal constants.
         corrected = flatbuffer.add_constant(model, f"{flatbuffer.tensor_name(model, operator.outputs[0])}/bias", bias)
         operator.inputs = [source, weight_index, corrected]
 
 
-def _shift(error: "NDArray[np.float32]", means: "NDArray[np.float64]", inputs_a_filter: int) -> "NDArray[np.float32]":
-    """By how much the mean of each output channel moves; padded borders count as if they were inside.
+def _shift(error: "NDArray[np.float32]", means: "NDArray[np.float64]", inputs_per_filter: int) -> "NDArray[np.float32]":
+    """The shift of the mean of each output channel, without the effect of padding.
 
-    ``error`` is ``(outputs, taps · inputs_a_filter)``; a depthwise filter has one input, a grouped one its group's.
+    ``error`` is ``(outputs, taps · inputs_per_filter)``; a depthwise filter has one input, a grouped one its group's.
     """
-    groups = len(means) // inputs_a_filter
-    means_a_filter = means.reshape(groups, inputs_a_filter).repeat(len(error) // groups, axis=0)
-    shift = error.reshape(len(error), -1, inputs_a_filter).sum(1) * means_a_filter
+    groups = len(means) // inputs_per_filter
+    means_per_filter = means.reshape(groups, inputs_per_filter).repeat(len(error) // groups, axis=0)
+    shift = error.reshape(len(error), -1, inputs_per_filter).sum(1) * means_per_filter
     total: NDArray[np.float32] = shift.sum(1).astype(np.float32)
     return total

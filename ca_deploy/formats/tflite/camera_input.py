@@ -1,19 +1,18 @@
-"""Let a model take a camera's bytes: uint8 RGB, 0..255."""
+"""Give a model a camera's input: uint8 RGB, 0..255."""
 
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-# The range of the input before it is quantised: scale 1, zero point -128.
+# The quantisation range of the input: scale 1, zero point -128.
 RGB_RANGE = {"min": np.array([0], np.float32), "max": np.array([255], np.float32)}
 
 
 def take_uint8(model: Any) -> None:
-    """Edit ``model``, whose input holds the values 0..255 (float32, or int8 quantised by :data:`RGB_RANGE`).
+    """Change the input in place to uint8, from 0..255 in float32, or in int8 with the range :data:`RGB_RANGE`.
 
-    Its input becomes uint8. Where the model goes on in int8 one QUANTIZE follows, which only flips the top bit;
-    where it goes on in float, one DEQUANTIZE.
+    An int8 model gets a QUANTIZE after the input, which only flips the top bit, a float one a DEQUANTIZE.
     """
     graph = model.subgraphs[0]
     old_index = graph.inputs[0]

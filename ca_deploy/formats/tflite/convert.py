@@ -20,10 +20,10 @@ PASSES = (drop_redundant_expand, pool_as_mean)
 
 
 class Normalise(nn.Module):
-    """RGB 0..255 as float ``(N, 3, S, S)`` -> normalised, the same shape.
+    """RGB 0..255 as float ``(N, 3, S, S)`` -> normalised, of the same shape.
 
-    A 1x1 depthwise convolution: it has one scale a channel in INT8, so it is as exact there as a scale and an
-    offset can be, also at the zero-padded borders, where folding the mean into the first convolution is wrong.
+    A 1x1 depthwise convolution, because it has a scale per channel in INT8. Folding the normalisation into the first
+    convolution would be wrong at the zero-padded borders.
     """
 
     def __init__(self, preprocessing: "Preprocessing") -> None:
@@ -39,27 +39,27 @@ class Normalise(nn.Module):
 def convert(network: "Network", normalise: bool = False) -> Any:
     """The network as a TFLite model: images ``(1, S, S, 3)`` in, logits out, both float32.
 
-    Its tensors are named after PyTorch modules, the input and the output too.
+    All its tensors are named after PyTorch modules.
 
     Args:
-        network: any classifier.
-        normalise: take RGB 0..255 and normalise inside.
+        network: any network.
+        normalise: the input is RGB 0..255, normalised inside.
 
     Returns:
         ``schema.ModelT``, see :mod:`ca_deploy.graphs.flatbuffer`.
 
     Raises:
-        ModelError: torch.export or litert-torch cannot take the network; names the operator.
+        ModelError: torch.export or litert-torch does not support the network; the message names the operator.
     """
     module = nn.Sequential(Normalise(network.preprocessing), network.module) if normalise else network.module
     image = network.example().permute(0, 2, 3, 1).contiguous()
     graph_module = _trace(network.name, litert_torch.to_channel_last_io(module, args=[0]), image)
     for rewrite in PASSES:
         rewrite(graph_module)
-    graph_module.training = False  # litert-torch 0.10 looks at it, and .eval() is refused by exported graphs
+    graph_module.training = False  # litert-torch 0.10 checks it, and exported graphs refuse .eval()
     try:
         content = litert_torch.convert(graph_module, (image,)).model_content()
-    except Exception as error:  # the converter raises whatever its parts raise
+    except Exception as error:  # litert-torch has no common class for its errors
         raise ModelError(_explain(network.name, error)) from error
     model = flatbuffer.read(content)
     flatbuffer.shorten_names(model)
@@ -69,7 +69,7 @@ def convert(network: "Network", normalise: bool = False) -> Any:
 def _trace(name: str, module: nn.Module, image: Tensor) -> torch.fx.GraphModule:
     try:
         program = torch.export.export(module, (image,))
-    except Exception as error:  # tracing runs a user's code
+    except Exception as error:  # tracing runs the user's code
         raise ModelError(
             f"{name} cannot be traced by torch.export ({type(error).__name__}: {first_line(error)}). Its forward() "
             "must not branch on the values of tensors; see https://pytorch.org/docs/stable/export.html."
@@ -78,12 +78,12 @@ def _trace(name: str, module: nn.Module, image: Tensor) -> torch.fx.GraphModule:
 
 
 def _explain(name: str, error: Exception) -> str:
-    """The converter's traceback names the graph node that it stopped at, and the line of code that made it."""
+    """A message with the operator, and the line of code that uses it, from the converter's traceback."""
     target = re.search(r"call_function\[target=(?:torch\.ops\.)?([\w.]+)", str(error))
     places = re.findall(r'File "([^"]+)", line (\d+)', str(error))
     what = target.group(1) if target else "an operator"
     where = f", from {places[-1][0]} line {places[-1][1]}" if places else ""
     return (
         f"litert-torch cannot convert {what} of {name}{where} ({type(error).__name__}: {first_line(error)}). "
-        "Replace it in the network by operators that litert-torch knows, or export to ONNX: --format onnx."
+        "Replace it in the network by operators that litert-torch supports, or export to ONNX: --format onnx."
     )

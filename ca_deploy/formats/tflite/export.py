@@ -33,8 +33,10 @@ _TOOLS = ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert")
 
 @dataclass(frozen=True, slots=True)
 class TfliteModel:
-    """A flatbuffer between two stages, unpacked (``schema.ModelT``) and packed; overrides by the tensor that an
-    operator gives."""
+    """A flatbuffer between two stages, unpacked (``schema.ModelT``) and packed.
+
+    ``overrides`` maps the output tensors of operators to their ``[[layer]]``.
+    """
 
     flatbuffer: Any
     content: bytes
@@ -53,8 +55,8 @@ class TfliteConverter:
     def convert(self, conversion: Conversion, step: Step) -> TfliteModel:
         if conversion.dynamic_batch:
             raise UsageError(
-                "--dynamic-batch is not possible with --format tflite: a TFLite graph has fixed shapes. Leave it out; "
-                "an app resizes the input (Interpreter.resize_tensor_input) where a runtime allows it."
+                "--dynamic-batch is not possible with --format tflite: a TFLite graph has fixed shapes. Drop it; where "
+                "the runtime allows it, an app can resize the input (Interpreter.resize_tensor_input)."
             )
         recipe = conversion.recipe
         camera = recipe.io == "uint8rgb"
@@ -114,26 +116,26 @@ class TfliteConverter:
         )
 
     def _float_model(self, camera: bool) -> tuple[bytes, list[str]]:
-        """What all recipes of a network begin with, and the PyTorch module of each of its operators."""
+        """The float model, which the recipes of a network share, and the PyTorch module of each operator."""
         model = convert(self._network, normalise=camera)
         modules = [module_of(name) for name in _results(model)]
         flatbuffer.name_input_and_output(model)
         return flatbuffer.write(model), modules
 
     def _feed(self, rgb: "NDArray[np.uint8]", camera: bool) -> "NDArray[np.float32]":
-        """uint8 RGB ``(S, S, 3)`` -> what the float model takes, of the same shape."""
+        """uint8 RGB ``(S, S, 3)`` -> the float model's input, of the same shape."""
         if camera:
             return rgb.astype(np.float32)
         return np.ascontiguousarray(self._network.preprocessing.normalise(rgb).transpose(1, 2, 0))
 
 
 def _results(model: Any) -> list[str]:
-    """The name of what each operator gives."""
+    """The name of the output tensor of each operator."""
     return [flatbuffer.tensor_name(model, operator.outputs[0]) for operator in model.subgraphs[0].operators]
 
 
 def _stayed_float(model: Any, recipe: ExportRecipe, overrides: Mapping[str, LayerOverride]) -> list[FloatOperator]:
-    """What computes in float although the recipe is an integer one, and why; the most frequent first."""
+    """Operators that compute in float in an integer file, with reasons, most frequent first."""
     found: Counter[tuple[str, str]] = Counter()
     for operator in flatbuffer.float_operators(model):
         name = flatbuffer.operator_name(model, operator)
@@ -142,10 +144,10 @@ def _stayed_float(model: Any, recipe: ExportRecipe, overrides: Mapping[str, Laye
             reason = kept_float_because(override.match)
         elif recipe.mode == "dynamic":
             if name in flatbuffer.WEIGHTED:
-                continue  # float in and out, but computed in INT8
-            reason = "dynamic recipes quantise operators that have weights; a static recipe takes this one too"
+                continue  # float input and output, but INT8 arithmetic
+            reason = "dynamic recipes only quantise operators with weights; a static recipe quantises this one too"
         elif recipe.activation_bits == 16:
-            reason = f"ai-edge-quantizer has no INT16 {name}; it costs a conversion before and after it"
+            reason = f"ai-edge-quantizer has no INT16 {name}, so values are converted before and after it"
         else:
             reason = f"ai-edge-quantizer has no INT{recipe.activation_bits} {name}"
         found[name, reason] += 1
@@ -154,7 +156,7 @@ def _stayed_float(model: Any, recipe: ExportRecipe, overrides: Mapping[str, Laye
 
 
 def _not_in_16_bits(model: Any, overrides: Mapping[str, LayerOverride]) -> tuple[str, ...]:
-    """What a recipe wants in 16 bits, and the quantizer left in fewer."""
+    """Notes on operators for which a ``[[layer]]`` requests 16 bits, but which the quantizer left in INT8."""
     names = Counter(
         flatbuffer.operator_name(model, operator)
         for operator in model.subgraphs[0].operators
@@ -163,7 +165,7 @@ def _not_in_16_bits(model: Any, overrides: Mapping[str, LayerOverride]) -> tuple
         and flatbuffer.dtype(model, operator.outputs[0]) == "int8"
     )
     return tuple(
-        f"{count} x {name} stayed in INT8, where [[layer]] asks for activation_bits = 16: ai-edge-quantizer has no "
-        f"INT16 {name}."
+        f"{count} x {name} stayed in INT8, where [[layer]] has activation_bits = 16: ai-edge-quantizer has no INT16 "
+        f"{name}."
         for name, count in names.most_common()
     )

@@ -29,7 +29,7 @@ def quantise(
 ) -> Any:
     """Apply ``recipe`` to a float flatbuffer and return the new model.
 
-    ``overrides`` holds other activation bits by the name of the tensor that an operator gives.
+    ``overrides`` maps the output tensors of operators to their ``[[layer]]``.
 
     Raises:
         ModelError: no operator of the model could be quantised.
@@ -37,34 +37,36 @@ def quantise(
     applied = quantizer.Quantizer(content, _quantizer_recipe(recipe, overrides))
     result = applied.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     if result.quantized_model is None:
-        raise ModelError(f"ai-edge-quantizer gave no model for {recipe.name}.")
+        raise ModelError(f"ai-edge-quantizer returned no model for {recipe.name}.")
     model = flatbuffer.read(result.quantized_model)
     if not _is_quantised(model):
         raise ModelError(
             f"Nothing was quantised by {recipe.name}: the network has no convolution or linear layer that "
-            "ai-edge-quantizer takes. Export it as float32."
+            "ai-edge-quantizer supports. Export it as float32."
         )
     return model
 
 
 def _quantizer_recipe(recipe: "ExportRecipe", overrides: "Mapping[str, LayerOverride]") -> Any:
     rules = recipe_manager.RecipeManager()
-    everything = (".*", _Operator.ALL_SUPPORTED)
     if recipe.mode == "float16":
         for operator in _WEIGHTED:
             rules.add_quantization_config(".*", operator, _FLOAT16_WEIGHTS, AlgorithmName.FLOAT_CASTING)
     elif recipe.mode == "dynamic":
-        rules.add_dynamic_config(*everything, num_bits=recipe.weight_bits)
-        # tflite-runtime 2.14 reads one scale only in this kernel, and silently computes nonsense given more.
+        rules.add_dynamic_config(".*", _Operator.ALL_SUPPORTED, num_bits=recipe.weight_bits)
+        # The FULLY_CONNECTED kernel of tflite-runtime 2.14 reads one scale only, and computes nonsense with several.
         one_scale = qtyping.QuantGranularity.TENSORWISE
         rules.add_dynamic_config(".*", _Operator.FULLY_CONNECTED, num_bits=recipe.weight_bits, granularity=one_scale)
     else:
         rules.add_static_config(
-            *everything, activation_num_bits=recipe.activation_bits, weight_num_bits=recipe.weight_bits
+            ".*",
+            _Operator.ALL_SUPPORTED,
+            activation_num_bits=recipe.activation_bits,
+            weight_num_bits=recipe.weight_bits,
         )
         for bits in dict.fromkeys(override.activation_bits for override in overrides.values()):
             tensors = [re.escape(name) for name, override in overrides.items() if override.activation_bits == bits]
-            scope = f"^(?:{'|'.join(tensors)});"  # the quantizer strings an operator's results together with semicolons
+            scope = f"^(?:{'|'.join(tensors)});"  # the quantizer joins the outputs of an operator with semicolons
             if bits == "float":
                 rules.add_quantization_config(scope, _Operator.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
             else:

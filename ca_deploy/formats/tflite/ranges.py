@@ -1,4 +1,4 @@
-"""Choose the range that each activation is quantised to."""
+"""Choose the quantisation range of each activation."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ca_deploy.formats.tflite.statistics import Activation
     from ca_deploy.records.recipe import ExportRecipe
 
-# Tensor name -> {"min": array, "max": array}, as ai-edge-quantizer's calibration gives them.
+# Tensor name -> {"min": array, "max": array}, as ai-edge-quantizer's calibration returns them.
 Ranges = dict[str, dict[str, Any]]
 
 _OUTPUT_MARGIN = 0.2
@@ -18,9 +18,9 @@ _OUTPUT_MARGIN = 0.2
 def activation_ranges(model: Any, seen: "Mapping[int, Activation]", recipe: "ExportRecipe") -> Ranges:
     """Ranges by the recipe's method.
 
-    The quantizer's own default, a moving average of the minima and maxima, clips hard: 12 dB at the output of
-    CA-MobileNetV2 where the true minima and maxima give 21. The logits get a fifth more on both sides: other
-    photos go beyond those of the calibration, and a clipped logit is the costliest error of all.
+    The quantizer's default, a moving average of the minima and maxima, clips many values: 12 dB at the output of
+    CA-MobileNetV2, where the true minima and maxima reach 21 dB. The range of the logits is extended by a fifth at both
+    ends, because other photos exceed the range in calibration, and a clipped logit is the most costly error.
     """
     graph = model.subgraphs[0]
     ranges = {}

@@ -1,4 +1,4 @@
-"""Code that feeds a TFLite file: Python, and Kotlin for Android."""
+"""Code that runs a TFLite file: Python, and Kotlin for Android."""
 
 from string import Template
 
@@ -30,7 +30,7 @@ _KOTLIN = Template("""class Classifier(context: Context) {
 
 
 def snippets(manifest: Manifest) -> dict[str, str]:
-    """By suffix; see :meth:`ca_deploy.formats.Format.code_for`."""
+    """The code by suffix; see :meth:`ca_deploy.formats.Format.code_for`."""
     output = manifest.outputs[0]
     read = "output.float"
     if output.scale is not None:

@@ -1,4 +1,4 @@
-"""Calibration: what the activations of a float model look like on real images."""
+"""Calibration: statistics of the activations of a float model."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from ai_edge_litert.interpreter import Interpreter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SAMPLES_AN_IMAGE = 2048
+_SAMPLES_PER_IMAGE = 2048
 
 
 @dataclass(slots=True)
 class Activation:
-    """One tensor over all images so far: its range, some of its values, and the sum of each channel's means."""
+    """Statistics of one tensor over the images so far: its range, samples, and the sum of the means per channel."""
 
     minimum: float = np.inf
     maximum: float = -np.inf
@@ -24,11 +24,11 @@ class Activation:
     images: int = 0
 
     def channel_means(self) -> "NDArray[np.float64]":
-        """``(C,)``, the last axis being the channels."""
+        """The mean per channel, ``(C,)``; channels are the last axis."""
         return np.asarray(self.channel_sums) / self.images
 
     def percentiles(self, share: float) -> tuple[float, float]:
-        """The range that leaves ``100 - share`` percent of the values out at either end."""
+        """The range that excludes ``100 - share`` percent of the values at either end."""
         low, high = np.percentile(np.concatenate(self.samples), [100 - share, share])
         return float(low), float(high)
 
@@ -36,11 +36,11 @@ class Activation:
 def observe(
     content: bytes, images: "Iterable[NDArray[np.float32]]", tensors: Iterable[int], threads: int
 ) -> dict[int, Activation]:
-    """Run ``images (S, S, 3)`` one by one through a float model and watch ``tensors``, given by index.
+    """Run ``images (S, S, 3)`` one by one in a float model, and observe ``tensors``, given by index.
 
-    One pass, for everything that quantisation wants to know; samples are taken at the same places each time.
+    One pass collects all statistics; the positions of samples are reproducible.
     """
-    # XNNPACK reuses and fuses tensors, unless told to keep them all.
+    # Without this option, XNNPACK reuses and fuses tensors.
     interpreter: Any = Interpreter(model_content=content, num_threads=threads, experimental_preserve_all_tensors=True)
     interpreter.allocate_tensors()
     image_index = interpreter.get_input_details()[0]["index"]
@@ -58,8 +58,8 @@ def _add(activation: Activation, value: "NDArray[np.float32]", random: np.random
     activation.minimum = min(activation.minimum, float(value.min()))
     activation.maximum = max(activation.maximum, float(value.max()))
     flat = value.reshape(-1)
-    few = flat.size <= _SAMPLES_AN_IMAGE
-    activation.samples.append(flat if few else flat[random.integers(flat.size, size=_SAMPLES_AN_IMAGE)])
+    few = flat.size <= _SAMPLES_PER_IMAGE
+    activation.samples.append(flat if few else flat[random.integers(flat.size, size=_SAMPLES_PER_IMAGE)])
     means = value.reshape(-1, value.shape[-1]).mean(0)
     activation.channel_sums = means if activation.channel_sums is None else activation.channel_sums + means
     activation.images += 1

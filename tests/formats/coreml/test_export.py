@@ -92,5 +92,5 @@ def test_requests_that_make_no_sense_are_refused(network: Network, tmp_path: Pat
     with pytest.raises(RecipeError, match="calibration"):
         kit.export(network, load_recipe("coreml_static_wi8_ai8"), tmp_path / "b.mlpackage")
     two = dataclasses.replace(network, labels=("yes", "no"))
-    with pytest.raises(ModelError, match=r"gives 5 values, but there are 2 labels.*--labels"):
+    with pytest.raises(ModelError, match=r"has 5 outputs, but there are 2 labels.*--labels"):
         export(two, load_recipe("coreml_float32"), tmp_path / "c.mlpackage")
