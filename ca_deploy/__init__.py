@@ -1,6 +1,6 @@
 """ca-deploy: take a trained Coordinate-Attention network from PyTorch to a phone, with proof.
 
-The names below are the public API; the command line merely calls them. They are imported when first used.
+The names below are the public API, which the command line calls too. They are imported on first use.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Plug-ins: a folder is the registry, each module in it an entry; what they need is looked up without importing it."""
+"""Plug-ins: a folder is the registry, and each module in it an entry; nothing heavy is imported to list them."""
 
 import importlib
 import importlib.util
@@ -10,15 +10,15 @@ from ca_deploy.errors import unknown_name
 
 
 def names_in(path: Iterable[str]) -> list[str]:
-    """The plug-ins of a package, by its ``__path__``. A leading underscore marks what they share."""
+    """The plug-ins of a package, given its ``__path__``. Modules with a leading underscore are shared helpers."""
     return sorted(module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_"))
 
 
 def member(package: str, attribute: str, kind: str, name: str, list_command: str | None = None) -> Any:
-    """What describes the plug-in ``name`` of a package: an attribute of its module.
+    """The description of the plug-in ``name`` of a package: an attribute of its module.
 
     Raises:
-        UsageError: there is no such ``kind``; names the closest.
+        UsageError: there is no such ``kind``; the message suggests the closest name.
     """
     known = names_in(importlib.import_module(package).__path__)
     if name not in known:
@@ -27,11 +27,11 @@ def member(package: str, attribute: str, kind: str, name: str, list_command: str
 
 
 def not_installed(packages: Iterable[str]) -> list[str]:
-    """Those that cannot be imported here."""
+    """The packages that cannot be imported here, found without importing them."""
     return [package for package in packages if importlib.util.find_spec(package) is None]
 
 
 def load(reference: str) -> Any:
-    """What ``module:function`` names, imported now."""
+    """Import what ``module:function`` names."""
     module, _, function = reference.partition(":")
     return getattr(importlib.import_module(module), function)

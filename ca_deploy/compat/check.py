@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ca_deploy.errors import CaDeployError, WorkerError
@@ -105,17 +106,22 @@ class _Checkers:
 
 def main() -> None:
     log, path, names = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
-    tell = child.teller(log)
+    report = child.reporter(log)
     child.listen()
     try:
-        tell((names[0], "reading the file"))
+        report((names[0], "reading the file"))
         graph = read(path)
         for name in names:
             target, level = find_target(name)
             checker = target.load_checker()
-            tell((name, checker(Request(target.name, path, graph, level, lambda text, name=name: tell((name, text))))))  # type: ignore[misc]
+            step = partial(_report_step, report, name)
+            report((name, checker(Request(target.name, path, graph, level, step))))
     except CaDeployError as error:
-        tell(error)
+        report(error)
+
+
+def _report_step(report: Callable[[object], None], target: str, text: str) -> None:
+    report((target, text))
 
 
 if __name__ == "__main__":

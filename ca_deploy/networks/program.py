@@ -1,4 +1,4 @@
-"""Networks as programs: how a network that only exists in memory reaches a converter's process."""
+"""Networks as programs: a network in memory is saved for the converter processes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def traced(network: Network, dynamic_batch: bool = False) -> "torch.export.ExportedProgram":
-    """The network as torch.export sees it; ``dynamic_batch`` lets the batch dimension vary.
+    """The network as a torch.export program; ``dynamic_batch`` makes the batch dimension dynamic.
 
     Raises:
         ModelError: torch.export cannot trace it.
@@ -21,7 +21,7 @@ def traced(network: Network, dynamic_batch: bool = False) -> "torch.export.Expor
     import torch
 
     shapes = ({0: torch.export.Dim("batch")},) if dynamic_batch else None
-    example = network.example(batch=2 if dynamic_batch else 1)  # torch.export takes a 1 for a constant
+    example = network.example(batch=2 if dynamic_batch else 1)  # torch.export treats a size of 1 as constant
     try:
         return torch.export.export(network.module, (example,), dynamic_shapes=shapes)
     except Exception as error:  # tracing runs the user's forward, which may raise anything
@@ -36,9 +36,9 @@ def traced(network: Network, dynamic_batch: bool = False) -> "torch.export.Expor
 
 
 def save_program(network: Network, folder: Path, source: ModelSource, dynamic_batch: bool = False) -> ModelSource:
-    """Save a network to ``folder`` as a program, and say how to load it again with the same preprocessing.
+    """Save a network to ``folder`` as a program; returns the source that loads it with the same preprocessing.
 
-    ``source`` is what the network was loaded by.
+    ``source`` is the one that the network was loaded from.
 
     Raises:
         ModelError: see :func:`traced`.

@@ -1,7 +1,7 @@
-"""Where a model comes from: a registered name, ``package.module:factory`` or a ``.pt2`` program.
+"""The source of a model: a registered name, ``package.module:factory``, a ``.pt2`` program, or an object in memory.
 
-A :class:`ModelSource` is the question (small, picklable, no torch needed); :func:`load` answers it with a
-:class:`Network` that is ready to run.
+A :class:`ModelSource` describes it (small, picklable, without torch); :func:`load` returns a :class:`Network` that is
+ready to run.
 """
 
 import copy
@@ -32,9 +32,9 @@ _MOST_LABEL_BYTES = 16 * 2**20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A loaded network in evaluation mode, float32, with all that is needed to feed it; equal to none but itself.
+    """A loaded network in evaluation mode, float32, with its preprocessing and labels; compared by identity.
 
-    ``module`` takes ``(N, 3, input_size, input_size)`` and gives logits ``(N, classes)``.
+    ``module`` takes ``(N, 3, input_size, input_size)`` and returns one tensor, ``(N, classes)`` for a classifier.
     """
 
     name: str
@@ -60,15 +60,15 @@ class Network:
 
 
 def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
-    """Find, build and fill the network, and prove that it runs.
+    """Build the network, load its weights, and run it once.
 
-    ``module`` is a network that exists already, weights and all: a copy of it is taken, in evaluation mode, and
-    ``source``, which :func:`source_of_object` gave, describes the rest.
+    ``module`` is a network in memory with its weights, which is copied; ``source``, from :func:`source_of_object`, then
+    describes its input.
 
     Raises:
-        UsageError: an unknown name, or flags that contradict each other.
+        UsageError: a name is unknown, or flags contradict each other.
         ModelError: the factory cannot be imported or fails; the network does not run at its input size.
-        CheckpointError: the weights cannot be read or do not fit; there are none, and random ones were not asked for.
+        CheckpointError: the weights cannot be read, do not fit, or are missing without ``random_weights``.
     """
     registered = source.registered()
     checkpoint = None if module is not None else _checkpoint(source, registered)
@@ -94,7 +94,7 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         input_size=input_size,
         preprocessing=_preprocessing(source, metadata, input_size),
         labels=labels_of(source, metadata),
-        trained=not source.random_weights,  # whatever brings no weights at all was refused above
+        trained=not source.random_weights,  # a network without weights was refused above
         checkpoint=Path(source.model) if source.is_program else checkpoint.path if checkpoint else None,
         checkpoint_sha256=sha256,
         checkpoint_layout="torch.export program" if source.is_program else layout,
@@ -108,20 +108,20 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
 
 
 def source_of_object(module: "nn.Module", source: ModelSource) -> ModelSource:
-    """The source of a network in memory, named after its class; ``source`` gives input size, preprocessing, labels.
+    """The source of a network in memory, named after its class, with the preprocessing and labels in ``source``.
 
     Raises:
-        UsageError: ``source`` also speaks of weights, or of arguments of a factory.
+        UsageError: ``source`` also has weights, or arguments of a factory.
     """
     for name in ("weights", "width", "num_classes"):
         if getattr(source, name) is not None:
-            raise UsageError(f"The nn.Module object brings its own weights and shapes: leave out {name}.")
+            raise UsageError(f"The nn.Module object has its own weights and shapes: drop {name}.")
     kind = type(module)
     return replace(source, model=f"{kind.__module__}:{kind.__name__}", random_weights=False)
 
 
 def _checkpoint(source: ModelSource, registered: RegisteredModel | None) -> "Checkpoint | None":
-    """The weights to load, or None for a program, random weights, or a factory that brings its own."""
+    """The weights to load, or None for a program, random weights, or a factory with weights of its own."""
     if source.is_program or source.random_weights:
         return None
     path = source.weights
@@ -191,10 +191,10 @@ def _build(factory_name: str, source: ModelSource, checkpoint: "Checkpoint | Non
 def _import(factory_name: str) -> object:
     module_name, _, attribute = factory_name.partition(":")
     if not _is_found(module_name.partition(".")[0]):
-        append_current_folder()  # and it stays there, for what the network imports when it runs
+        append_current_folder()  # for good: the network may import from it when it runs
     try:
         found: object = importlib.import_module(module_name)
-    except Exception as error:  # importing a user's module runs a user's code
+    except Exception as error:  # importing the user's module runs the user's code
         raise ModelError(
             f"Cannot import {module_name!r} for {factory_name} ({type(error).__name__}: {first_line(error)}). "
             "Run from its folder, or put that on PYTHONPATH."
@@ -209,23 +209,23 @@ def _import(factory_name: str) -> object:
 def _is_found(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
-    except ValueError:  # __main__, and what was put into sys.modules by hand
+    except ValueError:  # modules without a __spec__, such as __main__
         return name in sys.modules
 
 
 def _seeded(factory: Any, arguments: dict[str, Any], name: str, seed: int) -> "nn.Module":
-    """Build under a fixed seed, so that a converter process builds the very same network."""
+    """Build with a fixed seed, so that a converter process builds the same network."""
     import torch
     from torch import nn
 
     torch.manual_seed(seed)
     try:
         module = factory(**arguments)
-    except Exception as error:  # a user's factory may raise anything
+    except Exception as error:  # the user's factory may raise anything
         called = ", ".join(f"{k}={v!r}" for k, v in arguments.items())
         raise ModelError(f"{name}({called}) failed: {type(error).__name__}: {first_line(error)}.") from error
     if not isinstance(module, nn.Module):
-        raise ModelError(f"{name} gave a {type(module).__name__}, not an nn.Module.")
+        raise ModelError(f"{name} returned a {type(module).__name__}, not an nn.Module.")
     return module.eval().float()
 
 
@@ -233,12 +233,12 @@ def _same_weights(one: "nn.Module", other: "nn.Module") -> bool:
     import torch
 
     a, b = one.state_dict(), other.state_dict()
-    # NaN is unequal to itself, but damaged weights are to be called damaged, not random.
+    # NaN is unequal to itself, but damaged weights must not be reported as random.
     return a.keys() == b.keys() and all(torch.equal(a[key].nan_to_num(), b[key].nan_to_num()) for key in a)
 
 
 def _class_count(checkpoint: "Checkpoint", asked: int | None) -> int:
-    """Classes in the checkpoint: the rows of its last matrix."""
+    """The number of classes in the checkpoint: the rows of its last matrix."""
     matrices = [value for value in checkpoint.state.values() if value.ndim == 2]
     if "classifier.1.weight" in checkpoint.state:
         matrices = [checkpoint.state["classifier.1.weight"]]
@@ -247,7 +247,7 @@ def _class_count(checkpoint: "Checkpoint", asked: int | None) -> int:
     held = int(matrices[-1].shape[0])
     if asked is not None and asked != held:
         raise CheckpointError(
-            f"Checkpoint {checkpoint.path} has {held} classes, but --num-classes {asked} was asked for. "
+            f"Checkpoint {checkpoint.path} has {held} classes, but --num-classes {asked} was given. "
             "Drop --num-classes, or pass the checkpoint that was trained for it."
         )
     return held
@@ -272,7 +272,7 @@ def _input_size(
 
 
 def _preprocessing(source: ModelSource, metadata: dict[str, Any], input_size: int) -> Preprocessing:
-    """Flags first, then what the checkpoint carries, then ImageNet's custom (resize to 8/7 of the crop)."""
+    """From the flags, else from the checkpoint, else ImageNet's defaults (resize to 8/7 of the crop)."""
     carried = metadata.get("preprocessing", {})
     ratio = carried["resize"] / carried["crop"] if carried else 8 / 7
     return Preprocessing(
@@ -289,10 +289,10 @@ def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] 
         return tuple(carried) if carried else None
     try:
         if not source.labels.is_file() or source.labels.stat().st_size > _MOST_LABEL_BYTES:
-            raise OSError("it is not a file, or has more than 16 MB")
+            raise OSError("it is not a file, or larger than 16 MB")
         lines = source.labels.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"--labels {source.labels} cannot be read ({error}). It is a text file, one name a line."
+            f"--labels {source.labels} cannot be read ({error}). It must be a text file, one name per line."
         ) from error
     return tuple(line.strip() for line in lines if line.strip())

@@ -77,7 +77,7 @@ def _last_words(log: Path) -> str:
 
 def main() -> None:
     reference, log_path = sys.argv[1:]
-    report = child.teller(log_path)
+    report = child.reporter(log_path)
     next_conversion = child.listen()
     converter_class: type[Converter[Any, Any, Any]] = plug_ins.load(reference)
 

@@ -83,7 +83,7 @@ class Child:
         return f"was killed by {by.name}" if by else f"ended with exit code {self._process.returncode}"
 
 
-def teller(log: str) -> Callable[[object], None]:
+def reporter(log: str) -> Callable[[object], None]:
     """In the child: a function that sends an event. From here on, everything printed goes to the file ``log``."""
     events = os.fdopen(os.dup(1), "wb")
     print_to(log)

@@ -119,7 +119,7 @@ def test_width_travels_with_the_checkpoint(tmp_path: Path) -> None:
         ("tests.zoo.tiny:missing", "has no 'missing'"),
         ("tests.zoo.tiny:", "has no ''"),
         ("tests.zoo.tiny:NUMBER", "is a int, neither an nn.Module nor a function"),
-        ("tests.zoo.tiny:not_a_network", "gave a dict, not an nn.Module"),
+        ("tests.zoo.tiny:not_a_network", "returned a dict, not an nn.Module"),
         ("tests.zoo.tiny:fails", "ZeroDivisionError: no such luck"),
         ("tests.zoo.tiny:pair_of_outputs", "returns a tuple"),
         ("tests/zoo/tiny.py:tiny_ca", "Cannot import"),
