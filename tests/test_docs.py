@@ -17,6 +17,7 @@ import typer
 
 import ca_deploy
 from ca_deploy.cli import app
+from ca_deploy.recipes import load_recipe
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.recipe import ExportRecipe, Tolerances
 from tests.system_tools import unavailable
@@ -113,18 +114,33 @@ def test_every_command_line_has_the_options_it_shows(line: str) -> None:
     assert command.make_context(name, list(arguments)).command is command
 
 
-def test_python_examples_are_those_that_the_readme_s_test_runs() -> None:
+def test_the_first_python_example_is_the_readme_s_which_a_test_runs() -> None:
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    shown = list(blocks("python"))
-    assert shown
-    for place, code in shown:
-        assert code in readme, f"{place} shows Python that no test runs"
+    (place, first), *others = blocks("python")
+    assert place == "docs/python-api.md"
+    assert first in readme
+    assert {place for place, _ in others} == {"docs/python-api.md"}
 
 
-def test_the_recipe_that_is_shown_is_the_shipped_one(site: Path) -> None:
-    (block,) = (block for place, block in blocks("toml") if place == "docs/recipes.md")
+def test_the_example_with_a_network_in_memory_runs(tmp_path: Path) -> None:
+    _, (_, code) = blocks("python")
+    (tmp_path / "labels.txt").write_text("".join(f"class {number}\n" for number in range(5)))
+    script = f"from tests.zoo import tiny\n\nmy_net = tiny.tiny_trained()\n{code}"
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "pass"
+
+
+def test_the_recipe_that_is_shown_is_the_shipped_one_and_takes_the_override(tmp_path: Path) -> None:
+    shown, layer = (block for place, block in blocks("toml") if place == "docs/recipes.md")
     shipped = CHECKOUT / "export_recipes" / "tflite_static_wi8_ai8_uint8rgb_io.toml"
-    assert block == shipped.read_text(encoding="utf-8")
+    assert shown == shipped.read_text(encoding="utf-8")
+    own = tmp_path / "own.toml"
+    own.write_text(f"{shown}\n{layer}", encoding="utf-8")
+    (override,) = load_recipe(str(own)).layer
+    assert override.covers("features.3.attention.conv_h")
+    assert not override.covers("features.30.attention")
 
 
 @pytest.mark.parametrize(
