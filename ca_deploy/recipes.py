@@ -144,7 +144,7 @@ def _contradictions(recipe: ExportRecipe) -> Iterator[str]:
         yield f"layer: mode = {recipe.mode!r} does not quantise activations; remove [[layer]]."
     yield from _loose_tolerances(recipe)
     if recipe.name in recipe_names() and recipe.decoded_name != recipe.name:
-        yield f"file name: the contents spell {recipe.decoded_name!r}."
+        yield f"file name: must be {recipe.decoded_name!r} to match the contents."
 
 
 def _loose_tolerances(recipe: ExportRecipe) -> Iterator[str]:

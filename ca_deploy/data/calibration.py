@@ -94,7 +94,7 @@ def load_calibration(spec: CalibrationSpec, preprocessing: Preprocessing, count:
     else:
         calibration, held_out, warnings = _from_folder(spec, wanted, preprocessing)
     if len(calibration) < FEW:
-        warnings.append(f"Only {len(calibration)} calibration images; {FEW} or more give steadier ranges.")
+        warnings.append(f"Only {len(calibration)} calibration images; {FEW} or more give more reliable ranges.")
     return CalibrationSet(spec.name, spec.domain, calibration, held_out, tuple(warnings))
 
 

@@ -158,7 +158,7 @@ def find_format(name: str) -> Format:
     """The format of that name.
 
     Raises:
-        UsageError: there is none; names the closest.
+        UsageError: there is none; the message suggests the closest.
     """
     found: Format = member(__name__, "FORMAT", "format", name, "ca-deploy list formats")
     return found

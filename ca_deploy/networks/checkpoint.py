@@ -215,9 +215,9 @@ class _Mismatch:
 
     @classmethod
     def between(
-        cls, state: Mapping[str, Tensor], network: nn.Module, skip: Callable[[str], bool] = lambda _: False
+        cls, state: Mapping[str, Tensor], network: nn.Module, skip: Callable[[str], bool] | None = None
     ) -> "_Mismatch":
-        own = {k: v for k, v in network.state_dict().items() if not skip(k)}
+        own = {k: v for k, v in network.state_dict().items() if skip is None or not skip(k)}
         # Batch counters matter for training only, and files from before PyTorch 0.4.1 lack them.
         missing = sorted(k for k in own.keys() - state.keys() if not k.endswith("num_batches_tracked"))
         misshapen = [

@@ -73,8 +73,7 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     registered = source.registered()
     checkpoint = None if module is not None else _checkpoint(source, registered)
     metadata = dict(checkpoint.metadata) if checkpoint else {}
-    layout = None
-    program_size = None
+    layout = program_size = None
     if module is not None:
         module = copy.deepcopy(module).eval().float()
     elif source.is_program:
@@ -85,9 +84,12 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         from ca_deploy.networks.checkpoint import load_weights
 
         layout = load_weights(module, checkpoint)
-    sha256 = sha256_of(Path(source.model)) if source.is_program else checkpoint.sha256 if checkpoint else None
+    origin, sha256 = (checkpoint.path, checkpoint.sha256) if checkpoint else (None, None)
+    if source.is_program:
+        origin, layout = Path(source.model), "torch.export program"
+        sha256 = sha256_of(origin)
     input_size = _input_size(source, registered, metadata, program_size)
-    own_weights = registered and registered.weights and checkpoint and checkpoint.path == registered.weights
+    bundled = registered if registered and checkpoint and checkpoint.path == registered.weights else None
     network = Network(
         name=source.stem,
         module=module,
@@ -95,12 +97,12 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         preprocessing=_preprocessing(source, metadata, input_size),
         labels=labels_of(source, metadata),
         trained=not source.random_weights,  # a network without weights was refused above
-        checkpoint=Path(source.model) if source.is_program else checkpoint.path if checkpoint else None,
+        checkpoint=origin,
         checkpoint_sha256=sha256,
-        checkpoint_layout="torch.export program" if source.is_program else layout,
-        default_calibration=registered.calibration if registered and own_weights else None,
-        author=metadata.get("author") or (registered.author if registered and own_weights else None),
-        licence=metadata.get("licence") or (registered.licence if registered and own_weights else None),
+        checkpoint_layout=layout,
+        default_calibration=bundled.calibration if bundled else None,
+        author=metadata.get("author") or (bundled.author if bundled else None),
+        licence=metadata.get("licence") or (bundled.licence if bundled else None),
         task=source.task,
     )
     prove_it_runs(network)

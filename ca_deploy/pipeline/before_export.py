@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,7 @@ def _export(source: ModelSource, network: Network, recipe_name: str, path: Path,
     noise = _noise(network.input_size) if recipe.needs_calibration else None
     log = path.with_suffix(".log")
     with Worker(format, log) as worker:
-        worker.convert(Conversion(source, recipe, noise, path, log), lambda text: step(recipe_name, text))
+        worker.convert(Conversion(source, recipe, noise, path, log), partial(step, recipe_name))
 
 
 def _noise(side: int) -> "NDArray[np.uint8]":
