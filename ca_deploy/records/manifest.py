@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ca_deploy.delivery import settle
 from ca_deploy.errors import ArtifactError
@@ -17,6 +18,7 @@ from ca_deploy.records.record import record
 from ca_deploy.records.tensors import Preprocessing, TensorSpec
 
 SCHEMA_VERSION = 1
+_EARLY_OPTIONS = ("opset", "deployment_target")
 
 
 @record
@@ -95,6 +97,16 @@ def manifest_path(model_file: Path) -> Path:
     return model_file.with_suffix(".json")
 
 
+def _as_of_today(content: dict[str, Any]) -> dict[str, Any]:
+    """The options of a format were keys of every recipe in the first manifests of 0.1.0."""
+    recipe = content.get("recipe")
+    if not isinstance(recipe, dict) or "options" in recipe:
+        return content
+    options = {key: recipe[key] for key in _EARLY_OPTIONS if recipe.get(key) is not None}
+    kept = {key: value for key, value in recipe.items() if key not in _EARLY_OPTIONS}
+    return {**content, "recipe": {**kept, "options": options}}
+
+
 def manifest_of(model_file: Path) -> Manifest | None:
     """The manifest beside a file, or None if the manifest or the file is missing.
 
@@ -110,7 +122,7 @@ def manifest_of(model_file: Path) -> Manifest | None:
         version = content.get("schema_version")
         if version != SCHEMA_VERSION:
             raise ArtifactError(f"Manifest {path} has schema version {version}; this ca-deploy reads {SCHEMA_VERSION}.")
-        manifest = decode(Manifest, content)
+        manifest = decode(Manifest, _as_of_today(content))
     except Unreadable as error:
         raise ArtifactError(f"Manifest {path} is damaged:{error.listed}\nExport again, or remove it.") from error
     if sha256_of(model_file) != manifest.sha256:

@@ -2,6 +2,9 @@
 
 import tomllib
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from ca_deploy.errors import UsageError, unknown_name
 from ca_deploy.files import file_stem
@@ -9,6 +12,10 @@ from ca_deploy.records.record import record
 
 _REGISTRY = Path(__file__).parents[1] / "models"
 DEFAULT_MODEL = "mobilenet_v2_ca"
+
+
+# Of R, G and B. A list will do, for that is how they come from a file.
+Figures = Annotated[tuple[float, float, float], Field(strict=False)]
 
 
 @record
@@ -40,8 +47,8 @@ class ModelSource:
     num_classes: int | None = None
     width: float | None = None
     random_weights: bool = False
-    mean: tuple[float, float, float] | None = None
-    std: tuple[float, float, float] | None = None
+    mean: Figures | None = None
+    std: Figures | None = None
     resize: int | None = None
     crop: int | None = None
     labels: Path | None = None

@@ -1,15 +1,20 @@
 """A manifest reads back as it was written, and one that cannot be trusted is refused."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ca_deploy.errors import ArtifactError
+from ca_deploy.evaluation.predictor import open_predictor
 from ca_deploy.files import sha256_of, size_of
+from ca_deploy.formats import find_format
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.codec import to_json
+from ca_deploy.records.compat import Verdict
 from ca_deploy.records.conversion import FloatOperator
 from ca_deploy.records.manifest import (
     SCHEMA_VERSION,
@@ -23,6 +28,8 @@ from ca_deploy.records.manifest import (
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport, Status
 from ca_deploy.records.tensors import Preprocessing, TensorSpec
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture
@@ -103,6 +110,35 @@ def test_a_damaged_manifest_is_named(model_file: Path, damage: str) -> None:
     with pytest.raises(ArtifactError, match="is damaged") as error:
         manifest_of(model_file)
     assert str(manifest_path(model_file)) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "options"),
+    [
+        ("onnx", ".onnx", {"opset": 18}),
+        ("coreml", ".mlpackage", {"deployment_target": "iOS17"}),
+        ("tflite", ".tflite", {}),
+    ],
+)
+def test_what_0_1_0_wrote_is_still_used(name: str, suffix: str, options: dict[str, object], tmp_path: Path) -> None:
+    """Files and manifests in this folder are real ones, exported by the package as it was then."""
+    written = HERE / f"manifest_0.1.0_{name}.json"
+    path = tmp_path / json.loads(written.read_text())["file"]
+    model = HERE / f"model_0.1.0_{name}{suffix}"
+    (shutil.copytree if model.is_dir() else shutil.copy)(model, path)
+    shutil.copy(written, manifest_path(path))
+    manifest = manifest_of(path)
+    assert manifest is not None
+    assert (manifest.ca_deploy_version, manifest.recipe.options, manifest.recipe.layer) == ("0.1.0", options, ())
+    assert manifest.parity.status is Status.PASS
+    assert (manifest.task, manifest.labels) == (None, ("daisy", "dandelion", "roses", "sunflowers", "tulips"))
+    for report in manifest.compatibility:
+        assert {type(found.verdict) for found in report.findings} <= {Verdict}
+    assert find_format(name).code_for(manifest).keys() == {".py", ".swift" if name == "coreml" else ".kt"}
+    (answer,) = open_predictor(path)([np.zeros((32, 32, 3), np.uint8)])
+    assert answer.shape == (5,)
+    manifest_path(path).write_text(to_json(manifest))
+    assert manifest_of(path) == manifest
 
 
 def test_a_folder_is_hashed_and_measured_as_a_whole(tmp_path: Path) -> None:
