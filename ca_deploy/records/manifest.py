@@ -17,7 +17,7 @@ from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.records.record import record
 from ca_deploy.records.tensors import Preprocessing, TensorSpec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _EARLY_OPTIONS = ("opset", "deployment_target")
 
 
@@ -97,16 +97,6 @@ def manifest_path(model_file: Path) -> Path:
     return model_file.with_suffix(".json")
 
 
-def _as_of_today(content: dict[str, Any]) -> dict[str, Any]:
-    """The options of a format were keys of every recipe in the first manifests of 0.1.0."""
-    recipe = content.get("recipe")
-    if not isinstance(recipe, dict) or "options" in recipe:
-        return content
-    options = {key: recipe[key] for key in _EARLY_OPTIONS if recipe.get(key) is not None}
-    kept = {key: value for key, value in recipe.items() if key not in _EARLY_OPTIONS}
-    return {**content, "recipe": {**kept, "options": options}}
-
-
 def manifest_of(model_file: Path) -> Manifest | None:
     """The manifest beside a file, or None if the manifest or the file is missing.
 
@@ -120,9 +110,11 @@ def manifest_of(model_file: Path) -> Manifest | None:
     try:
         content = parse_json(path.read_bytes())
         version = content.get("schema_version")
-        if version != SCHEMA_VERSION:
-            raise ArtifactError(f"Manifest {path} has schema version {version}; this ca-deploy reads {SCHEMA_VERSION}.")
-        manifest = decode(Manifest, _as_of_today(content))
+        if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
+            raise ArtifactError(
+                f"Manifest {path} has schema version {version!r}; this ca-deploy reads 1 to {SCHEMA_VERSION}."
+            )
+        manifest = decode(Manifest, _from_version_1(content) if version == 1 else content)
     except Unreadable as error:
         raise ArtifactError(f"Manifest {path} is damaged:{error.listed}\nExport again, or remove it.") from error
     if sha256_of(model_file) != manifest.sha256:
@@ -131,3 +123,13 @@ def manifest_of(model_file: Path) -> Manifest | None:
             "It was changed or replaced after the export: export again, or remove the manifest."
         )
     return manifest
+
+
+def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
+    """What ca-deploy 0.1.0 wrote: the options of a format are keys of the recipe."""
+    recipe = content.get("recipe")
+    if isinstance(recipe, dict):
+        options = {key: recipe[key] for key in _EARLY_OPTIONS if recipe.get(key) is not None}
+        kept = {key: value for key, value in recipe.items() if key not in _EARLY_OPTIONS}
+        content = {**content, "recipe": {**kept, "options": options}}
+    return {**content, "schema_version": SCHEMA_VERSION}

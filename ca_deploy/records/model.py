@@ -14,8 +14,8 @@ _REGISTRY = Path(__file__).parents[1] / "models"
 DEFAULT_MODEL = "mobilenet_v2_ca"
 
 
-# Of R, G and B. A list will do, for that is how they come from a file.
-Figures = Annotated[tuple[float, float, float], Field(strict=False)]
+# Values for R, G and B; a list is accepted too, because JSON and TOML have no tuples.
+_Rgb = Annotated[tuple[float, float, float], Field(strict=False)]
 
 
 @record
@@ -47,8 +47,8 @@ class ModelSource:
     num_classes: int | None = None
     width: float | None = None
     random_weights: bool = False
-    mean: Figures | None = None
-    std: Figures | None = None
+    mean: _Rgb | None = None
+    std: _Rgb | None = None
     resize: int | None = None
     crop: int | None = None
     labels: Path | None = None
