@@ -1,6 +1,6 @@
 """The layers of a model that a recipe's ``[[layer]]`` overrides cover."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ca_deploy.errors import RecipeError
 from ca_deploy.records.recipe import ExportRecipe, LayerOverride
@@ -13,19 +13,31 @@ def kept_float_because(pattern: str) -> str:
     return f"the recipe keeps it float: [[layer]] match = {pattern!r}"
 
 
-def overridden(recipe: ExportRecipe, modules: Mapping[str, str]) -> dict[str, LayerOverride]:
-    """The overrides of operators, by name. ``modules`` maps each operator to the path of its PyTorch module.
+def nothing_left(recipe: ExportRecipe) -> RecipeError:
+    """The error for overrides that keep everything float that could be quantised."""
+    patterns = ", ".join(repr(override.match) for override in recipe.layer)
+    return RecipeError(
+        f"{recipe.name}: [[layer]] match = {patterns} keeps all layers float that could be quantised. Let it match "
+        "fewer, or export by a float recipe."
+    )
+
+
+def overridden(recipe: ExportRecipe, modules: Mapping[str, Sequence[str]]) -> dict[str, LayerOverride]:
+    """The overrides of operators, by name: for each the first one that covers any of the operator's modules.
+
+    ``modules`` maps each operator to the paths of its PyTorch modules.
 
     Raises:
         RecipeError: an override covers no operator.
     """
-    found = {name: override for name, module in modules.items() if (override := recipe.override(module))}
+    all_modules = dict.fromkeys(module for paths in modules.values() for module in paths)
+    known = [module for module in all_modules if module]
     for override in recipe.layer:
-        if not any(override.covers(module) for module in modules.values()):
-            known = list(dict.fromkeys(module for module in modules.values() if module))
+        if not any(map(override.covers, all_modules)):
             more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+            layers = f"Its layers are {', '.join(known[:_SHOWN])}{more}." if known else "It does not name its layers."
             raise RecipeError(
-                f"{recipe.name}: [[layer]] match = {override.match!r} covers no layer of this network. Its layers are "
-                f"{', '.join(known[:_SHOWN])}{more}."
+                f"{recipe.name}: [[layer]] match = {override.match!r} covers no layer of this network. {layers}"
             )
-    return found
+    found = {name: recipe.override(paths) for name, paths in modules.items()}
+    return {name: override for name, override in found.items() if override is not None}

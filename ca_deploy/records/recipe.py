@@ -1,6 +1,6 @@
 """An export recipe: how to make one file. :mod:`ca_deploy.recipes` reads it from TOML."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
@@ -46,8 +46,8 @@ class LayerOverride:
     activation_bits: LayerBits
 
     def covers(self, module: str) -> bool:
-        """Whether the pattern matches a module, or one that contains it."""
-        parts = module.split(".") if module else []
+        """Whether the pattern matches a module, or one that contains it; "" is the network itself."""
+        parts = module.split(".")
         return any(fnmatchcase(".".join(parts[:depth]), self.match) for depth in range(1, len(parts) + 1))
 
 
@@ -86,9 +86,9 @@ class ExportRecipe:
     def needs_calibration(self) -> bool:
         return self.mode in ("static", "palettized")
 
-    def override(self, module: str) -> LayerOverride | None:
-        """The override for the layers of a PyTorch module, given its path."""
-        return next((override for override in self.layer if override.covers(module)), None)
+    def override(self, modules: Sequence[str]) -> LayerOverride | None:
+        """The override for an operator, given the paths of its PyTorch modules."""
+        return next((override for override in self.layer if any(map(override.covers, modules))), None)
 
     @property
     def decoded_name(self) -> str:

@@ -15,6 +15,7 @@ from coremltools.converters.mil.mil.passes.pass_registry import register_pass
 from torch import Tensor, nn
 
 from ca_deploy.errors import ModelError, first_line
+from ca_deploy.formats.coreml.quantise import ACTIVATIONS, QUANTISED
 from ca_deploy.lowering.coreml import lower_for_coreml
 
 if TYPE_CHECKING:
@@ -28,14 +29,15 @@ INPUT, OUTPUT, PROBABILITIES = "image", "logits", "probabilities"
 class Traced:
     """A lowered program of ATen operations, and coremltools' type of its input.
 
-    ``labels`` are those of a classifier, else None. ``modules`` maps nodes to paths of PyTorch modules in the network.
+    ``labels`` are those of a classifier, else None. ``modules`` maps nodes to the paths of their PyTorch modules in the
+    network.
     """
 
     network: "Network"
     program: torch.export.ExportedProgram
     input: Any
     labels: tuple[str, ...] | None
-    modules: Mapping[str, str]
+    modules: Mapping[str, tuple[str, ...]]
 
 
 class Normalise(nn.Module):
@@ -102,28 +104,38 @@ def trace(network: "Network", camera: bool) -> Traced:
     return Traced(network, program, source, labels, _modules(program, inside=f"{parts.index(network.module)}."))
 
 
-def _modules(program: torch.export.ExportedProgram, inside: str) -> dict[str, str]:
-    """Node -> path of its module in the network; ``inside`` is the network's own prefix in the traced module."""
-    paths = {
-        node.name: [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
-        for node in program.graph.nodes
-        if node.op == "call_function"
-    }
-    return {
-        name: stack[-1].removeprefix(inside) for name, stack in paths.items() if stack and stack[-1].startswith(inside)
-    }
+def _modules(program: torch.export.ExportedProgram, inside: str) -> dict[str, tuple[str, ...]]:
+    """Node -> paths of its modules in the network; ``inside`` is the network's own prefix in the traced module.
+
+    A BatchNorm also has the path of the convolution before it, because coremltools merges the two.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for node in program.graph.nodes:
+        stack = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
+        path = f"{stack[-1]}." if stack else ""
+        if node.op == "call_function" and path.startswith(inside):
+            folded = found.get(node.args[0].name, ()) if "batch_norm" in node.name else ()
+            found[node.name] = (*folded, path.removeprefix(inside).removesuffix("."))
+    return found
 
 
-def modules_of(model: Any, traced: Traced) -> dict[str, str]:
-    """Operation of a converted program -> path of its PyTorch module, or "" where it is unknown.
+def modules_of(model: Any, traced: Traced) -> dict[str, tuple[str, ...]]:
+    """Operation of a converted program -> paths of its PyTorch modules, () where they are unknown.
 
     coremltools names operations after the traced nodes; the last one of a network gets a numeric suffix, because the
-    output takes its name.
+    output takes its name. An activation is quantised together with the layer before it, which therefore also has its
+    path.
     """
+
+    def own(operation: Any) -> tuple[str, ...]:
+        name = operation.name.removesuffix("_cast_fp16")
+        return traced.modules.get(name) or traced.modules.get(name.rpartition("_")[0], ())
+
     found = {}
     for operation in model._mil_program.functions["main"].operations:
-        name = operation.name.removesuffix("_cast_fp16")
-        found[operation.name] = traced.modules.get(name) or traced.modules.get(name.rpartition("_")[0], "")
+        users = operation.outputs[0].child_ops if operation.op_type in QUANTISED else ()
+        fused = [path for user in users[:1] if user.op_type in ACTIVATIONS for path in own(user)]
+        found[operation.name] = (*own(operation), *fused)
     return found
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ca_deploy.errors import UsageError
+from ca_deploy.errors import ModelError, UsageError
 from ca_deploy.formats import Step
-from ca_deploy.formats._layers import overridden
+from ca_deploy.formats._layers import nothing_left, overridden
 from ca_deploy.formats.coreml.bias_correction import ShiftBiases, bias_shifts
 from ca_deploy.formats.coreml.classifier import LABEL, LABEL_PROBABILITIES, add_classifier
 from ca_deploy.formats.coreml.compress import apply_passes, compress_weights
@@ -114,7 +114,7 @@ class CoremlConverter:
                 shifts = bias_shifts(Executor(before), Executor(after), seen.activations)
             passes: list[Any] = [ShiftBiases(shifts)]
             if recipe.activation_bits:
-                passes += activation_passes(seen.program, ranges, model.kept_float)
+                passes += _activation_passes(model, recipe, seen, ranges)
             compressed = apply_passes(compressed, passes)
         return replace(model, model=compressed)
 
@@ -141,6 +141,17 @@ class CoremlConverter:
     def _feed(self, rgb: "NDArray[np.uint8]", recipe: ExportRecipe) -> "NDArray[Any]":
         """uint8 RGB ``(S, S, 3)`` -> the program's input, a batch of one."""
         return rgb[None] if recipe.io == "uint8rgb" else self._network.preprocessing.normalise(rgb)[None]
+
+
+def _activation_passes(
+    model: CoremlModel, recipe: ExportRecipe, seen: Calibrated, ranges: Mapping[str, Range]
+) -> list[Any]:
+    try:
+        return activation_passes(seen.program, ranges, model.kept_float)
+    except ModelError as error:
+        if not model.kept_float:
+            raise
+        raise nothing_left(recipe) from error
 
 
 @contextmanager

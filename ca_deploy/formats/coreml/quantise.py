@@ -12,14 +12,15 @@ import coremltools.optimize as cto
 from coremltools.converters.mil.mil.passes.graph_pass import PassOption
 from coremltools.converters.mil.mil.passes.pass_registry import PASS_REGISTRY
 
+from ca_deploy.errors import ModelError
 from ca_deploy.formats.coreml.statistics import Activation
 from ca_deploy.mil.program import Name, Operation, Program
 from ca_deploy.records.recipe import ExportRecipe
 
 Range = tuple[float, float]
 
-_QUANTISED = ("conv", "linear", "avg_pool", "max_pool", "add")
-_ACTIVATIONS = ("relu", "relu6", "sigmoid", "leaky_relu", "tanh")  # fused into the layer before them
+QUANTISED = ("conv", "linear", "avg_pool", "max_pool", "add")
+ACTIVATIONS = ("relu", "relu6", "sigmoid", "leaky_relu", "tanh")  # fused into the layer before them
 _SIGMOID_RANGE = (0.0, 255 / 256)
 
 
@@ -37,6 +38,9 @@ def activation_passes(program: Program, ranges: Mapping[str, Range], kept_float:
     Neither needs a zero point, and Core ML is fastest without one (according to coremltools 9, pass
     ``nullify_redundant_quantization_zero_point``). The logits stay float, because a clipped logit is the most costly
     error.
+
+    Raises:
+        ModelError: nothing in the program can be quantised.
     """
     users = _users(program)
     unsigned = cto.coreml.OpLinearQuantizerConfig(mode="linear", dtype="uint8")
@@ -47,13 +51,22 @@ def activation_passes(program: Program, ranges: Mapping[str, Range], kept_float:
 
     before, after = {}, {}
     for operation in program.operations:
-        if operation.kind not in _QUANTISED or operation.name in kept_float:
+        if operation.kind not in QUANTISED or operation.name in kept_float:
             continue
         taken = tuple(v.name for key, v in operation.inputs.items() if key in ("x", "y") and v.name in ranges)
         before[operation.name] = config(taken)
         given = _given(operation, users)
-        last = given in program.outputs or all(user.kind in ("softmax", "cast") for user in users.get(given, []))
-        after[operation.name] = None if last else config((given,))
+        following = users.get(given, [])
+        last = given in program.outputs or all(user.kind in ("softmax", "cast") for user in following)
+        # Core ML may compute a layer between a dequantize and a quantize in INT8.
+        float_follows = any(user.name in kept_float for user in following)
+        after[operation.name] = None if last or float_follows else config((given,))
+    if not before:
+        held = ", ".join(sorted({operation.kind for operation in program.operations if operation.kind != "const"}))
+        raise ModelError(
+            f"Nothing in this network could be quantised: coremltools takes {', '.join(QUANTISED)}, and it has {held}. "
+            "Choose a float recipe."
+        )
     stats = {name: {"rmin": low, "rmax": high} for name, (low, high) in ranges.items()}
     passes = []
     for place, configs in (("prefix", before), ("suffix", after)):
@@ -91,4 +104,4 @@ def _given(operation: Operation, users: Mapping[str, list[Operation]]) -> str:
     """The name of the operation's output, after the activation that is fused into it."""
     name = operation.outputs[0].name
     first = users.get(name, [operation])[0]
-    return first.outputs[0].name if first.kind in _ACTIVATIONS else name
+    return first.outputs[0].name if first.kind in ACTIVATIONS else name

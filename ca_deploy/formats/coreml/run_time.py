@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ca_deploy.formats._layers import kept_float_because
-from ca_deploy.mil.program import Name, Program
+from ca_deploy.mil.program import Name, Operation, Program
 from ca_deploy.records.conversion import FloatOperator
 
 _CONVERSIONS = ("const", "cast", "quantize", "dequantize", "classify", "softmax")
@@ -23,6 +23,10 @@ def float_operators(
     ``kept_float`` maps operations that a recipe's ``[[layer]]`` keeps float to its pattern.
     """
     made = {tensor.name: operation for operation in program.operations for tensor in operation.outputs}
+    users: dict[str, list[Operation]] = {}
+    for operation in program.operations:
+        for name in {value.name for value in operation.inputs.values() if isinstance(value, Name)}:
+            users.setdefault(name, []).append(operation)
     quantised = {o.inputs["input"].name for o in program.operations if o.kind == "quantize"}
     found: Counter[tuple[str, str]] = Counter()
     for operation in program.operations:
@@ -30,13 +34,19 @@ def float_operators(
             continue
         taken = [v.name for key, v in operation.inputs.items() if key in ("x", "y") and isinstance(v, Name)]
         kinds = {made[name].kind if name in made else "input" for name in taken}
+        layers = [operation.name]
+        if operation.kind in _FUSED:  # float because of the layer before it, or the one behind it
+            layers += [made[name].name for name in taken if name in made]
+            layers += [user.name for user in users.get(operation.outputs[0].name, ())]
+        pattern = next((kept_float[name] for name in layers if name in kept_float), None)
         if operation.kind in _FUSED and operation.outputs[0].name in quantised:
             continue
         if operation.kind in ("conv", "linear", "add", "avg_pool", "max_pool"):
             if kinds <= {"dequantize", "const"}:
                 continue
-            pattern = kept_float.get(operation.name)
             reason = kept_float_because(pattern) if pattern else "its input is not quantised"
+        elif operation.kind in _FUSED and pattern:
+            reason = kept_float_because(pattern)
         else:
             reason = "coremltools' quantiser covers convolution, linear, pooling and addition"
         found[operation.kind, reason] += 1

@@ -114,6 +114,28 @@ def _module_of(node: ir.Node) -> str:
     return scopes[-2] if len(scopes) > 1 else ""
 
 
+def modules_of(model: onnx.ModelProto) -> dict[str, tuple[str, ...]]:
+    """Node of a converted model -> paths of its PyTorch modules.
+
+    A convolution also has the paths of the BatchNorm that was merged into it, and of the activation after it, which is
+    quantised together with it.
+    """
+    found = {}
+    users: dict[str, list[onnx.NodeProto]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+        metadata = {entry.key: entry.value for entry in node.metadata_props}
+        *modules, operation = ast.literal_eval(metadata.get(_SCOPES, "[]")) or ["", ""]
+        folded = modules[-1:] if "batch_norm" in operation else []
+        found[node.name] = (node.name.rpartition("/")[0], *folded)
+    for node in model.graph.node:
+        following = users.get(node.output[0], [])
+        if node.op_type in ("Conv", "Gemm") and [user.op_type for user in following] in (["Relu"], ["Clip"]):
+            found[node.name] += found[following[0].name]
+    return found
+
+
 def _scopes(node: ir.Node) -> list[str]:
     """From the network down to the traced operation: ``["", "features", "features.0", "conv2d"]``."""
     scopes: list[str] = ast.literal_eval(node.metadata_props.get(_SCOPES, "[]"))

@@ -11,16 +11,17 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import TopologicalSortPass
 
+from ca_deploy.errors import ModelError
 from ca_deploy.formats import Step
-from ca_deploy.formats._layers import overridden
+from ca_deploy.formats._layers import nothing_left, overridden
 from ca_deploy.formats.onnx.bias_correction import correct_biases
 from ca_deploy.formats.onnx.calibrate import Observed, Range, activation_ranges, observe
 from ca_deploy.formats.onnx.camera_input import take_camera_rgb
-from ca_deploy.formats.onnx.convert import to_onnx
+from ca_deploy.formats.onnx.convert import modules_of, to_onnx
 from ca_deploy.formats.onnx.float16 import to_float16
 from ca_deploy.formats.onnx.integer_io import integer_io
 from ca_deploy.formats.onnx.quantise import quantise_dynamic, quantise_static
-from ca_deploy.formats.onnx.run_time import float_operators
+from ca_deploy.formats.onnx.run_time import Planned, at_run_time
 from ca_deploy.formats.onnx.specs import tensor_specs
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.recipe import ExportRecipe
@@ -70,8 +71,7 @@ class OnnxConverter:
             float_model = to_onnx(self._network, opset, conversion.dynamic_batch)
             self._float_models[key] = float_model.SerializeToString()
         proto = onnx.load_from_string(self._float_models[key])
-        modules = {node.name: node.name.rpartition("/")[0] for node in proto.graph.node}
-        kept_float = overridden(recipe, modules)
+        kept_float = overridden(recipe, modules_of(proto))
         normalisation = take_camera_rgb(proto, self._network.preprocessing) if recipe.io == "uint8rgb" else []
         if recipe.mode != "float32":
             onnx.save(proto, conversion.float32_path)
@@ -99,7 +99,12 @@ class OnnxConverter:
             step("quantising weights")
             return replace(model, proto=quantise_dynamic(model.proto))
         step("quantising weights and activations")
-        quantised = quantise_static(model.proto, ranges, keep_float=(*model.normalisation, *model.kept_float))
+        try:
+            quantised = quantise_static(model.proto, ranges, keep_float=(*model.normalisation, *model.kept_float))
+        except ModelError as error:
+            if not model.kept_float:
+                raise
+            raise nothing_left(recipe) from error
         correct_biases(quantised, model.proto, seen.images)
         if recipe.io == "int8":
             integer_io(quantised)
@@ -112,13 +117,15 @@ class OnnxConverter:
             del proto.graph.value_info[:]  # shapes that readers infer themselves: 2 % of an integer file
         onnx.checker.check_model(proto, full_check=True)
         onnx.save(proto, conversion.path)
+        planned = at_run_time(proto, model.normalisation, model.kept_float) if recipe.is_integer else Planned((), ())
         inputs, outputs = tensor_specs(proto, normalised=not model.normalisation)
         return Converted(
             inputs=inputs,
             outputs=outputs,
             operators=dict(Counter(node.op_type for node in proto.graph.node).most_common()),
             tools={tool: version(tool) for tool in _TOOLS},
-            float_operators=float_operators(proto, model.normalisation, model.kept_float) if recipe.is_integer else (),
+            float_operators=planned.float_operators,
+            notes=planned.notes,
             float32_path=conversion.float32_path if recipe.mode != "float32" else None,
         )
 

@@ -1,11 +1,12 @@
 """Float ONNX model -> INT8, with ONNX Runtime's quantiser."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
+from onnx import helper, numpy_helper
 from onnxruntime.quantization import (
     CalibrationMethod,
     QDQQuantizer,
@@ -22,6 +23,12 @@ from ca_deploy.formats.onnx.calibrate import Range
 # A calibrated range of a gate would scale all its outputs by a common error. TFLite fixes the range of sigmoid too.
 _SIGMOIDS = ("Sigmoid", "HardSigmoid")
 _SIGMOID_RANGE = (0.0, 255 / 256)
+# The number of input channels of a layer, from the shape of its weights and its attributes.
+_CHANNELS: Mapping[str, Callable[[list[int], Mapping[str, int]], int]] = {
+    "Conv": lambda weight, attributes: weight[1] * attributes.get("group", 1),
+    "ConvTranspose": lambda weight, attributes: weight[0],
+    "Gemm": lambda weight, attributes: weight[1] if attributes.get("transB") else weight[0],
+}
 
 
 def quantise_static(
@@ -51,7 +58,35 @@ def quantise_static(
         op_types_to_quantize=sorted({*QLinearOpsRegistry, *QDQRegistry}),
         extra_options={},
     )
-    return _something_quantised(quantiser.quantize_model(), "QuantizeLinear")
+    quantised = _something_quantised(quantiser.quantize_model(), "QuantizeLinear")
+    _hold_float(quantised, keep_float)
+    return quantised
+
+
+def _hold_float(model: onnx.ModelProto, names: Collection[str]) -> None:
+    """Let ONNX Runtime compute layers between two quantised tensors in float.
+
+    It quantises the float weights of such a layer itself, with one scale for all channels
+    (``weight_bias_quantization.cc``, onnxruntime 1.32), unless the input has a scale per channel. Here the input gets
+    its only scale once per channel.
+    """
+    graph = model.graph
+    produced = {name: node for node in graph.node for name in node.output}
+    constants = {constant.name: constant for constant in graph.initializer}
+    for node in [node for node in graph.node if node.op_type in _CHANNELS and node.name in names]:
+        source, weight = produced.get(node.input[0]), constants.get(node.input[1])
+        if source is None or source.op_type != "DequantizeLinear" or weight is None:
+            continue
+        channels = _CHANNELS[node.op_type](list(weight.dims), {a.name: a.i for a in node.attribute})
+        own = f"{node.name}_input"
+        inputs = [source.input[0]]
+        for name in source.input[1:]:
+            value = np.full(channels, numpy_helper.to_array(constants[name]).item())
+            spread = value.astype(numpy_helper.to_array(constants[name]).dtype)
+            inputs.append(f"{own}_{name}")
+            graph.initializer.append(numpy_helper.from_array(spread, inputs[-1]))
+        graph.node.append(helper.make_node("DequantizeLinear", inputs, [own], name=f"{own}_DequantizeLinear", axis=1))
+        node.input[0] = own
 
 
 def quantise_dynamic(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import onnx
@@ -16,13 +17,24 @@ _FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16}
 _CONVERSIONS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
 
 
-def float_operators(
-    model: onnx.ModelProto, normalisation: Collection[str] = (), kept_float: Mapping[str, str] = MappingProxyType({})
-) -> tuple[FloatOperator, ...]:
+@dataclass(frozen=True, slots=True)
+class Planned:
     """Kinds of operators with float tensors only in the graph that ONNX Runtime executes, most frequent first.
 
+    ``notes`` name what it computes in integers although a recipe's ``[[layer]]`` keeps it float.
+    """
+
+    float_operators: tuple[FloatOperator, ...]
+    notes: tuple[str, ...]
+
+
+def at_run_time(
+    model: onnx.ModelProto, normalisation: Collection[str] = (), kept_float: Mapping[str, str] = MappingProxyType({})
+) -> Planned:
+    """Ask the CPU provider, which plans with the settings that match ARM.
+
     ``normalisation`` names the nodes that normalise a camera's image, ``kept_float`` maps those that a recipe's
-    ``[[layer]]`` keeps float to its pattern. The CPU provider plans with the settings that match ARM.
+    ``[[layer]]`` keeps float to its pattern.
     """
     graph = planned(model).graph
     types = {v.name: v.type.tensor_type.elem_type for v in (*graph.value_info, *graph.input, *graph.output)}
@@ -30,9 +42,12 @@ def float_operators(
     types |= {node.output[0]: TensorProto.INT8 for node in graph.node if node.op_type == "QuantizeLinear"}
     dynamic = any(node.op_type == "DynamicQuantizeLinear" for node in model.graph.node)
     found: Counter[tuple[str, str]] = Counter()
+    rounded: Counter[tuple[str, str]] = Counter()
     for node in graph.node:
         # A tensor that the planner inserted has no recorded type: it is on the float side of a conversion.
         touched = {types.get(name, TensorProto.FLOAT) for name in (*node.input, *node.output) if name}
+        if node.op_type not in _CONVERSIONS and touched & _BYTES and node.name in kept_float:
+            rounded[node.op_type.removeprefix("QLinear"), kept_float[node.name]] += 1
         if node.op_type in _CONVERSIONS or touched & _BYTES or not touched & _FLOATS:
             continue
         if node.name in normalisation:
@@ -46,7 +61,13 @@ def float_operators(
         else:
             reason = "not quantised, because a neighbour is not"
         found[node.op_type.removeprefix("Fused"), reason] += 1
-    return tuple(FloatOperator(operator, count, reason) for (operator, reason), count in found.most_common())
+    notes = (
+        f"{count} x {operator}, which [[layer]] match = {pattern!r} keeps float, lies between quantised tensors: ONNX "
+        "Runtime computes it in INT8. Let the pattern match its neighbours, too, to have it in float."
+        for (operator, pattern), count in rounded.most_common()
+    )
+    operators = (FloatOperator(operator, count, reason) for (operator, reason), count in found.most_common())
+    return Planned(tuple(operators), tuple(notes))
 
 
 def _between_conversions(node: onnx.NodeProto, graph: onnx.GraphProto) -> bool:

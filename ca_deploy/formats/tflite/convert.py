@@ -1,6 +1,7 @@
 """Network -> float32 flatbuffer, with litert-torch."""
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import litert_torch
@@ -36,7 +37,19 @@ class Normalise(nn.Module):
         return nn.functional.conv2d(rgb, self.get_buffer("weight"), self.get_buffer("bias"), groups=3)
 
 
-def convert(network: "Network", normalise: bool = False) -> Any:
+@dataclass(frozen=True, slots=True)
+class FloatModel:
+    """A float32 flatbuffer (``schema.ModelT``, see :mod:`ca_deploy.graphs.flatbuffer`).
+
+    ``modules`` holds the paths of the PyTorch modules of each operator: a convolution has its own, and those of the
+    BatchNorm and the activation that were merged into it.
+    """
+
+    flatbuffer: Any
+    modules: tuple[tuple[str, ...], ...]
+
+
+def convert(network: "Network", normalise: bool = False) -> FloatModel:
     """The network as a TFLite model: images ``(1, S, S, 3)`` in, logits out, both float32.
 
     All its tensors are named after PyTorch modules.
@@ -44,9 +57,6 @@ def convert(network: "Network", normalise: bool = False) -> Any:
     Args:
         network: any network.
         normalise: the input is RGB 0..255, normalised inside.
-
-    Returns:
-        ``schema.ModelT``, see :mod:`ca_deploy.graphs.flatbuffer`.
 
     Raises:
         ModelError: torch.export or litert-torch does not support the network; the message names the operator.
@@ -62,8 +72,28 @@ def convert(network: "Network", normalise: bool = False) -> Any:
     except Exception as error:  # litert-torch has no common class for its errors
         raise ModelError(_explain(network.name, error)) from error
     model = flatbuffer.read(content)
+    modules = tuple(_modules(model, operator, normalise) for operator in model.subgraphs[0].operators)
     flatbuffer.shorten_names(model)
-    return model
+    return FloatModel(model, modules)
+
+
+def _modules(model: Any, operator: Any, normalise: bool) -> tuple[str, ...]:
+    """litert-torch names a tensor after all modules whose operators were merged into it."""
+    parts = [part for part in flatbuffer.tensor_name(model, operator.outputs[0]).split(";") if "/" in part]
+    if flatbuffer.operator_name(model, operator) not in flatbuffer.WEIGHTED:
+        parts = parts[:1]  # the others belong to its inputs
+    elif not parts:  # the output of the network has another name
+        parts = [flatbuffer.tensor_name(model, operator.inputs[1])]
+    paths = [_in_network(flatbuffer.module_path(part), normalise) for part in reversed(parts)]
+    return tuple(dict.fromkeys(path for path in paths if path is not None))
+
+
+def _in_network(path: str, normalise: bool) -> str | None:
+    """Path of a module in the network; "" is the network itself, None what ca-deploy puts around it."""
+    path = path.removeprefix("wrapped")
+    if not normalise:
+        return path
+    return path[2:] if path.startswith("1.") or path == "1" else None  # the second of two modules
 
 
 def _trace(name: str, module: nn.Module, image: Tensor) -> torch.fx.GraphModule:

@@ -19,7 +19,6 @@ from ca_deploy.formats.tflite.quantise import quantise
 from ca_deploy.formats.tflite.ranges import Ranges, activation_ranges
 from ca_deploy.formats.tflite.statistics import Activation, observe
 from ca_deploy.graphs import flatbuffer
-from ca_deploy.graphs.tflite import module_of
 from ca_deploy.records.conversion import Conversion, Converted, FloatOperator
 from ca_deploy.records.recipe import ExportRecipe, LayerOverride
 
@@ -50,7 +49,7 @@ class TfliteConverter:
 
     def __init__(self, network: "Network") -> None:
         self._network = network
-        self._float_models: dict[bool, tuple[bytes, list[str]]] = {}
+        self._float_models: dict[bool, tuple[bytes, tuple[tuple[str, ...], ...]]] = {}
 
     def convert(self, conversion: Conversion, step: Step) -> TfliteModel:
         if conversion.dynamic_batch:
@@ -100,6 +99,7 @@ class TfliteConverter:
 
     def write(self, model: TfliteModel, conversion: Conversion) -> Converted:
         recipe, written = conversion.recipe, model.flatbuffer
+        stayed_float = tuple(_stayed_float(written, recipe, model.overrides)) if recipe.is_integer else ()
         if model.camera:
             take_uint8(written)
         flatbuffer.name_input_and_output(written)
@@ -110,17 +110,16 @@ class TfliteConverter:
             outputs=(flatbuffer.tensor_spec(written, graph.outputs[0], "NC"),),
             operators=flatbuffer.operator_histogram(written),
             tools={tool: version(tool) for tool in _TOOLS},
-            float_operators=tuple(_stayed_float(written, recipe, model.overrides)) if recipe.is_integer else (),
+            float_operators=stayed_float,
             notes=model.notes,
             float32_path=conversion.float32_path if recipe.mode != "float32" else None,
         )
 
-    def _float_model(self, camera: bool) -> tuple[bytes, list[str]]:
-        """The float model, which the recipes of a network share, and the PyTorch module of each operator."""
-        model = convert(self._network, normalise=camera)
-        modules = [module_of(name) for name in _results(model)]
-        flatbuffer.name_input_and_output(model)
-        return flatbuffer.write(model), modules
+    def _float_model(self, camera: bool) -> tuple[bytes, tuple[tuple[str, ...], ...]]:
+        """The float model, which the recipes of a network share, and the PyTorch modules of each operator."""
+        converted = convert(self._network, normalise=camera)
+        flatbuffer.name_input_and_output(converted.flatbuffer)
+        return flatbuffer.write(converted.flatbuffer), converted.modules
 
     def _feed(self, rgb: "NDArray[np.uint8]", camera: bool) -> "NDArray[np.float32]":
         """uint8 RGB ``(S, S, 3)`` -> the float model's input, of the same shape."""

@@ -9,6 +9,7 @@ from ai_edge_quantizer import qtyping, quantizer, recipe_manager
 from ai_edge_quantizer.algorithm_manager import AlgorithmName
 
 from ca_deploy.errors import ModelError
+from ca_deploy.formats._layers import nothing_left
 from ca_deploy.graphs import flatbuffer
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def quantise(
 
     Raises:
         ModelError: no operator of the model could be quantised.
+        RecipeError: the overrides keep all of them float.
     """
     applied = quantizer.Quantizer(content, _quantizer_recipe(recipe, overrides))
     result = applied.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
@@ -40,6 +42,8 @@ def quantise(
         raise ModelError(f"ai-edge-quantizer returned no model for {recipe.name}.")
     model = flatbuffer.read(result.quantized_model)
     if not _is_quantised(model):
+        if overrides:
+            raise nothing_left(recipe)
         raise ModelError(
             f"Nothing was quantised by {recipe.name}: the network has no convolution or linear layer that "
             "ai-edge-quantizer supports. Export it as float32."
@@ -73,8 +77,15 @@ def _quantizer_recipe(recipe: "ExportRecipe", overrides: "Mapping[str, LayerOver
                 rules.add_static_config(
                     scope, _Operator.ALL_SUPPORTED, activation_num_bits=bits, weight_num_bits=recipe.weight_bits
                 )
-        for end in _FLOAT_ENDS[recipe.io]:
-            rules.add_quantization_config(".*", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        # ``io`` alone decides about input and output. The last rule wins: "^" matches everything, as ".*" does, but
+        # comes after the overrides.
+        for end in (_Operator.INPUT, _Operator.OUTPUT):
+            if end in _FLOAT_ENDS[recipe.io]:
+                rules.add_quantization_config("^", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
+            else:
+                rules.add_static_config(
+                    "^", end, activation_num_bits=recipe.activation_bits, weight_num_bits=recipe.weight_bits
+                )
     return rules.get_quantization_recipe()
 
 

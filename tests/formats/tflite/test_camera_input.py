@@ -13,7 +13,7 @@ from tests.formats.kit import answers, photos
 
 
 def test_camera_input_before_a_float_model(network: Network, tmp_path: Path) -> None:
-    model = convert(network, normalise=True)
+    model = convert(network, normalise=True).flatbuffer
     take_uint8(model)
     flatbuffer.name_input_and_output(model)
     (tmp_path / "camera.tflite").write_bytes(flatbuffer.write(model))
