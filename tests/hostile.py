@@ -14,7 +14,8 @@ from ca_deploy.recipes import load_recipe
 from ca_deploy.records.manifest import SCHEMA_VERSION, Manifest, ModelRecord
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport, Status
-from ca_deploy.records.tensors import DType, Layout, Preprocessing, TensorSpec
+from ca_deploy.records.preprocessing import Preprocessing
+from ca_deploy.records.tensors import DType, Layout, TensorSpec
 
 CANARY = "canary"  # the file that code in a name would create in the working folder
 

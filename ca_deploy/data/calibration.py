@@ -13,7 +13,7 @@ from ca_deploy.errors import ImageDataError
 from ca_deploy.files import sha256_of, sha256_of_bytes
 from ca_deploy.records.calibration import CalibrationSpec, Domain
 from ca_deploy.records.codec import Unreadable, decode, parse_toml
-from ca_deploy.records.tensors import Preprocessing
+from ca_deploy.records.preprocessing import Preprocessing
 from ca_deploy.shipped import data_files, find_data_file
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def load_calibration(spec: CalibrationSpec, preprocessing: Preprocessing, count:
     wanted = count or spec.count
     if spec.source == "random":
         calibration, held_out = (
-            _digested(_noise(number, preprocessing.crop, spec.seed + part))
+            _digested(_noise(number, preprocessing, spec.seed + part))
             for part, number in enumerate((wanted, spec.held_out))
         )
         warnings = ["Calibrated on random noise: the accuracy of the file is unknown. Pass photos with --calibration."]
@@ -120,10 +120,11 @@ def _digested(pixels: "NDArray[np.uint8]") -> ImageBatch:
     return ImageBatch(pixels, tuple(sha256_of_bytes(image.tobytes()) for image in pixels))
 
 
-def _noise(count: int, side: int, seed: int) -> "NDArray[np.uint8]":
+def _noise(count: int, preprocessing: Preprocessing, seed: int) -> "NDArray[np.uint8]":
     import numpy as np
 
-    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+    shape = (count, preprocessing.height, preprocessing.width, preprocessing.depth)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
 def _photo_crops(names: tuple[str, ...], count: int, preprocessing: Preprocessing, seed: int) -> "NDArray[np.uint8]":
@@ -139,5 +140,5 @@ def _photo_crops(names: tuple[str, ...], count: int, preprocessing: Preprocessin
         photo = photos[number % len(photos)]
         side = int(random.uniform(1 / 3, 1) * min(photo.size))
         left, top = (int(random.integers(length - side + 1)) for length in photo.size)
-        crops.append(preprocessing.crop_rgb(photo.crop((left, top, left + side, top + side))))
+        crops.append(preprocessing.to_pixels(photo.crop((left, top, left + side, top + side))))
     return np.stack(crops)

@@ -23,6 +23,7 @@ from torch.nn import functional
 from ca_deploy.data.images import SUFFIXES
 from ca_deploy.errors import ModelError, OutputError, UsageError
 from ca_deploy.progress import Progress, silent
+from ca_deploy.records.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing, one_per_channel
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
@@ -43,8 +44,8 @@ def distill(
 ) -> NDArray[np.uint8]:
     """Make ``count`` images whose batch-norm statistics, per batch, match those of the training images.
 
-    Returns RGB ``(count, R, R, 3)`` with R = ``network.preprocessing.resize``, of which preprocessing crops exactly the
-    optimised square. The same seed gives the same images on the same machine; another processor may round differently.
+    Returns RGB ``(count, H, W, 3)``, of which the network's preprocessing cuts exactly the part that was optimised.
+    The same seed gives the same images on the same machine; another processor may round differently.
 
     Args:
         network: any network with ``nn.BatchNorm2d`` layers; class targets are used where it returns ``(N, classes)``.
@@ -61,6 +62,8 @@ def distill(
     """
     if min(count, steps, batch) < 1:
         raise UsageError(f"Cannot distil {count} images with {steps} steps, {batch} per batch: each must be 1 or more.")
+    if network.preprocessing.channels == "RGBA":
+        raise UsageError("Images with transparency cannot be distilled. Calibrate on a folder of your own images.")
     norms = _batch_norms(network)
     sizes = [len(part) for part in np.array_split(np.arange(count), math.ceil(count / batch))]
     images = []
@@ -151,19 +154,20 @@ def _distill_batch(
     step_done: Callable[[int], None],
 ) -> NDArray[np.uint8]:
     preprocessing = network.preprocessing
-    side, crop = preprocessing.resize, preprocessing.crop
-    margin = round((side - crop) / 2)  # as Preprocessing.crop_rgb cuts
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (preprocessing.mean, preprocessing.std))
-    start = _dead_leaves(random, size, side) * std + mean
+    height, width, depth = preprocessing.height, preprocessing.width, preprocessing.depth
+    rows, columns = preprocessing.covered if preprocessing.fit == "crop" else (height, width)
+    top, left = round((rows - height) / 2), round((columns - width) / 2)  # as Preprocessing.to_pixels cuts
+    mean, std = (torch.tensor(values).view(1, depth, 1, 1) for values in (preprocessing.mean, preprocessing.std))
+    start = _dead_leaves(random, size, (depth, rows, columns)) * _photo_std(preprocessing) + _photo_mean(preprocessing)
     # An image is a sum over octaves, so that large shapes and colours change as fast as single pixels.
-    sides = dict.fromkeys(max(1, side >> octave) for octave in range(OCTAVES))
-    octaves = [torch.zeros(size, 3, s, s, requires_grad=True) for s in sides]
+    shapes = dict.fromkeys((max(1, rows >> octave), max(1, columns >> octave)) for octave in range(OCTAVES))
+    octaves = [torch.zeros(size, depth, *shape, requires_grad=True) for shape in shapes]
     optimizer = torch.optim.Adam(octaves, lr=LEARNING_RATE, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     first_class, confidence = int(random.integers(1000)), random.uniform(LEAST_CONFIDENCE, 1, size)
 
     def render() -> Tensor:
-        whole = (functional.interpolate(octave, (side, side), mode="bilinear") for octave in octaves)
+        whole = (functional.interpolate(octave, (rows, columns), mode="bilinear") for octave in octaves)
         return (start + torch.stack(list(whole)).sum(0)).clamp(0, 1)
 
     gaps: list[Tensor] = []
@@ -173,8 +177,10 @@ def _distill_batch(
             gaps.clear()
             images = render()
             shift = random.integers(-JITTER, JITTER + 1, 2).tolist()
-            seen = images.roll(shift, (2, 3))[:, :, margin : margin + crop, margin : margin + crop]
-            output = network.module(((seen.flip(3) if random.random() < 0.5 else seen) - mean) / std)
+            seen = images.roll(shift, (2, 3))[:, :, top : top + height, left : left + width]
+            output = network.module(
+                ((seen.flip(3) if random.random() < 0.5 else seen) * preprocessing.value_range - mean) / std
+            )
             variation = sum(images.diff(dim=axis).abs().mean() for axis in (2, 3))
             loss = torch.stack(gaps).mean() + SMOOTHNESS * variation
             if output.ndim == 2 and output.shape[1] > 1:
@@ -189,7 +195,24 @@ def _distill_batch(
         for hook in hooks:
             hook.remove()
     with torch.no_grad():
-        return (render() * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        pixels = (render() * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    if preprocessing.channels == "BGR":
+        return np.ascontiguousarray(pixels[..., ::-1])
+    return pixels if depth == 3 else pixels.repeat(3, axis=3)
+
+
+def _photo_mean(preprocessing: Preprocessing) -> Tensor:
+    """In 0..1, ``(1, C, 1, 1)``: what the network subtracts, or what photos have where it takes raw values."""
+    raw = preprocessing.value_range == 255
+    mean = one_per_channel(IMAGENET_MEAN, preprocessing.channels, alpha=0.0) if raw else preprocessing.mean
+    return torch.tensor(mean).view(1, -1, 1, 1)
+
+
+def _photo_std(preprocessing: Preprocessing) -> Tensor:
+    """As :func:`_photo_mean`."""
+    raw = preprocessing.value_range == 255
+    std = one_per_channel(IMAGENET_STD, preprocessing.channels, alpha=1.0) if raw else preprocessing.std
+    return torch.tensor(std).view(1, -1, 1, 1)
 
 
 def _targets(first_class: int, confidence: NDArray[np.float64], classes: int) -> Tensor:
@@ -199,30 +222,39 @@ def _targets(first_class: int, confidence: NDArray[np.float64], classes: int) ->
     return turn * sure + (1 - turn) * (1 - sure) / (classes - 1)
 
 
-def _dead_leaves(random: np.random.Generator, count: int, side: int) -> Tensor:
-    """Overlapping ellipses with shading and grain, ``(count, 3, side, side)`` in standard deviations around the mean.
+def _dead_leaves(random: np.random.Generator, count: int, shape: tuple[int, int, int]) -> Tensor:
+    """Overlapping ellipses with shading and grain, ``(count, *shape)``, in standard deviations around the mean.
+
+    ``shape`` is ``(C, H, W)``.
 
     Each image has its own brightness and tint; small ellipses are frequent and large ones rare, and the grain has the
     1/f spectrum of photos.
     """
-    y, x = np.mgrid[:side, :side].astype(np.float32) / side
-    images = np.empty((count, 3, side, side), np.float32)
+    depth, height, width = shape
+    side = max(height, width)
+    bottom_right = np.array([height / side, width / side])
+    y, x = np.mgrid[:height, :width].astype(np.float32) / side
+    images = np.empty((count, *shape), np.float32)
     for image in images:
-        tint = random.normal(0, 0.7) + random.normal(0, 0.35, 3)
+        tint = random.normal(0, 0.7) + random.normal(0, 0.35, depth)
         image[:] = tint[:, None, None]
         radii = random.uniform(0.5**-1.5, 0.02**-1.5, LEAVES) ** (-1 / 1.5)
         for radius in np.sort(radii)[::-1]:
-            centre, angle, flatness = random.uniform(0, 1, 2), random.uniform(0, math.pi), random.uniform(0.25, 1)
-            colour = tint + random.normal(0, 0.8) + random.normal(0, 0.5, 3)
+            centre, angle, flatness = (
+                random.uniform(0, 1, 2) * bottom_right,
+                random.uniform(0, math.pi),
+                random.uniform(0.25, 1),
+            )
+            colour = tint + random.normal(0, 0.8) + random.normal(0, 0.5, depth)
             shading = random.normal(0, 0.4)
-            (top, left), (bottom, right) = ((centre + sign * radius).clip(0, 1) * side for sign in (-1, 1))
+            (top, left), (bottom, right) = ((centre + sign * radius).clip(0, bottom_right) * side for sign in (-1, 1))
             box = slice(int(top), int(bottom) + 1), slice(int(left), int(right) + 1)
             dx, dy = (x[box] - centre[1]) / radius, (y[box] - centre[0]) / radius
             along = dx * math.cos(angle) + dy * math.sin(angle)
             across = (dy * math.cos(angle) - dx * math.sin(angle)) / flatness
             inside = np.square(along) + np.square(across) < 1
             image[:, *box][:, inside] = (colour[:, None, None] + shading * along)[:, inside]
-    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side))
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
     spectrum = np.fft.rfft2(random.normal(size=images.shape)) / np.maximum(frequency, 1 / side)
-    grain = np.fft.irfft2(spectrum, s=(side, side))
+    grain = np.fft.irfft2(spectrum, s=(height, width))
     return torch.from_numpy((images + GRAIN * grain / grain.std()).astype(np.float32))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ca_deploy.delivery import settle
 from ca_deploy.errors import ImageDataError
 from ca_deploy.files import sha256_of
-from ca_deploy.records.tensors import Preprocessing
+from ca_deploy.records.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ class ImageFile:
 
 @dataclass(frozen=True, slots=True)
 class ImageBatch:
-    """Images cropped for a network: ``pixels`` is RGB uint8 ``(N, S, S, 3)``, ``sha256`` has one digest per image."""
+    """Images cropped for a network: ``pixels`` is uint8 ``(N, H, W, C)``, ``sha256`` has one digest per image."""
 
     pixels: "NDArray[np.uint8]"
     sha256: tuple[str, ...]
@@ -111,10 +111,10 @@ def load_batch(
             break
         used += 1
         try:
-            pixels.append(preprocessing.crop_rgb(open_rgb(file.path)))
+            pixels.append(preprocessing.to_pixels(open_rgb(file.path)))
             hashes.append(file.sha256)
         except ImageDataError as error:
             unreadable.append(str(error))
-    side = preprocessing.crop
-    stacked = np.stack(pixels) if pixels else np.zeros((0, side, side, 3), np.uint8)
+    empty = np.zeros((0, preprocessing.height, preprocessing.width, preprocessing.depth), np.uint8)
+    stacked = np.stack(pixels) if pixels else empty
     return ImageBatch(stacked, tuple(hashes)), used, unreadable

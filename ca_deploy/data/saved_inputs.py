@@ -12,7 +12,7 @@ from ca_deploy.errors import ImageDataError
 
 
 def save(path: Path, images: ImageBatch) -> None:
-    """Write ``pixels`` (RGB uint8 ``(N, S, S, 3)``) and ``sha256`` as ``.npz``.
+    """Write ``pixels`` (uint8 ``(N, H, W, C)``) and ``sha256`` as ``.npz``.
 
     Raises:
         OutputError: the file cannot be written.
@@ -33,6 +33,6 @@ def load(path: Path) -> ImageBatch:
             pixels, hashes = content["pixels"], content["sha256"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ImageDataError(f"Saved inputs {path} cannot be read ({error}). Write them with --save-inputs.") from error
-    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3 or len(hashes) != len(pixels):
-        raise ImageDataError(f"Saved inputs {path} are {pixels.dtype} {pixels.shape}, not uint8 (N, S, S, 3) images.")
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] not in (1, 3, 4) or len(hashes) != len(pixels):
+        raise ImageDataError(f"Saved inputs {path} are {pixels.dtype} {pixels.shape}, not uint8 images (N, H, W, C).")
     return ImageBatch(pixels, tuple(map(str, hashes)))

@@ -110,7 +110,7 @@ def _score(model: Predictor, answers: Answers, truth: NDArray[np.int64], labels:
 
 
 def _answer(model: Predictor, image: Image.Image) -> NDArray[np.float32]:
-    return next(iter(model([model.preprocessing.crop_rgb(image)])))
+    return next(iter(model([model.preprocessing.to_pixels(image)])))
 
 
 def _paired(

@@ -26,10 +26,11 @@ def outputs_of(predictor: Predictor, images: NDArray[np.uint8], progress: Progre
     Raises:
         UsageError: the images do not have the model's input size.
     """
-    side = predictor.preprocessing.crop
-    if images.shape[1:] != (side, side, 3):
+    wanted = predictor.preprocessing
+    if images.shape[1:] != (wanted.height, wanted.width, wanted.depth):
         raise UsageError(
-            f"{predictor.name} takes {side}x{side} px, but the images are {images.shape[2]}x{images.shape[1]}."
+            f"{predictor.name} takes {wanted.size_text} px of {wanted.channels}, but the images are "
+            f"{images.shape[1]}x{images.shape[2]} px of {images.shape[3]} channels."
         )
     answers = []
     for answer in predictor(images):

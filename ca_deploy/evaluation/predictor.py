@@ -13,15 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ca_deploy.errors import ArtifactError, UsageError
+from ca_deploy.networks.inputs import preprocessing_of
 from ca_deploy.networks.source import labels_of, load
 from ca_deploy.records.manifest import Manifest, manifest_of
 from ca_deploy.records.model import ModelSource
-from ca_deploy.records.tensors import Preprocessing, TensorSpec
+from ca_deploy.records.preprocessing import Preprocessing
+from ca_deploy.records.tensors import TensorSpec
 from ca_deploy.runtimes import Session, find_runtime, open_session, runtime_names
 from ca_deploy.tasks import Task, task_of
 
 if TYPE_CHECKING:
-    from ca_deploy.networks.source import Network
+    from ca_deploy.networks.inputs import preprocessing_of
+from ca_deploy.networks.source import Network
 
 
 def model_suffixes() -> tuple[str, ...]:
@@ -105,7 +108,7 @@ def open_predictor(
     if manifest is not None:
         return exported_predictor(path, manifest, runtime, threads)
     session = open_session(path, runtime, threads)
-    preprocessing = _given_preprocessing(path, source, side=max(session.inputs[0].shape) if session.inputs else 1)
+    preprocessing = _given_preprocessing(path, source, session.inputs)
     source = source or ModelSource()
     labels, task = labels_of(source, {}), source.task
     return file_predictor(path, session, session.inputs, session.outputs, preprocessing, labels, task)
@@ -143,10 +146,18 @@ def file_predictor(
     return Predictor(path.name, session, inputs[0], outputs[0], preprocessing, meaning, labels)
 
 
-def _given_preprocessing(path: Path, source: ModelSource | None, side: int) -> Preprocessing:
+def _given_preprocessing(path: Path, source: ModelSource | None, inputs: Sequence[TensorSpec]) -> Preprocessing:
     if source is None or source.mean is None or source.std is None:
         raise UsageError(
             f"{path} has no manifest ({path.stem}.json) beside it, so its preprocessing is unknown. "
-            "Pass --mean and --std (and --resize) as in training."
+            "Pass --mean and --std (and --resize), as it was trained."
         )
-    return Preprocessing(source.resize or side, side, source.mean, source.std)
+    if len(inputs) != 1 or len(inputs[0].shape) != 4:
+        raise ArtifactError(f"{path} does not take one image: its inputs are {[i.shape for i in inputs]}.")
+    shape = inputs[0].shape
+    depth, height, width = shape[1:] if inputs[0].layout == "NCHW" else (shape[3], *shape[1:3])
+    if min(height, width) < 1 and source.input_size is None:
+        raise UsageError(f"{path} takes images of any size: say which with --input-size.")
+    fixed = (depth, height, width) if min(height, width) > 0 else None
+    resize = source.resize if source.resize is not None or source.fit not in (None, "crop") else min(height, width)
+    return preprocessing_of(replace(source, resize=resize), {}, source.input_size or 1, fixed)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ca_deploy.errors import ModelError, first_line
 from ca_deploy.networks.source import Network
 from ca_deploy.records.model import ModelSource
+from ca_deploy.records.preprocessing import rgb_of
 
 if TYPE_CHECKING:
     import torch
@@ -56,8 +57,12 @@ def save_program(network: Network, folder: Path, source: ModelSource, dynamic_ba
         num_classes=None,
         width=None,
         input_size=network.input_size,
-        mean=preprocessing.mean,
-        std=preprocessing.std,
-        resize=preprocessing.resize,
+        mean=rgb_of(preprocessing.mean, preprocessing.channels),
+        std=rgb_of(preprocessing.std, preprocessing.channels),
+        resize=preprocessing.resize if preprocessing.fit == "crop" else None,
         crop=preprocessing.crop,
+        fit=preprocessing.fit,
+        channels=preprocessing.channels,
+        value_range=preprocessing.value_range,
+        padding=preprocessing.padding,
     )

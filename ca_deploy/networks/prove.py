@@ -27,13 +27,13 @@ def prove_it_runs(network: "Network") -> None:
         return hook
 
     handles = [m.register_forward_hook(note(n)) for n, m in network.module.named_modules() if n]
-    size = network.input_size
+    size = network.preprocessing.size_text
     try:
         with torch.inference_mode():
             output = network.module(network.example())
     except Exception as error:  # mismatched shapes raise whatever the operation raises
         raise ModelError(
-            f"{network.name} cannot take an image of {size}x{size} px: {first_line(error)}. "
+            f"{network.name} cannot take an image of {size} px (height x width): {first_line(error)}. "
             "Choose another --input-size (for most networks a multiple of 32)."
         ) from error
     finally:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from ca_deploy import programs
 from ca_deploy.errors import CheckpointError, ModelError, UsageError, first_line
 from ca_deploy.files import sha256_of
+from ca_deploy.networks.inputs import DEPTHS, preprocessing_of
 from ca_deploy.networks.prove import prove_it_runs
 from ca_deploy.processes.python_path import append_current_folder
 from ca_deploy.records.model import ModelSource, RegisteredModel
-from ca_deploy.records.tensors import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from ca_deploy.records.preprocessing import Preprocessing, Size
 
 if TYPE_CHECKING:
     import torch
@@ -28,18 +29,19 @@ if TYPE_CHECKING:
     from ca_deploy.networks.checkpoint import Checkpoint
 
 _MOST_LABEL_BYTES = 16 * 2**20
+_DEFAULT_SIZE = 224
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
     """A loaded network in evaluation mode, float32, with its preprocessing and labels; compared by identity.
 
-    ``module`` takes ``(N, 3, input_size, input_size)`` and returns one tensor, ``(N, classes)`` for a classifier.
+    ``module`` takes ``(N, C, H, W)``, see ``preprocessing``, and returns one tensor, ``(N, classes)`` for a classifier.
     """
 
     name: str
     module: "nn.Module"
-    input_size: int
+    input_size: Size
     preprocessing: Preprocessing
     labels: tuple[str, ...] | None
     trained: bool
@@ -56,7 +58,8 @@ class Network:
         import torch
 
         generator = torch.Generator().manual_seed(0)
-        return torch.randn(batch, 3, self.input_size, self.input_size, generator=generator)
+        shape = (batch, self.preprocessing.depth, self.preprocessing.height, self.preprocessing.width)
+        return torch.randn(shape, generator=generator)
 
 
 def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
@@ -73,11 +76,11 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     registered = source.registered()
     checkpoint = None if module is not None else _checkpoint(source, registered)
     metadata = dict(checkpoint.metadata) if checkpoint else {}
-    layout = program_size = None
+    layout = program_shape = None
     if module is not None:
         module = copy.deepcopy(module).eval().float()
     elif source.is_program:
-        module, program_size = _load_program(Path(source.model))
+        module, program_shape = _load_program(Path(source.model))
     else:
         module = _build(registered.factory if registered else source.model, source, checkpoint)
     if checkpoint is not None:
@@ -88,13 +91,14 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     if source.is_program:
         origin, layout = Path(source.model), "torch.export program"
         sha256 = sha256_of(origin)
-    input_size = _input_size(source, registered, metadata, program_size)
+    default = registered.input_size if registered else _DEFAULT_SIZE
+    preprocessing = preprocessing_of(source, metadata, default, program_shape)
     bundled = registered if registered and checkpoint and checkpoint.path == registered.weights else None
     network = Network(
         name=source.stem,
         module=module,
-        input_size=input_size,
-        preprocessing=_preprocessing(source, metadata, input_size),
+        input_size=preprocessing.crop,
+        preprocessing=preprocessing,
         labels=labels_of(source, metadata),
         trained=not source.random_weights,  # a network without weights was refused above
         checkpoint=origin,
@@ -142,21 +146,24 @@ def _checkpoint(source: ModelSource, registered: RegisteredModel | None) -> "Che
     return read_checkpoint(path)
 
 
-def _load_program(path: Path) -> "tuple[nn.Module, int]":
-    """A ``torch.export`` program as a module, and the side of the square image it takes."""
+def _load_program(path: Path) -> "tuple[nn.Module, tuple[int, int, int]]":
+    """A ``torch.export`` program as a module, and the shape ``(C, H, W)`` of the image that it takes."""
     program = programs.load(path)
     names = program.graph_signature.user_inputs
     inputs = [n.meta["val"] for n in program.graph.nodes if n.op == "placeholder" and n.name in names]
     shapes = [tuple(getattr(value, "shape", ())) for value in inputs]
     try:
-        if len(shapes) == 1 and len(shapes[0]) == 4 and shapes[0][1] == 3 and shapes[0][2] == shapes[0][3]:
-            return program.module(), int(shapes[0][2])
+        if len(shapes) == 1 and len(shapes[0]) == 4 and shapes[0][1] in DEPTHS:
+            depth, height, width = (int(side) for side in shapes[0][1:])
+            return program.module(), (depth, height, width)
     except Exception as error:  # sizes without an example value, guards that contradict each other, ...
         raise ModelError(
-            f"Program {path} cannot be set up for one square image ({first_line(error)}). "
-            "Export it with a fixed height and width."
+            f"Program {path} cannot be set up for one image ({first_line(error)}). Export it with a fixed height and "
+            "width."
         ) from error
-    raise ModelError(f"Program {path} takes {shapes}; ca-deploy needs exactly one square RGB image, (N, 3, S, S).")
+    raise ModelError(
+        f"Program {path} takes {shapes}; ca-deploy needs exactly one image of 1, 3 or 4 channels, (N, C, H, W)."
+    )
 
 
 def _build(factory_name: str, source: ModelSource, checkpoint: "Checkpoint | None") -> "nn.Module":
@@ -253,36 +260,6 @@ def _class_count(checkpoint: "Checkpoint", asked: int | None) -> int:
             "Drop --num-classes, or pass the checkpoint that was trained for it."
         )
     return held
-
-
-def _input_size(
-    source: ModelSource, registered: RegisteredModel | None, metadata: dict[str, Any], program_size: int | None
-) -> int:
-    if program_size is not None and source.input_size not in (None, program_size):
-        raise UsageError(
-            f"{source.model} was exported for {program_size} px, so --input-size {source.input_size} is not possible. "
-            "Export the program again at that size."
-        )
-    carried = metadata.get("preprocessing", {}).get("crop")
-    known = (source.input_size, program_size, source.crop, carried, registered.input_size if registered else 224)
-    size = next(value for value in known if value is not None)
-    if size < 1:
-        raise UsageError(f"--input-size {size} is not possible: it is the side of the image in pixels.")
-    if source.crop is not None and source.crop != size:
-        raise UsageError(f"--crop {source.crop} and --input-size {size} contradict each other: the crop is the input.")
-    return int(size)
-
-
-def _preprocessing(source: ModelSource, metadata: dict[str, Any], input_size: int) -> Preprocessing:
-    """From the flags, else from the checkpoint, else ImageNet's defaults (resize to 8/7 of the crop)."""
-    carried = metadata.get("preprocessing", {})
-    ratio = carried["resize"] / carried["crop"] if carried else 8 / 7
-    return Preprocessing(
-        resize=round(input_size * ratio) if source.resize is None else source.resize,
-        crop=input_size,
-        mean=source.mean or tuple(carried.get("mean", IMAGENET_MEAN)),
-        std=source.std or tuple(carried.get("std", IMAGENET_STD)),
-    )
 
 
 def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] | None:

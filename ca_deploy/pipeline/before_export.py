@@ -77,13 +77,15 @@ def _export(source: ModelSource, network: Network, recipe_name: str, path: Path,
     format = find_format(recipe.format)
     if missing := format.missing_packages():
         raise RuntimeUnavailable(f"Recipe {recipe_name} needs {', '.join(missing)}, which is not installed.")
-    noise = _noise(network.input_size) if recipe.needs_calibration else None
+    noise = _noise(network) if recipe.needs_calibration else None
     log = path.with_suffix(".log")
     with Worker(format, log) as worker:
         worker.convert(Conversion(source, recipe, noise, path, log), partial(step, recipe_name))
 
 
-def _noise(side: int) -> "NDArray[np.uint8]":
+def _noise(network: Network) -> "NDArray[np.uint8]":
     import numpy as np
 
-    return np.random.default_rng(0).integers(0, 256, (_NOISE_IMAGES, side, side, 3), np.uint8)
+    preprocessing = network.preprocessing
+    shape = (_NOISE_IMAGES, preprocessing.height, preprocessing.width, preprocessing.depth)
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)

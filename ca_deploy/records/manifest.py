@@ -13,9 +13,10 @@ from ca_deploy.records.compat import CompatRecord
 from ca_deploy.records.conversion import FloatOperator
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport
+from ca_deploy.records.preprocessing import Preprocessing
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.records.record import record
-from ca_deploy.records.tensors import Preprocessing, TensorSpec
+from ca_deploy.records.tensors import TensorSpec
 
 SCHEMA_VERSION = 2
 _EARLY_OPTIONS = ("opset", "deployment_target")

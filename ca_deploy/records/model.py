@@ -2,12 +2,13 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from ca_deploy.errors import UsageError, unknown_name
 from ca_deploy.files import file_stem
+from ca_deploy.records.preprocessing import Channels, Fit, Size
 from ca_deploy.records.record import record
 
 _REGISTRY = Path(__file__).parents[1] / "models"
@@ -43,14 +44,18 @@ class ModelSource:
 
     model: str = DEFAULT_MODEL
     weights: Path | None = None
-    input_size: int | None = None
+    input_size: Size | None = None
     num_classes: int | None = None
     width: float | None = None
     random_weights: bool = False
     mean: _Rgb | None = None
     std: _Rgb | None = None
     resize: int | None = None
-    crop: int | None = None
+    crop: Size | None = None
+    fit: Fit | None = None
+    channels: Channels | None = None
+    value_range: Literal[1, 255] | None = None
+    padding: tuple[int, int, int] | None = None
     labels: Path | None = None
     task: str | None = None
 

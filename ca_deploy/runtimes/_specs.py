@@ -6,6 +6,8 @@ from typing import cast, get_args
 from ca_deploy.errors import ArtifactError
 from ca_deploy.records.tensors import DType, Layout, TensorSpec
 
+_DEPTHS = (1, 3, 4)
+
 
 def spec_of(
     name: str, shape: Sequence[int], dtype: str, scale: float | None = None, zero_point: int | None = None

@@ -17,10 +17,9 @@ class TorchSession:
         self.runtime = f"PyTorch {torch.__version__}"
         self.settings: Mapping[str, str] = {}
         self._module = network.module
-        side = network.input_size
         with torch.inference_mode():
             shape = tuple(self._module(network.example()).shape)
-        self.inputs = (TensorSpec("image", (1, 3, side, side), "float32", "NCHW"),)
+        self.inputs = (TensorSpec("image", tuple(network.example().shape), "float32", "NCHW"),)
         self.outputs = (TensorSpec("logits", shape, "float32", "NC" if len(shape) == 2 else "NCHW"),)
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ca_deploy.data.calibration import CalibrationSet, calibration_names, load_calibration, load_spec
 from ca_deploy.errors import ImageDataError, UsageError
-from ca_deploy.records.tensors import Preprocessing
+from ca_deploy.records.preprocessing import Preprocessing
 
 SMALL = Preprocessing(8, 8)
 GOOD = 'description = "mine"\nsource = "random"\ndomain = "random"\ncount = 4\nheld_out = 2\n'

@@ -18,7 +18,7 @@ from ca_deploy.data.images import find_images
 from ca_deploy.errors import ModelError, OutputError, UsageError
 from ca_deploy.models.mobilenet_v2 import mobilenet_v2_ca
 from ca_deploy.networks.source import Network
-from ca_deploy.records.tensors import Preprocessing
+from ca_deploy.records.preprocessing import Preprocessing
 from ca_deploy.shipped import data_folder
 
 PREPROCESSING = Preprocessing(resize=37, crop=32)
@@ -40,7 +40,7 @@ def as_network(module: nn.Module) -> Network:
 
 
 def inputs(images: NDArray[np.uint8]) -> Tensor:
-    crops = [PREPROCESSING.crop_rgb(Image.fromarray(image)) for image in images]
+    crops = [PREPROCESSING.to_pixels(Image.fromarray(image)) for image in images]
     return torch.from_numpy(PREPROCESSING.normalise(np.stack(crops)))
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ca_deploy.data.images import find_images, hash_images, load_batch, open_rgb
 from ca_deploy.errors import ImageDataError, UsageError
-from ca_deploy.records.tensors import Preprocessing
+from ca_deploy.records.preprocessing import Preprocessing
 
 RED, GREEN, WHITE = (255, 0, 0), (0, 255, 0), (255, 255, 255)
 
@@ -87,7 +87,7 @@ def test_exif_rotation_is_applied(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1)])
 def test_one_pixel_is_enough(tmp_path: Path, size: tuple[int, int]) -> None:
-    rgb = Preprocessing(36, 32).crop_rgb(open_rgb(saved(tmp_path, "a.png", Image.new("RGB", size, RED))))
+    rgb = Preprocessing(36, 32).to_pixels(open_rgb(saved(tmp_path, "a.png", Image.new("RGB", size, RED))))
     assert rgb.shape == (32, 32, 3)
     assert (rgb == RED).all()
 
@@ -139,7 +139,7 @@ def ramp(width: int, height: int) -> NDArray[np.uint8]:
 
 def test_without_resizing_the_very_centre_is_cut_out() -> None:
     pixels = ramp(50, 40)
-    rgb = Preprocessing(40, 32).crop_rgb(Image.fromarray(pixels))
+    rgb = Preprocessing(40, 32).to_pixels(Image.fromarray(pixels))
     assert np.array_equal(rgb, pixels[4:36, 9:41])
 
 
@@ -156,7 +156,7 @@ def test_the_shorter_side_is_resized_smoothly_then_cropped(size: tuple[int, int]
     )[0].permute(1, 2, 0)
     top, left = (resized.shape[0] - crop) // 2, (resized.shape[1] - crop) // 2
     expected = resized[top : top + crop, left : left + crop].numpy()
-    assert np.abs(Preprocessing(resize, crop).crop_rgb(image) - expected).max() <= 1.5
+    assert np.abs(Preprocessing(resize, crop).to_pixels(image) - expected).max() <= 1.5
 
 
 def test_normalisation_is_per_channel_in_rgb_order() -> None:

@@ -15,8 +15,8 @@ from ca_deploy.pipeline.stages import carry_out
 from ca_deploy.plugins import load
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.model import ModelSource
+from ca_deploy.records.preprocessing import Preprocessing
 from ca_deploy.records.recipe import ExportRecipe
-from ca_deploy.records.tensors import Preprocessing
 
 SIZE = 32
 Built = TypeVar("Built", bound=nn.Module)

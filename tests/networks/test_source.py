@@ -12,7 +12,7 @@ from ca_deploy.errors import CheckpointError, ModelError, UsageError
 from ca_deploy.networks.checkpoint import save_checkpoint
 from ca_deploy.networks.source import Network, load
 from ca_deploy.records.model import ModelSource, registered_models
-from ca_deploy.records.tensors import IMAGENET_MEAN
+from ca_deploy.records.preprocessing import IMAGENET_MEAN
 from tests.programs import hostile
 from tests.zoo.tiny import tiny_ca, tiny_trained
 

@@ -118,7 +118,7 @@ def test_python_snippets_agree_with_the_file_in_all_inputs(exports: dict[str, Ex
         from ca_deploy.evaluation.predictor import open_predictor
 
         predictor = open_predictor(export.path)
-        image = predictor.preprocessing.crop_rgb(open_rgb(tmp_path / "photo.png"))
+        image = predictor.preprocessing.to_pixels(open_rgb(tmp_path / "photo.png"))
         assert int(printed[1]) == int(next(iter(predictor([image]))).argmax())
 
 

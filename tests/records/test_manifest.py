@@ -27,7 +27,8 @@ from ca_deploy.records.manifest import (
 )
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport, Status
-from ca_deploy.records.tensors import Preprocessing, TensorSpec
+from ca_deploy.records.preprocessing import Preprocessing
+from ca_deploy.records.tensors import TensorSpec
 
 HERE = Path(__file__).parent
 

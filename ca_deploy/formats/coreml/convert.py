@@ -20,7 +20,7 @@ from ca_deploy.lowering.coreml import lower_for_coreml
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
-    from ca_deploy.records.tensors import Preprocessing
+    from ca_deploy.records.preprocessing import Preprocessing
 
 INPUT, OUTPUT, PROBABILITIES = "image", "logits", "probabilities"
 
@@ -45,8 +45,8 @@ class Normalise(nn.Module):
 
     def __init__(self, preprocessing: "Preprocessing") -> None:
         super().__init__()
-        mean, std = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (preprocessing.mean, preprocessing.std))
-        self.register_buffer("factor", 1 / (255 * std))
+        mean, std = (torch.tensor(v).reshape(1, -1, 1, 1) for v in (preprocessing.mean, preprocessing.std))
+        self.register_buffer("factor", 1 / (preprocessing.divisor * std))
         self.register_buffer("offset", -mean / std)
 
     def forward(self, rgb: Tensor) -> Tensor:
@@ -93,13 +93,17 @@ def trace(network: "Network", camera: bool) -> Traced:
         ) from error
     lower_for_coreml(graph)
     program = torch.export.export(graph, (example,)).run_decompositions({})
-    side = network.input_size
+    shape = tuple(example.shape)
     if camera:
         std = preprocessing.std[0]
-        folded = {"scale": 1 / (255 * std), "bias": [-mean / std for mean in preprocessing.mean]} if one_scale else {}
-        source = ct.ImageType(INPUT, (1, 3, side, side), color_layout=ct.colorlayout.RGB, **folded)
+        folded = (
+            {"scale": 1 / (preprocessing.divisor * std), "bias": [-mean / std for mean in preprocessing.mean]}
+            if one_scale
+            else {}
+        )
+        source = ct.ImageType(INPUT, shape, color_layout=ct.colorlayout.RGB, **folded)
     else:
-        source = ct.TensorType(INPUT, (1, 3, side, side), dtype=np.float32)
+        source = ct.TensorType(INPUT, shape, dtype=np.float32)
     labels = network.labels if isinstance(parts[-1], WithProbabilities) else None
     return Traced(network, program, source, labels, _modules(program, inside=f"{parts.index(network.module)}."))
 

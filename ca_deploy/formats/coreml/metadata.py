@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def describe(spec: Any, network: "Network", recipe: "ExportRecipe") -> None:
     """Write the metadata into a specification; repeated exports write the same."""
-    side, preprocessing = network.input_size, network.preprocessing
+    preprocessing = network.preprocessing
+    shape = (1, preprocessing.depth, preprocessing.height, preprocessing.width)
     metadata = spec.description.metadata
     metadata.shortDescription = (
         f"{network.name}: {recipe.description} (ca-deploy {version('ca-deploy')}, recipe {recipe.name})"
@@ -22,12 +23,13 @@ def describe(spec: Any, network: "Network", recipe: "ExportRecipe") -> None:
     metadata.license = network.licence or "not stated"
     metadata.versionString = (network.checkpoint_sha256 or "untrained")[:12]
     values = (
-        f"RGB (1, 3, {side}, {side}), (value / 255 - mean) / std, mean {preprocessing.mean}, std {preprocessing.std}"
+        f"{preprocessing.channels} {shape}, (value / {preprocessing.divisor} - mean) / std, mean {preprocessing.mean}, "
+        f"std {preprocessing.std}"
     )
     if recipe.io == "uint8rgb":
         values = "RGB; normalisation is inside"
     descriptions = {
-        INPUT: f"central {side} x {side} px of a photo whose shorter side is {preprocessing.resize} px; {values}",
+        INPUT: f"{preprocessing.recipe_text}; {values}",
         OUTPUT: "one value per class, before softmax" if network.labels else "the network's output",
         LABEL: "the most probable class",
         LABEL_PROBABILITIES: "probability of each class",

@@ -7,7 +7,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 if TYPE_CHECKING:
-    from ca_deploy.records.tensors import Preprocessing
+    from ca_deploy.records.preprocessing import Preprocessing
 
 
 def take_camera_rgb(model: onnx.ModelProto, preprocessing: "Preprocessing") -> list[str]:
@@ -20,8 +20,8 @@ def take_camera_rgb(model: onnx.ModelProto, preprocessing: "Preprocessing") -> l
     graph = model.graph
     (image,) = graph.input
     batch, channels, height, width = image.type.tensor_type.shape.dim
-    mean, std = (np.asarray(v, np.float64).reshape(1, 3, 1, 1) for v in (preprocessing.mean, preprocessing.std))
-    factor, offset = (1 / (255 * std)).astype(np.float32), (-mean / std).astype(np.float32)
+    mean, std = (np.asarray(v, np.float64).reshape(1, -1, 1, 1) for v in (preprocessing.mean, preprocessing.std))
+    factor, offset = (1 / (preprocessing.divisor * std)).astype(np.float32), (-mean / std).astype(np.float32)
     normalised = f"{image.name}_normalised"
     for node in graph.node:
         node.input[:] = [normalised if name == image.name else name for name in node.input]

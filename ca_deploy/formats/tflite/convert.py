@@ -15,7 +15,7 @@ from ca_deploy.lowering.pool_as_mean import pool_as_mean
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
-    from ca_deploy.records.tensors import Preprocessing
+    from ca_deploy.records.preprocessing import Preprocessing
 
 PASSES = (drop_redundant_expand, pool_as_mean)
 
@@ -30,11 +30,12 @@ class Normalise(nn.Module):
     def __init__(self, preprocessing: "Preprocessing") -> None:
         super().__init__()
         mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
-        self.register_buffer("weight", (1 / (255 * std)).reshape(3, 1, 1, 1))
+        self.register_buffer("weight", (1 / (preprocessing.divisor * std)).reshape(-1, 1, 1, 1))
         self.register_buffer("bias", -mean / std)
 
     def forward(self, rgb: Tensor) -> Tensor:
-        return nn.functional.conv2d(rgb, self.get_buffer("weight"), self.get_buffer("bias"), groups=3)
+        weight, bias = self.get_buffer("weight"), self.get_buffer("bias")
+        return nn.functional.conv2d(rgb, weight, bias, groups=len(bias))
 
 
 @dataclass(frozen=True, slots=True)

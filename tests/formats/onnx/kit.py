@@ -14,7 +14,7 @@ from ca_deploy.models.coord_attention import CoordAttention
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import recipe_names
 from ca_deploy.records.conversion import Converted
-from ca_deploy.records.tensors import Preprocessing
+from ca_deploy.records.preprocessing import Preprocessing
 from ca_deploy.runtimes._exact_sums import exact_sums
 
 SIZE = 32

@@ -55,9 +55,9 @@ class DummyConverter:
     def write(self, model: torch.export.ExportedProgram, conversion: Conversion) -> Converted:
         torch.export.save(model, conversion.path)
         calls = Counter(str(node.target) for node in model.graph.nodes if node.op == "call_function")
-        side, shape = self._network.input_size, model.graph.output_node().args[0][0].meta["val"].shape  # type: ignore[index,union-attr]
+        shape = model.graph.output_node().args[0][0].meta["val"].shape  # type: ignore[index,union-attr]
         return Converted(
-            inputs=(TensorSpec("image", (1, 3, side, side), "float32", "NCHW"),),
+            inputs=(TensorSpec("image", tuple(self._network.example().shape), "float32", "NCHW"),),
             outputs=(TensorSpec("logits", tuple(shape), "float32", "NC"),),
             operators=dict(calls),
             tools={"torch": torch.__version__},
