@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ca_deploy.errors import UsageError
+
 if TYPE_CHECKING:
     from ca_deploy.records.model import ModelSource
 
@@ -23,7 +25,10 @@ _MODEL_OPTIONS: dict[str, Any] = {
     "weights": Annotated[
         Path | None, typer.Option(help="Trained weights: .safetensors, .pth, .pt.", rich_help_panel=_MODEL)
     ],
-    "input_size": Annotated[int | None, typer.Option(help="Side of the input in pixels.", rich_help_panel=_MODEL)],
+    "input_size": Annotated[
+        str | None,
+        typer.Option(help="Size of the input image in pixels: 224, or HEIGHTxWIDTH.", rich_help_panel=_MODEL),
+    ],
     "num_classes": Annotated[int | None, typer.Option(help="Number of classes.", rich_help_panel=_MODEL)],
     "width": Annotated[float | None, typer.Option(help="Width multiplier.", rich_help_panel=_MODEL)],
     "random_weights": Annotated[
@@ -42,11 +47,42 @@ _MODEL_OPTIONS: dict[str, Any] = {
         typer.Option(help="Standard deviation of R, G, B.", rich_help_panel=_PREPROCESSING, show_default=False),
     ],
     "resize": Annotated[int | None, typer.Option(help="Shorter side in pixels.", rich_help_panel=_PREPROCESSING)],
-    "crop": Annotated[int | None, typer.Option(help="Central square in pixels.", rich_help_panel=_PREPROCESSING)],
+    "crop": Annotated[
+        str | None, typer.Option(help="Size that is cut out: 224, or HEIGHTxWIDTH.", rich_help_panel=_PREPROCESSING)
+    ],
+    "fit": Annotated[
+        str | None,
+        typer.Option(
+            help="How a photo gets the input's size: crop (the default), stretch, letterbox, none.",
+            rich_help_panel=_PREPROCESSING,
+        ),
+    ],
+    "padding": Annotated[
+        tuple[int, int, int] | None,
+        typer.Option(
+            help="Colour around a letterboxed photo: R G B, 0 to 255.",
+            rich_help_panel=_PREPROCESSING,
+            show_default=False,
+        ),
+    ],
+    "channels": Annotated[
+        str | None,
+        typer.Option(help="Of the network: RGB (the default), BGR, grey or RGBA.", rich_help_panel=_PREPROCESSING),
+    ],
+    "value_range": Annotated[
+        int | None,
+        typer.Option(
+            help="Pixels are scaled to 0..1 (the default) or stay 0..255, before mean and std.",
+            rich_help_panel=_PREPROCESSING,
+        ),
+    ],
     "labels": Annotated[
         Path | None, typer.Option(help="Text file, one class per line.", rich_help_panel=_PREPROCESSING)
     ],
 }
+
+NETWORK = ("weights", "input_size", "num_classes", "width")
+PREPROCESSING = ("mean", "std", "resize", "crop", "fit", "channels", "value_range")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Runtime = Annotated[
@@ -59,7 +95,9 @@ Runtime = Annotated[
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
 
 
-def model_options(*, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def model_options(
+    *, only: Collection[str] = tuple(_MODEL_OPTIONS)
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Replace a command's parameter ``source`` by the options that describe a model.
 
     ``without`` names options that do not apply to the command. The command is called with a :class:`ModelSource` of the
@@ -71,7 +109,7 @@ def model_options(*, without: Collection[str] = ()) -> Callable[[Callable[..., N
         options = [
             inspect.Parameter(name, keyword, default=False if name == "random_weights" else None, annotation=annotation)
             for name, annotation in _MODEL_OPTIONS.items()
-            if name not in without
+            if name in only
         ]
 
         @functools.wraps(function)
@@ -81,7 +119,8 @@ def model_options(*, without: Collection[str] = ()) -> Callable[[Callable[..., N
             given = {option.name: kwargs.pop(option.name) for option in options}
             # Absolute, so that the paths in a manifest are valid in any folder.
             paths = {name: value.absolute() for name, value in given.items() if isinstance(value, Path)}
-            function(*args, source=ModelSource(**{**given, **paths}), **kwargs)
+            sizes = {name: _size(name, given[name]) for name in ("input_size", "crop") if given.get(name) is not None}
+            function(*args, source=ModelSource(**{**given, **paths, **sizes}), **kwargs)
 
         own = list(inspect.signature(function, eval_str=False).parameters.values())
         place = [parameter.name for parameter in own].index("source")
@@ -99,3 +138,13 @@ def of_model(source: ModelSource, model: str | None) -> ModelSource:
     if model is None:
         return source
     return replace(source, model=str(Path(model).absolute()) if model.endswith(".pt2") else model)
+
+
+def _size(option: str, text: str) -> int | tuple[int, int]:
+    numbers = [part for part in text.lower().split("x") if part.isascii() and part.isdigit()]
+    if len(numbers) == 1 == len(text.split("x")):
+        return int(numbers[0])
+    if len(numbers) == 2 == len(text.lower().split("x")):
+        return int(numbers[0]), int(numbers[1])
+    flag = "--" + option.replace("_", "-")
+    raise UsageError(f"{flag} {text!r} is not a size in pixels: write 224, or height and width as 384x640.")

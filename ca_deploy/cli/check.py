@@ -17,7 +17,7 @@ _BEFORE = "Before an export"
 
 
 @command
-@options.model_options(without=("random_weights", "task", "mean", "std", "resize", "crop", "labels"))
+@options.model_options(only=(*options.NETWORK, "channels"))
 def check(
     file: Annotated[
         Path | None,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @command
-@options.model_options(without=("random_weights", "labels", "task"))
+@options.model_options(only=(*options.NETWORK, *options.PREPROCESSING))
 def distill(
     output: Annotated[Path, typer.Option(help="New folder for the images.", show_default=False)],
     model: Annotated[str | None, typer.Argument(help="A model as for export.", show_default=False)] = None,

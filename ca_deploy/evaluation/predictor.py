@@ -142,6 +142,8 @@ def file_predictor(
         raise ArtifactError(
             f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; ca-deploy compares models with one of each."
         )
+    if not outputs[0].shape:
+        raise ArtifactError(f"{path}: its output {outputs[0].name!r} is a single number, without a batch dimension.")
     meaning = task_of(task, outputs[0].shape[1:])
     return Predictor(path.name, session, inputs[0], outputs[0], preprocessing, meaning, labels)
 

@@ -7,8 +7,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from ca_deploy.errors import ModelError
-from ca_deploy.records.tensors import DType, Layout, TensorSpec
+from ca_deploy.records.tensors import DType, Layout, TensorSpec, output_layout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -177,25 +176,16 @@ def add_constant(model: Any, name: str, values: "NDArray[np.float32]") -> int:
     return len(tensors) - 1
 
 
-def tensor_spec(model: Any, index: int, layout: Layout, normalised: bool = True) -> TensorSpec:
-    """Shape, type and quantisation of one tensor of the main graph.
-
-    Raises:
-        ModelError: its rank does not fit ``layout``.
-    """
+def tensor_spec(model: Any, index: int, layout: Layout | None = None, normalised: bool = True) -> TensorSpec:
+    """What one tensor of the main graph holds; without ``layout`` it is an output."""
     tensor = model.subgraphs[0].tensors[index]
     quantised = tensor.quantization is not None and tensor.quantization.scale is not None
     name = tensor_name(model, index)
-    if len(tensor.shape) != len(layout):
-        raise ModelError(
-            f"The network's {name} has shape {tuple(tensor.shape)}, but ca-deploy exports classifiers: images in, "
-            "logits (N, classes) out. Wrap the network in a module whose forward() returns its logits."
-        )
     return TensorSpec(
         name=name,
         shape=tuple(int(size) for size in tensor.shape),
         dtype=_DTYPES[tensor.type],
-        layout=layout,
+        layout=layout or output_layout(len(tensor.shape)),
         scale=float(tensor.quantization.scale[0]) if quantised else None,
         zero_point=int(tensor.quantization.zeroPoint[0]) if quantised else None,
         normalised=normalised,

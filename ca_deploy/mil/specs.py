@@ -2,19 +2,12 @@
 
 from typing import cast
 
-from ca_deploy.errors import ArtifactError
 from ca_deploy.mil.program import Program, Tensor
-from ca_deploy.records.tensors import DType, Layout, TensorSpec
-
-_LAYOUTS: dict[int, Layout] = {2: "NC", 4: "NCHW"}
+from ca_deploy.records.tensors import DType, TensorSpec, output_layout
 
 
 def tensor_specs(program: Program) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """The inputs (an image is uint8 NHWC, not normalised) and the outputs that are tensors.
-
-    Raises:
-        ArtifactError: one of them is neither ``(N, C)`` nor ``(N, C, H, W)``.
-    """
+    """The inputs (an image is uint8 NHWC, not normalised) and the outputs that are tensors."""
     made = {tensor.name: tensor for operation in program.operations for tensor in operation.outputs}
     inputs = []
     for tensor in program.inputs:
@@ -28,8 +21,4 @@ def tensor_specs(program: Program) -> tuple[tuple[TensorSpec, ...], tuple[Tensor
 
 
 def _spec(tensor: Tensor) -> TensorSpec:
-    if len(tensor.shape) not in _LAYOUTS:
-        raise ArtifactError(
-            f"{tensor.name!r} has {len(tensor.shape)} dimensions; ca-deploy supports (N, C) and (N, C, H, W)."
-        )
-    return TensorSpec(tensor.name, tensor.shape, cast(DType, tensor.dtype), _LAYOUTS[len(tensor.shape)])
+    return TensorSpec(tensor.name, tensor.shape, cast(DType, tensor.dtype), output_layout(len(tensor.shape)))

@@ -8,12 +8,18 @@ from ca_deploy.records.record import record
 DType = Literal[
     "float32", "float16", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool"
 ]
-Layout = Literal["NCHW", "NHWC", "NC"]
+Layout = Literal["NCHW", "NHWC", "NC", "other"]
+
+
+def output_layout(rank: int) -> Layout:
+    """What the sides of an output are called, which keeps PyTorch's order in every format."""
+    layouts: dict[int, Layout] = {2: "NC", 4: "NCHW"}
+    return layouts.get(rank, "other")
 
 
 @record
 class TensorSpec:
-    """One input or output of a file. A dimension of -1 is dynamic.
+    """One input or output of a file. A dimension of -1 is dynamic; ``layout`` is "other" for any other rank.
 
     ``scale`` and ``zero_point`` belong to integer tensors: ``real = (stored - zero_point) * scale``.
     ``normalised`` says whether the tensor expects mean and std already applied (True), or raw
@@ -29,7 +35,7 @@ class TensorSpec:
     normalised: bool = True
 
     def __post_init__(self) -> None:
-        if len(self.shape) != len(self.layout):
+        if self.layout != "other" and len(self.shape) != len(self.layout):
             raise UsageError(f"Tensor {self.name!r}: shape {self.shape} does not have the layout {self.layout}.")
         if (self.scale is None) != (self.zero_point is None):
             raise UsageError(f"Tensor {self.name!r}: scale and zero_point belong together.")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import cast, get_args
 
 from ca_deploy.errors import ArtifactError
-from ca_deploy.records.tensors import DType, Layout, TensorSpec
+from ca_deploy.records.tensors import DType, TensorSpec, output_layout
 
 _DEPTHS = (1, 3, 4)
 
@@ -12,20 +12,18 @@ _DEPTHS = (1, 3, 4)
 def spec_of(
     name: str, shape: Sequence[int], dtype: str, scale: float | None = None, zero_point: int | None = None
 ) -> TensorSpec:
-    """The specification of one tensor. Two dimensions are NC; of four, the last decides between NHWC (3) and NCHW.
+    """The specification of one tensor. Four dimensions are an image, whose 1, 3 or 4 channels are where they are.
 
     uint8 tensors take raw values, which are not normalised.
 
     Raises:
-        ArtifactError: the tensor is neither ``(N, C)`` nor an image, or has no numeric type.
+        ArtifactError: the tensor has no numeric type.
     """
     if dtype not in get_args(DType):
         raise ArtifactError(f"Tensor {name!r} has the type {dtype}; ca-deploy only supports numeric tensors.")
-    if len(shape) not in (2, 4):
-        raise ArtifactError(f"Tensor {name!r} has the shape {tuple(shape)}; ca-deploy only supports images and (N, C).")
-    layout: Layout = "NC"
-    if len(shape) == 4:
-        layout = "NHWC" if shape[-1] == 3 else "NCHW"
+    layout = output_layout(len(shape))
+    if layout == "NCHW" and shape[-1] in _DEPTHS and shape[1] not in _DEPTHS:
+        layout = "NHWC"
     return TensorSpec(
         name=name,
         shape=tuple(shape),

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from ca_deploy.networks.source import Network
-from ca_deploy.records.tensors import TensorSpec
+from ca_deploy.records.tensors import TensorSpec, output_layout
 
 
 class TorchSession:
@@ -20,7 +20,7 @@ class TorchSession:
         with torch.inference_mode():
             shape = tuple(self._module(network.example()).shape)
         self.inputs = (TensorSpec("image", tuple(network.example().shape), "float32", "NCHW"),)
-        self.outputs = (TensorSpec("logits", shape, "float32", "NC" if len(shape) == 2 else "NCHW"),)
+        self.outputs = (TensorSpec("logits", shape, "float32", output_layout(len(shape))),)
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         with torch.inference_mode():

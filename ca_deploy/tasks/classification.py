@@ -30,7 +30,7 @@ def _score(logits: NDArray[np.float32], truth: NDArray[np.int64], labels: Sequen
 TASK = Task(
     name="classification",
     description="one class per image, from logits (N, classes)",
-    is_likely=lambda answer: len(answer) == 1,
+    is_likely=lambda answer: len(answer) == 1 and answer[0] > 1,
     python=(
         "logits = run(preprocess(sys.argv[1]))",
         "shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()",

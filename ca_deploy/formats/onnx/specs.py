@@ -5,25 +5,16 @@ from typing import cast
 import onnx
 from onnx import helper, numpy_helper
 
-from ca_deploy.errors import ModelError
-from ca_deploy.records.tensors import DType, Layout, TensorSpec
-
-_LAYOUTS: dict[int, Layout] = {2: "NC", 4: "NCHW"}
+from ca_deploy.records.tensors import DType, Layout, TensorSpec, output_layout
 
 
 def tensor_specs(model: onnx.ModelProto, normalised: bool) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """The inputs and the outputs, integer ones with scale and zero point. Raw images (not normalised) are NHWC.
-
-    Raises:
-        ModelError: an output is neither ``(N, C)`` nor ``(N, C, H, W)``.
-    """
+    """The inputs and the outputs; integer ones with scale and zero point. Raw images (not normalised) are NHWC."""
     inputs = tuple(_spec(value, model, "NCHW" if normalised else "NHWC", normalised) for value in model.graph.input)
     outputs = []
     for value in model.graph.output:
         rank = len(value.type.tensor_type.shape.dim)
-        if rank not in _LAYOUTS:
-            raise ModelError(f"Output {value.name!r} has {rank} dimensions; ca-deploy knows (N, C) and (N, C, H, W).")
-        outputs.append(_spec(value, model, _LAYOUTS[rank], True))
+        outputs.append(_spec(value, model, output_layout(rank), True))
     return inputs, tuple(outputs)
 
 

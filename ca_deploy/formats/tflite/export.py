@@ -107,7 +107,7 @@ class TfliteConverter:
         graph = written.subgraphs[0]
         return Converted(
             inputs=(flatbuffer.tensor_spec(written, graph.inputs[0], "NHWC", normalised=not model.camera),),
-            outputs=(flatbuffer.tensor_spec(written, graph.outputs[0], "NC"),),
+            outputs=(flatbuffer.tensor_spec(written, graph.outputs[0]),),
             operators=flatbuffer.operator_histogram(written),
             tools={tool: version(tool) for tool in _TOOLS},
             float_operators=stayed_float,
