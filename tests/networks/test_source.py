@@ -198,7 +198,7 @@ def test_a_missing_program_is_named() -> None:
 
 @pytest.mark.parametrize("given", [{"mean": (0.5, math.nan, 0.5)}, {"std": (0.5, math.inf, 0.5)}, {"std": (1, 1, 0)}])
 def test_mean_and_deviation_are_finite(given: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="three finite numbers"):
+    with pytest.raises(UsageError, match="one finite number for each"):
         tiny(**given)
 
 
