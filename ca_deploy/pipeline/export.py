@@ -9,7 +9,7 @@ from pathlib import Path
 from ca_deploy.compat import check as compat
 from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
 from ca_deploy.delivery import deliver, staging, zip_folder
-from ca_deploy.errors import ArtifactError, RuntimeUnavailable, WorkerError
+from ca_deploy.errors import ArtifactError, RecipeError, RuntimeUnavailable, WorkerError
 from ca_deploy.evaluation.parity import FEWEST_IMAGES
 from ca_deploy.files import sha256_of, size_of
 from ca_deploy.formats import find_format
@@ -56,6 +56,7 @@ def export(request: ExportRequest, step: Step) -> list[Export]:
         with Converters({format: request.log(recipes[0]) for format, recipes in formats.items()}) as converters:
             step("", "loading the network")
             network = load(request.source, request.module)
+            _refuse_pictures(request, network)
             step("", "reading calibration images")
             images = _images(request, network)
             source = request.source
@@ -104,6 +105,17 @@ def _compatibility(path: Path, targets: Sequence[str]) -> tuple[CompatRecord, ..
     except (ArtifactError, RuntimeUnavailable, WorkerError) as error:
         reports = [CompatReport(name, "", path.name, skipped=str(error)) for name in fitting]
     return tuple(report.record() for report in reports)
+
+
+def _refuse_pictures(request: ExportRequest, network: Network) -> None:
+    """A recipe whose file takes an RGB picture cannot serve a network that takes something else."""
+    channels = network.preprocessing.channels
+    for recipe in request.recipes:
+        if recipe.io == "uint8rgb" and channels != "RGB":
+            raise RecipeError(
+                f"Recipe {recipe.name} writes a file that takes an RGB picture, and {network.name} takes {channels}. "
+                "Choose a recipe with float32 or int8 input."
+            )
 
 
 def _images(request: ExportRequest, network: Network) -> CalibrationSet:
