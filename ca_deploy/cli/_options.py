@@ -34,6 +34,9 @@ _MODEL_OPTIONS: dict[str, Any] = {
     "random_weights": Annotated[
         bool, typer.Option("--random-weights", help="Accept an untrained network.", rich_help_panel=_MODEL)
     ],
+    "name": Annotated[
+        str | None, typer.Option(help="What the files are called instead of the model.", rich_help_panel=_MODEL)
+    ],
     "task": Annotated[
         str | None,
         typer.Option(help="Meaning of the output, a name of `ca-deploy list tasks`.", rich_help_panel=_MODEL),
@@ -81,6 +84,7 @@ _MODEL_OPTIONS: dict[str, Any] = {
     ],
 }
 
+COMPARED = tuple(name for name in _MODEL_OPTIONS if name != "name")
 NETWORK = ("weights", "input_size", "num_classes", "width")
 PREPROCESSING = ("mean", "std", "resize", "crop", "fit", "channels", "value_range")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @command
-@options.model_options()
+@options.model_options(only=options.COMPARED)
 def evaluate(
     model: Annotated[str, typer.Argument(help="An exported file, or a model as for export.", show_default=False)],
     data: Annotated[Path, typer.Option(help="ImageFolder tree: DATA/<class>/<photo>.", show_default=False)],

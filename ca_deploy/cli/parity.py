@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @command
-@options.model_options()
+@options.model_options(only=options.COMPARED)
 def parity(
     file: Annotated[str, typer.Argument(help="An exported file (.onnx, .tflite, .mlpackage).", show_default=False)],
     against: Annotated[

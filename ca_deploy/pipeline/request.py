@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ca_deploy.errors import RuntimeUnavailable, UsageError
+from ca_deploy.errors import ArtifactError, RuntimeUnavailable, UsageError
 from ca_deploy.formats import Format, find_format
 from ca_deploy.networks.source import source_of_object
 from ca_deploy.recipes import load_recipe
+from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.targets import find_target
@@ -94,4 +95,20 @@ def requested(
         if not made & set(target.suffixes):
             raise UsageError(f"--check {name} checks {', '.join(target.suffixes)} files, and none is to be exported.")
     source.registered()
+    _refuse_other_models_files(asked)
     return asked
+
+
+def _refuse_other_models_files(asked: ExportRequest) -> None:
+    for format, recipes in asked.formats().items():
+        for recipe in recipes:
+            place = asked.output / f"{asked.source.stem}.{recipe.name}{format.suffix}"
+            try:
+                found = manifest_of(place)
+            except ArtifactError:  # damaged, or of another file: it says nothing that a new one would not
+                continue
+            if found is not None and found.model.source.model != asked.source.model:
+                raise UsageError(
+                    f"{place} was made from another network, {found.model.source.model}, and would be replaced. Give "
+                    "this one a name of its own with --name, or choose another folder with --output."
+                )

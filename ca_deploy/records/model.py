@@ -39,7 +39,7 @@ class ModelSource:
 
     ``model`` is a registered name, ``package.module:factory``, or the path of a ``.pt2`` program. ``mean`` to
     ``labels`` are for models that do not contain them; ``labels`` is a text file, one name per line. ``task`` names the
-    meaning of the output (:mod:`ca_deploy.tasks`).
+    meaning of the output (:mod:`ca_deploy.tasks`), and ``name`` is what files are called instead of the model.
     """
 
     model: str = DEFAULT_MODEL
@@ -58,6 +58,7 @@ class ModelSource:
     padding: tuple[int, int, int] | None = None
     labels: Path | None = None
     task: str | None = None
+    name: str | None = None
 
     def __post_init__(self) -> None:
         if self.random_weights and self.weights is not None:
@@ -85,6 +86,8 @@ class ModelSource:
     @property
     def stem(self) -> str:
         """The start of the names of exported files: ``mobilenet_v2_ca``."""
+        if self.name is not None:
+            return file_stem(self.name)
         if self.is_program:
             return file_stem(Path(self.model).stem)
         return file_stem(self.model.rpartition(":")[2].replace(".", "_"))
