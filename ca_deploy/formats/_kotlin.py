@@ -64,7 +64,7 @@ def kotlin(manifest: Manifest, body: Body) -> str:
         mean=", ".join(f"{quoting.number(value)}f" for value in manifest.preprocessing.mean),
         std=", ".join(f"{quoting.number(value)}f" for value in manifest.preprocessing.std),
         labels=_labels(manifest.labels) if manifest.labels else "emptyList<String>()",
-        input_text=input_text(spec),
+        input_text=input_text(spec, manifest.preprocessing),
         bytes="4" if spec.dtype == "float32" else "1",
         loop=_loop(spec),
         body=body.code,

@@ -3,7 +3,7 @@
 from string import Template
 
 from ca_deploy.formats import _quoting as quoting
-from ca_deploy.formats._input import input_text
+from ca_deploy.formats._python_preprocess import constants, preprocess
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.tasks import task_of
 
@@ -21,20 +21,10 @@ $imports
 
 MODEL = Path(__file__).with_name($model)
 LABELS = $labels
-RESIZE, CROP = $resize, $crop
-MEAN = np.array($mean, np.float32)
-STD = np.array($std, np.float32)
+$constants
 
 
-def preprocess(photo: str) -> np.ndarray:
-    """Shorter side to RESIZE pixels, central CROP x CROP square: $input_text."""
-    image = ImageOps.exif_transpose(Image.open(photo)).convert("RGB")
-    image = image.resize([side * RESIZE // min(image.size) for side in image.size], Image.Resampling.BILINEAR)
-    left, top = round((image.width - CROP) / 2), round((image.height - CROP) / 2)
-    pixels = np.asarray(image.crop((left, top, left + CROP, top + CROP)))
-    $convert
-    return pixels[None]
-
+$preprocess
 
 def run(tensor: np.ndarray) -> np.ndarray:
     """Logits, one per class."""
@@ -55,15 +45,7 @@ def python(manifest: Manifest, package: str, imports: str, invoke: str) -> str:
     Raises:
         ArtifactError: mean, std or a scale is not finite.
     """
-    spec, output = manifest.inputs[0], manifest.outputs[0]
-    steps = []
-    if spec.normalised:
-        steps.append("pixels = (pixels.astype(np.float32) / 255 - MEAN) / STD")
-    if spec.normalised and spec.scale is not None:
-        steps.append(f"pixels = np.clip(np.rint(pixels / {quoting.number(spec.scale)}) + {spec.zero_point}, -128, 127)")
-    if spec.layout == "NCHW":
-        steps.append("pixels = np.moveaxis(pixels, -1, 0)")
-    steps.append(f"pixels = np.ascontiguousarray(pixels, np.{spec.dtype})")
+    spec, output, preprocessing = manifest.inputs[0], manifest.outputs[0], manifest.preprocessing
     return _SCRIPT.substitute(
         file=quoting.python_docstring(manifest.file),
         script=quoting.python_docstring(quoting.shell(manifest.file.rpartition(".")[0] + ".py")),
@@ -71,12 +53,8 @@ def python(manifest: Manifest, package: str, imports: str, invoke: str) -> str:
         package=package,
         imports=imports,
         labels=f"[{', '.join(map(quoting.python, manifest.labels))}]" if manifest.labels else None,
-        resize=manifest.preprocessing.resize,
-        crop=manifest.preprocessing.crop,
-        mean=f"[{', '.join(map(quoting.number, manifest.preprocessing.mean))}]",
-        std=f"[{', '.join(map(quoting.number, manifest.preprocessing.std))}]",
-        input_text=input_text(spec),
-        convert="\n    ".join(steps),
+        constants=constants(preprocessing, spec),
+        preprocess=preprocess(preprocessing, spec),
         invoke=invoke,
         dequantise="logits.astype(np.float32)"
         if output.scale is None
