@@ -1,6 +1,7 @@
 package ai.onnxruntime
 
 import java.nio.ByteBuffer
+import java.nio.ByteOrder
 import java.nio.FloatBuffer
 import report.Seen
 
@@ -11,10 +12,18 @@ class OnnxTensor(val type: OnnxJavaType) : AutoCloseable {
 
     companion object {
         @JvmStatic
-        fun createTensor(env: OrtEnvironment, data: FloatBuffer, shape: LongArray) = OnnxTensor(OnnxJavaType.FLOAT)
+        fun createTensor(env: OrtEnvironment, data: FloatBuffer, shape: LongArray): OnnxTensor {
+            val bytes = ByteBuffer.allocate(data.remaining() * 4).order(ByteOrder.nativeOrder())
+            bytes.asFloatBuffer().put(data.duplicate())
+            return createTensor(env, bytes, shape, OnnxJavaType.FLOAT)
+        }
 
         @JvmStatic
-        fun createTensor(env: OrtEnvironment, data: ByteBuffer, shape: LongArray, type: OnnxJavaType) = OnnxTensor(type)
+        fun createTensor(env: OrtEnvironment, data: ByteBuffer, shape: LongArray, type: OnnxJavaType): OnnxTensor {
+            Seen.shape = shape.joinToString("x")
+            Seen.bytes(data)
+            return OnnxTensor(type)
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-"""Code that runs an ONNX file: Python, and Kotlin for Android."""
+"""Code that feeds an ONNX file: Python, and Kotlin for Android."""
 
 from string import Template
 
@@ -25,8 +25,9 @@ _KOTLIN = Template("""class Classifier(context: Context) {
 
 
 def snippets(manifest: Manifest) -> dict[str, str]:
-    """The code by suffix; see :meth:`ca_deploy.formats.Format.code_for`."""
-    names = ("OnnxJavaType", "OnnxTensor", "OrtEnvironment")
+    """By suffix; see :meth:`ca_deploy.formats.Format.code_for`."""
+    typed = [] if manifest.inputs[0].dtype == "float32" else ["OnnxJavaType"]
+    names = (*typed, "OnnxTensor", "OrtEnvironment")
     body = Body(
         "com.microsoft.onnxruntime:onnxruntime-android:1.22.0",
         tuple(f"ai.onnxruntime.{name}" for name in names),
