@@ -7,7 +7,7 @@ Android has its own bilinear filter: where a photo is scaled, its colours may be
 from string import Template
 
 from ca_deploy.formats import _quoting as quoting
-from ca_deploy.formats._input import LIMITS, input_text, is_square_crop
+from ca_deploy.formats._input import LIMITS, cuts_strips, input_text, is_square_crop
 from ca_deploy.records.preprocessing import Channels, Preprocessing
 from ca_deploy.records.tensors import TensorSpec
 
@@ -143,16 +143,13 @@ def _placed(preprocessing: Preprocessing) -> tuple[list[str], list[str]]:
         size = f"{preprocessing.height} x {preprocessing.width} px (height x width)"
         check = f'require(bitmap.width == WIDTH && bitmap.height == HEIGHT) {{ "The photo has to be {size}." }}'
         return [check], [*_WHITE, "canvas.drawBitmap(bitmap, null, Rect(0, 0, WIDTH, HEIGHT), null)"]
-    # Of any other crop, the centre is the same whether the strip is cut first or not.
-    cuts = preprocessing.fit == "letterbox" or (
-        preprocessing.fit == "crop" and max(preprocessing.covered) > 16 * min(preprocessing.covered)
-    )
     place = {
         "crop": (*(_SQUARE if is_square_crop(preprocessing) else _COVER), *_CENTRE),
         "stretch": ("val place = Rect(0, 0, WIDTH, HEIGHT)",),
         "letterbox": _LETTERBOX,
     }[preprocessing.fit]
     background = _PADDED if preprocessing.fit == "letterbox" else _WHITE
+    cuts = cuts_strips(preprocessing)
     photo = "photo" if cuts else "bitmap"
     fit, draw = ([Template(line).substitute(photo=photo) for line in lines] for lines in (place, (*background, _DRAW)))
     return [*(_STRIP if cuts else ()), *fit], draw
