@@ -253,5 +253,6 @@ def test_a_recipe_that_quantises_no_activations_has_no_layers(tmp_path: Path) ->
     text += 'agreement_percent = 97\n[[layer]]\nmatch = "a"\nactivation_bits = "float"\n'
     for mode, bits in (("float32", ""), ("float16", ""), ("dynamic", "weight_bits = 8\n")):
         path.write_text(text.format(mode, bits))
-        with pytest.raises(RecipeError, match=rf"layer: mode = '{mode}' does not quantise activations; remove \[\[layer"):
+        said = rf"layer: mode = '{mode}' does not quantise activations; remove \[\[layer"
+        with pytest.raises(RecipeError, match=said):
             load_recipe(str(path))
