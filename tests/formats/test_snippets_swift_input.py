@@ -5,8 +5,8 @@ from itertools import product
 import pytest
 
 from ca_deploy.records.preprocessing import Channels, Fit, Size
+from tests.formats.inputs import CHANNELS, FITS, manifest_of, preprocessing, spec
 from tests.hostile import snippet
-from tests.pipeline.inputs import CHANNELS, FITS, manifest_of, preprocessing, spec
 from tests.syntax_trees import take_apart
 
 WHITE = "context.setFillColor(CGColor(srgbRed: 1, green: 1, blue: 1, alpha: 1))"

@@ -13,8 +13,8 @@ from PIL import Image
 from ca_deploy.data.images import open_rgb
 from ca_deploy.records.preprocessing import Channels, Fit, Preprocessing, Size
 from ca_deploy.records.tensors import TensorSpec
+from tests.formats.inputs import CHANNELS, FITS, manifest_of, predictor, preprocessing, spec, specs
 from tests.hostile import manifest, snippet
-from tests.pipeline.inputs import CHANNELS, FITS, manifest_of, predictor, preprocessing, spec, specs
 
 SIZES: list[tuple[Size, int]] = [(32, 32), (32, 37), ((24, 41), 27), ((40, 23), 23), ((3, 70), 4)]
 SHAPES = [(50, 37), (33, 61), (32, 32), (3, 200), (301, 4), (1, 1), (7, 112)]

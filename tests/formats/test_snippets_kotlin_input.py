@@ -13,8 +13,8 @@ from PIL import Image
 from ca_deploy.records.preprocessing import Channels, Fit, Preprocessing, Size
 from ca_deploy.records.tensors import DType, TensorSpec
 from tests import kotlin
+from tests.formats.inputs import CHANNELS, DTYPES, FITS, LAYOUTS, manifest_of, predictor, preprocessing, spec
 from tests.hostile import snippet
-from tests.pipeline.inputs import CHANNELS, DTYPES, FITS, LAYOUTS, manifest_of, predictor, preprocessing, spec
 from tests.syntax_trees import take_apart
 
 _TENSORS: dict[DType, str] = {

@@ -2,8 +2,6 @@
 
 import ast
 import math
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,35 +102,3 @@ def test_a_scale_that_no_language_can_write_is_refused(value: float) -> None:
     for suffix in (".py", ".kt"):
         with pytest.raises(ArtifactError, match="not a finite float32"):
             snippet(given, suffix)
-
-
-def test_python_snippets_agree_with_the_file_in_all_inputs(exports: dict[str, Export], tmp_path: Path) -> None:
-    import numpy as np
-
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "photo.png")
-    for export in exports.values():
-        command = [sys.executable, str(export.path.with_suffix(".py")), str(tmp_path / "photo.png")]
-        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-        from ca_deploy.data.images import open_rgb
-        from ca_deploy.evaluation.predictor import open_predictor
-
-        predictor = open_predictor(export.path)
-        image = predictor.preprocessing.to_pixels(open_rgb(tmp_path / "photo.png"))
-        assert int(printed[1]) == int(next(iter(predictor([image]))).argmax())
-
-
-def test_the_written_python_sets_what_keeps_int8_sums_exact(exports: dict[str, Export]) -> None:
-    settings = {
-        "onnx_static_wi8_ai8": "session.qdqisint8allowed",
-        "onnx_dynamic_wi8_afp32": "session.x64quantprecision",
-    }
-    for name, export in exports.items():
-        written = export.path.with_suffix(".py").read_text(encoding="utf-8")
-        wanted = next((value for recipe, value in settings.items() if name.startswith(recipe)), None)
-        assert export.manifest.session_settings == ({wanted: "1"} if wanted else {})
-        assert ("add_session_config_entry" in written) == (wanted is not None)
-        assert wanted is None or f"options.add_session_config_entry('{wanted}', '1')" in written
-        if wanted:
-            compile(written, name, "exec")
-            assert "InferenceSession(MODEL, options)" in written
