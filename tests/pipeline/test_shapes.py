@@ -70,3 +70,16 @@ def test_a_camera_recipe_is_refused_for_other_channels(recipe: str, tmp_path: Pa
     with pytest.raises(ca_deploy.CaDeployError, match="takes an RGB picture, and grey_unet takes grey"):
         ca_deploy.export(GREY, recipes=[recipe], calibration="random", output=tmp_path)
     assert not any(path.suffix in (".onnx", ".mlpackage") for path in tmp_path.iterdir())
+
+
+def test_an_embedding_is_judged_by_its_direction_and_what_cannot_be_quantised_stays_float(tmp_path: Path) -> None:
+    source = ModelSource("tests.zoo.shapes:embedding", input_size=32, task="embedding")
+    for export in ca_deploy.export(source, formats=FORMATS, int8=True, calibration="random", output=tmp_path):
+        found = export.manifest.parity
+        assert (found.status, found.agreement) == ("pass", None), f"{export.path}: {found.reason}"
+        assert found.cosine is not None
+        assert found.cosine > 0.99
+        if export.manifest.format == "tflite":
+            reasons = {item.operator: item.reason for item in export.manifest.float_operators}
+            assert "ai-edge-quantizer" in reasons["MAXIMUM"]
+            assert "fails on it: Ranks of scales" in reasons["MAXIMUM"]

@@ -52,3 +52,19 @@ def grey_unet() -> nn.Module:
 
 def keypoints() -> nn.Module:
     return _settled(Keypoints, (3, 40, 72))
+
+
+class Embedding(nn.Module):
+    """A unit vector per image, ``(N, 3, H, W)`` -> ``(N, 12)``, as networks for retrieval and faces end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU6())
+        self.vector = nn.Linear(8, 12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.normalize(self.vector(self.body(x).mean((2, 3))))
+
+
+def embedding() -> nn.Module:
+    return _settled(Embedding, (3, 32, 32))

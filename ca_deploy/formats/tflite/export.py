@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,8 @@ _TOOLS = ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert")
 class TfliteModel:
     """A flatbuffer between two stages, unpacked (``schema.ModelT``) and packed.
 
-    ``overrides`` maps the output tensors of operators to their ``[[layer]]``.
+    ``overrides`` maps the output tensors of operators to their ``[[layer]]``, and ``gaps`` the kinds of operators on
+    which the quantizer fails to the reason why they stay float.
     """
 
     flatbuffer: Any
@@ -42,6 +43,7 @@ class TfliteModel:
     camera: bool
     overrides: Mapping[str, LayerOverride]
     notes: tuple[str, ...] = ()
+    gaps: Mapping[str, str] = field(default_factory=dict)
 
 
 class TfliteConverter:
@@ -94,12 +96,13 @@ class TfliteConverter:
             correct_biases(model.flatbuffer, seen, ranges, kept_float)
             content = flatbuffer.write(model.flatbuffer)
         step("quantising with ai-edge-quantizer")
-        quantised = quantise(content, recipe, ranges, model.overrides)
-        return replace(model, flatbuffer=quantised, notes=_not_in_16_bits(quantised, model.overrides))
+        quantised, gaps = quantise(content, recipe, ranges, model.overrides)
+        notes = _not_in_16_bits(quantised, model.overrides)
+        return replace(model, flatbuffer=quantised, notes=notes, gaps=gaps)
 
     def write(self, model: TfliteModel, conversion: Conversion) -> Converted:
         recipe, written = conversion.recipe, model.flatbuffer
-        stayed_float = tuple(_stayed_float(written, recipe, model.overrides)) if recipe.is_integer else ()
+        stayed_float = tuple(_stayed_float(written, recipe, model)) if recipe.is_integer else ()
         if model.camera:
             take_uint8(written)
         flatbuffer.name_input_and_output(written)
@@ -133,14 +136,16 @@ def _results(model: Any) -> list[str]:
     return [flatbuffer.tensor_name(model, operator.outputs[0]) for operator in model.subgraphs[0].operators]
 
 
-def _stayed_float(model: Any, recipe: ExportRecipe, overrides: Mapping[str, LayerOverride]) -> list[FloatOperator]:
+def _stayed_float(written: Any, recipe: ExportRecipe, model: TfliteModel) -> list[FloatOperator]:
     """Operators that compute in float in an integer file, with reasons, most frequent first."""
     found: Counter[tuple[str, str]] = Counter()
-    for operator in flatbuffer.float_operators(model):
-        name = flatbuffer.operator_name(model, operator)
-        override = overrides.get(flatbuffer.tensor_name(model, operator.outputs[0]))
+    for operator in flatbuffer.float_operators(written):
+        name = flatbuffer.operator_name(written, operator)
+        override = model.overrides.get(flatbuffer.tensor_name(written, operator.outputs[0]))
         if override is not None and override.activation_bits == "float":
             reason = kept_float_because(override.match)
+        elif name in model.gaps:
+            reason = model.gaps[name]
         elif recipe.mode == "dynamic":
             if name in flatbuffer.WEIGHTED:
                 continue  # float input and output, but INT8 arithmetic

@@ -10,6 +10,7 @@ from ai_edge_quantizer.algorithm_manager import AlgorithmName
 
 from ca_deploy.errors import ModelError
 from ca_deploy.formats._layers import nothing_left
+from ca_deploy.formats.tflite.gaps import Kinds, around_gaps
 from ca_deploy.graphs import flatbuffer
 
 if TYPE_CHECKING:
@@ -27,20 +28,27 @@ _FLOAT_ENDS = {"float32": (_Operator.INPUT, _Operator.OUTPUT), "uint8rgb": (_Ope
 
 def quantise(
     content: bytes, recipe: "ExportRecipe", ranges: "Ranges | None", overrides: "Mapping[str, LayerOverride]"
-) -> Any:
-    """Apply ``recipe`` to a float flatbuffer and return the new model.
+) -> tuple[Any, Mapping[str, str]]:
+    """Apply ``recipe`` to a float flatbuffer.
 
     ``overrides`` maps the output tensors of operators to their ``[[layer]]``.
 
+    Returns:
+        The new model, and the kinds of operators that stay float because the quantizer fails on them, with the reason.
+
     Raises:
-        ModelError: no operator of the model could be quantised.
+        ModelError: no operator of the model could be quantised, or the quantizer fails whatever is left float.
         RecipeError: the overrides keep all of them float.
     """
-    applied = quantizer.Quantizer(content, _quantizer_recipe(recipe, overrides))
-    result = applied.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
-    if result.quantized_model is None:
+
+    def apply(left_float: Kinds) -> Any:
+        applied = quantizer.Quantizer(content, _quantizer_recipe(recipe, overrides, left_float))
+        return applied.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model
+
+    quantised, left_float = around_gaps(apply, flatbuffer.read(content), recipe.name)
+    if quantised is None:
         raise ModelError(f"ai-edge-quantizer returned no model for {recipe.name}.")
-    model = flatbuffer.read(result.quantized_model)
+    model = flatbuffer.read(quantised)
     if not _is_quantised(model):
         if overrides:
             raise nothing_left(recipe)
@@ -48,10 +56,10 @@ def quantise(
             f"Nothing was quantised by {recipe.name}: the network has no convolution or linear layer that "
             "ai-edge-quantizer supports. Export it as float32."
         )
-    return model
+    return model, left_float
 
 
-def _quantizer_recipe(recipe: "ExportRecipe", overrides: "Mapping[str, LayerOverride]") -> Any:
+def _quantizer_recipe(recipe: "ExportRecipe", overrides: "Mapping[str, LayerOverride]", left_float: Kinds) -> Any:
     rules = recipe_manager.RecipeManager()
     if recipe.mode == "float16":
         for operator in _WEIGHTED:
@@ -77,6 +85,8 @@ def _quantizer_recipe(recipe: "ExportRecipe", overrides: "Mapping[str, LayerOver
                 rules.add_static_config(
                     scope, _Operator.ALL_SUPPORTED, activation_num_bits=bits, weight_num_bits=recipe.weight_bits
                 )
+        for kind in left_float:
+            rules.add_quantization_config(".*", kind, algorithm_key=AlgorithmName.NO_QUANTIZE)
         # ``io`` alone decides about input and output. The last rule wins: "^" matches everything, as ".*" does, but
         # comes after the overrides.
         for end in (_Operator.INPUT, _Operator.OUTPUT):
