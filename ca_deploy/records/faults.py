@@ -41,7 +41,15 @@ class Fault:
 
 def faults(kind: type, error: ValidationError, hidden: Collection[str] = ()) -> list[Fault]:
     """All errors in a record of this kind, in the order of its fields; ``hidden`` ones are not named as known keys."""
-    return [Fault(found["loc"], _text(kind, found, hidden)) for found in error.errors(include_url=False)]
+    return [Fault(_named(kind, found["loc"]), _text(kind, found, hidden)) for found in error.errors(include_url=False)]
+
+
+def _named(kind: Any, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The location with the name of a field that was passed by position."""
+    names = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+    if location and isinstance(location[0], int) and location[0] < len(names):
+        return (names[location[0]], *location[1:])
+    return location
 
 
 def unknown_key(key: str, known: Sequence[str]) -> str:
@@ -65,8 +73,12 @@ def _text(kind: type, found: Mapping[str, Any], hidden: Collection[str]) -> str:
     if problem in ("literal_error", "enum"):
         choices = str(found["ctx"]["expected"]).replace(" or ", ", ").replace("'", "")
         return f"{shown} is unknown. One of: {choices}."
-    wanted = str(found["msg"]).removeprefix("Input should be ")
-    return f"{shown} is not possible: it has to be {_NAMES.get(problem, wanted)}."
+    wanted = _NAMES.get(problem, str(found["msg"]).removeprefix("Input should be "))
+    if problem == "too_long":
+        wanted = f"a list of {found['ctx']['max_length']}"
+    elif problem == "tuple_type" and isinstance(found.get("input"), list):  # not from a file
+        wanted = "a tuple"
+    return f"{shown} is not possible: it has to be {wanted}."
 
 
 def _fields(kind: Any, location: Location) -> list[str]:
