@@ -25,7 +25,7 @@ lint: .venv/.installed-lint ## check style with ruff; needs neither PyTorch nor 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: .venv/.installed-lint ## let ruff mend the style
+format: .venv/.installed-lint ## fix style with ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -38,7 +38,7 @@ coverage: .venv/.installed-test ## run every test and print how much of each mod
 docs: .venv/.installed-docs ## build the documentation in site/; a broken link is an error
 	$(BIN)/mkdocs build --strict
 
-hooks: .venv/.installed-lint ## let git check style at every commit, and types before every push
+hooks: .venv/.installed-test ## let git check style at every commit, and types before every push
 	$(BIN)/pre-commit install
 
 # The measuring program for devices, from ca_deploy/native/runner/*.c; the same bytes on every machine.
@@ -46,7 +46,7 @@ runner: .venv/.installed-test ## build the measuring program for devices
 	$(BIN)/python -m ca_deploy.native.build
 
 clean: ## remove what these commands made
-	rm -rf .venv demo site .coverage .coverage.*
+	rm -rf .venv demo site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

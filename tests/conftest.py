@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 FLOWERS = Path(__file__).resolve().parents[2] / "shared" / "data" / "flowers"
 
 
-class ByFolder(LoadScopeScheduling):  # type: ignore[misc]
+class ByFolder(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         """The group of a test, such as ``tests/devices`` or ``tests/test_recipes.py``."""
         return "/".join(nodeid.split("::")[0].split("/")[:2])

@@ -187,7 +187,7 @@ def _distill_batch(
                 targets = _targets(first_class, confidence, output.shape[1])
                 loss = loss + CLASS_WEIGHT * functional.cross_entropy(output, targets)
             optimizer.zero_grad()
-            loss.backward(inputs=octaves)  # type: ignore[no-untyped-call]
+            loss.backward(inputs=octaves)
             optimizer.step()
             schedule.step()
             step_done(step + 1)

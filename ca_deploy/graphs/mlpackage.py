@@ -121,4 +121,4 @@ def _small(content: Any) -> AttributeValue | None:
         return None
     numbers: Iterable[Any] = content.ravel().tolist()
     values = tuple(v if isinstance(v, float) else int(v) for v in numbers)
-    return values if content.shape else values[0]  # type: ignore[return-value]
+    return values if content.shape else values[0]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import coremltools as ct
 import numpy as np
@@ -85,7 +85,7 @@ def trace(network: "Network", camera: bool) -> Traced:
         parts.append(WithProbabilities())
     module = nn.Sequential(*parts)
     try:
-        graph = cast(torch.fx.GraphModule, torch.export.export(module, (example,)).module())
+        graph = torch.export.export(module, (example,)).module()
     except Exception as error:  # tracing runs the user's code
         raise ModelError(
             f"{network.name} cannot be traced by torch.export ({type(error).__name__}: {first_line(error)}). Its "

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import litert_torch
 import torch
@@ -105,7 +105,7 @@ def _trace(name: str, module: nn.Module, image: Tensor) -> torch.fx.GraphModule:
             f"{name} cannot be traced by torch.export ({type(error).__name__}: {first_line(error)}). Its forward() "
             "must not branch on the values of tensors; see https://pytorch.org/docs/stable/export.html."
         ) from error
-    return cast(torch.fx.GraphModule, program.module())
+    return program.module()
 
 
 def _explain(name: str, error: Exception) -> str:

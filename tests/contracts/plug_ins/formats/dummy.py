@@ -55,7 +55,7 @@ class DummyConverter:
     def write(self, model: torch.export.ExportedProgram, conversion: Conversion) -> Converted:
         torch.export.save(model, conversion.path)
         calls = Counter(str(node.target) for node in model.graph.nodes if node.op == "call_function")
-        shape = model.graph.output_node().args[0][0].meta["val"].shape  # type: ignore[index,union-attr]
+        shape = model.graph.output_node().args[0][0].meta["val"].shape
         return Converted(
             inputs=(TensorSpec("image", tuple(self._network.example().shape), "float32", "NCHW"),),
             outputs=(TensorSpec("logits", tuple(shape), "float32", "NC"),),
