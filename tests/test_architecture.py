@@ -1,8 +1,9 @@
-"""The plan of the house, checked by reading the imports: they point one way, and the command line starts light."""
+"""The layers of the package, checked by reading the imports: they point one way. Sizes, and how light the start is."""
 
 import ast
 import graphlib
 import re
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import ca_deploy
 PACKAGE = Path(ca_deploy.__file__).parent
 PLUG_INS = ("formats", "runtimes", "lowering", "models", "tasks", "targets", "devices")
 
-# Every room of the house, from the ground up: a room may import those of the lines above its own, and no other.
+# Every part (a folder or a loose module) of the package, lowest first: it may import the parts of earlier lines only.
 LAYERS = (
     ("errors",),
     ("progress", "files", "shipped", "plugins"),
@@ -37,7 +38,7 @@ LAYERS = (
     ("render",),
     ("cli",),
 )
-LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
+LAYER = {part: number for number, parts in enumerate(LAYERS) for part in parts}
 
 
 def modules() -> dict[str, Path]:
@@ -52,7 +53,7 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def room(module: str) -> str:
+def part_of(module: str) -> str:
     return module.partition(".")[0]
 
 
@@ -93,19 +94,40 @@ def test_the_reader_sees_imports() -> None:
     assert "evaluation.metrics" in imports("evaluation.parity")
 
 
-def test_every_room_has_its_layer() -> None:
-    assert {room(module) for module in MODULES} - {"__init__"} == LAYER.keys()
+def test_every_part_has_its_layer() -> None:
+    assert {part_of(module) for module in MODULES} - {"__init__"} == LAYER.keys()
 
 
 @pytest.mark.parametrize("module", sorted(MODULES.keys() - {"__init__"}))
 def test_imports_point_one_way(module: str) -> None:
-    others = {room(name) for name in imports(module)} - {room(module), "__init__"}
-    assert not {other for other in others if LAYER[other] >= LAYER[room(module)]}
+    others = {part_of(name) for name in imports(module)} - {part_of(module), "__init__"}
+    assert not {other for other in others if LAYER[other] >= LAYER[part_of(module)]}
 
 
 def test_no_import_goes_in_a_circle() -> None:
     graph = {module: imports(module, at_start=True) for module in MODULES}
     graphlib.TopologicalSorter(graph).prepare()
+
+
+def lengths(folder: Path) -> dict[str, int]:
+    """Python file -> its number of lines."""
+    return {
+        path.relative_to(folder).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in folder.rglob("*.py")
+    }
+
+
+def test_loose_modules_are_few() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= 10
+
+
+@pytest.mark.parametrize("folder", [PACKAGE, Path(__file__).parent], ids=["package", "tests"])
+def test_files_are_short(folder: Path) -> None:
+    assert not {file: length for file, length in lengths(folder).items() if length > 300}
+
+
+def test_most_files_of_the_package_are_very_short() -> None:
+    assert statistics.median(lengths(PACKAGE).values()) <= 150
 
 
 def test_plug_ins_do_not_know_each_other() -> None:
@@ -135,6 +157,7 @@ def test_public_names_are_few_and_all_there() -> None:
 
 def test_the_command_line_starts_without_heavy_libraries() -> None:
     heavy = {"torch", "onnx", "onnxruntime", "tensorflow", "numpy", "scipy", "skimage", "coremltools", "litert_torch"}
+    heavy |= {"pydantic", "rich"}  # typer itself imports rich, but only to print its help
     command = [sys.executable, "-c", "import ca_deploy.cli, sys; print(*sys.modules)"]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     assert "ca_deploy.cli.export" in loaded
@@ -150,7 +173,7 @@ def test_reports_are_printed_in_one_place() -> None:
     }
     assert users == {"render.terminal"}
     for module in MODULES:
-        if room(module) == "render":
+        if part_of(module) == "render":
             assert "render.terminal" not in imports(module), f"{module} prints"
     assert not imports("render.blocks")
 

@@ -35,3 +35,11 @@ def test_lists_in_json(what: str) -> None:
 def test_the_version_is_the_packages() -> None:
     done = CliRunner().invoke(app, ["--version"])
     assert (done.exit_code, done.stdout) == (0, f"ca-deploy {metadata.version('ca-deploy')}\n")
+
+
+def test_help_loads_no_pydantic() -> None:
+    code = (
+        "import sys\nfrom ca_deploy.cli import app\napp(['--help'], standalone_mode=False)\n"
+        "sys.exit('pydantic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
