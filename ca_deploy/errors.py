@@ -89,3 +89,9 @@ def first_line(error: BaseException) -> str:
     """The first line of another library's error, without its full stop; the name of its class where it has no text."""
     lines = str(error).strip().splitlines()
     return lines[0][:300].rstrip(".") if lines else type(error).__name__
+
+
+def last_line(text: str) -> str:
+    """The last line that a program printed, for messages; "" if it printed nothing."""
+    lines = text.strip().splitlines()
+    return lines[-1].strip()[:300] if lines else ""

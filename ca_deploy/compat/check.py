@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ca_deploy.errors import CaDeployError, WorkerError
+from ca_deploy.errors import CaDeployError, WorkerError, last_line
 from ca_deploy.graphs import check_place, read
 from ca_deploy.processes import child
 from ca_deploy.records.compat import CompatReport
@@ -96,8 +96,8 @@ class _Checkers:
 
     def last_words(self) -> str:
         """Why there is no report: how the child ended, and the last line that it printed."""
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
-        said = f" Its last output: {lines[-1][:300]}" if lines else ""
+        last = last_line(self._log.read().decode(errors="replace"))
+        said = f" Its last output: {last}" if last else ""
         return (
             f"The checker of {self._target} {self._child.ending()} while {self._doing} ({self._path.name}).{said} "
             "The file may be damaged, or trigger a bug in the runtime: check it without that target."

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ca_deploy.errors import last_line
 from ca_deploy.records.devices import Check, Completed
 
 _VERSION_S = 30.0
@@ -58,10 +59,9 @@ def end(process: "subprocess.Popen[bytes]") -> None:
                 stream.close()
 
 
-def last_line(*texts: bytes) -> str:
-    """The last line that a program printed, for messages."""
-    lines = [line.strip() for text in texts for line in text.decode(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "no message"
+def last_words(*texts: bytes) -> str:
+    """The last line in what a program printed, for messages."""
+    return last_line(b"\n".join(texts).decode(errors="replace")) or "no message"
 
 
 def check_program(name: str, option: str, what_for: str, remedy: str) -> Check:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ca_deploy.devices import DeviceKind
-from ca_deploy.devices._process import check_program, last_line, run
+from ca_deploy.devices._process import check_program, last_words, run
 from ca_deploy.devices._remote import Remote
 from ca_deploy.errors import DeviceError
 from ca_deploy.records.devices import Check, Completed, DeviceSummary
@@ -70,7 +70,7 @@ class _Adb:
 
     def explain(self, stderr: bytes) -> str:
         complaints = [line for line in stderr.splitlines() if b"error" in line]
-        said = last_line(*complaints or [stderr]).removeprefix("adb: ").removeprefix("error: ")
+        said = last_words(*complaints or [stderr]).removeprefix("adb: ").removeprefix("error: ")
         if "No space left" in said:
             return f"{self.name} is full ({said}). Free some space on it."
         state = {summary.name: summary for summary in _discover()}.get(self.name)
@@ -132,7 +132,7 @@ def _discover() -> list[DeviceSummary]:
     except DeviceError as error:
         return [DeviceSummary("adb", "not available", "Android phones", str(error))]
     if listed.returncode:
-        return [DeviceSummary("adb", "not available", "Android phones", last_line(listed.stderr, listed.stdout))]
+        return [DeviceSummary("adb", "not available", "Android phones", last_words(listed.stderr, listed.stdout))]
     return [_summary(line) for line in listed.stdout.decode(errors="replace").splitlines()[1:] if line.strip()]
 
 

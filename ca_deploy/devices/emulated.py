@@ -6,7 +6,7 @@ from pathlib import Path
 from ca_deploy.cache import cache_folder
 from ca_deploy.devices import DeviceKind
 from ca_deploy.devices._here import Here
-from ca_deploy.devices._process import last_line
+from ca_deploy.devices._process import last_words
 from ca_deploy.errors import DeviceError, unknown_name
 from ca_deploy.native import emulator
 from ca_deploy.records.devices import Check, Completed, Conditions, Core, DeviceInfo, DeviceSummary, InstructionCounts
@@ -58,7 +58,7 @@ class Emulated(Here):
         environment = {"CA_DEPLOY_MARKS": "1", "CA_DEPLOY_COUNTS": str(written)}
         completed = self._run(command, timeout_s, environment)
         if completed.returncode or not written.is_file():
-            raise DeviceError(f"{self.name}: the run failed: {last_line(completed.stderr, completed.stdout)}")
+            raise DeviceError(f"{self.name}: the run failed: {last_words(completed.stderr, completed.stdout)}")
         counts = emulator.counts(written)
         if not counts.pop("inferences"):
             raise DeviceError(f"{self.name}: {argv[0]} timed no inference whose instructions could be counted.")

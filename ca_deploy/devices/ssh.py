@@ -17,7 +17,7 @@ from typing import IO, cast
 from urllib.parse import urlsplit
 
 from ca_deploy.devices import DeviceKind
-from ca_deploy.devices._process import check_program, end, last_line, run
+from ca_deploy.devices._process import check_program, end, last_words, run
 from ca_deploy.devices._remote import Remote
 from ca_deploy.errors import DeviceError, UsageError
 from ca_deploy.records.devices import Check, DeviceSummary
@@ -109,7 +109,7 @@ class _Ssh:
     def explain(self, stderr: bytes) -> str:
         if not stderr.strip():
             return f"{self.name}: the connection was lost."
-        said = last_line(stderr).removesuffix(".")
+        said = last_words(stderr).removesuffix(".")
         remedy = next((remedy for words, remedy in _REMEDIES.items() if words in said.lower()), "")
         return f"{self.name}: {said}. {remedy}".rstrip()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ca_deploy.devices import Device
-from ca_deploy.errors import DeviceError, RuntimeUnavailable, UsageError
+from ca_deploy.errors import DeviceError, RuntimeUnavailable, UsageError, last_line
 from ca_deploy.latency.launch import Request
 from ca_deploy.latency.runner_output import OperatorSamples, RunnerOutput
 from ca_deploy.records.devices import Completed
@@ -171,10 +171,9 @@ _PROGRAMS = {"benchmark_model": _run_benchmark_model, "onnxruntime_perf_test": _
 def _said(completed: Completed, request: Request, device: Device) -> str:
     text = "\n".join(part.decode(errors="replace") for part in (completed.stdout, completed.stderr))
     if completed.returncode:
-        last = (text.strip().splitlines() or ["nothing"])[-1][:300]
         model = request.model.rpartition("/")[2]
         raise RuntimeUnavailable(
-            f"{model} on {device.name}: the benchmark failed ({completed.returncode}). It said: {last}"
+            f"{model} on {device.name}: the benchmark failed ({completed.returncode}). It said: {last_line(text) or 'nothing'}"
         )
     return text
 

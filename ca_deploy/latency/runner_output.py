@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ca_deploy.errors import RuntimeUnavailable
+from ca_deploy.errors import RuntimeUnavailable, last_line
 from ca_deploy.records.devices import Completed
 from ca_deploy.records.statistics import Statistics
 
@@ -91,8 +91,8 @@ def _operators(content: dict[str, Any]) -> tuple[OperatorSamples, ...]:
 def _reason(completed: Completed, content: Any) -> str:
     if isinstance(content, dict) and "error" in content:
         return str(content["error"])
-    said = completed.stderr.decode(errors="replace").strip().splitlines()
-    last = f" It said: {said[-1][:300]}" if said else ""
+    said = last_line(completed.stderr.decode(errors="replace"))
+    last = f" It said: {said}" if said else ""
     code = completed.returncode
     if code in (137, -9):
         return f"the runner was killed. The device may be out of memory: close other programs.{last}"

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ca_deploy.cache import cache_folder
-from ca_deploy.errors import DeviceError
+from ca_deploy.errors import DeviceError, last_line
 
 _log = logging.getLogger(__name__)
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -105,5 +105,5 @@ class _Apt:
                 f"`{' '.join(command)}` did not end within {_TIMEOUT_S} s. Does the network work?"
             ) from error
         if done.returncode:
-            reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no message"]
-            raise DeviceError(f"`{' '.join(command)}` failed: {reason[0]}. Does the network work?")
+            reason = last_line(done.stderr) or last_line(done.stdout) or "no message"
+            raise DeviceError(f"`{' '.join(command)}` failed: {reason}. Does the network work?")

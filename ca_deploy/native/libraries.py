@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ca_deploy.cache import cache_folder, cached
-from ca_deploy.errors import DeviceError, unknown_name
+from ca_deploy.errors import DeviceError, last_line, unknown_name
 from ca_deploy.files import sha256_of
 from ca_deploy.processes.python_path import python_environment, python_module
 
@@ -132,7 +132,7 @@ def _fetch(library: Library, folder: Path) -> None:
             raise DeviceError(f"pip did not fetch {wanted} within {_TIMEOUT_S} s. {advice}") from error
         wheels = list(Path(scratch).glob("*.whl"))
         if done.returncode or len(wheels) != 1:
-            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            reason = last_line(done.stderr) or "no message"
             raise DeviceError(f"pip cannot fetch {wanted} for {library.platform}: {reason} {advice}")
         try:
             with zipfile.ZipFile(wheels[0]) as wheel:

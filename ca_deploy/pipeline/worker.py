@@ -12,7 +12,7 @@ from typing import Any
 
 from ca_deploy import plugins as plug_ins
 from ca_deploy.delivery import refusal
-from ca_deploy.errors import CaDeployError, WorkerError
+from ca_deploy.errors import CaDeployError, WorkerError, last_line
 from ca_deploy.formats import Converter, Format, Step
 from ca_deploy.pipeline.stages import carry_out
 from ca_deploy.processes import child
@@ -69,10 +69,10 @@ class Worker:
 
 def _last_words(log: Path) -> str:
     try:
-        lines = log.read_text(errors="replace").strip().splitlines()
+        said = last_line(log.read_text(errors="replace"))
     except OSError:
         return ""
-    return f"\n  {lines[-1][:300]}" if lines else ""
+    return f"\n  {said}" if said else ""
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import onnx
 from onnx import TensorProto
 
+from ca_deploy.errors import first_line
 from ca_deploy.graphs import Graph, Node
 from ca_deploy.graphs import onnx as reader
 from ca_deploy.graphs.ort_plan import planned
@@ -30,7 +31,7 @@ def check(request: Request) -> CompatReport:
     try:
         plan = planned(model, arm=request.level == "arm", disabled_optimizers=())
     except Exception as error:  # onnxruntime raises another exception class per kind of failure
-        return _refused(request, runtime, str(error))
+        return _refused(request, runtime, error)
     outcome = _Outcome(model, plan, graph)
     advice = load_advice("ort_cpu")
     findings = []
@@ -118,10 +119,10 @@ class _Outcome:
         return f"{', '.join(made[:6]) or 'no new operators'} replace {', '.join(gone[:6]) or 'none'}"
 
 
-def _refused(request: Request, runtime: str, said: str) -> CompatReport:
+def _refused(request: Request, runtime: str, error: Exception) -> CompatReport:
     """A model that does not load: the operators in the error message are unsupported, the rest unknown."""
+    said = str(error)
     named = set(re.findall(r"node with name '([^']*)'", said)) | set(re.findall(r"Node \(([^)]*)\)", said))
-    first = said.strip().splitlines()[0][:300]
     findings = []
     for node in request.graph.nodes:
         made = Finding(node.index, node.name, node.module, node.operator, Verdict.UNKNOWN, Evidence.MEASURED, runtime)
@@ -130,6 +131,6 @@ def _refused(request: Request, runtime: str, said: str) -> CompatReport:
             remedy = "Register a custom operator library, or write that part with standard operators."
             findings.append(replace(made, verdict=Verdict.UNSUPPORTED, reason=reason, remedy=remedy))
         else:
-            findings.append(replace(made, reason=f"ONNX Runtime cannot load the model: {first}"))
+            findings.append(replace(made, reason=f"ONNX Runtime cannot load the model: {first_line(error)}"))
     report = CompatReport("ort_cpu", runtime, request.path.name, tuple(findings))
     return assess(report, request.graph)
