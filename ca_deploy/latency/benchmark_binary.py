@@ -171,9 +171,9 @@ _PROGRAMS = {"benchmark_model": _run_benchmark_model, "onnxruntime_perf_test": _
 def _said(completed: Completed, request: Request, device: Device) -> str:
     text = "\n".join(part.decode(errors="replace") for part in (completed.stdout, completed.stderr))
     if completed.returncode:
-        model = request.model.rpartition("/")[2]
+        model, said = request.model.rpartition("/")[2], last_line(text) or "nothing"
         raise RuntimeUnavailable(
-            f"{model} on {device.name}: the benchmark failed ({completed.returncode}). It said: {last_line(text) or 'nothing'}"
+            f"{model} on {device.name}: the benchmark failed ({completed.returncode}). It said: {said}"
         )
     return text
 

@@ -11,6 +11,36 @@ from ca_deploy.records.preprocessing import rgb_of
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
+
+_REWRITE = (
+    "Its forward probably branches on values, or calls code outside PyTorch: rewrite that part with tensor operations "
+    "(https://docs.pytorch.org/docs/stable/export.html)."
+)
+_FIX_THE_BATCH = (
+    "It fixes its batch size: export it without --dynamic-batch, or (a .pt2 program) save it again with a dynamic "
+    "first dimension."
+)
+
+
+def program_of(
+    module: "nn.Module", name: str, example: "torch.Tensor", dynamic_batch: bool = False
+) -> "torch.export.ExportedProgram":
+    """The torch.export program of a module with one input; errors call it ``name``.
+
+    Raises:
+        ModelError: torch.export cannot trace it.
+    """
+    import torch
+
+    shapes = ({0: torch.export.Dim("batch")},) if dynamic_batch else None
+    try:
+        return torch.export.export(module, (example,), dynamic_shapes=shapes)
+    except Exception as error:  # tracing runs the user's forward, which may raise anything
+        raise ModelError(
+            f"{name} cannot be traced by torch.export ({type(error).__name__}: {first_line(error)}). "
+            f"{_FIX_THE_BATCH if dynamic_batch else _REWRITE}"
+        ) from error
 
 
 def traced(network: Network, dynamic_batch: bool = False) -> "torch.export.ExportedProgram":
@@ -19,21 +49,8 @@ def traced(network: Network, dynamic_batch: bool = False) -> "torch.export.Expor
     Raises:
         ModelError: torch.export cannot trace it.
     """
-    import torch
-
-    shapes = ({0: torch.export.Dim("batch")},) if dynamic_batch else None
     example = network.example(batch=2 if dynamic_batch else 1)  # torch.export treats a size of 1 as constant
-    try:
-        return torch.export.export(network.module, (example,), dynamic_shapes=shapes)
-    except Exception as error:  # tracing runs the user's forward, which may raise anything
-        remedy = (
-            "It fixes its batch size: export it without --dynamic-batch, or (a .pt2 program) save it again with a "
-            "dynamic first dimension."
-            if dynamic_batch
-            else "Its forward probably branches on values, or calls code outside PyTorch: rewrite that part with "
-            "tensor operations (https://docs.pytorch.org/docs/stable/export.html)."
-        )
-        raise ModelError(f"{network.name} cannot be traced by torch.export ({first_line(error)}). {remedy}") from error
+    return program_of(network.module, network.name, example, dynamic_batch)
 
 
 def save_program(network: Network, folder: Path, source: ModelSource, dynamic_batch: bool = False) -> ModelSource:

@@ -15,8 +15,10 @@ from coremltools.converters.mil.mil.passes.pass_registry import register_pass
 from torch import Tensor, nn
 
 from ca_deploy.errors import ModelError, first_line
+from ca_deploy.formats._origin import place_of
 from ca_deploy.formats.coreml.quantise import ACTIVATIONS, QUANTISED
 from ca_deploy.lowering.coreml import lower_for_coreml
+from ca_deploy.networks.program import program_of
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
@@ -83,14 +85,7 @@ def trace(network: "Network", camera: bool) -> Traced:
                 "one label per line: --labels FILE."
             )
         parts.append(WithProbabilities())
-    module = nn.Sequential(*parts)
-    try:
-        graph = torch.export.export(module, (example,)).module()
-    except Exception as error:  # tracing runs the user's code
-        raise ModelError(
-            f"{network.name} cannot be traced by torch.export ({type(error).__name__}: {first_line(error)}). Its "
-            "forward() must not branch on the values of tensors; see https://pytorch.org/docs/stable/export.html."
-        ) from error
+    graph = program_of(nn.Sequential(*parts), network.name, example).module()
     lower_for_coreml(graph)
     program = torch.export.export(graph, (example,)).run_decompositions({})
     shape = tuple(example.shape)
@@ -194,11 +189,9 @@ def _explain(traced: Traced, error: Exception) -> str:
     name = traced.network.name
     for node in traced.program.graph.nodes:
         if named and node.op == "call_function" and named.group(1) in (node.name, *str(node.target).split(".")):
-            modules = [path for path, _ in node.meta.get("nn_module_stack", {}).values() if path]
-            where = f"in its module {modules[-1]!r}" if modules else "in its forward"
             return (
                 f"{name} cannot become an ML Program: coremltools {ct.__version__} does not support {node.target}, "
-                f"{where}. Replace it there by supported operations, or export to ONNX: --format onnx."
+                f"{place_of(node)}. Replace it there by supported operations, or export to ONNX: --format onnx."
             )
     return (
         f"coremltools {ct.__version__} cannot convert {name} ({type(error).__name__}: {first_line(error)}). "

@@ -11,6 +11,7 @@ import onnx_ir as ir
 import torch
 
 from ca_deploy.errors import ModelError, RecipeError, first_line
+from ca_deploy.formats._origin import place_of
 from ca_deploy.networks.program import traced
 
 if TYPE_CHECKING:
@@ -68,11 +69,9 @@ def _untranslatable(network: "Network", program: torch.export.ExportedProgram, e
     named = re.search(r"op='[\w.]*?(\w+)'", str(cause))
     for node in program.graph.nodes:
         if named and node.op == "call_function" and named.group(1) in str(node.target):
-            modules = [path for path, _ in node.meta.get("nn_module_stack", {}).values() if path]
-            where = f"in its module {modules[-1]!r}" if modules else "in its forward"
             return ModelError(
-                f"{network.name} cannot become ONNX: the operation {node.target}, {where}, has no ONNX form in "
-                f"PyTorch {torch.__version__}. Replace it there by operations that have one."
+                f"{network.name} cannot become ONNX: the operation {node.target}, {place_of(node)}, has no ONNX form "
+                f"in PyTorch {torch.__version__}. Replace it there by operations that have one."
             )
     return ModelError(
         f"{network.name} cannot become ONNX: {first_line(cause)}. Replace the operation by others, or "

@@ -12,6 +12,7 @@ from ca_deploy.errors import ModelError, first_line
 from ca_deploy.graphs import flatbuffer
 from ca_deploy.lowering.drop_redundant_expand import drop_redundant_expand
 from ca_deploy.lowering.pool_as_mean import pool_as_mean
+from ca_deploy.networks.program import program_of
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
@@ -64,7 +65,7 @@ def convert(network: "Network", normalise: bool = False) -> FloatModel:
     """
     module = nn.Sequential(Normalise(network.preprocessing), network.module) if normalise else network.module
     image = network.example().permute(0, 2, 3, 1).contiguous()
-    graph_module = _trace(network.name, litert_torch.to_channel_last_io(module, args=[0]), image)
+    graph_module = program_of(litert_torch.to_channel_last_io(module, args=[0]), network.name, image).module()
     for rewrite in PASSES:
         rewrite(graph_module)
     graph_module.training = False  # litert-torch 0.10 checks it, and exported graphs refuse .eval()
@@ -95,17 +96,6 @@ def _in_network(path: str, normalise: bool) -> str | None:
     if not normalise:
         return path
     return path[2:] if path.startswith("1.") or path == "1" else None  # the second of two modules
-
-
-def _trace(name: str, module: nn.Module, image: Tensor) -> torch.fx.GraphModule:
-    try:
-        program = torch.export.export(module, (image,))
-    except Exception as error:  # tracing runs the user's code
-        raise ModelError(
-            f"{name} cannot be traced by torch.export ({type(error).__name__}: {first_line(error)}). Its forward() "
-            "must not branch on the values of tensors; see https://pytorch.org/docs/stable/export.html."
-        ) from error
-    return program.module()
 
 
 def _explain(name: str, error: Exception) -> str:
