@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from ca_deploy.errors import ModelError
-from ca_deploy.formats import Step
 from ca_deploy.networks.source import Network
+from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.recipe import ExportRecipe
 

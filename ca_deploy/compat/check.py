@@ -14,14 +14,12 @@ from pathlib import Path
 from ca_deploy.errors import CaDeployError, WorkerError, last_line
 from ca_deploy.graphs import check_place, read
 from ca_deploy.processes import child
+from ca_deploy.progress import NamedStep, no_named_step
 from ca_deploy.records.compat import CompatReport
 from ca_deploy.targets import Request, find_target, targets_for, usable_target
 
-# (target, progress in a few words)
-Step = Callable[[str, str], None]
 
-
-def check(path: Path, targets: Sequence[str] = (), step: Step = lambda target, text: None) -> list[CompatReport]:
+def check(path: Path, targets: Sequence[str] = (), step: NamedStep = no_named_step) -> list[CompatReport]:
     """Where each target runs the nodes of a file.
 
     Args:
@@ -78,7 +76,7 @@ class _Checkers:
         self._child.__exit__()
         self._log.close()
 
-    def reports(self, step: Step) -> Iterator[tuple[str, CompatReport]]:
+    def reports(self, step: NamedStep) -> Iterator[tuple[str, CompatReport]]:
         """Each target's report as soon as it is complete, until the child ends or dies.
 
         Raises:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ca_deploy.plugins import load, member, names_in, not_installed
+from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.recipe import ExportRecipe, Io, LayerBits, Mode
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
     from ca_deploy.records.manifest import Manifest
 
-Step = Callable[[str], None]
 Model = TypeVar("Model")
 Seen = TypeVar("Seen")
 Ranges = TypeVar("Ranges")

@@ -16,6 +16,7 @@ from ca_deploy.latency.protocol import PROTOCOLS
 from ca_deploy.latency.runner_output import RunnerOutput
 from ca_deploy.latency.verify import verify
 from ca_deploy.latency.watch import Watch
+from ca_deploy.progress import Step
 from ca_deploy.records.devices import InstructionCounts
 from ca_deploy.records.latency import MeasuringProtocol, OperatorProfile, ProcessStart, Verification
 
@@ -23,13 +24,6 @@ from ca_deploy.records.latency import MeasuringProtocol, OperatorProfile, Proces
 _COUNTED = MeasuringProtocol("count", 1, 0, 0, 1, 0, 600)
 _ONCE = MeasuringProtocol("once", 1, 0, 0, 1, 0, 600)
 _OBSERVED = MeasuringProtocol("operators", 1, 10, 0.5, 50, 0, 150)
-
-# Called with what is being done, in a few words.
-Step = Callable[[str], None]
-
-
-def no_steps(doing: str) -> None:
-    """For callers that show no steps."""
 
 
 @dataclass(frozen=True, slots=True)

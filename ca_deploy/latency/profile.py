@@ -10,18 +10,19 @@ from ca_deploy.errors import DeviceError, UsageError
 from ca_deploy.files import sha256_of
 from ca_deploy.latency.benchmark_binary import BenchmarkBinary
 from ca_deploy.latency.cores import affinity_mask, check_threads, cores_of
-from ca_deploy.latency.jobs import Job, Run, Step, Wishes, no_steps
+from ca_deploy.latency.jobs import Job, Run, Wishes
 from ca_deploy.latency.launch import Launcher, launcher
 from ca_deploy.latency.measurable import runtime_of
 from ca_deploy.latency.statistics import ratio_of_medians, summarise
 from ca_deploy.latency.validity import judge
+from ca_deploy.progress import Step, no_step
 from ca_deploy.records.devices import Conditions, DeviceInfo
 from ca_deploy.records.latency import SCHEMA_VERSION, Engine, LatencyReport, Measurement
 from ca_deploy.records.statistics import Comparison
 from ca_deploy.runtimes import Runtime
 
 
-def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = no_steps) -> LatencyReport:
+def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = no_step) -> LatencyReport:
     """Measure files on a device.
 
     A file that does not run there, a lost device and Ctrl-C are recorded in ``failures`` of the report, which keeps

@@ -8,12 +8,13 @@ from typing import get_args
 from ca_deploy.delivery import staging, write_together
 from ca_deploy.devices import open_device
 from ca_deploy.errors import ArtifactError, DeviceError, UsageError, unknown_name
-from ca_deploy.latency.jobs import Step, Wishes, no_steps
+from ca_deploy.latency.jobs import Wishes
 from ca_deploy.latency.launch import RunnerKind
 from ca_deploy.latency.measurable import measurable_runtimes
 from ca_deploy.latency.plot import plot
 from ca_deploy.latency.profile import profile
 from ca_deploy.latency.protocol import PROTOCOLS, custom
+from ca_deploy.progress import Step, no_step
 from ca_deploy.records.codec import to_json
 from ca_deploy.records.latency import LatencyReport, MeasuringProtocol
 
@@ -76,7 +77,7 @@ def profile_on(
     files: Sequence[Path],
     wanted: Wishes,
     keep: bool = False,
-    step: Step = no_steps,
+    step: Step = no_step,
 ) -> LatencyReport:
     """Open the device, measure, and write report and plot to ``wanted.output`` if it is given.
 

@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ca_deploy.compat.check import Step, check
+from ca_deploy.compat.check import check
 from ca_deploy.errors import RuntimeUnavailable, UsageError
 from ca_deploy.formats import find_format, format_names
 from ca_deploy.networks.program import save_program
 from ca_deploy.networks.source import Network, load
 from ca_deploy.pipeline.worker import Worker
+from ca_deploy.progress import NamedStep
 from ca_deploy.recipes import load_recipe, recipe_names
 from ca_deploy.records.compat import CompatReport
 from ca_deploy.records.conversion import Conversion
@@ -31,7 +32,7 @@ def check_before_export(
     source: ModelSource,
     targets: Sequence[str],
     mode: str,
-    step: Step,
+    step: NamedStep,
 ) -> list[CompatReport]:
     """Where each target would run the nodes of a network, trained or not.
 
@@ -72,7 +73,7 @@ def check_before_export(
     return reports
 
 
-def _export(source: ModelSource, network: Network, recipe_name: str, path: Path, step: Step) -> None:
+def _export(source: ModelSource, network: Network, recipe_name: str, path: Path, step: NamedStep) -> None:
     recipe = load_recipe(recipe_name)
     format = find_format(recipe.format)
     if missing := format.missing_packages():

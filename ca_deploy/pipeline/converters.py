@@ -1,6 +1,6 @@
 """Converters in parallel: one process per format, as many at the same time as fit into memory."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -10,10 +10,10 @@ from queue import SimpleQueue
 from ca_deploy.formats import Format
 from ca_deploy.pipeline.worker import Worker
 from ca_deploy.processes.memory import converters_that_fit
+from ca_deploy.progress import NamedStep
 from ca_deploy.records.conversion import Conversion, Converted
 
-# (recipe name, progress in a few words)
-Step = Callable[[str, str], None]
+Step = NamedStep
 
 
 class Converters:

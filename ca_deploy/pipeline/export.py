@@ -15,9 +15,10 @@ from ca_deploy.files import sha256_of, size_of
 from ca_deploy.formats import find_format
 from ca_deploy.networks.program import save_program
 from ca_deploy.networks.source import Network, load
-from ca_deploy.pipeline.converters import Converters, Step
+from ca_deploy.pipeline.converters import Converters
 from ca_deploy.pipeline.request import ExportRequest
 from ca_deploy.pipeline.verify import Reference, Verified, reference_answers, verify
+from ca_deploy.progress import NamedStep
 from ca_deploy.records.codec import to_json
 from ca_deploy.records.compat import CompatRecord, CompatReport
 from ca_deploy.records.conversion import Conversion, Converted
@@ -41,7 +42,7 @@ class Export:
         return self.manifest.parity.status == Status.PASS
 
 
-def export(request: ExportRequest, step: Step) -> list[Export]:
+def export(request: ExportRequest, step: NamedStep) -> list[Export]:
     """Export a model with each recipe, verify every file against PyTorch, and write a manifest beside it.
 
     All files of a call appear in ``request.output`` together, or none does. A file that misses its tolerances is kept,

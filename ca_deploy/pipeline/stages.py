@@ -3,7 +3,8 @@
 from typing import TypeVar
 
 from ca_deploy.errors import RecipeError
-from ca_deploy.formats import Converter, Step
+from ca_deploy.formats import Converter
+from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
 
 Model = TypeVar("Model")

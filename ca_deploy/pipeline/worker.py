@@ -13,9 +13,10 @@ from typing import Any
 from ca_deploy import plugins as plug_ins
 from ca_deploy.delivery import refusal
 from ca_deploy.errors import CaDeployError, WorkerError, last_line
-from ca_deploy.formats import Converter, Format, Step
+from ca_deploy.formats import Converter, Format
 from ca_deploy.pipeline.stages import carry_out
 from ca_deploy.processes import child
+from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
 
 

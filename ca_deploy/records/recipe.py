@@ -57,10 +57,9 @@ class ExportRecipe:
 
     ``io`` is the type of the file's input and output: float32; int8; or uint8 RGB from a camera in (normalised inside
     the file) and float32 out. ``calibration`` is the method that chooses ranges from the activations observed in
-    calibration; ``percentile`` sets the share of values that the range leaves
-    out: (100 - percentile) / 2 percent at each end for ONNX, 100 - percentile percent at each end for TFLite and Core
-    ML. ``options`` are keys of one format, such
-    as ONNX's ``opset``. Of several overrides in ``layer`` that cover a layer, the first applies.
+    calibration; ``percentile`` sets the share of values that the range leaves out: (100 - percentile) / 2 percent at
+    each end for ONNX, 100 - percentile percent at each end for TFLite and Core ML. ``options`` are keys of one format,
+    such as ONNX's ``opset``. Of several overrides in ``layer`` that cover a layer, the first applies.
     """
 
     name: str

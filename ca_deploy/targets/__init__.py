@@ -3,7 +3,6 @@
 A target is named ``xnnpack``, or with a level (a version, an Android API level) ``xnnpack:2.14``, ``nnapi:29``.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +10,7 @@ from typing import Protocol
 from ca_deploy.errors import RuntimeUnavailable, UsageError, unknown_name
 from ca_deploy.graphs import Graph
 from ca_deploy.plugins import load, member, names_in, not_installed
+from ca_deploy.progress import Step
 from ca_deploy.records.compat import CompatReport
 
 
@@ -25,7 +25,7 @@ class Request:
     path: Path
     graph: Graph
     level: str
-    step: Callable[[str], None]
+    step: Step
 
 
 class Checker(Protocol):

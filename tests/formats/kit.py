@@ -13,6 +13,7 @@ from ca_deploy.formats import find_format
 from ca_deploy.networks.source import Network
 from ca_deploy.pipeline.stages import carry_out
 from ca_deploy.plugins import load
+from ca_deploy.progress import no_step
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.preprocessing import Preprocessing
@@ -65,7 +66,7 @@ def export(
     """One file of a network, by the recipe's own format, in this process."""
     converter = load(find_format(recipe.format).converter)(network)
     conversion = Conversion(ModelSource(), recipe, calibration, path, path.with_suffix(".log"), dynamic_batch)
-    return carry_out(converter, conversion, lambda text: None)
+    return carry_out(converter, conversion, no_step)
 
 
 def network_of(module: nn.Module) -> Network:

@@ -20,6 +20,7 @@ from ca_deploy.mil.executor import Executor
 from ca_deploy.networks.source import load
 from ca_deploy.pipeline.export import Export
 from ca_deploy.pipeline.stages import carry_out
+from ca_deploy.progress import no_step
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.recipe import LayerBits, LayerOverride
@@ -46,7 +47,7 @@ def convert(name: str, folder: Path, layers: Mapping[str, LayerBits], io: str = 
     recipe = replace(load_recipe(f"{name}_static_wi8_ai8{io}"), name="mine", layer=overrides)
     path = folder / f"tiny{FORMATS[name]}"
     conversion = Conversion(TINY, recipe, photos(16, seed=1), path, folder / "tiny.log")
-    return carry_out(converter(name), conversion, lambda text: None), path
+    return carry_out(converter(name), conversion, no_step), path
 
 
 def onnx_layers(path: Path) -> dict[str, set[str]]:

@@ -13,6 +13,7 @@ import pytest
 from ca_deploy.errors import ModelError, OutputError, WorkerError
 from ca_deploy.formats import Bits, Format
 from ca_deploy.pipeline.worker import Worker
+from ca_deploy.progress import no_step
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Conversion
 from ca_deploy.records.model import ModelSource
@@ -47,7 +48,7 @@ def _conversion(tmp_path: Path) -> Conversion:
 )
 def test_a_crash_names_the_converter_the_step_and_the_log(tmp_path: Path, name: str, said: str) -> None:
     with _worker(tmp_path, name) as worker, pytest.raises(WorkerError) as error:
-        worker.convert(_conversion(tmp_path), lambda text: None)
+        worker.convert(_conversion(tmp_path), no_step)
     for expected in (said, "fake converter", "converting", str(tmp_path / "fake.log")):
         assert expected in str(error.value)
     assert "last words" in (tmp_path / "fake.log").read_text()
@@ -57,7 +58,7 @@ def test_one_process_makes_several_files_and_ends_when_asked(tmp_path: Path) -> 
     with _worker(tmp_path, "Works") as worker:
         for number, name in enumerate(("first", "second"), start=1):
             conversion = replace(_conversion(tmp_path), log=tmp_path / f"{name}.log")
-            made = worker.convert(conversion, lambda text: None).operators
+            made = worker.convert(conversion, no_step).operators
             assert made == {"converters made": 1, "files written": number}
             assert conversion.log.read_text() == "last words\n"
         worker.finish()
@@ -66,13 +67,13 @@ def test_one_process_makes_several_files_and_ends_when_asked(tmp_path: Path) -> 
 
 def test_an_error_on_purpose_arrives_as_it_was_raised(tmp_path: Path) -> None:
     with _worker(tmp_path, "Refuses") as worker, pytest.raises(ModelError, match="cannot take this"):
-        worker.convert(_conversion(tmp_path), lambda text: None)
+        worker.convert(_conversion(tmp_path), no_step)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_disk_that_fills_up_in_the_converter_is_explained(tmp_path: Path) -> None:
     with _worker(tmp_path, "FillsTheDisk") as worker, pytest.raises(OutputError, match="disk is full"):
-        worker.convert(_conversion(tmp_path), lambda text: None)
+        worker.convert(_conversion(tmp_path), no_step)
 
 
 def test_leaving_the_context_ends_the_process(tmp_path: Path) -> None:

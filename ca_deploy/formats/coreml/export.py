@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ca_deploy.errors import ModelError, UsageError
-from ca_deploy.formats import Step
 from ca_deploy.formats._layers import nothing_left, overridden
 from ca_deploy.formats.coreml.bias_correction import ShiftBiases, bias_shifts
 from ca_deploy.formats.coreml.classifier import LABEL, LABEL_PROBABILITIES, add_classifier
@@ -27,6 +26,7 @@ from ca_deploy.mil.executor import Executor
 from ca_deploy.mil.package import read_package
 from ca_deploy.mil.program import Program, read_program
 from ca_deploy.mil.specs import tensor_specs
+from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.recipe import ExportRecipe
 

@@ -12,7 +12,6 @@ import onnx_ir as ir
 from onnx_ir.passes.common import TopologicalSortPass
 
 from ca_deploy.errors import ModelError
-from ca_deploy.formats import Step
 from ca_deploy.formats._layers import nothing_left, overridden
 from ca_deploy.formats.onnx.bias_correction import correct_biases
 from ca_deploy.formats.onnx.calibrate import Observed, Range, activation_ranges, observe
@@ -23,6 +22,7 @@ from ca_deploy.formats.onnx.integer_io import integer_io
 from ca_deploy.formats.onnx.quantise import quantise_dynamic, quantise_static
 from ca_deploy.formats.onnx.run_time import Planned, at_run_time
 from ca_deploy.formats.onnx.specs import tensor_specs
+from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.recipe import ExportRecipe
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ca_deploy.errors import UsageError
-from ca_deploy.formats import Step
 from ca_deploy.formats._layers import kept_float_because, overridden
 from ca_deploy.formats.tflite.bias_correction import correct_biases
 from ca_deploy.formats.tflite.camera_input import RGB_RANGE, take_uint8
@@ -19,6 +18,7 @@ from ca_deploy.formats.tflite.quantise import quantise
 from ca_deploy.formats.tflite.ranges import Ranges, activation_ranges
 from ca_deploy.formats.tflite.statistics import Activation, observe
 from ca_deploy.graphs import flatbuffer
+from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted, FloatOperator
 from ca_deploy.records.recipe import ExportRecipe, LayerOverride
 

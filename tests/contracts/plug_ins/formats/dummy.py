@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ca_deploy.formats import Bits, Format, Option, Step
+from ca_deploy.formats import Bits, Format, Option
 from ca_deploy.networks.program import traced
+from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted, FloatOperator
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.recipe import ExportRecipe
