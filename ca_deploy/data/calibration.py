@@ -91,18 +91,19 @@ def load_calibration(spec: CalibrationSpec, preprocessing: Preprocessing, count:
             "scikit-image's photos are not your domain, so the file may be less accurate on your photos. Pass a folder "
             "of them with --calibration FOLDER, or make images from the weights with `ca-deploy distill`."
         ]
+    elif spec.folder is not None:
+        calibration, held_out, warnings = _from_folder(spec, spec.folder, wanted, preprocessing)
     else:
-        calibration, held_out, warnings = _from_folder(spec, wanted, preprocessing)
+        raise ImageDataError(f"Calibration set {spec.name} names no folder: its source is {spec.source!r}.")
     if len(calibration) < FEW:
         warnings.append(f"Only {len(calibration)} calibration images; {FEW} or more give more reliable ranges.")
     return CalibrationSet(spec.name, spec.domain, calibration, held_out, tuple(warnings))
 
 
 def _from_folder(
-    spec: CalibrationSpec, wanted: int, preprocessing: Preprocessing
+    spec: CalibrationSpec, folder: Path, wanted: int, preprocessing: Preprocessing
 ) -> tuple[ImageBatch, ImageBatch, list[str]]:
-    assert spec.folder is not None
-    paths = find_images(spec.folder)
+    paths = find_images(folder)
     # A shipped set is ordered by file name, which decides the part that an image belongs to.
     own = spec.domain == "own photos"
     files = hash_images(paths) if own else [ImageFile(path, sha256_of(path)) for path in paths]
@@ -112,7 +113,7 @@ def _from_folder(
     calibration, _, unreadable = load_batch(files[: len(files) - used], wanted, preprocessing)
     if not len(calibration):
         first = (unreadable + more)[0]
-        raise ImageDataError(f"None of the {len(files)} images in {spec.folder} can be read:\n  {first}")
+        raise ImageDataError(f"None of the {len(files)} images in {folder} can be read:\n  {first}")
     return calibration, held_out, [f"Left out: {complaint}" for complaint in (*unreadable, *more)]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from ca_deploy.devices import CountingDevice, Device
-from ca_deploy.errors import CaDeployError, DeviceError, RuntimeUnavailable
+from ca_deploy.errors import CaDeployError, DeviceError, RuntimeUnavailable, UsageError
 from ca_deploy.latency import runner_output
 from ca_deploy.latency.launch import JsonLauncher, Launcher, Request, RunnerKind
 from ca_deploy.latency.operators import profile_operators
@@ -151,7 +151,8 @@ class Run:
         )
 
     def _count(self, job: Job) -> None:
-        assert isinstance(job.launcher, JsonLauncher)
+        if not isinstance(job.launcher, JsonLauncher):
+            raise UsageError(f"Instructions of {job.launcher.runner} cannot be counted: leave out --benchmark-binary.")
         request = self.request(job, _COUNTED)
         device = cast(CountingDevice, self.device)
         try:

@@ -4,13 +4,24 @@ from pathlib import Path
 
 from ca_deploy.errors import ArtifactError, UsageError
 from ca_deploy.graphs import check_place
-from ca_deploy.runtimes import Runtime, find_runtime, runtime_names
+from ca_deploy.runtimes import OnDevice, Runtime, find_runtime, runtime_names
 
 
 def measurable_runtimes() -> dict[str, Runtime]:
     """The runtimes that the runners are built for, by name."""
     found = {name: find_runtime(name)[0] for name in runtime_names()}
     return {name: runtime for name, runtime in found.items() if runtime.on_device is not None}
+
+
+def on_device(runtime: Runtime) -> OnDevice:
+    """How a runtime is measured on devices.
+
+    Raises:
+        UsageError: it is not one of :func:`measurable_runtimes`.
+    """
+    if runtime.on_device is None:
+        raise UsageError(f"Runtime {runtime.name} is not measured on devices; {', '.join(measurable_runtimes())} are.")
+    return runtime.on_device
 
 
 def runtime_of(file: Path, wanted: str | None = None) -> Runtime:

@@ -12,7 +12,8 @@ from ca_deploy.latency.benchmark_binary import BenchmarkBinary
 from ca_deploy.latency.cores import affinity_mask, check_threads, cores_of
 from ca_deploy.latency.jobs import Job, Run, Wishes
 from ca_deploy.latency.launch import Launcher, launcher
-from ca_deploy.latency.measurable import runtime_of
+from ca_deploy.latency.measurable import on_device, runtime_of
+from ca_deploy.latency.runner_output import RunnerOutput
 from ca_deploy.latency.statistics import ratio_of_medians, summarise
 from ca_deploy.latency.validity import judge
 from ca_deploy.progress import Step, no_step
@@ -70,10 +71,11 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     except (DeviceError, KeyboardInterrupt) as error:
         errors.append(error)
         failures[device.name] = str(error) or "interrupted"
-    done = [job for job in jobs if job.done]
+    done = [(job, job.last) for job in jobs if job.done and job.last is not None]
     if not done:
         raise errors[0]
-    measurements = tuple(_measurement(job, mask, before, after or before, wishes.protocol.fewest_runs) for job in done)
+    fewest = wishes.protocol.fewest_runs
+    measurements = tuple(_measurement(job, last, mask, before, after or before, fewest) for job, last in done)
     return LatencyReport(
         schema_version=SCHEMA_VERSION,
         ca_deploy_version=version("ca-deploy"),
@@ -97,8 +99,7 @@ def _launcher(device: Device, info: DeviceInfo, runtime: Runtime, wishes: Wishes
         return launcher(device, info, runtime.name, wishes.runner, wishes.bundle)
     if device.counts_instructions:
         raise UsageError("--benchmark-binary measures time, and an emulated device has none.")
-    assert runtime.on_device is not None
-    return BenchmarkBinary(runtime.on_device.benchmark, (binary,), sha256_of(binary))
+    return BenchmarkBinary(on_device(runtime).benchmark, (binary,), sha256_of(binary))
 
 
 def _labels(files: Sequence[Path]) -> dict[Path, str]:
@@ -109,11 +110,12 @@ def _labels(files: Sequence[Path]) -> dict[Path, str]:
     return {file: Path(*file.parts[-length:]).as_posix() for file in files}
 
 
-def _measurement(job: Job, mask: str | None, before: Conditions, after: Conditions, fewest: int) -> Measurement:
-    assert job.last is not None
+def _measurement(
+    job: Job, last: RunnerOutput, mask: str | None, before: Conditions, after: Conditions, fewest: int
+) -> Measurement:
     starts = tuple(job.starts)
     samples = [start.invoke_ns for start in starts]
-    summary = job.last.summary
+    summary = last.summary
     reported = summary.n if summary else None
     during = [moment for start in starts for moment in start.conditions]
     return Measurement(
@@ -125,11 +127,11 @@ def _measurement(job: Job, mask: str | None, before: Conditions, after: Conditio
         affinity=mask,
         engine=Engine(
             job.launcher.runner,
-            job.last.runtime,
-            job.launcher.package_version or job.last.runtime_version,
+            last.runtime,
+            job.launcher.package_version or last.runtime_version,
             job.launcher.runner_sha256,
             job.launcher.library_sha256,
-            job.last.delegate,
+            last.delegate,
         ),
         starts=starts,
         statistics=summary or summarise([ns for start in samples for ns in start]) if starts else None,

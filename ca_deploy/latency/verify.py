@@ -14,7 +14,7 @@ from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, load_calibration, load_s
 from ca_deploy.errors import RuntimeUnavailable
 from ca_deploy.evaluation import metrics
 from ca_deploy.evaluation.predictor import exported_predictor
-from ca_deploy.latency.measurable import runtime_of
+from ca_deploy.latency.measurable import on_device, runtime_of
 from ca_deploy.latency.runner_output import RunnerOutput
 from ca_deploy.records.latency import Verification
 from ca_deploy.records.manifest import manifest_of
@@ -46,8 +46,7 @@ def verify(file: Path, run_there: RunThere, keep: Path | None = None, runtime: s
     Raises:
         RuntimeUnavailable: the file does not run here, or not on the device.
     """
-    on_device = runtime_of(file, runtime).on_device
-    assert on_device is not None
+    demand_db = on_device(runtime_of(file, runtime)).agreement_db(file)
     session = open_session(file, threads=1)
     inputs = _inputs(file, session)
     here = [_run_here(session, feeds) for feeds in inputs.feeds]
@@ -59,7 +58,7 @@ def verify(file: Path, run_there: RunThere, keep: Path | None = None, runtime: s
             there.append(_run_case(file, session, feeds, folder, run_there))
     if keep is not None:
         _save(keep, session, inputs, here, there)
-    found = judge(here, there, on_device.agreement_db(file), inputs.description, session.runtime)
+    found = judge(here, there, demand_db, inputs.description, session.runtime)
     if found.status is Status.FAIL and session.settings:
         settings = " and ".join(f"{name} = {value}" for name, value in session.settings.items())
         found = replace(found, reason=f"{found.reason}; an x86 device without VNNI needs the option {settings}")
