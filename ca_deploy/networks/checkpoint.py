@@ -27,14 +27,12 @@ _METADATA_KEY = "ca_deploy"
 class Checkpoint:
     """Weights as read from a file: flat key -> tensor, with metadata.
 
-    ``entry`` is the dictionary entry they were taken from (``"state_dict_ema"``), or "".
     ``metadata`` is what :func:`save_checkpoint` stored: labels, preprocessing, width.
     """
 
     path: Path
     sha256: str
     state: Mapping[str, Tensor]
-    entry: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -51,8 +49,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if path.stat().st_size == 0:
         raise CheckpointError(f"Checkpoint {path} is empty (0 bytes). Copy it again from its source.")
     content, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else (_read_torch(path), {})
-    state, entry = _unwrap(content, path)
-    return Checkpoint(path, sha256_of(path), state, entry, metadata)
+    return Checkpoint(path, sha256_of(path), _unwrap(content, path), metadata)
 
 
 def load_weights(network: nn.Module, checkpoint: Checkpoint) -> str:
@@ -149,8 +146,8 @@ def _read_torch(path: Path) -> object:
         ) from error
 
 
-def _unwrap(content: object, path: Path) -> tuple[dict[str, Tensor], str]:
-    """The weights inside wrapping entries (EMA first), without prefixes common to all keys; and the entry's name."""
+def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
+    """The weights inside wrapping entries (EMA first), without prefixes common to all keys."""
     entries: list[str] = []
     around: set[int] = set()
     while isinstance(content, Mapping) and not any(isinstance(v, Tensor) and v.ndim for v in content.values()):
@@ -183,7 +180,7 @@ def _unwrap(content: object, path: Path) -> tuple[dict[str, Tensor], str]:
         stripping = prefix is not None
         if prefix is not None:
             state = {k.removeprefix(prefix): v for k, v in state.items()}
-    return state, ".".join(entries)
+    return state
 
 
 def _unusable_form(value: Tensor) -> str | None:

@@ -20,21 +20,20 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 class TFLite:
     """The ``Interpreter`` of ai-edge-litert, tflite-runtime or TensorFlow, whichever is there."""
 
-    def __init__(self, model: str, threads: int, xnnpack: bool, ops: bool) -> None:
+    def __init__(self, model: str, threads: int, ops: bool) -> None:
         try:
             import ai_edge_litert as package
-            from ai_edge_litert.interpreter import Interpreter, OpResolverType
+            from ai_edge_litert.interpreter import Interpreter
         except ImportError:
             try:
                 import tflite_runtime as package
-                from tflite_runtime.interpreter import Interpreter, OpResolverType
+                from tflite_runtime.interpreter import Interpreter
             except ImportError:
                 import tensorflow as package
-                from tensorflow.lite.python.interpreter import Interpreter, OpResolverType
-        resolver = OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+                from tensorflow.lite.python.interpreter import Interpreter
         self.name, self.version = "litert", version_of(package)
         self.started = time.perf_counter_ns()
-        self.interpreter = Interpreter(model, num_threads=threads, experimental_op_resolver_type=resolver)
+        self.interpreter = Interpreter(model, num_threads=threads)
         self.interpreter.allocate_tensors()
         self.load_ns = time.perf_counter_ns() - self.started
         self.inputs = [tensor(d["name"], d["dtype"], d["shape"]) for d in self.interpreter.get_input_details()]
@@ -65,7 +64,7 @@ class TFLite:
 class OnnxRuntime:
     """``InferenceSession`` on the CPU provider; its ``run`` includes passing inputs and outputs."""
 
-    def __init__(self, model: str, threads: int, xnnpack: bool, ops: bool) -> None:
+    def __init__(self, model: str, threads: int, ops: bool) -> None:
         import onnxruntime
 
         self.name, self.version = "onnxruntime", onnxruntime.__version__
@@ -159,7 +158,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     suffix = Path(options.model).suffix
     if suffix not in RUNTIMES:
         raise ValueError(f"this runner measures {' and '.join(RUNTIMES)} files, not {Path(options.model).name}")
-    model: TFLite | OnnxRuntime = RUNTIMES[suffix](options.model, options.threads, options.xnnpack == 1, options.ops)
+    model: TFLite | OnnxRuntime = RUNTIMES[suffix](options.model, options.threads, options.ops)
     files = options.input + [None] * (len(model.inputs) - len(options.input))
     feeds = [feed(spec, file) for spec, file in zip(model.inputs, files, strict=True)]
     times: dict[str, list[int]] = {name: [] for name in ("start", "set_input", "invoke", "get_output")}
@@ -224,7 +223,6 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--affinity")
-    parser.add_argument("--xnnpack", type=int, default=1)
     parser.add_argument("--warmup-runs", type=int, default=10)
     parser.add_argument("--warmup-seconds", type=float, default=0.5)
     parser.add_argument("--runs", type=int, default=50)

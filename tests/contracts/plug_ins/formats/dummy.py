@@ -1,7 +1,6 @@
 """A format of its own kind: a torch.export program, whose weights a static recipe rounds to INT8."""
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -81,8 +80,3 @@ FORMAT = Format(
     modes={"float32": Bits(), "static": Bits(weights=(8,), activations=(8,))},
     options={"flavour": Option(("sweet", "sour"), "a dummy has a taste")},
 )
-
-
-def parse(path: Path) -> str:
-    """Not part of a format; shows that a module may have more in it."""
-    return path.name
