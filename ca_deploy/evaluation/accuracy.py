@@ -96,6 +96,7 @@ def evaluate_predictor(
         paired=_paired(model, answers, score, against, np.stack(others), truth, names) if against else None,
         task=model.task.name,
         figures=score.figures,
+        right_name=model.task.right_name,
     )
 
 

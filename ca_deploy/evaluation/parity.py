@@ -74,6 +74,7 @@ def measure(
         agreement=figures.agreement,
         images_sha256=images.sha256,
         default_settings=_default_settings(subject, default, figures, reference, images) if default else None,
+        agreement_name=subject.task.agreement_name,
     )
 
 

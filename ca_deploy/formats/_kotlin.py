@@ -8,8 +8,9 @@ from string import Template
 from ca_deploy.formats import _quoting as quoting
 from ca_deploy.formats._kotlin_preprocess import constants, imports, preprocess
 from ca_deploy.records.manifest import Manifest
+from ca_deploy.tasks import task_of
 
-_FILE = Template("""// Classify a Bitmap with $file (written by ca-deploy).
+_FILE = Template("""// $headline with $file (written by ca-deploy).
 // Put the file into app/src/main/assets, and into build.gradle.kts:
 //     implementation("$gradle")
 $head
@@ -27,8 +28,7 @@ _CONSTANT = 10_000  # characters; each has six bytes at most in a class file, an
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What is the runtime's own: its Maven artifact, its imports, and the class ``Classifier``, which calls
-    ``preprocess``."""
+    """What is the runtime's own: its Maven artifact, its imports, and the class that calls ``preprocess``."""
 
     gradle: str
     imports: tuple[str, ...]
@@ -44,6 +44,7 @@ def kotlin(manifest: Manifest, body: Body) -> str:
     spec, preprocessing = manifest.inputs[0], manifest.preprocessing
     names = {"android.content.Context", *imports(preprocessing, spec), *body.imports}
     return _FILE.substitute(
+        headline=task_of(manifest.task, manifest.outputs[0].shape[1:]).headline,
         file=quoting.kotlin(manifest.file),
         gradle=body.gradle,
         head="\n".join(f"import {name}" for name in sorted(names)),

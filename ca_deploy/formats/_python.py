@@ -7,7 +7,7 @@ from ca_deploy.formats._python_preprocess import constants, preprocess
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.tasks import task_of
 
-_SCRIPT = Template('''"""Classify a photo with $file (written by ca-deploy; needs numpy, pillow and $package).
+_SCRIPT = Template('''"""$headline with $file (written by ca-deploy; needs numpy, pillow and $package).
 
     python $script photo.jpg
 """
@@ -27,7 +27,7 @@ $constants
 $preprocess
 
 def run(tensor: np.ndarray) -> np.ndarray:
-    """Logits, one per class."""
+    """$output"""
     $invoke
     return $dequantise
 
@@ -40,13 +40,16 @@ if __name__ == "__main__":
 def python(manifest: Manifest, package: str, imports: str, invoke: str) -> str:
     """The script, which only needs numpy, Pillow and ``package``.
 
-    ``invoke`` are lines that compute ``logits``, the output for one image in the file's own type, from ``tensor``.
+    ``invoke`` are lines that compute ``output``, that for one image in the file's own type, from ``tensor``.
 
     Raises:
         ArtifactError: mean, std or a scale is not finite.
     """
     spec, output, preprocessing = manifest.inputs[0], manifest.outputs[0], manifest.preprocessing
+    task = task_of(manifest.task, output.shape[1:])
     return _SCRIPT.substitute(
+        headline=task.headline,
+        output=task.output,
         file=quoting.python_docstring(manifest.file),
         script=quoting.python_docstring(quoting.shell(manifest.file.rpartition(".")[0] + ".py")),
         model=quoting.python(manifest.file),
@@ -56,8 +59,8 @@ def python(manifest: Manifest, package: str, imports: str, invoke: str) -> str:
         constants=constants(preprocessing, spec),
         preprocess=preprocess(preprocessing, spec),
         invoke=invoke,
-        dequantise="logits.astype(np.float32)"
+        dequantise="output.astype(np.float32)"
         if output.scale is None
-        else f"(logits.astype(np.float32) - {output.zero_point}) * {quoting.number(output.scale)}",
-        main="\n    ".join(task_of(manifest.task, output.shape[1:]).python),
+        else f"(output.astype(np.float32) - {output.zero_point}) * {quoting.number(output.scale)}",
+        main="\n    ".join(task.python),
     )

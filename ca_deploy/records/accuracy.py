@@ -40,7 +40,7 @@ class AccuracyReport:
     """Accuracy in percent over ``images`` photos; ``confusions`` are sorted by frequency, highest first.
 
     ``top1`` is the percentage of correct outputs, ``figures`` are all metrics of the task by name; ``top5`` is None
-    where the task does not define it.
+    where the task does not define it. ``right_name`` is what the task calls ``top1``.
     """
 
     model: str
@@ -55,3 +55,4 @@ class AccuracyReport:
     figures: Mapping[str, float]
     task: str
     paired: PairedReport | None = None
+    right_name: str = "top-1"

@@ -18,7 +18,7 @@ def page(report: AccuracyReport) -> Page:
     facts = {"runtime": report.runtime, "photos": str(report.images)}
     facts |= {_NAMES.get(name, name): f"{percent:.2f} %" for name, percent in report.figures.items()}
     if report.paired:
-        facts |= _paired(report.paired)
+        facts |= _paired(report.paired, report.right_name)
     confusions = (
         Line(f"{confusion.count} x {confusion.truth} taken for {confusion.answer}", wrap=True)
         for confusion in report.confusions[:_CONFUSIONS_SHOWN]
@@ -28,11 +28,11 @@ def page(report: AccuracyReport) -> Page:
     return Page((table, *confusions, *left_out))
 
 
-def _paired(paired: PairedReport) -> dict[str, str]:
+def _paired(paired: PairedReport, right_name: str) -> dict[str, str]:
     photos = (paired.both_right, paired.only_model_right, paired.only_other_right, paired.both_wrong)
     agreement = {} if paired.agreement is None else {"agreement": f"{paired.agreement:.2f} %"}
     return {
-        f"top-1 of {paired.against}": f"{paired.against_top1:.2f} %",
+        f"{right_name} of {paired.against}": f"{paired.against_top1:.2f} %",
         "difference": f"{paired.top1_difference:+.2f} points, McNemar p = {paired.p_value:.3g}",
         "both right / only this / only that / neither": " / ".join(map(str, photos)),
         **agreement,

@@ -22,7 +22,7 @@ def page(report: ParityReport) -> Page:
         "max abs error": error,
         "SQNR": sqnr,
         "cosine": "" if report.cosine is None else f"{report.cosine:.6f}",
-        "top-1 agreement": agreement,
+        report.agreement_name: agreement,
         "reason": report.reason,
         "note": report.default_settings.note if report.default_settings else "",
     }
@@ -36,7 +36,7 @@ def status(report: ParityReport) -> Piece:
 
 
 def figures(report: ParityReport) -> tuple[str, str, str]:
-    """Max abs error, SQNR and top-1 agreement with their units; "" where one was not measured."""
+    """Max abs error, SQNR and agreement with their units; "" where one was not measured."""
     error = "" if report.max_abs_error is None else f"{report.max_abs_error:.2g}"
     sqnr = "" if report.sqnr_db is None else f"{report.sqnr_db:.1f} dB"
     agreement = "" if report.agreement is None else f"{report.agreement:.1f} %"

@@ -38,13 +38,20 @@ class Task:
     the task does not define it. ``score`` compares outputs with the indices of the true classes ``(N,)``, given the
     names of all classes, and raises ``ImageDataError`` for outputs that do not match the classes; None where the task
     cannot be evaluated on labelled photos. ``python`` is the main part of a snippet: lines that call
-    ``run(preprocess(photo))`` and print.
+    ``run(preprocess(photo))`` and print. ``headline`` is what a snippet does, to go before "with net.onnx"; ``output``
+    is a sentence on what its ``run`` returns, and ``class_name`` its class in Kotlin and Swift. ``agreement_name`` and
+    ``right_name`` are what reports call the results of ``agreement`` and the share of ``Score.right``.
     """
 
     name: str
     description: str
     is_likely: "Callable[[Sequence[int]], bool]"
+    headline: str
+    output: str
     python: tuple[str, ...]
+    class_name: str = "Network"
+    agreement_name: str = "agreement"
+    right_name: str = "right"
     agreement: "Callable[[NDArray[np.float32], NDArray[np.float32]], float] | None" = None
     score: "Callable[[NDArray[np.float32], NDArray[np.int64], Sequence[str]], Score] | None" = None
 

@@ -31,12 +31,17 @@ TASK = Task(
     name="classification",
     description="one class per image, from logits (N, classes)",
     is_likely=lambda answer: len(answer) == 1 and answer[0] > 1,
+    headline="Classify a photo",
+    output="Logits, one per class.",
     python=(
         "logits = run(preprocess(sys.argv[1]))",
         "shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()",
         "for number in np.argsort(-logits)[:5]:",
         '    print(f"{shares[number]:6.1%}  {LABELS[number] if LABELS else number}")',
     ),
+    class_name="Classifier",
+    agreement_name="top-1 agreement",
+    right_name="top-1",
     agreement=_agreement,
     score=_score,
 )

@@ -6,5 +6,7 @@ TASK = Task(
     name="tensors",
     description="numbers without a known meaning, compared one by one",
     is_likely=lambda answer: False,
+    headline="Run the network on a photo",
+    output="The network's output.",
     python=("print(run(preprocess(sys.argv[1])))",),
 )

@@ -130,10 +130,14 @@ def test_parity_evaluate_and_check_open_it(run: Run, exported: list[dict[str, An
     file = exported[1]["path"]
     parity = json.loads(run("parity", file, "--against", MODEL, "--runtime", "dummy", "--json").stdout)
     assert (parity["status"], parity["runtime"]) == ("pass", "Dummy 1.0")
+    assert parity["agreement_name"] == "equal order"
     accuracy = json.loads(run("evaluate", file, "--data", photos, "--against", exported[0]["path"], "--json").stdout)
     assert accuracy["task"] == "dummy"
     assert accuracy["figures"] == {"order": accuracy["top1"]}
-    assert "order" in run("evaluate", file, "--data", photos).stdout
+    shown = run("evaluate", file, "--data", photos, "--against", exported[0]["path"]).stdout
+    assert "order " in shown
+    assert "in order of " in shown
+    assert "top-1" not in shown
     (report,) = json.loads(run("check", file, "--json", code=1).stdout)
     assert (report["target"], report["findings"][0]["module"]) == ("dummy", "block")
     before = run("check", "--before", MODEL, "--input-size", 32, "--target", "dummy", code=1).stdout
@@ -154,6 +158,11 @@ def test_the_task_writes_the_main_part_of_a_snippet(house: Path, run: Run, photo
     out = house / "snippet"
     run("export", MODEL, "--input-size", 32, "--format", "tflite", "--task", "dummy", "--output", out)
     (script,) = out.glob("*.py")
+    (kotlin,) = out.glob("*.kt")
+    for source in (script.read_text(), kotlin.read_text()):
+        assert "Put two numbers in order with " in source
+        assert "Two numbers, the larger one first if all is well." in source
+        assert "lassif" not in source
     printed = subprocess.run(
         [sys.executable, script, photos / "a" / "1.png"], capture_output=True, text=True, check=True
     )

@@ -1,9 +1,12 @@
 """Generated Kotlin compiles and runs whatever files, tensors and labels are called: names are data, never code."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ca_deploy.records.tensors import TensorSpec
 from tests import kotlin
 from tests.hostile import CANARY, LONG, READABLE, TEXTS, manifest, payloads, snippet
 from tests.syntax_trees import take_apart
@@ -35,6 +38,20 @@ CASES = {
 }
 
 
+MAP = TensorSpec("map", (1, 2, 4, 6), "float32", "NCHW")
+MAPS = {
+    f"map_{recipe}": replace(
+        given := manifest(recipe, "net", None),
+        outputs=(
+            replace(
+                MAP, dtype=given.outputs[0].dtype, scale=given.outputs[0].scale, zero_point=given.outputs[0].zero_point
+            ),
+        ),
+    )
+    for recipe in FLOAT + INTEGER
+}
+
+
 def utf16(text: str) -> str:
     return text.encode("utf-16-be", "surrogatepass").hex()
 
@@ -47,10 +64,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def seen(folder: Path) -> dict[str, list[str]]:
     """Case -> the asset opened, the tensor fed, the logits and the labels, of the compiled classes."""
-    sources = {f"{case}.kt": f"package {case}\n{snippet(given, '.kt')}" for case, given in CASES.items()}
+    sources = {f"{case}.kt": f"package {case}\n{snippet(given, '.kt')}" for case, given in (CASES | MAPS).items()}
     calls = "".join(
         f'report.report("{case}", {case}.LABELS) {{ app, photo -> {case}.Classifier(app).run(photo) }}\n'
         for case in CASES
+    )
+    calls += f"report.Seen.output = intArrayOf({', '.join(map(str, MAP.shape))})\n"
+    calls += "".join(
+        f'report.report("{case}", {case}.LABELS) {{ app, photo -> {case}.Network(app).run(photo) }}\n' for case in MAPS
     )
     # One name is in the source without quoting, to show that its code would run.
     unquoted = PAYLOADS[0].replace(CANARY, "unquoted")
@@ -67,6 +88,21 @@ def test_names_come_back_from_the_compiled_classes(seen: dict[str, list[str]], c
     scale, zero_point = given.outputs[0].scale or 1, given.outputs[0].zero_point or 0
     assert [float(logit) for logit in logits.split(",")] == pytest.approx([(i - zero_point) * scale for i in range(5)])
     assert labels.split(",") == [utf16(label) for label in given.labels or [""]]
+
+
+@pytest.mark.parametrize("case", MAPS)
+def test_a_map_comes_back_flat_and_is_not_called_logits(seen: dict[str, list[str]], case: str) -> None:
+    output = MAPS[case].outputs[0]
+    scale, zero_point = output.scale or 1, output.zero_point or 0
+    values = [float(value) for value in seen[case][2].split(",")]
+    assert values == pytest.approx([(i - zero_point) * scale for i in range(2 * 4 * 6)])
+    for suffix in (".kt", ".py"):
+        source = snippet(MAPS[case], suffix)
+        assert "Run the network on a photo with " in source
+        assert not re.search("logits|classif|per class", source, re.I)
+    assert "/** The network's output. Flat: the last axis of (2, 4, 6) changes fastest. */" in snippet(
+        MAPS[case], ".kt"
+    )
 
 
 @pytest.mark.usefixtures("seen")

@@ -1,7 +1,11 @@
 """Generated Swift, by its grammar: whatever packages, tensors and labels are called, names are strings in it."""
 
+import re
+from dataclasses import replace
+
 import pytest
 
+from ca_deploy.records.tensors import TensorSpec
 from tests.hostile import CANARY, LONG, READABLE, TEXTS, manifest, payloads, snippet
 from tests.syntax_trees import take_apart
 
@@ -26,6 +30,15 @@ def test_ordinary_names_stay_readable() -> None:
     source = snippet(manifest("coreml_float32", "Gänseblümchen_netz", READABLE), ".swift")
     for text in (*READABLE, "Gänseblümchen_netz"):
         assert f'"{text}"' in source
+
+
+def test_a_map_is_not_called_logits() -> None:
+    given = manifest("coreml_float32", "net", None)
+    source = snippet(replace(given, outputs=(TensorSpec("map", (1, 2, 4, 6), "float32", "NCHW"),)), ".swift")
+    assert source.startswith("// Run the network on a photo with ")
+    assert "/// The network's output. Flat: the last axis of (2, 4, 6) changes fastest. The photo" in source
+    assert "final class Network {" in source
+    assert not re.search("logits|classif|per class", source, re.I)
 
 
 def unicode_scalars(text: str) -> str:

@@ -12,6 +12,9 @@ object Seen {
     var shape = ""
     var bytes = ""
 
+    /** The shape of the output of every model; its values are 0, 1, 2, ... */
+    var output = intArrayOf(1, 5)
+
     /** Keeps what is left in a buffer, without moving its position. */
     fun bytes(data: ByteBuffer) {
         val left = data.duplicate()

@@ -3,7 +3,7 @@ package org.tensorflow.lite
 import java.nio.ByteBuffer
 import report.Seen
 
-/** Answers 0, 1, 2, ... in as many bytes as there is room for: five logits, in float32 or in int8. */
+/** Answers 0, 1, 2, ... in float32 or in int8, for which there has to be exactly enough room. */
 class Interpreter(model: ByteBuffer, options: Options) {
     class Options {
         fun setNumThreads(numThreads: Int): Options = this
@@ -12,7 +12,9 @@ class Interpreter(model: ByteBuffer, options: Options) {
     fun run(input: Any, output: Any) {
         Seen.bytes(input as ByteBuffer)
         val room = output as ByteBuffer
-        val floats = room.remaining() == 5 * 4
-        for (logit in 0 until 5) if (floats) room.putFloat(logit.toFloat()) else room.put(logit.toByte())
+        val count = Seen.output.reduce(Int::times)
+        require(room.remaining() in listOf(count, 4 * count)) { "a buffer of ${room.remaining()} bytes for $count values" }
+        val floats = room.remaining() == 4 * count
+        for (value in 0 until count) if (floats) room.putFloat(value.toFloat()) else room.put(value.toByte())
     }
 }

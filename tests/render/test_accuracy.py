@@ -43,6 +43,9 @@ def test_the_paired_difference() -> None:
         ("SQNR", "20.0 dB"),
     )
     assert page(replace(REPORT, paired=paired)).blocks == (Facts(f"{MARKUP} on [new]", ROWS + rows, framed=True),)
+    (other,) = page(replace(REPORT, paired=paired, right_name="in order")).blocks
+    assert isinstance(other, Facts)
+    assert (f"in order of {MARKUP}", "52.50 %") in other.rows
     (same,) = page(replace(REPORT, paired=replace(paired, sqnr_db=None))).blocks
     assert isinstance(same, Facts)
     assert same.rows[-1] == ("SQNR", "no difference")

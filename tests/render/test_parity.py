@@ -42,6 +42,13 @@ def test_every_figure_that_was_measured() -> None:
     )
 
 
+def test_agreement_is_called_what_the_task_calls_it() -> None:
+    report = ParityReport(Status.PASS, "", "a", "b", "c", Tolerances(), agreement=96.875, agreement_name="equal order")
+    _, rows = facts(report)
+    assert rows["equal order"] == "96.9 %"
+    assert "top-1 agreement" not in rows
+
+
 def test_what_was_not_measured_is_left_out_and_names_stay_as_they_are() -> None:
     title, rows = facts(ParityReport(Status.SKIPPED, MARKUP, MARKUP, MARKUP, MARKUP, Tolerances()))
     assert title == f"{MARKUP} against {MARKUP}"

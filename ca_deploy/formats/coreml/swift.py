@@ -3,16 +3,18 @@
 from string import Template
 
 from ca_deploy.formats import _quoting as quoting
+from ca_deploy.formats._output import returned
 from ca_deploy.formats.coreml.swift_input import preprocess
 from ca_deploy.records.manifest import Manifest
+from ca_deploy.tasks import task_of
 
-_SWIFT = Template("""// Classify a CGImage with $file (written by ca-deploy).
+_SWIFT = Template("""// $headline with $file (written by ca-deploy).
 // Drag the package into the Xcode project; Xcode compiles it to an .mlmodelc of the same name.
 $imports
 
 let labels: [String] = [$labels]
 
-final class Classifier {
+final class $class_name {
     private let model: MLModel
 
     init() throws {
@@ -22,14 +24,14 @@ final class Classifier {
         model = try MLModel(contentsOf: url)
     }
 
-    /// Logits, one per class, of a photo that is upright.
+    /// $returned The photo has to be upright.
     func run(_ photo: CGImage) throws -> [Float] {
         let input = try MLDictionaryFeatureProvider(dictionary: [$input: feature(photo)])
         let output = try model.prediction(from: input)
-        guard let logits = output.featureValue(for: $output)?.multiArrayValue else {
+        guard let values = output.featureValue(for: $output)?.multiArrayValue else {
             throw CocoaError(.featureUnsupported)
         }
-        return (0..<logits.count).map { logits[$$0].floatValue }
+        return (0..<values.count).map { values[$$0].floatValue }
     }
 
 $preprocess
@@ -43,9 +45,12 @@ def swift(manifest: Manifest) -> str:
     Raises:
         ArtifactError: mean or std is not finite.
     """
-    spec = manifest.inputs[0]
+    spec, task = manifest.inputs[0], task_of(manifest.task, manifest.outputs[0].shape[1:])
     frameworks = ["CoreGraphics", "CoreML", *([] if spec.normalised else ["CoreVideo"]), "Foundation"]
     return _SWIFT.substitute(
+        headline=task.headline,
+        class_name=task.class_name,
+        returned=returned(manifest),
         file=quoting.swift(manifest.file),
         imports="\n".join(f"import {framework}" for framework in frameworks),
         stem=quoting.swift(manifest.file.removesuffix(".mlpackage")),

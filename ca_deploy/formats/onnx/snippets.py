@@ -4,20 +4,23 @@ from string import Template
 
 from ca_deploy.formats import _quoting as quoting
 from ca_deploy.formats._kotlin import Body, kotlin
+from ca_deploy.formats._output import returned
 from ca_deploy.formats._python import python
 from ca_deploy.records.manifest import Manifest
+from ca_deploy.tasks import task_of
 
-_KOTLIN = Template("""class Classifier(context: Context) {
+_KOTLIN = Template("""class $class_name(context: Context) {
     private val environment = OrtEnvironment.getEnvironment()
     private val session = environment.createSession(context.assets.open($file).readBytes())
 
-    /** Logits, one per class. */
+    /** $returned */
     fun run(bitmap: Bitmap): FloatArray {
         val shape = longArrayOf($shape)
         val input = $tensor
         input.use {
             session.run(mapOf($input_name to input)).use { result ->
-                $read_all
+                val values = (result[0] as OnnxTensor).$buffer
+                return FloatArray(values.remaining()) { $read }
             }
         }
     }
@@ -48,24 +51,26 @@ def _python_body(manifest: Manifest) -> str:
     lines = (
         *settings,
         f"session = onnxruntime.InferenceSession(MODEL{', options' if settings else ''})",
-        "logits = session.run(None, {session.get_inputs()[0].name: tensor})[0][0]",
+        "output = session.run(None, {session.get_inputs()[0].name: tensor})[0][0]",
     )
     return "\n    ".join(lines)
 
 
 def _kotlin_body(manifest: Manifest) -> str:
     spec, output = manifest.inputs[0], manifest.outputs[0]
-    read_all = "return (result[0].value as Array<FloatArray>)[0]"
+    buffer, read = "floatBuffer", "values.get()"
     if output.scale is not None:
-        real = f"- {output.zero_point}) * {quoting.number(output.scale)}f"
-        read_all = f"return (result[0].value as Array<ByteArray>)[0].map {{ (it {real} }}.toFloatArray()"
+        buffer, read = "byteBuffer", f"(values.get() - {output.zero_point}) * {quoting.number(output.scale)}f"
     tensor = f"OnnxTensor.createTensor(environment, preprocess(bitmap), shape, OnnxJavaType.{spec.dtype.upper()})"
     if spec.dtype == "float32":
         tensor = "OnnxTensor.createTensor(environment, preprocess(bitmap).asFloatBuffer(), shape)"
     return _KOTLIN.substitute(
+        class_name=task_of(manifest.task, output.shape[1:]).class_name,
+        returned=returned(manifest),
         file=quoting.kotlin(manifest.file),
         shape=", ".join(f"{max(1, side)}" for side in spec.shape),
         tensor=tensor,
         input_name=quoting.kotlin(spec.name),
-        read_all=read_all,
+        buffer=buffer,
+        read=read,
     )

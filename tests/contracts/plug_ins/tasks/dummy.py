@@ -25,7 +25,11 @@ TASK = Task(
     name="dummy",
     description="the order of two numbers",
     is_likely=lambda answer: False,
+    headline="Put two numbers in order",
+    output="Two numbers, the larger one first if all is well.",
     python=('print("first" if run(preprocess(sys.argv[1]))[0] > 0 else "second")',),
+    agreement_name="equal order",
+    right_name="in order",
     agreement=_agreement,
     score=_score,
 )
