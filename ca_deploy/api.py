@@ -201,7 +201,7 @@ def check(
     if int8 and fp16:
         raise UsageError("--int8 and --fp16 contradict each other: use one of them.")
     if file is not None:
-        return check_file(Path(file), targets)
+        return check_file(Path(file), targets, step)
     source = ModelSource(before) if isinstance(before, str) else before or ModelSource()
     return check_before_export(source, targets, mode_of(int8, fp16), step)
 

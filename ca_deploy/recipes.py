@@ -14,7 +14,7 @@ from ca_deploy.errors import RecipeError, UsageError
 from ca_deploy.files import file_stem
 from ca_deploy.formats import Format, find_format, format_names
 from ca_deploy.records.codec import Unreadable, decode, parse_toml, schema
-from ca_deploy.records.faults import Fault, unknown_key
+from ca_deploy.records.faults import Fault, unknown_key, unknown_value
 from ca_deploy.records.recipe import (
     FLOOR_AGREEMENT_PERCENT,
     FLOOR_MAX_ABS_ERROR,
@@ -112,7 +112,7 @@ def _read(content: dict[str, Any], name: str) -> tuple[ExportRecipe | None, list
     for key, value in list(options.items()):
         choices = owners[key].options[key].values
         if not any(type(value) is type(choice) and value == choice for choice in choices):
-            faults.append(Fault((key,), f"{value!r} is unknown. One of: {', '.join(map(str, choices))}."))
+            faults.append(Fault((key,), unknown_value(value, choices)))
             del options[key]
     full = {**content, "name": name, "options": options}
     try:

@@ -26,7 +26,7 @@ def check(path: Path, targets: Sequence[str] = (), step: NamedStep = no_named_st
         path: a model file of a format in :mod:`ca_deploy.graphs.readers`.
         targets: ``"xnnpack"``, ``"nnapi:29"``, …; by default all targets for this format, of which those whose
             packages are not installed are reported as skipped.
-        step: called with the target and its progress.
+        step: called with each target, as soon as its check begins.
 
     Returns:
         One report per target, in the order requested.
@@ -66,6 +66,7 @@ class _Checkers:
 
     def __init__(self, path: Path, targets: Sequence[str]) -> None:
         self._path, self._target, self._doing = path, targets[0], "starting"
+        self._begun: set[str] = set()
         self._log = tempfile.NamedTemporaryFile(prefix="ca-deploy-check-")  # noqa: SIM115 - closed in __exit__
         self._child = child.Child("ca_deploy.compat.check", [self._log.name, str(path), *targets])
 
@@ -90,7 +91,9 @@ class _Checkers:
                 yield self._target, what
             else:
                 self._doing = what
-                step(self._target, what)
+                if self._target not in self._begun:
+                    self._begun.add(self._target)
+                    step(self._target, f"checking {self._path.name}")
 
     def last_words(self) -> str:
         """Why there is no report: how the child ended, and the last line that it printed."""
@@ -113,6 +116,7 @@ def main() -> None:
             target, level = find_target(name)
             checker = target.load_checker()
             step = partial(_report_step, report, name)
+            step("checking the file")
             report((name, checker(Request(target.name, path, graph, level, step))))
     except CaDeployError as error:
         report(error)

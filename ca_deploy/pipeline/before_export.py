@@ -40,7 +40,7 @@ def check_before_export(
         source: the network; without weights it gets random ones, because operators do not depend on them.
         targets: as in :func:`ca_deploy.compat.check.check`; by default all whose files can be made here.
         mode: a recipe's name without the format: ``"float32"``, ``"float16"``, ``"static_wi8_ai8"``.
-        step: called with the recipe and its progress.
+        step: called with the recipe or the target, and its progress.
 
     Raises:
         CaDeployError: see :func:`~ca_deploy.compat.check.check`, :func:`~ca_deploy.networks.source.load`.
@@ -69,7 +69,7 @@ def check_before_export(
                 save_program(network, Path(folder), source)
             else:
                 _export(source, network, makers[suffix], path, step)
-            reports += check(path, names)
+            reports += check(path, names, step)
     return reports
 
 

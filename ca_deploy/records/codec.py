@@ -3,7 +3,8 @@
 import copy
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -94,22 +95,37 @@ def decode(kind: type[T], content: Mapping[str, Any], **given: Any) -> T:
     ``given`` are fields that the file must not contain; a key of that name counts as unknown.
 
     Raises:
-        Unreadable: lists all unknown and missing keys, wrong types and invalid values.
+        Unreadable: lists all unknown and missing keys, wrong types (dates too) and invalid values.
     """
-    taken = sorted(content.keys() & given.keys())
+    taken = [Fault((key,), UNKNOWN) for key in sorted(content.keys() & given.keys())]
+    dates = list(_dates(content, ()))
     try:
         # As JSON: pydantic's strict mode takes an array for a tuple and a string for a path only there.
         record: T = _adapter(cast(Any, kind)).validate_json(json.dumps({**content, **given}, default=str))
     except ValidationError as error:
-        raise Unreadable([*(Fault((key,), UNKNOWN) for key in taken), *faults(kind, error, hidden=given)]) from error
-    if taken:
-        raise Unreadable([Fault((key,), UNKNOWN) for key in taken])
+        places = {fault.location for fault in dates}
+        found = [fault for fault in faults(kind, error, hidden=given) if fault.location not in places]
+        raise Unreadable([*taken, *dates, *found]) from error
+    if taken or dates:
+        raise Unreadable([*taken, *dates])
     return record
 
 
 def schema(kind: type) -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of a record."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_adapter(cast(Any, kind)).json_schema()}
+
+
+def _dates(value: object, location: tuple[int | str, ...]) -> Iterator[Fault]:
+    """The dates and times of a TOML, which JSON has no type for and no record has a field for."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _dates(inner, (*location, key))
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _dates(inner, (*location, number))
+    elif isinstance(value, date | time):
+        yield Fault(location, f"{value.isoformat()} is a {type(value).__name__}, which is not possible here.")
 
 
 @lru_cache

@@ -2,9 +2,11 @@
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date, time
 from typing import Any
 
 from pydantic import ValidationError
@@ -59,6 +61,14 @@ def unknown_key(key: str, known: Sequence[str]) -> str:
     return f"{UNKNOWN}{hint} Known: {', '.join(known)}."
 
 
+def unknown_value(value: object, choices: Sequence[object]) -> str:
+    """The sentence for a value that is none of the choices: ``'8'`` is no number."""
+    listed = ", ".join(map(str, choices))
+    if isinstance(value, str) and (value in map(str, choices) or not any(isinstance(c, str) for c in choices)):
+        return f"{_shown(value)} is a text; one of: {listed}."
+    return f"{_shown(value)} is unknown. One of: {listed}."
+
+
 def _text(kind: type, found: Mapping[str, Any], hidden: Collection[str]) -> str:
     problem, location = found["type"], found["loc"]
     if problem in ("unexpected_keyword_argument", "extra_forbidden"):
@@ -68,17 +78,23 @@ def _text(kind: type, found: Mapping[str, Any], hidden: Collection[str]) -> str:
         return "missing."
     if problem == CONTRADICTION:
         return str(found["msg"])
-    value = repr(found.get("input"))
-    shown = value if len(value) <= _MOST_CHARACTERS else f"{value[:_MOST_CHARACTERS]}…"
+    value = found.get("input")
     if problem in ("literal_error", "enum"):
-        choices = str(found["ctx"]["expected"]).replace(" or ", ", ").replace("'", "")
-        return f"{shown} is unknown. One of: {choices}."
+        choices = str(found["ctx"]["expected"]).replace(" or ", ", ").split(", ")
+        return unknown_value(value, [int(choice) if choice.isdigit() else choice.strip("'") for choice in choices])
+    if isinstance(value, float) and math.isnan(value):
+        return "nan is not possible: it has to be a finite number."
     wanted = _NAMES.get(problem, str(found["msg"]).removeprefix("Input should be "))
     if problem == "too_long":
         wanted = f"a list of {found['ctx']['max_length']}"
-    elif problem == "tuple_type" and isinstance(found.get("input"), list):  # not from a file
+    elif problem == "tuple_type" and isinstance(value, list):  # not from a file
         wanted = "a tuple"
-    return f"{shown} is not possible: it has to be {wanted}."
+    return f"{_shown(value)} is not possible: it has to be {wanted}."
+
+
+def _shown(value: object) -> str:
+    text = value.isoformat() if isinstance(value, date | time) else repr(value)
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
 
 
 def _fields(kind: Any, location: Location) -> list[str]:

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator
 
 from ca_deploy.errors import UsageError, unknown_name
 from ca_deploy.files import file_stem
@@ -15,8 +15,12 @@ _REGISTRY = Path(__file__).parents[1] / "models"
 DEFAULT_MODEL = "mobilenet_v2_ca"
 
 
+def _tuple_of_list(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
 # Values for R, G and B; a list is accepted too, because JSON and TOML have no tuples.
-_Rgb = Annotated[tuple[float, float, float], Field(strict=False)]
+_Rgb = Annotated[tuple[float, float, float], BeforeValidator(_tuple_of_list)]
 
 
 @record

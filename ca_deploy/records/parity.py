@@ -50,8 +50,8 @@ class ParityReport:
     """The outputs of ``subject`` compared with those of ``reference`` on ``images`` held-out images.
 
     ``agreement`` is in percent, ``sqnr_db`` in dB (None where the outputs are equal), ``max_abs_error`` in units of the
-    output. ``reason`` is why the comparison was skipped, or which tolerances were missed. ``agreement_name`` is what the
-    task calls the agreement.
+    output. ``reason`` is why the comparison was skipped, or which tolerances were missed. ``agreement_name`` is what
+    the task calls the agreement.
     """
 
     status: Status

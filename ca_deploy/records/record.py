@@ -1,6 +1,7 @@
 """``@record``: a frozen dataclass that pydantic validates, on construction and on reading."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, TypeVar, dataclass_transform
 
 from pydantic import ConfigDict, Field, ValidationError
@@ -9,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from ca_deploy.errors import UsageError
 from ca_deploy.records.faults import CONTRADICTION, faults
+from ca_deploy.records.read_only import ReadOnly
 
 T = TypeVar("T")
 
@@ -21,20 +23,24 @@ def record(kind: type[T]) -> type[T]:
     """Make a class a record, which :mod:`ca_deploy.records.codec` writes as JSON and reads from JSON or TOML.
 
     Constructing a record with a wrong type or an invalid value raises ``UsageError``; ``__post_init__`` may raise it
-    for values that contradict each other.
+    for values that contradict each other. Mappings cannot be changed afterwards.
     """
-    checks: Any = getattr(kind, "__post_init__", None)
-    if checks is not None:
-        kind.__post_init__ = _for_pydantic(checks)  # type: ignore[attr-defined]
+    kind.__post_init__ = _for_pydantic(getattr(kind, "__post_init__", None))  # type: ignore[attr-defined]
     made: Any = dataclass(frozen=True, config=_STRICT)(kind)
     made.__init__ = _for_callers(made, made.__init__)
     return made  # type: ignore[no-any-return]
 
 
 def _for_pydantic(checks: Any) -> Any:
-    """Raise pydantic's own error, which it collects with its location; any other would end the validation."""
+    """Make mappings read-only, and let ``checks`` raise pydantic's own error, which it collects with its location; any
+    other would end the validation."""
 
     def __post_init__(self: Any) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, Mapping):
+                object.__setattr__(self, name, ReadOnly(value))
+        if checks is None:
+            return
         try:
             checks(self)
         except UsageError as error:

@@ -66,6 +66,15 @@ def test_findings_in_words_and_in_json(tmp_path: Path) -> None:
     assert len(json.loads(_run(path, "--target", "xnnpack", "--json", "--all").stdout)[0]["findings"]) == 3
 
 
+def test_progress_is_a_line_per_target_on_standard_error(tmp_path: Path) -> None:
+    path = _good().save(tmp_path / "model.tflite")
+    for shown in (_run(path, "--target", "xnnpack", "--target", "nnapi:29", "--json").stderr, _run(path).stderr):
+        lines = [line.partition("] ")[2] for line in shown.splitlines()]
+        assert len(lines) == len(set(lines))
+        assert {"xnnpack: checking model.tflite"} < set(lines)
+        assert all(line.endswith(": checking model.tflite") for line in lines)
+
+
 def test_exit_codes(tmp_path: Path) -> None:
     integer, real = _good().save(tmp_path / "integer.tflite"), _good("float32").save(tmp_path / "real.tflite")
     assert _run(real, "--target", "xnnpack").exit_code == 0
