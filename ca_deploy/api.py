@@ -59,7 +59,7 @@ def export(
         calibration: name of a set, TOML path, or folder of photos; by default the model's own set.
         calibration_count: number of calibration images; by default the set's own, 200 for a folder.
         output: folder for the files; created if missing.
-        dynamic_batch: make the batch dimension dynamic (ONNX).
+        dynamic_batch: make the batch dimension dynamic, which not every format can.
         check: targets (``"xnnpack"``) that check the files of their formats; findings go into the manifest.
         zipped: also pack Core ML's folder into a .zip.
         step: called with ``(recipe, progress in a few words)``.

@@ -91,10 +91,7 @@ PREPROCESSING = ("mean", "std", "resize", "crop", "fit", "channels", "value_rang
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Runtime = Annotated[
     str | None,
-    typer.Option(
-        help="litert, litert:builtin, litert:reference, tensorflow[:builtin|:reference], "
-        "onnxruntime[:default|:reference], coreml (on a Mac), mil."
-    ),
+    typer.Option(help="A name of `ca-deploy list runtimes`; by default the first that opens such a file."),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
 

@@ -21,7 +21,9 @@ _BEFORE = "Before an export"
 def check(
     file: Annotated[
         Path | None,
-        typer.Argument(help="A .tflite, .onnx, .mlpackage or .pt2 file from any tool.", show_default=False),
+        typer.Argument(
+            help="A model file from any tool; `ca-deploy list targets` names the suffixes.", show_default=False
+        ),
     ] = None,
     target: Annotated[
         list[str] | None,

@@ -21,7 +21,9 @@ def export(
             help="A name of `ca-deploy list models`, package.module:factory, or FILE.pt2.", show_default=False
         ),
     ] = None,
-    format: Annotated[list[str] | None, typer.Option("--format", help="onnx, tflite or coreml. Repeatable.")] = None,
+    format: Annotated[
+        list[str] | None, typer.Option("--format", help="A name of `ca-deploy list formats`. Repeatable.")
+    ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="INT8 weights and activations, float input and output.")] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="16-bit float weights.")] = False,
     recipe: Annotated[
@@ -32,7 +34,9 @@ def export(
     ] = None,
     calibration_count: Annotated[int | None, typer.Option(min=1, help="Number of calibration images.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(),
-    dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="Dynamic batch dimension (ONNX).")] = False,
+    dynamic_batch: Annotated[
+        bool, typer.Option("--dynamic-batch", help="Dynamic batch dimension, where the format can have one.")
+    ] = False,
     check: Annotated[
         list[str] | None,
         typer.Option(help="A name of `ca-deploy list targets`: findings go into the manifest. Repeatable."),
@@ -49,7 +53,7 @@ def export(
     """
     import ca_deploy
     from ca_deploy.render import terminal as render
-    from ca_deploy.render.exports import page
+    from ca_deploy.render.exports import flat, page
 
     exports = ca_deploy.export(
         options.of_model(source, model),
@@ -66,7 +70,7 @@ def export(
         step=StepLines(),
     )
     if json:
-        print_json([{"path": e.path, "log": e.log, "seconds": e.seconds, **render.flat(e.manifest)} for e in exports])
+        print_json([{"path": e.path, "log": e.log, "seconds": e.seconds, **flat(e.manifest)} for e in exports])
     else:
         render.show(page(exports))
     if any(e.manifest.parity.status == "fail" for e in exports):

@@ -83,8 +83,8 @@ def runtimes(json: options.Json = False) -> None:
         rows[name] = ", ".join(found.suffixes)
         if found.variants:
             rows[name] += f" (also {', '.join(f'{name}:{variant}' for variant in found.variants)})"
-        if missing := found.missing():
-            rows[name] += f": {missing}"
+        if missing := found.missing_in_brief():
+            rows[name] += f" ({missing})"
     _show("Runtimes", rows, json)
 
 

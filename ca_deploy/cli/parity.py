@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 @command
 @options.model_options(only=options.COMPARED)
 def parity(
-    file: Annotated[str, typer.Argument(help="An exported file (.onnx, .tflite, .mlpackage).", show_default=False)],
+    file: Annotated[
+        str, typer.Argument(help="An exported file, of a format in `ca-deploy list formats`.", show_default=False)
+    ],
     against: Annotated[
         str | None,
         typer.Option(help="A model or another file; by default the manifest's, if `ca-deploy list models` has it."),

@@ -15,13 +15,13 @@ _WHAT = "What else to do"
 
 @command
 def profile(
-    files: Annotated[
-        list[Path] | None, typer.Argument(help="Exported files (.tflite, .onnx).", show_default=False)
-    ] = None,
+    files: Annotated[list[Path] | None, typer.Argument(help="Exported files.", show_default=False)] = None,
     device: Annotated[
-        str, typer.Option(help="local, ssh://[user@]host[:port], adb[:SERIAL], emulated:cortex-a53|a72|a76.")
+        str, typer.Option(help="A name of `ca-deploy list devices`, or ssh://[user@]host[:port] for any host.")
     ] = "local",
-    runtime: Annotated[str | None, typer.Option(help="litert or onnxruntime; by default the file's own.")] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="A name of `ca-deploy list runtimes`; by default the file's own.")
+    ] = None,
     threads: Annotated[str, typer.Option(help="Thread count, or several: 1,2,4.", rich_help_panel=_HOW)] = "1",
     affinity: Annotated[
         str | None, typer.Option(help="Cores to run on: big, little or a mask such as 0xf0.", rich_help_panel=_HOW)

@@ -85,7 +85,8 @@ class Format:
     ``converter`` and ``snippets`` are ``module:name``, imported where they are used: a :class:`Converter`, and a
     function that maps a manifest to code that runs the file, by the code's suffix (``.py``, ``.kt``). ``layer_bits``
     maps each value of ``activation_bits`` in a ``[[layer]]`` to the reason why it is refused, or to "". ``complaints``
-    returns the errors in a recipe other than in modes, bits and options, as ``key: sentence``.
+    returns the errors in a recipe other than in modes, bits and options, as ``key: sentence``. ``dynamic_batch``: the
+    batch dimension of its files can be dynamic.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Format:
     options: Mapping[str, Option] = field(default_factory=dict)
     layer_bits: Mapping[LayerBits, str] = field(default_factory=dict)
     complaints: Callable[[ExportRecipe], Iterable[str]] = _nothing_more
+    dynamic_batch: bool = False
 
     def __hash__(self) -> int:
         return hash(self.name)

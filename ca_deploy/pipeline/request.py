@@ -1,12 +1,12 @@
 """The request of an ``export`` call, validated."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable, UsageError
-from ca_deploy.formats import Format, find_format
+from ca_deploy.formats import Format, find_format, format_names
 from ca_deploy.networks.source import source_of_object
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.manifest import manifest_of
@@ -64,8 +64,8 @@ def requested(
     """The request, after all checks that need no conversion. ``recipes`` are names or TOML paths.
 
     Raises:
-        UsageError: there is no recipe, two would write the same file, a target checks none of the formats, or a name is
-            unknown.
+        UsageError: there is no recipe, two would write the same file, a format cannot have a dynamic batch, a target
+            checks none of the formats, or a name is unknown.
         RecipeError: a recipe is malformed.
         RuntimeUnavailable: a converter is not installed.
     """
@@ -80,9 +80,19 @@ def requested(
             f"Two of the recipes {', '.join(recipes)} would write files of the same name. Rename one of them."
         )
     asked = ExportRequest(
-        source, tuple(unlike), output, calibration, calibration_count, dynamic_batch, tuple(targets), zipped, module
+        source=source,
+        recipes=tuple(unlike),
+        output=output,
+        calibration=calibration,
+        calibration_count=calibration_count,
+        dynamic_batch=dynamic_batch,
+        targets=tuple(targets),
+        zipped=zipped,
+        module=module,
     )
     formats = asked.formats()
+    if dynamic_batch:
+        _refuse_fixed_batches(formats)
     for format, group in formats.items():
         if missing := format.missing_packages():
             raise RuntimeUnavailable(
@@ -97,6 +107,16 @@ def requested(
     source.registered()
     _refuse_other_models_files(asked)
     return asked
+
+
+def _refuse_fixed_batches(formats: Iterable[Format]) -> None:
+    fixed = [format.name for format in formats if not format.dynamic_batch]
+    if fixed:
+        able = [name for name in format_names() if find_format(name).dynamic_batch]
+        raise UsageError(
+            f"--dynamic-batch is not possible with --format {', '.join(fixed)}, whose files have fixed shapes. "
+            f"Drop it, or export to {' or '.join(able)}."
+        )
 
 
 def _refuse_other_models_files(asked: ExportRequest) -> None:

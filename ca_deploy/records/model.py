@@ -1,6 +1,6 @@
 """The source of a network: a small, picklable description that needs no torch."""
 
-import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,6 +8,7 @@ from pydantic import BeforeValidator
 
 from ca_deploy.errors import UsageError, unknown_name
 from ca_deploy.files import file_stem
+from ca_deploy.records.codec import Unreadable, decode, parse_toml
 from ca_deploy.records.preprocessing import Channels, Fit, Size
 from ca_deploy.records.record import record
 
@@ -116,19 +117,17 @@ class ModelSource:
 
 
 def registered_models() -> dict[str, RegisteredModel]:
-    """All registered networks by name, one TOML each in ``ca_deploy/models``."""
-    found = {}
-    for path in sorted(_REGISTRY.glob("*.toml")):
-        entry = tomllib.loads(path.read_text(encoding="utf-8"))
-        weights = _REGISTRY / "weights" / entry["weights"] if "weights" in entry else None
-        found[path.stem] = RegisteredModel(
-            name=path.stem,
-            description=entry["description"],
-            factory=entry["factory"],
-            input_size=entry["input_size"],
-            weights=weights,
-            calibration=entry.get("calibration"),
-            author=entry.get("author"),
-            licence=entry.get("licence"),
-        )
-    return found
+    """All registered networks by name, one TOML each in ``ca_deploy/models``.
+
+    Raises:
+        UsageError: a TOML is malformed; the message lists every error.
+    """
+    return {path.stem: _registered(path) for path in sorted(_REGISTRY.glob("*.toml"))}
+
+
+def _registered(path: Path) -> RegisteredModel:
+    try:
+        found = decode(RegisteredModel, parse_toml(path), name=path.stem)
+    except Unreadable as error:
+        raise UsageError(error.about(f"Registered model {path}")) from error
+    return found if found.weights is None else replace(found, weights=path.parent / "weights" / found.weights)

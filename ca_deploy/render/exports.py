@@ -1,10 +1,11 @@
-"""Exported files -> blocks."""
+"""Exported files -> blocks, and JSON."""
 
 from __future__ import annotations  # the exporter is slow to import, and only annotations need it
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ca_deploy.render import parity
 from ca_deploy.render.blocks import Block, Column, Hint, Line, Page, Phrase, Piece, Role, Table
@@ -30,6 +31,13 @@ def page(done: Sequence[Export]) -> Page:
         blocks.append(Line(Piece(str(export.path), Role.STRONG), gap=True))
         blocks += (Line(remark, indent=2) for remark in _remarks(export.manifest))
     return Page((*blocks, Hint(_BESIDE, gap=True)), least_width=96)
+
+
+def flat(manifest: Manifest) -> dict[str, Any]:
+    """A manifest for JSON output, with the parity figures at the top level too."""
+    parity_keys = ("status", "max_abs_error", "sqnr_db", "cosine", "agreement")
+    found = {key: getattr(manifest.parity, key) for key in parity_keys}
+    return {**found, "manifest": dataclasses.asdict(manifest)}
 
 
 def _row(export: Export) -> tuple[Phrase, ...]:

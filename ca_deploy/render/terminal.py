@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from rich import table as rich_table
 from rich.console import Console
 from rich.text import Text
 
 from ca_deploy.render.blocks import Bars, Block, Column, Facts, Hint, Line, Page, Phrase, Piece, Role, Table
-
-if TYPE_CHECKING:
-    from ca_deploy.records.manifest import Manifest
 
 _STYLES = {
     Role.PLAIN: "",
@@ -34,13 +29,6 @@ def show(page: Page) -> None:
         bars = [block for block in blocks if isinstance(block, Bars)]
         for block in [_side_by_side(bars)] if bars else blocks:
             _print(console, block)
-
-
-def flat(manifest: Manifest) -> dict[str, Any]:
-    """A manifest for JSON output, with the parity figures at the top level too."""
-    parity_keys = ("status", "max_abs_error", "sqnr_db", "cosine", "agreement")
-    found = {key: getattr(manifest.parity, key) for key in parity_keys}
-    return {**found, "manifest": dataclasses.asdict(manifest)}
 
 
 def _print(console: Console, block: Block) -> None:

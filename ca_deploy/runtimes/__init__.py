@@ -79,12 +79,26 @@ class Runtime:
     on_device: OnDevice | None = None
 
     def missing(self) -> str:
-        """Why it cannot run here, or ""."""
-        if self.platform not in (None, sys.platform):
-            return f"Runtime {self.name} runs on {'macOS' if self.platform == 'darwin' else self.platform} only."
+        """Why it cannot run here, in a sentence, or ""."""
+        if self._is_elsewhere:
+            return f"Runtime {self.name} runs on {self._system} only."
         if not_installed([self.package]):
             return f"Runtime {self.name} is not installed here. Install it: {self.install}"
         return ""
+
+    def missing_in_brief(self) -> str:
+        """Why it cannot run here, in a few words, or ""."""
+        if self._is_elsewhere:
+            return f"{self._system} only"
+        return f"not installed here: {self.package}" if not_installed([self.package]) else ""
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        return self.platform not in (None, sys.platform)
+
+    @property
+    def _system(self) -> str:
+        return "macOS" if self.platform == "darwin" else str(self.platform)
 
     def open(self, path: Path, threads: int, variant: str) -> Session:
         """Open a file.

@@ -133,10 +133,19 @@ def test_recipes_whose_files_would_have_one_name_are_refused(tmp_path: Path) -> 
         ca_deploy.export(TINY, recipes=[str(path) for path in tmp_path.glob("*.toml")], output=tmp_path / "out")
 
 
-def test_dynamic_batch_is_refused_for_tflite(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--dynamic-batch"):
-        ca_deploy.export(TINY, formats=["tflite"], dynamic_batch=True, output=tmp_path)
-    assert not list(tmp_path.glob("*.tflite"))
+@pytest.mark.parametrize("name", ["tflite", "coreml"])
+def test_dynamic_batch_is_refused_before_anything_is_loaded(tmp_path: Path, name: str) -> None:
+    steps: list[str] = []
+    with pytest.raises(UsageError, match=f"--dynamic-batch is not possible with --format {name},.* to onnx\\."):
+        ca_deploy.export(
+            TINY,
+            formats=["onnx", name],
+            dynamic_batch=True,
+            output=tmp_path / "out",
+            step=lambda recipe, text: steps.append(text),
+        )
+    assert steps == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_figures_of_a_source_may_come_as_lists(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from ca_deploy.errors import RecipeError, UsageError
 from ca_deploy.recipes import load_recipe
+from ca_deploy.records import model
 from ca_deploy.records.codec import decode, to_json
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.recipe import ExportRecipe
@@ -38,6 +39,25 @@ def test_a_recipe_is_refused_by_file_and_key(tmp_path: Path, line: str, said: st
     with pytest.raises(RecipeError) as error:
         load_recipe(str(path))
     assert f"Recipe {path} has 1 error(s):\n  {said}" in str(error.value)
+
+
+def test_a_registered_model_is_read_strictly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "_REGISTRY", tmp_path)
+    good = 'description = "a net"\nfactory = "package.module:net"\ninput_size = 32\nweights = "net.safetensors"\n'
+    path = tmp_path / "net.toml"
+    path.write_text(good)
+    found = model.registered_models()["net"]
+    assert (found.name, found.weights) == ("net", tmp_path / "weights" / "net.safetensors")
+    for text, said in (
+        (good.replace("32", '"32"'), "input_size: '32' is not possible: it has to be a whole number."),
+        (f"{good}weigths = 5\n", "weigths: unknown key. Did you mean 'weights'?"),
+        (f'{good}name = "other"\n', "name: unknown key."),
+        (good.replace("factory", "#"), "factory: missing."),
+    ):
+        path.write_text(text)
+        with pytest.raises(UsageError) as error:
+            model.registered_models()
+        assert f"Registered model {path} has 1 error(s):\n  {said}" in str(error.value)
 
 
 def test_a_list_is_three_values_and_a_set_is_not() -> None:

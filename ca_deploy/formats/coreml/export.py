@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ca_deploy.errors import ModelError, UsageError
+from ca_deploy.errors import ModelError
 from ca_deploy.formats._layers import nothing_left, overridden
 from ca_deploy.formats.coreml.bias_correction import ShiftBiases, bias_shifts
 from ca_deploy.formats.coreml.classifier import LABEL, LABEL_PROBABILITIES, add_classifier
@@ -68,10 +68,6 @@ class CoremlConverter:
         self._traced: dict[bool, Traced] = {}
 
     def convert(self, conversion: Conversion, step: Step) -> CoremlModel:
-        if conversion.dynamic_batch:
-            raise UsageError(
-                "--dynamic-batch is not possible with --format coreml: these packages take one image per call."
-            )
         recipe = conversion.recipe
         camera, target = recipe.io == "uint8rgb", str(recipe.options["deployment_target"])
         step("tracing the network")

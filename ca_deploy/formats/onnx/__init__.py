@@ -15,6 +15,7 @@ FORMAT = Format(
         "dynamic": Bits(weights=(8,)),
         "static": Bits(weights=(8,), activations=(8,)),
     },
+    dynamic_batch=True,
     io=("float32", "int8", "uint8rgb"),
     options={"opset": Option(tuple(range(13, 26)), "an ONNX recipe states its opset")},
     layer_bits={

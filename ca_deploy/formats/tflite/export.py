@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ca_deploy.errors import UsageError
 from ca_deploy.formats._layers import kept_float_because, overridden
 from ca_deploy.formats.tflite.bias_correction import correct_biases
 from ca_deploy.formats.tflite.camera_input import RGB_RANGE, take_uint8
@@ -54,11 +53,6 @@ class TfliteConverter:
         self._float_models: dict[bool, tuple[bytes, tuple[tuple[str, ...], ...]]] = {}
 
     def convert(self, conversion: Conversion, step: Step) -> TfliteModel:
-        if conversion.dynamic_batch:
-            raise UsageError(
-                "--dynamic-batch is not possible with --format tflite: a TFLite graph has fixed shapes. Drop it; where "
-                "the runtime allows it, an app can resize the input (Interpreter.resize_tensor_input)."
-            )
         recipe = conversion.recipe
         camera = recipe.io == "uint8rgb"
         step("converting with litert-torch")

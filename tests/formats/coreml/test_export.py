@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ca_deploy.compat.check import check
-from ca_deploy.errors import ModelError, RecipeError, UsageError
+from ca_deploy.errors import ModelError, RecipeError
 from ca_deploy.files import sha256_of
 from ca_deploy.formats.coreml import statistics
 from ca_deploy.networks.source import Network
@@ -87,8 +87,6 @@ def test_own_packages_leave_nothing_to_complain_of(exported: dict[str, tuple[Pat
 
 
 def test_requests_that_make_no_sense_are_refused(network: Network, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="dynamic-batch"):
-        kit.export(network, load_recipe("coreml_float32"), tmp_path / "a.mlpackage", dynamic_batch=True)
     with pytest.raises(RecipeError, match="calibration"):
         kit.export(network, load_recipe("coreml_static_wi8_ai8"), tmp_path / "b.mlpackage")
     two = dataclasses.replace(network, labels=("yes", "no"))

@@ -7,7 +7,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from ca_deploy.errors import RecipeError, UsageError
+from ca_deploy.errors import RecipeError
 from ca_deploy.graphs import flatbuffer
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
@@ -94,7 +94,5 @@ def test_the_float32_file_lies_beside_the_integer_one(exported: dict[str, tuple[
 
 
 def test_requests_that_make_no_sense_are_refused(network: Network, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="dynamic-batch"):
-        kit.export(network, load_recipe("tflite_float32"), tmp_path / "a.tflite", dynamic_batch=True)
     with pytest.raises(RecipeError, match="calibration"):
         kit.export(network, load_recipe("tflite_static_wi8_ai8"), tmp_path / "b.tflite")
