@@ -149,7 +149,7 @@ def tensor_name(model: Any, index: int) -> str:
 
 
 def dtype(model: Any, index: int) -> DType:
-    """What one tensor of the main graph is made of."""
+    """The element type of a tensor of the main graph, given by index."""
     return _DTYPES[model.subgraphs[0].tensors[index].type]
 
 

@@ -108,7 +108,7 @@ class JsonLauncher:
 def launcher(device: Device, info: DeviceInfo, runtime: str, kind: RunnerKind, bundle: Path | None) -> Launcher:
     """The way to run files of ``runtime`` on a device.
 
-    "auto" is the C runner, or the Python one where only that can run the runtime.
+    "auto" chooses the C runner, unless only the Python runner can run ``runtime`` there.
 
     Raises:
         UsageError: Python asked for where there is none.
