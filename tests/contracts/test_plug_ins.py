@@ -24,7 +24,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def copy_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package and its data, with the plug-ins in their folders and no line changed."""
     root = tmp_path_factory.mktemp("package")
     shutil.copytree(PACKAGE, root / "ca_deploy", ignore=shutil.ignore_patterns("__pycache__"))
@@ -39,12 +39,12 @@ def copy_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(copy_root: Path) -> Run:
+def run(package: Path) -> Run:
     def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "ca_deploy.cli", *map(str, arguments)],
-            cwd=copy_root,
-            env={**os.environ, "PYTHONPATH": f"{copy_root}:{PACKAGE.parent}"},
+            cwd=package,
+            env={**os.environ, "PYTHONPATH": f"{package}:{PACKAGE.parent}"},
             capture_output=True,
             text=True,
             check=False,
@@ -56,9 +56,9 @@ def run(copy_root: Path) -> Run:
 
 
 @pytest.fixture(scope="module")
-def exported(copy_root: Path, run: Run) -> list[dict[str, Any]]:
+def exported(package: Path, run: Run) -> list[dict[str, Any]]:
     """By both recipes, with the task and the target."""
-    out = copy_root / "out"
+    out = package / "out"
     done = run(
         "export", MODEL, "--input-size", 32, "--recipe", "dummy_float32", "--recipe", "dummy_static_wi8_ai8",
         "--task", "dummy", "--check", "dummy", "--output", out, "--json",
@@ -120,9 +120,9 @@ def test_export_writes_verifies_and_checks_it(exported: list[dict[str, Any]]) ->
     assert exported[1]["manifest"]["speed"]["float32_median_ms"] > 0
 
 
-def test_int8_and_format_choose_its_recipe(copy_root: Path, run: Run) -> None:
+def test_int8_and_format_choose_its_recipe(package: Path, run: Run) -> None:
     shown = run(
-        "export", MODEL, "--input-size", 32, "--format", "dummy", "--int8", "--output", copy_root / "flags"
+        "export", MODEL, "--input-size", 32, "--format", "dummy", "--int8", "--output", package / "flags"
     ).stdout
     assert "dummy_static_wi8_ai8" in shown
     assert "stayed float: 1 x everything (it is a dummy)" in shown
@@ -156,8 +156,8 @@ def test_profile_measures_on_it_and_says_what_it_cannot_measure(
     assert ".dummy" in run("profile", exported[0]["path"], code=2).stderr
 
 
-def test_the_task_writes_the_main_part_of_a_snippet(copy_root: Path, run: Run, photos: Path) -> None:
-    out = copy_root / "snippet"
+def test_the_task_writes_the_main_part_of_a_snippet(package: Path, run: Run, photos: Path) -> None:
+    out = package / "snippet"
     run("export", MODEL, "--input-size", 32, "--format", "tflite", "--task", "dummy", "--output", out)
     (script,) = out.glob("*.py")
     (kotlin,) = out.glob("*.kt")
