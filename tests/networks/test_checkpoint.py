@@ -163,7 +163,7 @@ def test_a_hundred_thousand_dictionaries_one_in_another_are_followed() -> None:
     content: dict[str, Any] = {"weight": torch.ones(2)}
     for _ in range(100_000):
         content = {"model": content}
-    state, _ = _unwrap(content, Path("net.pth"))
+    state = _unwrap(content, Path("net.pth"))
     assert list(state) == ["weight"]
 
 
