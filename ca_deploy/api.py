@@ -1,12 +1,12 @@
 """The public functions, one per verb: export, compare, evaluate, check and profile."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca_deploy.errors import UsageError
-from ca_deploy.progress import Progress, silent
+from ca_deploy.progress import NamedStep, Progress, Step, no_named_step, no_step, silent
 from ca_deploy.recipes import choose_recipes, mode_of
 from ca_deploy.records.model import DEFAULT_MODEL, ModelSource
 from ca_deploy.records.recipe import Tolerances
@@ -14,20 +14,11 @@ from ca_deploy.records.recipe import Tolerances
 if TYPE_CHECKING:
     from torch import nn
 
-    from ca_deploy.pipeline.converters import Step
     from ca_deploy.pipeline.export import Export
     from ca_deploy.records.accuracy import AccuracyReport
     from ca_deploy.records.compat import CompatReport
     from ca_deploy.records.latency import LatencyReport
     from ca_deploy.records.parity import ParityReport
-
-
-def _no_step(subject: str, text: str) -> None:
-    """Shows nothing."""
-
-
-def _no_text(text: str) -> None:
-    """Shows nothing."""
 
 
 def export(
@@ -44,7 +35,7 @@ def export(
     dynamic_batch: bool = False,
     check: Sequence[str] = (),
     zipped: bool = False,
-    step: "Step" = _no_step,
+    step: NamedStep = no_named_step,
 ) -> "list[Export]":
     """Export a trained network, verify every file against PyTorch, and write a manifest beside it.
 
@@ -176,7 +167,7 @@ def check(
     before: "str | ModelSource | None" = None,
     int8: bool = False,
     fp16: bool = False,
-    step: "Step" = _no_step,
+    step: NamedStep = no_named_step,
 ) -> "list[CompatReport]":
     """Which operators of a model file run on the targets, why the others do not, and what to write instead.
 
@@ -225,7 +216,7 @@ def profile(
     verify: bool = False,
     output: Path | None = None,
     keep: bool = False,
-    step: "Callable[[str], None]" = _no_text,
+    step: Step = no_step,
 ) -> "LatencyReport":
     """The latency of files on a device; several files are interleaved, so that they can be compared.
 

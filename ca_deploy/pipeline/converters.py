@@ -13,8 +13,6 @@ from ca_deploy.processes.memory import converters_that_fit
 from ca_deploy.progress import NamedStep
 from ca_deploy.records.conversion import Conversion, Converted
 
-Step = NamedStep
-
 
 class Converters:
     """A context manager that ends all its processes.
@@ -40,7 +38,7 @@ class Converters:
         self._pool.shutdown()
 
     def begin(
-        self, conversions: Mapping[Format, Sequence[Conversion]], step: Step
+        self, conversions: Mapping[Format, Sequence[Conversion]], step: NamedStep
     ) -> Iterator[tuple[Conversion, Converted]]:
         """Start the conversions of each format, one after another, and return immediately; yields each when it is done.
 
