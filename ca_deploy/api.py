@@ -68,12 +68,12 @@ def export(
     named, module = _model(model, source)
     request = requested(
         named,
-        choose_recipes(formats, int8, fp16, recipes),
+        choose_recipes(_listed(formats), int8, fp16, _listed(recipes)),
         Path(output),
         calibration=calibration,
         calibration_count=calibration_count,
         dynamic_batch=dynamic_batch,
-        targets=check,
+        targets=_listed(check),
         zipped=zipped,
         module=module,
     )
@@ -191,9 +191,14 @@ def check(
         raise UsageError("--int8 and --fp16 apply to a model that is not exported yet: name it with --before MODEL.")
     if int8 and fp16:
         raise UsageError("--int8 and --fp16 contradict each other: use one of them.")
+    targets = _listed(targets)
     if file is not None:
         return check_file(Path(file), targets, step)
-    source = ModelSource(before) if isinstance(before, str) else before or ModelSource()
+    if not isinstance(before, str | ModelSource):
+        raise UsageError(
+            "A model to check is a name or a ModelSource. Save an nn.Module by torch.export.save, and name it."
+        )
+    source = ModelSource(before) if isinstance(before, str) else before
     return check_before_export(source, targets, mode_of(int8, fp16), step)
 
 
@@ -244,6 +249,8 @@ def profile(
     """
     from ca_deploy.latency import session
 
+    if isinstance(files, str | Path):
+        files = (files,)
     if not files:
         raise UsageError("Nothing to measure: name files that `ca-deploy export` wrote, or reports with --compare.")
     wishes = session.wishes(
@@ -264,6 +271,11 @@ def profile(
         command_line=tuple(sys.argv),
     )
     return session.profile_on(device, [Path(file) for file in files], wishes, keep, step)
+
+
+def _listed(names: Sequence[str]) -> Sequence[str]:
+    """A single name is a list of one, not of its letters."""
+    return (names,) if isinstance(names, str) else names
 
 
 def _several(numbers: int | Sequence[int]) -> Sequence[int]:

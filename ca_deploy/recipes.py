@@ -125,7 +125,12 @@ def _read(content: dict[str, Any], name: str) -> tuple[ExportRecipe | None, list
         except Unreadable:
             return None, [str(fault) for fault in faults]
     known_places = {".".join(map(str, fault.location)) for fault in faults}
-    more = [found for found in _contradictions(recipe) if found.partition(":")[0] not in known_places]
+
+    def is_new(complaint: str) -> bool:
+        key = complaint.partition(":")[0]
+        return not any(key == place or key.startswith(f"{place}.") for place in known_places)
+
+    more = list(filter(is_new, _contradictions(recipe)))
     return recipe, [*map(str, faults), *more]
 
 

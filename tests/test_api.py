@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 
 import ca_deploy
 from ca_deploy import ModelSource
-from ca_deploy.errors import ArtifactError, CaDeployError
+from ca_deploy.errors import ArtifactError, CaDeployError, UsageError
 from ca_deploy.pipeline.export import Export
 from tests.pipeline.kit import TINY
 from tests.zoo.tiny import tiny_ca
@@ -72,3 +73,40 @@ def test_what_is_not_given_for_the_manifests_model_is_taken_from_the_manifest(tm
     same = ca_deploy.compare(export.path, source.model)
     other = ca_deploy.compare(export.path, ModelSource(source.model, weights=weights[1]))
     assert (same.status, other.status) == ("pass", "fail")
+
+
+class Uncopied(torch.nn.Linear):
+    """It cannot be copied, because a generator cannot."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 2)
+        self.numbers = (number for number in range(3))
+
+
+@pytest.mark.parametrize(
+    ("network", "source", "said"),
+    [
+        (Uncopied(), ModelSource(input_size=32), "cannot be copied .*generator"),
+        (torch.jit.script(torch.nn.Linear(2, 2)), ModelSource(input_size=32), "is a TorchScript module"),
+        (torch.nn.Linear(2, 2), ModelSource("nonsense"), "drop model and random_weights"),
+        (torch.nn.Linear(2, 2), ModelSource(weights=Path("a.pth")), "drop weights"),
+    ],
+)
+def test_what_a_network_in_memory_cannot_be_is_said(
+    network: torch.nn.Module, source: ModelSource, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(CaDeployError, match=said):
+        ca_deploy.export(network, source=source, formats="onnx", output=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda network: ca_deploy.check(before=network),
+        lambda network: ca_deploy.compare(network),
+        lambda network: ca_deploy.evaluate(network, "photos"),
+    ],
+)
+def test_verbs_of_files_refuse_an_object(call: Callable[[torch.nn.Module], object]) -> None:
+    with pytest.raises(UsageError, match="A model"):
+        call(torch.nn.Linear(2, 2))

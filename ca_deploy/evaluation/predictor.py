@@ -99,6 +99,8 @@ def open_predictor(
             one output.
         RuntimeUnavailable: see :func:`ca_deploy.runtimes.open_session`.
     """
+    if not isinstance(model, str | Path):
+        raise UsageError(f"A model is the path of a file or a name here, not a {type(model).__name__}.")
     path = Path(model)
     if path.suffix not in model_suffixes():
         if runtime is not None:

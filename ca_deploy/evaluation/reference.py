@@ -37,14 +37,16 @@ def reference_for(
     record = subject.manifest.model if subject.manifest else None
     if against is not None and not isinstance(against, ModelSource):
         given = source or (record.source if record and record.from_object else ModelSource())
-        described = replace(given, weights=None, random_weights=False, num_classes=None, width=None)
+        described = replace(
+            given, model=ModelSource().model, weights=None, random_weights=False, num_classes=None, width=None
+        )
         return network_predictor(load(source_of_object(against, described), against))
     if record is None or (against is not None and against.model != record.source.model):
         if against is None:
             raise UsageError(
                 f"{subject.name} has no manifest that names its model. Name the reference: --against MODEL."
             )
-        return network_predictor(load(against))
+        return network_predictor(load(_filled_up(against, record.source) if record and record.from_object else against))
     if against is None and record.from_object:
         raise UsageError(
             f"{subject.name} was made from an object in memory, of class {record.source.model}, which a manifest does "

@@ -19,7 +19,7 @@ from ca_deploy.files import sha256_of
 from ca_deploy.networks.inputs import DEPTHS, preprocessing_of
 from ca_deploy.networks.prove import prove_it_runs
 from ca_deploy.processes.python_path import append_current_folder
-from ca_deploy.records.model import ModelSource, RegisteredModel
+from ca_deploy.records.model import DEFAULT_MODEL, ModelSource, RegisteredModel
 from ca_deploy.records.preprocessing import Preprocessing, Size
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     metadata = dict(checkpoint.metadata) if checkpoint else {}
     layout = program_shape = None
     if module is not None:
-        module = copy.deepcopy(module).eval().float()
+        module = _copied(module)
     elif source.is_program:
         module, program_shape = _load_program(Path(source.model))
     else:
@@ -113,6 +113,23 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     return network
 
 
+def _copied(module: "nn.Module") -> "nn.Module":
+    import torch
+
+    kind = type(module).__name__
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ModelError(
+            f"{kind} is a TorchScript module, which torch.export does not take. Pass the nn.Module itself."
+        )
+    try:
+        return copy.deepcopy(module).eval().float()
+    except Exception as error:  # attributes may refuse to be copied in any way
+        raise ModelError(
+            f"{kind} cannot be copied ({type(error).__name__}: {first_line(error)}), and is not changed itself. Name a "
+            "factory that builds it, as package.module:factory with weights, or save it by torch.export."
+        ) from error
+
+
 def source_of_object(module: "nn.Module", source: ModelSource) -> ModelSource:
     """The source of a network in memory, named after its class, with the preprocessing and labels in ``source``.
 
@@ -122,8 +139,13 @@ def source_of_object(module: "nn.Module", source: ModelSource) -> ModelSource:
     for name in ("weights", "width", "num_classes"):
         if getattr(source, name) is not None:
             raise UsageError(f"The nn.Module object has its own weights and shapes: drop {name}.")
-    kind = type(module)
-    return replace(source, model=f"{kind.__module__}:{kind.__name__}", random_weights=False)
+    if source.model not in (DEFAULT_MODEL, _class_of(module)) or source.random_weights:
+        raise UsageError("The nn.Module object is the model, with its weights: drop model and random_weights.")
+    return replace(source, model=_class_of(module))
+
+
+def _class_of(module: "nn.Module") -> str:
+    return f"{type(module).__module__}:{type(module).__name__}"
 
 
 def _checkpoint(source: ModelSource, registered: RegisteredModel | None) -> "Checkpoint | None":

@@ -55,6 +55,8 @@ def verify(conversion: Conversion, converted: Converted, reference: Reference) -
     """
     path, tolerances = conversion.path, conversion.recipe.tolerances
     try:
+        if not runtimes_for(path):
+            raise RuntimeUnavailable(f"No runtime opens {path.suffix} files.")
         parity, settings, warnings = _parity(path, None, conversion, converted, reference)
         first, *others = runtimes_for(path)
         for other in others:

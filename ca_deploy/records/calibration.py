@@ -10,7 +10,7 @@ from ca_deploy.records.record import record
 
 Source = Literal["folder", "scikit-image", "random"]
 Domain = Literal["own photos", "distilled", "elsewhere", "random"]
-_AtLeastOne = Annotated[int, Field(ge=1)]
+_AtLeastOne = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 @record
@@ -27,7 +27,7 @@ class CalibrationSpec:
     count: _AtLeastOne
     held_out: _AtLeastOne
     folder: Path | None = None
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
 
     def __post_init__(self) -> None:
         if self.source == "folder" and self.folder is None:

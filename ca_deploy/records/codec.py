@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
@@ -16,6 +17,7 @@ from ca_deploy.errors import CaDeployError
 from ca_deploy.records.faults import UNKNOWN, Fault, faults
 
 T = TypeVar("T")
+_DEEPEST = 40  # our own records have six levels at most
 
 
 class Unreadable(CaDeployError):
@@ -58,8 +60,17 @@ def to_json(content: object, indent: int = 2) -> str:
 
     inf and nan, which JSON lacks, become null; objects that are neither plain data nor records (paths) become strings.
     """
-    plain = to_jsonable_python(content, inf_nan_mode="null", fallback=str)
-    return json.dumps(plain, indent=indent) + "\n"
+    plain = to_jsonable_python(content, inf_nan_mode="constants", fallback=str)
+    return json.dumps(_finite(plain), indent=indent, allow_nan=False) + "\n"
+
+
+def _finite(plain: Any) -> Any:
+    """pydantic_core 2.33 applies ``inf_nan_mode="null"`` to plain data, but not to fields of dataclasses."""
+    if isinstance(plain, dict):
+        return {key: _finite(value) for key, value in plain.items()}
+    if isinstance(plain, list):
+        return [_finite(value) for value in plain]
+    return None if isinstance(plain, float) and not math.isfinite(plain) else plain
 
 
 def parse_json(text: str | bytes) -> dict[str, Any]:
@@ -98,6 +109,8 @@ def decode(kind: type[T], content: Mapping[str, Any], **given: Any) -> T:
         Unreadable: lists all unknown and missing keys, wrong types (dates too) and invalid values.
     """
     taken = [Fault((key,), UNKNOWN) for key in sorted(content.keys() & given.keys())]
+    if _is_deep(content):
+        raise Unreadable([Fault((), f"is nested more than {_DEEPEST} levels deep.")])
     dates = list(_dates(content, ()))
     try:
         # As JSON: pydantic's strict mode takes an array for a tuple and a string for a path only there.
@@ -109,6 +122,18 @@ def decode(kind: type[T], content: Mapping[str, Any], **given: Any) -> T:
     if taken or dates:
         raise Unreadable([*taken, *dates])
     return record
+
+
+def _is_deep(value: object) -> bool:
+    level: list[object] = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, Mapping | list | tuple)
+            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
+        ]
+    return bool(level)
 
 
 def schema(kind: type) -> dict[str, Any]:

@@ -18,7 +18,8 @@ _NAMES = {
     "int_type": "a whole number",
     "bool_type": "true or false",
     "string_type": "a text",
-    "string_too_short": "a text",
+    "string_too_short": "a text that is not empty",
+    "int_parsing_size": "a whole number of usual size",
     "tuple_type": "a list",
     "path_type": "a path",
     "mapping_type": "a table",
@@ -76,6 +77,8 @@ def _text(kind: type, found: Mapping[str, Any], hidden: Collection[str]) -> str:
         return unknown_key(str(location[-1]), known)
     if problem in ("missing", "missing_argument"):
         return "missing."
+    if problem == "json_invalid":
+        return "has text that is not Unicode."
     if problem == CONTRADICTION:
         return str(found["msg"])
     value = found.get("input")

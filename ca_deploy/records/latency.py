@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from ca_deploy.errors import ArtifactError, UsageError
 from ca_deploy.records.codec import Unreadable, decode, parse_json
@@ -13,6 +15,10 @@ from ca_deploy.records.record import record
 from ca_deploy.records.statistics import Comparison, Statistics, Validity
 
 SCHEMA_VERSION = 1
+
+
+# A signed 64-bit number, as clocks count.
+Nanoseconds = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 @record
@@ -53,11 +59,11 @@ class ProcessStart:
     """
 
     began_at_s: float
-    load_ns: int
-    first_ns: int
-    warmup_ns: tuple[int, ...]
-    invoke_ns: tuple[int, ...]
-    start_ns: tuple[int, ...]
+    load_ns: Nanoseconds
+    first_ns: Nanoseconds
+    warmup_ns: tuple[Nanoseconds, ...]
+    invoke_ns: tuple[Nanoseconds, ...]
+    start_ns: tuple[Nanoseconds, ...]
     set_input_ns: tuple[int, ...]
     get_output_ns: tuple[int, ...]
     peak_rss_kb: int | None

@@ -24,7 +24,7 @@ class DefaultSettings:
 
     needed: Mapping[str, str]
     runtime: str
-    max_abs_error: float
+    max_abs_error: float | None
     sqnr_db: float | None
     agreement: float | None
     worse: bool

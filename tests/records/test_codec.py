@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from ca_deploy.records.codec import Unreadable, decode, parse_json, parse_toml, schema, to_json
+from ca_deploy.records.parity import ParityReport, Status
+from ca_deploy.records.recipe import Tolerances
 from tests.records.samples import FULL, TABLE, Inner, Outer, Word
 
 
@@ -93,3 +95,20 @@ def test_the_schema_is_that_of_the_record() -> None:
     assert found["required"] == ["name", "count", "word", "inner"]
     assert found["properties"].keys() == Outer.__dataclass_fields__.keys()
     assert found["additionalProperties"] is False
+
+
+def test_what_json_lacks_becomes_null_inside_records_too() -> None:
+    assert json.loads(to_json({"figure": math.nan, "several": [math.inf]})) == {"figure": None, "several": [None]}
+    report = ParityReport(Status.FAIL, "", "a", "b", "c", Tolerances(), max_abs_error=math.nan, sqnr_db=math.inf)
+    content = json.loads(to_json(report))
+    assert (content["max_abs_error"], content["sqnr_db"]) == (None, None)
+    assert decode(ParityReport, parse_json(to_json(report))).sqnr_db is None
+
+
+@pytest.mark.parametrize("levels", [60, 3000])
+def test_deep_nesting_is_a_fault_and_no_recursion(levels: int) -> None:
+    content: dict[str, Any] = {}
+    for _ in range(levels):
+        content = {"a": content}
+    with pytest.raises(Unreadable, match="nested more than 40 levels"):
+        decode(Outer, content)

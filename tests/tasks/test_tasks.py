@@ -7,7 +7,7 @@ from ca_deploy.tasks import find_task, task_names, task_of
 
 
 def test_every_task_is_found_by_its_file() -> None:
-    assert task_names() == ["classification", "tensors"]
+    assert task_names() == ["classification", "embedding", "tensors"]
     for name in task_names():
         task = find_task(name)
         assert task.name == name

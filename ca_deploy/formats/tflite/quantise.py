@@ -85,10 +85,10 @@ def _quantizer_recipe(recipe: "ExportRecipe", overrides: "Mapping[str, LayerOver
                 rules.add_static_config(
                     scope, _Operator.ALL_SUPPORTED, activation_num_bits=bits, weight_num_bits=recipe.weight_bits
                 )
+        # The last rule wins: "^" matches everything, as ".*" does, but comes after the overrides.
         for kind in left_float:
-            rules.add_quantization_config(".*", kind, algorithm_key=AlgorithmName.NO_QUANTIZE)
-        # ``io`` alone decides about input and output. The last rule wins: "^" matches everything, as ".*" does, but
-        # comes after the overrides.
+            rules.add_quantization_config("^", kind, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        # ``io`` alone decides about input and output.
         for end in (_Operator.INPUT, _Operator.OUTPUT):
             if end in _FLOAT_ENDS[recipe.io]:
                 rules.add_quantization_config("^", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
