@@ -30,7 +30,7 @@ def test_a_class_has_what_it_uses_and_nothing_else(fit: Fit, channels: Channels,
     assert ("guard photo.width == 41, photo.height == 24" in code) == (fit == "none")
     assert code.index(WHITE) < code.index("context.fill(place)") < code.index("context.draw(")
     assert "width: 41, height: 24, bitsPerComponent" in code
-    assert "$" not in code.replace("logits[$0]", "")
+    assert "$" not in code.replace("values[$0]", "")
 
 
 def test_of_a_square_the_shorter_side_is_scaled() -> None:

@@ -1,4 +1,4 @@
-"""Code that feeds a Core ML package: Python, and Swift for iOS and macOS."""
+"""Code that runs a Core ML package: Python, and Swift for iOS and macOS."""
 
 from string import Template
 
@@ -13,11 +13,11 @@ _PYTHON = Template("""if sys.platform == "darwin":
         return coremltools.models.MLModel(str(MODEL)).predict({$name: $given})[$output][0]
     from ca_deploy.mil.executor import Executor  # Core ML needs a Mac; this computes the same
 
-    logits = Executor(MODEL).run({$name: tensor})[$output][0]""")
+    output = Executor(MODEL).run({$name: tensor})[$output][0]""")
 
 
 def snippets(manifest: Manifest) -> dict[str, str]:
-    """By suffix; see :meth:`ca_deploy.formats.Format.code_for`."""
+    """The code by suffix; see :meth:`ca_deploy.formats.Format.code_for`."""
     spec = manifest.inputs[0]
     picture = "tensor[0, ..., 0]" if manifest.preprocessing.channels == "grey" else "tensor[0]"
     invoke = _PYTHON.substitute(

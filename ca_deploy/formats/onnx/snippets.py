@@ -1,4 +1,4 @@
-"""Code that feeds an ONNX file: Python, and Kotlin for Android."""
+"""Code that runs an ONNX file: Python, and Kotlin for Android."""
 
 from string import Template
 
@@ -28,7 +28,7 @@ _KOTLIN = Template("""class $class_name(context: Context) {
 
 
 def snippets(manifest: Manifest) -> dict[str, str]:
-    """By suffix; see :meth:`ca_deploy.formats.Format.code_for`."""
+    """The code by suffix; see :meth:`ca_deploy.formats.Format.code_for`."""
     typed = [] if manifest.inputs[0].dtype == "float32" else ["OnnxJavaType"]
     names = (*typed, "OnnxTensor", "OrtEnvironment")
     body = Body(
