@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ca_deploy.errors import ArtifactError, UsageError
 from ca_deploy.networks.inputs import preprocessing_of
-from ca_deploy.networks.source import labels_of, load
+from ca_deploy.networks.labels import labels_of
+from ca_deploy.networks.source import load
 from ca_deploy.records.manifest import Manifest, manifest_of
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.preprocessing import Preprocessing

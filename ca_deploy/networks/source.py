@@ -17,6 +17,7 @@ from ca_deploy import programs
 from ca_deploy.errors import CheckpointError, ModelError, UsageError, first_line
 from ca_deploy.files import sha256_of
 from ca_deploy.networks.inputs import DEPTHS, preprocessing_of
+from ca_deploy.networks.labels import labels_of
 from ca_deploy.networks.prove import prove_it_runs
 from ca_deploy.processes.python_path import append_current_folder
 from ca_deploy.records.model import DEFAULT_MODEL, ModelSource, RegisteredModel
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from ca_deploy.networks.checkpoint import Checkpoint
 
-_MOST_LABEL_BYTES = 16 * 2**20
 _DEFAULT_SIZE = 224
 
 
@@ -282,18 +282,3 @@ def _class_count(checkpoint: "Checkpoint", asked: int | None) -> int:
             "Drop --num-classes, or pass the checkpoint that was trained for it."
         )
     return held
-
-
-def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] | None:
-    if source.labels is None:
-        carried = metadata.get("labels")
-        return tuple(carried) if carried else None
-    try:
-        if not source.labels.is_file() or source.labels.stat().st_size > _MOST_LABEL_BYTES:
-            raise OSError("it is not a file, or larger than 16 MB")
-        lines = source.labels.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"--labels {source.labels} cannot be read ({error}). It must be a text file, one name per line."
-        ) from error
-    return tuple(line.strip() for line in lines if line.strip())

@@ -1,0 +1,23 @@
+"""The names of a network's classes: a text file, or what a checkpoint carries."""
+
+from typing import Any
+
+from ca_deploy.errors import UsageError
+from ca_deploy.records.model import ModelSource
+
+_MOST_LABEL_BYTES = 16 * 2**20
+
+
+def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] | None:
+    if source.labels is None:
+        carried = metadata.get("labels")
+        return tuple(carried) if carried else None
+    try:
+        if not source.labels.is_file() or source.labels.stat().st_size > _MOST_LABEL_BYTES:
+            raise OSError("it is not a file, or larger than 16 MB")
+        lines = source.labels.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"--labels {source.labels} cannot be read ({error}). It must be a text file, one name per line."
+        ) from error
+    return tuple(line.strip() for line in lines if line.strip())
