@@ -41,7 +41,6 @@ class Network:
 
     name: str
     module: "nn.Module"
-    input_size: Size
     preprocessing: Preprocessing
     labels: tuple[str, ...] | None
     trained: bool
@@ -52,6 +51,11 @@ class Network:
     author: str | None = None
     licence: str | None = None
     task: str | None = None
+
+    @property
+    def input_size(self) -> Size:
+        """Of the image in pixels: the side of a square, or height and width."""
+        return self.preprocessing.crop
 
     def example(self, batch: int = 1) -> "torch.Tensor":
         """Noise of the right shape, ``(batch, 3, S, S)``, always the same."""
@@ -97,7 +101,6 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     network = Network(
         name=source.stem,
         module=module,
-        input_size=preprocessing.crop,
         preprocessing=preprocessing,
         labels=labels_of(source, metadata),
         trained=not source.random_weights,  # a network without weights was refused above

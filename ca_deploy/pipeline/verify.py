@@ -55,10 +55,11 @@ def verify(conversion: Conversion, converted: Converted, reference: Reference) -
     """
     path, tolerances = conversion.path, conversion.recipe.tolerances
     try:
-        if not runtimes_for(path):
+        runtimes = runtimes_for(path)
+        if not runtimes:
             raise RuntimeUnavailable(f"No runtime opens {path.suffix} files.")
         parity, settings, warnings = _parity(path, None, conversion, converted, reference)
-        first, *others = runtimes_for(path)
+        first, *others = runtimes
         for other in others:
             if other.reference:  # on a Mac, where Core ML itself comes first
                 second, *_ = _parity(path, other.name, conversion, converted, reference)

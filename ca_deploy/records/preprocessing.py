@@ -117,21 +117,19 @@ class Preprocessing:
         """
         import numpy as np
 
-        fitted = np.asarray(self._fitted(image.convert("RGBA" if self.channels == "RGBA" else "RGB")))
-        if self.channels == "BGR":
-            fitted = fitted[..., ::-1]
-        if self.channels == "grey":  # ITU-R 601, as Pillow and OpenCV weigh it
-            weighted = fitted.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32)
-            fitted = ((weighted + 0x8000) >> 16)[..., None]
-        return np.ascontiguousarray(fitted, dtype=np.uint8)
+        fitted = self._fitted(image.convert("RGBA" if self.channels == "RGBA" else "RGB"))
+        if self.channels == "grey":
+            return np.asarray(fitted.convert("L"), dtype=np.uint8)[..., None]
+        pixels = np.asarray(fitted, dtype=np.uint8)
+        return np.ascontiguousarray(pixels[..., ::-1]) if self.channels == "BGR" else pixels
 
     def normalise(self, pixels: "NDArray[np.uint8]") -> "NDArray[np.float32]":
         """uint8 ``(…, H, W, C)`` -> normalised float32 ``(…, C, H, W)``."""
         import numpy as np
 
         mean, std = (np.asarray(values, np.float32) for values in (self.mean, self.std))
-        scaled = pixels.astype(np.float32) / np.float32(255) if self.value_range == 1 else pixels.astype(np.float32)
-        return np.ascontiguousarray(np.moveaxis((scaled - mean) / std, -1, -3))
+        scaled = (pixels.astype(np.float32) / np.float32(self.divisor) - mean) / std
+        return np.ascontiguousarray(np.moveaxis(scaled, -1, -3))
 
     def _fitted(self, image: "Image.Image") -> "Image.Image":
         from PIL import Image, ImageOps

@@ -28,7 +28,6 @@ def as_network(module: nn.Module) -> Network:
     return Network(
         name="tiny",
         module=module,
-        input_size=PREPROCESSING.crop,
         preprocessing=PREPROCESSING,
         labels=None,
         trained=True,

@@ -1,6 +1,6 @@
 """Networks, photos and measures for the tests of every format, and how one of them exports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from ca_deploy.networks.source import Network
 from ca_deploy.pipeline.stages import carry_out
 from ca_deploy.plugins import load
 from ca_deploy.progress import no_step
+from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.preprocessing import Preprocessing
@@ -69,9 +70,24 @@ def export(
     return carry_out(converter, conversion, no_step)
 
 
+def export_on_photos(network: Network, recipe: ExportRecipe, path: Path) -> Converted:
+    """One file of a network, calibrated where the recipe needs it."""
+    return export(network, recipe, path, photos(16, seed=1) if recipe.needs_calibration else None)
+
+
+def export_all(network: Network, recipes: Iterable[str], folder: Path) -> dict[str, tuple[Path, Converted]]:
+    """The network by every recipe."""
+    files = {}
+    for name in recipes:
+        recipe = load_recipe(name)
+        path = folder / f"{name}{find_format(recipe.format).suffix}"
+        files[name] = path, export_on_photos(network, recipe, path)
+    return files
+
+
 def network_of(module: nn.Module) -> Network:
     preprocessing = Preprocessing(SIZE, SIZE)
-    return Network("tiny", module.eval(), SIZE, preprocessing, None, True, None, None, None, None)
+    return Network("tiny", module.eval(), preprocessing, None, True, None, None, None, None)
 
 
 def seeded(build: Callable[[], Built]) -> Built:

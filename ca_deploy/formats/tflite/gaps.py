@@ -13,12 +13,12 @@ T = TypeVar("T")
 Kinds = tuple[qtyping.TFLOperationName, ...]
 
 
-def around_gaps(quantise: Callable[[Kinds], T], model: Any, recipe_name: str) -> tuple[T, Mapping[str, str]]:
+def around_gaps(quantise: Callable[[Kinds], T], content: bytes, recipe_name: str) -> tuple[T, Mapping[str, str]]:
     """The result of ``quantise``, which leaves the kinds of operators that it gets float.
 
-    Where the quantizer raises an error, each kind of the float ``model`` that has no weights is left out by itself,
-    and in the end all of them: ai-edge-quantizer 0.10 does not name the operator that it failed on (a MAXIMUM with a
-    constant: "Ranks of scales (3) and zps (3) must be the same as the tensor rank (2)").
+    Where the quantizer raises an error, each kind of operator without weights in the float flatbuffer ``content`` is
+    left out by itself, and in the end all of them: ai-edge-quantizer 0.10 does not name the operator that it failed on
+    (a MAXIMUM with a constant: "Ranks of scales (3) and zps (3) must be the same as the tensor rank (2)").
 
     Returns:
         The result, and the reason for each kind that stays float.
@@ -30,6 +30,7 @@ def around_gaps(quantise: Callable[[Kinds], T], model: Any, recipe_name: str) ->
         return quantise(()), {}
     except Exception as error:  # the quantizer raises whatever its parts raise
         cause = error
+    model = flatbuffer.read(content)
     kinds = _without_weights(model)
     for choice in (*((kind,) for kind in kinds), kinds):
         try:

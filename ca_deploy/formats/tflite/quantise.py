@@ -45,7 +45,7 @@ def quantise(
         applied = quantizer.Quantizer(content, _quantizer_recipe(recipe, overrides, left_float))
         return applied.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model
 
-    quantised, left_float = around_gaps(apply, flatbuffer.read(content), recipe.name)
+    quantised, left_float = around_gaps(apply, content, recipe.name)
     if quantised is None:
         raise ModelError(f"ai-edge-quantizer returned no model for {recipe.name}.")
     model = flatbuffer.read(quantised)
@@ -85,10 +85,8 @@ def _quantizer_recipe(recipe: "ExportRecipe", overrides: "Mapping[str, LayerOver
                 rules.add_static_config(
                     scope, _Operator.ALL_SUPPORTED, activation_num_bits=bits, weight_num_bits=recipe.weight_bits
                 )
-        # The last rule wins: "^" matches everything, as ".*" does, but comes after the overrides.
-        for kind in left_float:
-            rules.add_quantization_config("^", kind, algorithm_key=AlgorithmName.NO_QUANTIZE)
-        # ``io`` alone decides about input and output.
+        # ``io`` alone decides about input and output. The last rule wins: "^" matches everything, as ".*" does, but
+        # comes after the overrides.
         for end in (_Operator.INPUT, _Operator.OUTPUT):
             if end in _FLOAT_ENDS[recipe.io]:
                 rules.add_quantization_config("^", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
@@ -96,6 +94,8 @@ def _quantizer_recipe(recipe: "ExportRecipe", overrides: "Mapping[str, LayerOver
                 rules.add_static_config(
                     "^", end, activation_num_bits=recipe.activation_bits, weight_num_bits=recipe.weight_bits
                 )
+    for kind in left_float:
+        rules.add_quantization_config("^", kind, algorithm_key=AlgorithmName.NO_QUANTIZE)
     return rules.get_quantization_recipe()
 
 

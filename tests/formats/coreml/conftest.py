@@ -8,10 +8,9 @@ from torch import Tensor, nn
 
 from ca_deploy.models.coord_attention import CoordAttention
 from ca_deploy.networks.source import Network
-from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
-from tests.formats.coreml.kit import LABELS, RECIPES, export
-from tests.formats.kit import network_of, seeded
+from tests.formats.coreml.kit import LABELS, RECIPES
+from tests.formats.kit import export_all, network_of, seeded
 
 
 class Small(nn.Module):
@@ -38,9 +37,4 @@ def network() -> Network:
 @pytest.fixture(scope="package")
 def exported(network: Network, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Converted]]:
     """The network by every Core ML recipe."""
-    folder = tmp_path_factory.mktemp("coreml")
-    files = {}
-    for name in RECIPES:
-        path = folder / f"{name}.mlpackage"
-        files[name] = path, export(network, load_recipe(name), path)
-    return files
+    return export_all(network, RECIPES, tmp_path_factory.mktemp("coreml"))

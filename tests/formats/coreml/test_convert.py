@@ -13,8 +13,9 @@ from ca_deploy.mil.operations import constant_operations, operations
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
-from tests.formats.coreml.kit import RECIPES, export, run
+from tests.formats.coreml.kit import RECIPES, run
 from tests.formats.kit import Branching, Expanding, Tiny, answers, network_of, photos, seeded
+from tests.formats.kit import export_on_photos as export
 
 
 @pytest.mark.parametrize("name", RECIPES)

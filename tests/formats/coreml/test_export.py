@@ -17,8 +17,9 @@ from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
 from tests.formats import kit
-from tests.formats.coreml.kit import RECIPES, export, run, specification
+from tests.formats.coreml.kit import RECIPES, run, specification
 from tests.formats.kit import answers, photos, sqnr_db
+from tests.formats.kit import export_on_photos as export
 
 # The least that the tiny network reaches; the shipped recipes' own tolerances are for the bundled one.
 LEAST_DB = {"float32": 100, "float16": 50, "weight_only": 30, "palettized": 12, "static": 20}

@@ -39,7 +39,7 @@ class TinyNet(nn.Module):
 
 
 def as_network(module: nn.Module, name: str = "tiny") -> Network:
-    return Network(name, module.eval(), SIZE, Preprocessing(SIZE, SIZE), None, True, None, None, None, None)
+    return Network(name, module.eval(), Preprocessing(SIZE, SIZE), None, True, None, None, None, None)
 
 
 def photos(count: int, seed: int) -> np.ndarray:

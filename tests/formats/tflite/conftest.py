@@ -6,10 +6,9 @@ import pytest
 
 from ca_deploy.models.coord_attention import CoordAttention
 from ca_deploy.networks.source import Network
-from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
-from tests.formats.kit import Tiny, network_of, seeded
-from tests.formats.tflite.kit import RECIPES, export
+from tests.formats.kit import Tiny, export_all, network_of, seeded
+from tests.formats.tflite.kit import RECIPES
 
 
 @pytest.fixture(scope="package")
@@ -20,9 +19,4 @@ def network() -> Network:
 @pytest.fixture(scope="package")
 def exported(network: Network, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Converted]]:
     """The network by every TFLite recipe."""
-    folder = tmp_path_factory.mktemp("tflite")
-    files = {}
-    for name in RECIPES:
-        path = folder / f"{name}.tflite"
-        files[name] = path, export(network, load_recipe(name), path)
-    return files
+    return export_all(network, RECIPES, tmp_path_factory.mktemp("tflite"))

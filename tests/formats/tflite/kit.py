@@ -9,16 +9,8 @@ from numpy.typing import NDArray
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import recipe_names
 from ca_deploy.records.conversion import Converted
-from ca_deploy.records.recipe import ExportRecipe
-from tests.formats import kit
-from tests.formats.kit import photos
 
 RECIPES = [name for name in recipe_names() if name.startswith("tflite_")]
-
-
-def export(network: Network, recipe: ExportRecipe, path: Path) -> Converted:
-    calibration = photos(16, seed=1) if recipe.needs_calibration else None
-    return kit.export(network, recipe, path, calibration)
 
 
 def run(path: Path, converted: Converted, network: Network, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

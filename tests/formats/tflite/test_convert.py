@@ -11,7 +11,8 @@ from ca_deploy.errors import ModelError
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
 from tests.formats.kit import SIZE, Branching, Expanding, Tiny, answers, network_of, photos, seeded
-from tests.formats.tflite.kit import export, run
+from tests.formats.kit import export_on_photos as export
+from tests.formats.tflite.kit import run
 
 
 @pytest.mark.parametrize("program", [False, True])
