@@ -114,6 +114,8 @@ def _read(content: dict[str, Any], name: str) -> tuple[ExportRecipe | None, list
         if not any(type(value) is type(choice) and value == choice for choice in choices):
             faults.append(Fault((key,), unknown_value(value, choices)))
             del options[key]
+    if isinstance(content.get("format"), str) and content["format"] not in format_names():
+        faults.append(Fault(("format",), unknown_value(content["format"], format_names())))
     full = {**content, "name": name, "options": options}
     try:
         recipe = decode(ExportRecipe, full)
@@ -135,9 +137,7 @@ def _read(content: dict[str, Any], name: str) -> tuple[ExportRecipe | None, list
 
 
 def _contradictions(recipe: ExportRecipe) -> Iterator[str]:
-    if recipe.format not in format_names():
-        yield f"format: {recipe.format!r} is unknown. One of: {', '.join(format_names())}."
-    else:
+    if recipe.format in format_names():
         yield from find_format(recipe.format).contradictions(recipe)
     if recipe.mode == "static" and recipe.activation_bits is None:
         yield "activation_bits: missing; mode = 'static' quantises activations."

@@ -125,6 +125,14 @@ def test_loosened_or_contradictory_recipe_is_refused(tmp_path: Path, change: tup
     assert said in str(error.value)
 
 
+def test_a_misspelt_format_is_listed_beside_a_misspelt_mode(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace('"tflite"', '"tfilte"').replace('"static"', '"nonsense"'))
+    with pytest.raises(RecipeError, match="has 2 error") as error:
+        load_recipe(path)
+    for said in ("format: 'tfilte' is unknown. One of: coreml, onnx, tflite.", "mode: 'nonsense' is unknown."):
+        assert f"\n  {said}" in str(error.value)
+
+
 def test_float32_floor_cannot_be_loosened(tmp_path: Path) -> None:
     text = 'description = "x"\nformat = "tflite"\nmode = "float32"\n[tolerances]\nmax_abs_error = 2e-4\n'
     with pytest.raises(RecipeError, match=r"tolerances\.max_abs_error: float32 needs one, at most 0\.0001"):

@@ -13,6 +13,7 @@ from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.targets import find_target
+from ca_deploy.tasks import find_task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -105,6 +106,8 @@ def requested(
         if not made & set(target.suffixes):
             raise UsageError(f"--check {name} checks {', '.join(target.suffixes)} files, and none is to be exported.")
     source.registered()
+    if source.task is not None:
+        find_task(source.task)
     _refuse_other_models_files(asked)
     return asked
 
