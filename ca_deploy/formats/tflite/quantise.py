@@ -11,6 +11,7 @@ from ai_edge_quantizer.algorithm_manager import AlgorithmName
 from ca_deploy.errors import ModelError
 from ca_deploy.formats._layers import nothing_left
 from ca_deploy.formats.tflite.gaps import Kinds, around_gaps
+from ca_deploy.formats.tflite.infinity import without_infinity
 from ca_deploy.graphs import flatbuffer
 
 if TYPE_CHECKING:
@@ -37,9 +38,14 @@ def quantise(
         The new model, and the kinds of operators that stay float because the quantizer fails on them, with the reason.
 
     Raises:
-        ModelError: no operator of the model could be quantised, or the quantizer fails whatever is left float.
+        ModelError: no operator of the model could be quantised, an activation holds infinity, or the quantizer fails
+            whatever is left float.
         RecipeError: the overrides keep all of them float.
     """
+
+    if ranges is not None:
+        kept_float = {name for name, override in overrides.items() if override.activation_bits == "float"}
+        content, ranges = without_infinity(content, ranges, recipe.name, kept_float)
 
     def apply(left_float: Kinds) -> Any:
         applied = quantizer.Quantizer(content, _quantizer_recipe(recipe, overrides, left_float))
