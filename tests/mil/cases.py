@@ -22,6 +22,7 @@ BIAS5, VECTOR = np.arange(5, dtype=np.float32), np.array([0.5, 1, 2, 4], np.floa
 INTEGERS = _random.integers(-128, 128, (5, 8)).astype(np.int8)
 SCALES = _random.uniform(0.01, 0.1, 5).astype(np.float32)
 TABLE = np.sort(_random.normal(size=16)).astype(np.float32)
+PLACES = np.random.default_rng(2).integers(0, 8, (1, 4, 6, 3)).astype(np.int32)
 INDICES = _random.integers(0, 16, (5, 8)).astype(np.uint8)
 
 
@@ -38,6 +39,11 @@ def pair(x: Any, scale: Any, zero_point: Any, dtype: str, axis: int | None = Non
     """quantize and dequantize: a program cannot output integers."""
     rest = {"scale": scale, "zero_point": zero_point} | ({} if axis is None else {"axis": axis})
     return mb.dequantize(input=mb.quantize(input=x, output_dtype=dtype, **rest), **rest)
+
+
+def number(x: Any) -> Any:
+    """A boolean as 0 or 1: a program cannot output booleans."""
+    return mb.cast(x=x, dtype="fp32")
 
 
 def fake(x: Tensor, scale: float | Tensor, zero_point: int | Tensor, low: int, high: int) -> Tensor:
@@ -195,6 +201,65 @@ CASES: dict[str, Case] = {
     "layer_norm": (
         lambda x: mb.layer_norm(x=x, axes=[2, 3]),
         lambda x: functional.layer_norm(x, SHAPE[2:]),
+    ),
+    "instance_norm": (
+        lambda x: mb.instance_norm(x=x, gamma=VECTOR, beta=VECTOR),
+        lambda x: functional.instance_norm(x, weight=t(VECTOR), bias=t(VECTOR)),
+    ),
+    "crop": (
+        lambda x: mb.crop(x=x, crop_height=[1, 2], crop_width=[0, 3]),
+        lambda x: x[..., 1:-2, :-3],
+    ),
+    "reverse": (lambda x: mb.reverse(x=x, axes=[3, 1]), lambda x: x.flip(3, 1)),
+    "pixel_shuffle": (lambda x: mb.pixel_shuffle(x=x, upscale_factor=2), lambda x: functional.pixel_shuffle(x, 2)),
+    "pixel_unshuffle": (
+        lambda x: mb.pixel_unshuffle(x=x, downscale_factor=np.uint32(2)),
+        lambda x: functional.pixel_unshuffle(x, 2),
+    ),
+    "gather": (
+        lambda x: mb.gather(x=x, indices=np.array([[5, 0], [2, 2]], np.int32), axis=2),
+        lambda x: x[:, :, torch.tensor([[5, 0], [2, 2]])],
+    ),
+    "gather_from_the_end": (lambda x: mb.gather(x=x, indices=[-1, 1], axis=-1), lambda x: x[..., [7, 1]]),
+    "gather_batches": (
+        lambda x: mb.gather(x=x, indices=np.array([[3, 0]], np.int32), axis=1, batch_dims=1),
+        lambda x: x[:, [3, 0]],
+    ),
+    "gather_along_axis": (
+        lambda x: mb.gather_along_axis(x=x, indices=PLACES, axis=3),
+        lambda x: torch.take_along_dim(x, torch.from_numpy(PLACES).long(), 3),
+    ),
+    "topk": (lambda x: mb.topk(x=x, k=3, axis=3)[0], lambda x: x.topk(3, 3).values),
+    "topk_places": (
+        lambda x: mb.cast(x=mb.topk(x=x, k=2, axis=1, ascending=True)[1], dtype="fp32"),
+        lambda x: x.topk(2, 1, largest=False).indices.float(),
+    ),
+    "reduce_argmax": (
+        lambda x: mb.cast(x=mb.reduce_argmax(x=x, axis=1, keep_dims=False), dtype="fp32"),
+        lambda x: x.argmax(1).float(),
+    ),
+    "reduce_argmin": (
+        lambda x: mb.cast(x=mb.reduce_argmin(x=x, axis=-1, keep_dims=True), dtype="fp32"),
+        lambda x: x.argmin(-1, keepdim=True).float(),
+    ),
+    "equal": (lambda x: number(mb.equal(x=x, y=mb.relu(x=x))), lambda x: (x >= 0).float()),
+    "not_equal": (lambda x: number(mb.not_equal(x=x, y=mb.relu(x=x))), lambda x: (x < 0).float()),
+    "greater": (lambda x: number(mb.greater(x=x, y=OTHER)), lambda x: (x > t(OTHER)).float()),
+    "greater_equal": (lambda x: number(mb.greater_equal(x=x, y=mb.relu(x=x))), lambda x: (x >= 0).float()),
+    "less": (lambda x: number(mb.less(x=x, y=OTHER)), lambda x: (x < t(OTHER)).float()),
+    "less_equal": (lambda x: number(mb.less_equal(x=mb.abs(x=x), y=x)), lambda x: (x >= 0).float()),
+    "logical_and": (
+        lambda x: number(mb.logical_and(x=mb.less(x=x, y=2.0), y=mb.greater(x=x, y=0.0))),
+        lambda x: ((x < 2) & (x > 0)).float(),
+    ),
+    "logical_or": (
+        lambda x: number(mb.logical_or(x=mb.less(x=x, y=0.0), y=mb.greater(x=x, y=2.0))),
+        lambda x: ((x < 0) | (x > 2)).float(),
+    ),
+    "logical_not": (lambda x: number(mb.logical_not(x=mb.less(x=x, y=0.0))), lambda x: (x >= 0).float()),
+    "select": (
+        lambda x: mb.select(cond=mb.greater(x=x, y=0.0), a=x, b=mb.mul(x=x, y=0.5)),
+        lambda x: functional.leaky_relu(x, 0.5),
     ),
     "quantize_signed": (lambda x: pair(x, 0.03125, np.int8(0), "int8"), lambda x: fake(x, 0.03125, 0, -128, 127)),
     "quantize_unsigned": (lambda x: pair(x, 0.03125, np.uint8(60), "uint8"), lambda x: fake(x, 0.03125, 60, 0, 255)),

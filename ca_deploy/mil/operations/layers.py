@@ -83,6 +83,11 @@ def batch_norm(
     return functional.batch_norm(x, mean, variance, gamma, beta, training=False, eps=epsilon)
 
 
+def instance_norm(x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, epsilon: float = 1e-5) -> Tensor:
+    """Each map ``(N, C, …)`` normalised by its own mean and variance."""
+    return functional.instance_norm(x, weight=gamma, bias=beta, eps=epsilon)
+
+
 def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = False) -> Tensor:
     return (x.mT if transpose_x else x) @ (y.mT if transpose_y else y)
 
@@ -119,6 +124,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "avg_pool": avg_pool,
     "batch_norm": batch_norm,
     "conv": conv,
+    "instance_norm": instance_norm,
     "layer_norm": layer_norm,
     "linear": lambda x, weight, bias=None: functional.linear(x, weight, bias),
     "matmul": matmul,

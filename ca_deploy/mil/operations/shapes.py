@@ -77,6 +77,12 @@ def pad(x: Tensor, pad: tuple[int, ...], mode: str = "constant", constant_val: f
     return functional.pad(x, amounts, mode="reflect" if mode == "reflect" else "replicate")
 
 
+def crop(x: Tensor, crop_height: tuple[int, int], crop_width: tuple[int, int]) -> Tensor:
+    """``x (N, C, H, W)`` without that many rows and columns before and after."""
+    (top, bottom), (left, right) = crop_height, crop_width
+    return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
+
+
 def reshape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """A size of 0 keeps that axis, -1 is inferred."""
     return x.reshape([x.shape[axis] if size == 0 else size for axis, size in enumerate(shape)])
@@ -94,6 +100,7 @@ def classify(probabilities: Tensor, classes: tuple[Any, ...]) -> tuple[Any, dict
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "classify": classify,
     "concat": concat,
+    "crop": crop,
     "expand_dims": expand_dims,
     "pad": pad,
     "reduce_max": _reduction(torch.amax),
@@ -102,6 +109,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "reduce_sum": _reduction(torch.sum),
     "reduce_l2_norm": _reduction(lambda x, dim, keepdim: torch.linalg.vector_norm(x, dim=dim, keepdim=keepdim)),
     "reshape": reshape,
+    "reverse": lambda x, axes=None: x.flip(_axes(x, axes)),
     "slice_by_index": slice_by_index,
     "split": split,
     "squeeze": lambda x, axes=None: x.squeeze() if axes is None else x.squeeze(axes),

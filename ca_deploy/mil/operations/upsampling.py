@@ -1,4 +1,4 @@
-"""Layers that make a map larger: transposed convolution and interpolation."""
+"""Layers that change the size of a map: transposed convolution, interpolation, and pixel shuffle with its inverse."""
 
 from collections.abc import Callable
 from typing import Any
@@ -70,6 +70,8 @@ def _scaled(x: Tensor, height: float, width: float) -> tuple[int, int]:
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "conv_transpose": conv_transpose,
+    "pixel_shuffle": lambda x, upscale_factor: functional.pixel_shuffle(x, int(upscale_factor)),
+    "pixel_unshuffle": lambda x, downscale_factor: functional.pixel_unshuffle(x, int(downscale_factor)),
     "upsample_bilinear": upsample_bilinear,
     "upsample_nearest_neighbor": upsample_nearest_neighbor,
 }
