@@ -46,7 +46,8 @@ def bias_shifts(
         error = torch.from_numpy(after.astype(np.float32) - before.astype(np.float32))
         settings: dict[str, Any] = original.settings(layer)
         moved = operations()[layer.kind](seen[layer.inputs["x"].name].mean(), error, **settings)
-        shifts[layer.name] = moved.transpose(0, 1).flatten(1).mean(1).numpy()
+        channels = -1 if layer.kind == "linear" else 1  # a linear layer may also have tokens, (N, tokens, C)
+        shifts[layer.name] = moved.movedim(channels, 0).flatten(1).mean(1).numpy()
     return shifts
 
 
