@@ -76,21 +76,14 @@ def _quantizer_recipe(recipe: "ExportRecipe", overrides: "Mapping[str, LayerOver
         one_scale = qtyping.QuantGranularity.TENSORWISE
         rules.add_dynamic_config(".*", _Operator.FULLY_CONNECTED, num_bits=recipe.weight_bits, granularity=one_scale)
     else:
-        rules.add_static_config(
-            ".*",
-            _Operator.ALL_SUPPORTED,
-            activation_num_bits=recipe.activation_bits,
-            weight_num_bits=recipe.weight_bits,
-        )
+        _add_integer(rules, ".*", recipe.activation_bits, recipe.weight_bits)
         for bits in dict.fromkeys(override.activation_bits for override in overrides.values()):
             tensors = [re.escape(name) for name, override in overrides.items() if override.activation_bits == bits]
             scope = f"^(?:{'|'.join(tensors)});"  # the quantizer joins the outputs of an operator with semicolons
             if bits == "float":
                 rules.add_quantization_config(scope, _Operator.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
             else:
-                rules.add_static_config(
-                    scope, _Operator.ALL_SUPPORTED, activation_num_bits=bits, weight_num_bits=recipe.weight_bits
-                )
+                _add_integer(rules, scope, bits, recipe.weight_bits)
         # ``io`` alone decides about input and output. The last rule wins: "^" matches everything, as ".*" does, but
         # comes after the overrides.
         for end in (_Operator.INPUT, _Operator.OUTPUT):
@@ -103,6 +96,20 @@ def _quantizer_recipe(recipe: "ExportRecipe", overrides: "Mapping[str, LayerOver
     for kind in left_float:
         rules.add_quantization_config("^", kind, algorithm_key=AlgorithmName.NO_QUANTIZE)
     return rules.get_quantization_recipe()
+
+
+def _add_integer(rules: Any, scope: str, activation_bits: int | None, weight_bits: int | None) -> None:
+    rules.add_static_config(
+        scope, _Operator.ALL_SUPPORTED, activation_num_bits=activation_bits, weight_num_bits=weight_bits
+    )
+    # ai-edge-quantizer 0.10 gives a constant operand a scale per channel, but LiteRT 2.3 reads one scale: 0 dB.
+    rules.add_static_config(
+        scope,
+        _Operator.BATCH_MATMUL,
+        activation_num_bits=activation_bits,
+        weight_num_bits=weight_bits,
+        weight_granularity=qtyping.QuantGranularity.TENSORWISE,
+    )
 
 
 def _is_quantised(model: Any) -> bool:
