@@ -4,8 +4,10 @@ from torch.fx import GraphModule
 
 from ca_deploy.lowering.coreml_branches import run_branches_apart
 from ca_deploy.lowering.coreml_hard_swish import hard_sigmoid_in_one
+from ca_deploy.lowering.drop_aliases import drop_aliases
 from ca_deploy.lowering.drop_redundant_expand import drop_redundant_expand
 from ca_deploy.lowering.explicit_strides import explicit_strides
+from ca_deploy.lowering.float_bounds import float_bounds
 from ca_deploy.lowering.pool_as_mean import pool_as_mean
 
 
@@ -15,5 +17,6 @@ def lower_for_coreml(graph_module: GraphModule) -> int:
     Coordinate Attention then has no transpose, concatenation or split, and its h-swish is one hard sigmoid and one
     multiplication.
     """
-    passes = (drop_redundant_expand, explicit_strides, pool_as_mean, hard_sigmoid_in_one, run_branches_apart)
-    return sum(rewrite(graph_module) for rewrite in passes)
+    convertible = (drop_redundant_expand, drop_aliases, explicit_strides)
+    faster = (pool_as_mean, hard_sigmoid_in_one, run_branches_apart)
+    return sum(rewrite(graph_module) for rewrite in (*convertible, *faster, float_bounds))
