@@ -17,3 +17,6 @@ class KeyLayout:
             if count:
                 return translated
         return key
+
+
+NATIVE = KeyLayout("native", ())

@@ -90,7 +90,7 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     if checkpoint is not None:
         from ca_deploy.networks.checkpoint import load_weights
 
-        layout = load_weights(module, checkpoint)
+        layout = load_weights(module, checkpoint).layout
     origin, sha256 = (checkpoint.path, checkpoint.sha256) if checkpoint else (None, None)
     if source.is_program:
         origin, layout = Path(source.model), "torch.export program"
@@ -210,7 +210,12 @@ def _build(factory_name: str, source: ModelSource, checkpoint: "Checkpoint | Non
     if checkpoint is not None and "width" in accepted and "width" in checkpoint.metadata:
         arguments.setdefault("width", checkpoint.metadata["width"])
     if checkpoint is not None and "num_classes" in accepted:
-        arguments["num_classes"] = _class_count(checkpoint, arguments.get("num_classes"))
+        from ca_deploy.networks.class_count import build_to_fit
+
+        def build(classes: int) -> "nn.Module":
+            return _seeded(found, {**arguments, "num_classes": classes}, factory_name, seed=0)
+
+        return build_to_fit(build, source.num_classes, accepted["num_classes"].default, checkpoint)
     module = _seeded(found, arguments, factory_name, seed=0)
     if checkpoint is None and not source.random_weights:
         again = _seeded(found, arguments, factory_name, seed=1)
@@ -269,19 +274,3 @@ def _same_weights(one: "nn.Module", other: "nn.Module") -> bool:
     a, b = one.state_dict(), other.state_dict()
     # NaN is unequal to itself, but damaged weights must not be reported as random.
     return a.keys() == b.keys() and all(torch.equal(a[key].nan_to_num(), b[key].nan_to_num()) for key in a)
-
-
-def _class_count(checkpoint: "Checkpoint", asked: int | None) -> int:
-    """The number of classes in the checkpoint: the rows of its last matrix."""
-    matrices = [value for value in checkpoint.state.values() if value.ndim == 2]
-    if "classifier.1.weight" in checkpoint.state:
-        matrices = [checkpoint.state["classifier.1.weight"]]
-    if not matrices:
-        return asked or 1000
-    held = int(matrices[-1].shape[0])
-    if asked is not None and asked != held:
-        raise CheckpointError(
-            f"Checkpoint {checkpoint.path} has {held} classes, but --num-classes {asked} was given. "
-            "Drop --num-classes, or pass the checkpoint that was trained for it."
-        )
-    return held

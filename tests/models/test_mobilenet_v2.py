@@ -166,7 +166,7 @@ def test_authors_checkpoint_loads_strictly_and_computes_the_same(tmp_path: Path,
         state = {k.replace(".6.conv2.", ".6.conv_h.").replace(".6.conv3.", ".6.conv_w."): v for k, v in state.items()}
     torch.save({"state_dict": {f"module.{key}": value for key, value in state.items()}}, tmp_path / "mbv2_ca.pth")
     ours = mobilenet_v2_ca(num_classes=7)
-    assert "authors" in load_weights(ours, read_checkpoint(tmp_path / "mbv2_ca.pth"))
+    assert "authors" in load_weights(ours, read_checkpoint(tmp_path / "mbv2_ca.pth")).layout
     assert same_logits(ours, theirs)
 
 
@@ -188,7 +188,7 @@ def test_plain_checkpoints_load_strictly_and_compute_the_same(tmp_path: Path, st
     assert key in theirs.state_dict()
     torch.save(theirs.state_dict(), tmp_path / "plain.pth")
     ours = mobilenet_v2(num_classes=7)
-    assert style.split()[0] in load_weights(ours, read_checkpoint(tmp_path / "plain.pth"))
+    assert style.split()[0] in load_weights(ours, read_checkpoint(tmp_path / "plain.pth")).layout
     assert same_logits(ours, theirs)
 
 
