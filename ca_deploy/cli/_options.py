@@ -25,6 +25,10 @@ _MODEL_OPTIONS: dict[str, Any] = {
     "weights": Annotated[
         Path | None, typer.Option(help="Trained weights: .safetensors, .pth, .pt.", rich_help_panel=_MODEL)
     ],
+    "weights_key": Annotated[
+        str | None,
+        typer.Option(help="Which weights, if several in the file fit: state_dict_ema.", rich_help_panel=_MODEL),
+    ],
     "input_size": Annotated[
         str | None,
         typer.Option(help="Size of the input image in pixels: 224, or HEIGHTxWIDTH.", rich_help_panel=_MODEL),
@@ -85,7 +89,7 @@ _MODEL_OPTIONS: dict[str, Any] = {
 }
 
 COMPARED = tuple(name for name in _MODEL_OPTIONS if name != "name")
-NETWORK = ("weights", "input_size", "num_classes", "width")
+NETWORK = ("weights", "weights_key", "input_size", "num_classes", "width")
 PREPROCESSING = ("mean", "std", "resize", "crop", "fit", "channels", "value_range")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]

@@ -38,7 +38,13 @@ def reference_for(
     if against is not None and not isinstance(against, ModelSource):
         given = source or (record.source if record and record.from_object else ModelSource())
         described = replace(
-            given, model=ModelSource().model, weights=None, random_weights=False, num_classes=None, width=None
+            given,
+            model=ModelSource().model,
+            weights=None,
+            weights_key=None,
+            random_weights=False,
+            num_classes=None,
+            width=None,
         )
         return network_predictor(load(source_of_object(against, described), against))
     if record is None or (against is not None and against.model != record.source.model):
@@ -73,7 +79,7 @@ def _filled_up(given: ModelSource, recorded: ModelSource) -> ModelSource:
     values = {field.name: getattr(given, field.name) for field in fields(ModelSource)}
     kept = {name: value for name, value in values.items() if value is not None and value is not False}
     if given.names_weights:
-        kept |= {"weights": given.weights, "random_weights": given.random_weights}
+        kept |= {"weights": given.weights, "weights_key": given.weights_key, "random_weights": given.random_weights}
     return replace(recorded, **kept)
 
 

@@ -70,6 +70,7 @@ def save_program(network: Network, folder: Path, source: ModelSource, dynamic_ba
         source,
         model=str(path),
         weights=None,
+        weights_key=None,
         random_weights=False,
         num_classes=None,
         width=None,

@@ -168,7 +168,7 @@ def _checkpoint(source: ModelSource, registered: RegisteredModel | None) -> "Che
         return None
     from ca_deploy.networks.checkpoint import read_checkpoint
 
-    return read_checkpoint(path)
+    return read_checkpoint(path, source.weights_key)
 
 
 def _load_program(path: Path) -> "tuple[nn.Module, tuple[int, int, int]]":

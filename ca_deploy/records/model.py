@@ -42,13 +42,15 @@ class RegisteredModel:
 class ModelSource:
     """A network, its weights and its preprocessing. A field that is None is taken from the model or its checkpoint.
 
-    ``model`` is a registered name, ``package.module:factory``, or the path of a ``.pt2`` program. ``mean`` to
-    ``labels`` are for models that do not contain them; ``labels`` is a text file, one name per line. ``task`` names the
-    meaning of the output (:mod:`ca_deploy.tasks`), and ``name`` is what files are called instead of the model.
+    ``model`` is a registered name, ``package.module:factory``, or the path of a ``.pt2`` program. ``weights_key`` names
+    the entry of ``weights`` to load, where several fit. ``mean`` to ``labels`` are for models that do not contain them;
+    ``labels`` is a text file, one name per line. ``task`` names the meaning of the output (:mod:`ca_deploy.tasks`), and
+    ``name`` is what files are called instead of the model.
     """
 
     model: str = DEFAULT_MODEL
     weights: Path | None = None
+    weights_key: str | None = None
     input_size: Size | None = None
     num_classes: int | None = None
     width: float | None = None
@@ -68,6 +70,8 @@ class ModelSource:
     def __post_init__(self) -> None:
         if self.random_weights and self.weights is not None:
             raise UsageError("--random-weights and --weights contradict each other. Leave one of them out.")
+        if self.weights_key is not None and self.weights is None:
+            raise UsageError("--weights-key names an entry of the file that --weights names: pass that too.")
         if self.is_program:
             given = [f for f in ("weights", "width", "num_classes") if getattr(self, f) is not None]
             if given or self.random_weights:

@@ -10,8 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ca_deploy.errors import CheckpointError
+from ca_deploy.errors import CheckpointError, UsageError
 from ca_deploy.networks.checkpoint import load_weights, read_checkpoint
+from ca_deploy.networks.source import load
+from ca_deploy.records.model import ModelSource
 from tests.zoo.heads import Classifier, Wrapped
 
 State = dict[str, Tensor]
@@ -141,6 +143,20 @@ def test_the_whole_file_has_a_name_too(tmp_path: Path) -> None:
 def test_a_name_that_is_not_in_the_file_gets_those_that_are(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"no weights under 'third' .* under: first, second\.inner"):
         note(COPIES["two entries"], tmp_path, key="third")
+
+
+def test_a_name_without_a_file_is_refused() -> None:
+    with pytest.raises(UsageError, match="--weights-key names an entry"):
+        ModelSource(weights_key="ema")
+
+
+def test_the_source_carries_the_name(tmp_path: Path) -> None:
+    torch.save(COPIES["two entries"], tmp_path / "net.pth")
+    source = ModelSource("tests.zoo.heads:classifier", weights=tmp_path / "net.pth", input_size=32)
+    with pytest.raises(CheckpointError, match="2 sets of weights"):
+        load(source)
+    chosen = ModelSource(source.model, weights=source.weights, weights_key="second", input_size=32)
+    assert load(chosen).checkpoint == source.weights
 
 
 def test_an_unexpected_key_is_not_left_out_where_nothing_was_removed(tmp_path: Path) -> None:
