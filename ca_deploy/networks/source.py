@@ -37,6 +37,7 @@ class Network:
     """A loaded network in evaluation mode, float32, with its preprocessing and labels; compared by identity.
 
     ``module`` takes ``(N, C, H, W)``, see ``preprocessing``, and returns one tensor, ``(N, classes)`` for a classifier.
+    ``weights_note`` says which weights of the checkpoint were loaded, if it left a choice.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Network:
     author: str | None = None
     licence: str | None = None
     task: str | None = None
+    weights_note: str | None = None
 
     @property
     def input_size(self) -> Size:
@@ -80,7 +82,7 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     registered = source.registered()
     checkpoint = None if module is not None else _checkpoint(source, registered)
     metadata = dict(checkpoint.metadata) if checkpoint else {}
-    layout = program_shape = None
+    layout = note = program_shape = None
     if module is not None:
         module = _copied(module)
     elif source.is_program:
@@ -90,7 +92,8 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     if checkpoint is not None:
         from ca_deploy.networks.checkpoint import load_weights
 
-        layout = load_weights(module, checkpoint).layout
+        loaded = load_weights(module, checkpoint)
+        layout, note = loaded.layout, loaded.note
     origin, sha256 = (checkpoint.path, checkpoint.sha256) if checkpoint else (None, None)
     if source.is_program:
         origin, layout = Path(source.model), "torch.export program"
@@ -111,6 +114,7 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         author=metadata.get("author") or (bundled.author if bundled else None),
         licence=metadata.get("licence") or (bundled.licence if bundled else None),
         task=source.task,
+        weights_note=note,
     )
     prove_it_runs(network)
     return network

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ca_deploy.errors import CheckpointError, UsageError
 from ca_deploy.networks.checkpoint import load_weights, read_checkpoint
+from ca_deploy.networks.program import save_program
 from ca_deploy.networks.source import load
 from ca_deploy.records.model import ModelSource
 from tests.zoo.heads import Classifier, Wrapped
@@ -150,13 +151,15 @@ def test_a_name_without_a_file_is_refused() -> None:
         ModelSource(weights_key="ema")
 
 
-def test_the_source_carries_the_name(tmp_path: Path) -> None:
+def test_the_source_carries_the_name_and_the_network_the_sentence(tmp_path: Path) -> None:
     torch.save(COPIES["two entries"], tmp_path / "net.pth")
     source = ModelSource("tests.zoo.heads:classifier", weights=tmp_path / "net.pth", input_size=32)
     with pytest.raises(CheckpointError, match="2 sets of weights"):
         load(source)
     chosen = ModelSource(source.model, weights=source.weights, weights_key="second", input_size=32)
-    assert load(chosen).checkpoint == source.weights
+    network = load(chosen)
+    assert network.weights_note == "Weights from second.inner"
+    assert save_program(network, tmp_path, chosen).weights_key is None  # a program has no other weights
 
 
 def test_an_unexpected_key_is_not_left_out_where_nothing_was_removed(tmp_path: Path) -> None:
