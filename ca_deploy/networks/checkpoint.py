@@ -14,7 +14,7 @@ from ca_deploy.errors import CheckpointError, first_line
 from ca_deploy.files import sha256_of
 from ca_deploy.networks import checkpoint_metadata, safe_pickle
 from ca_deploy.networks.candidates import Candidate, candidates_in
-from ca_deploy.networks.choice import choose
+from ca_deploy.networks.choice import choose, named
 from ca_deploy.networks.fit import Fit, Target, fits_of
 from ca_deploy.networks.refused_file import refused_archive, refused_pickle
 
@@ -36,8 +36,13 @@ class Checkpoint:
     wanted: str | None = None
 
     def fits(self, target: Target) -> list[Fit]:
-        """How each candidate fits a network; several per candidate where it contains copies under prefixes."""
-        return [fit for candidate in self.candidates for fit in fits_of(candidate, target)]
+        """How each candidate fits a network, among those with the wanted name; several per candidate by prefix.
+
+        Raises:
+            CheckpointError: no weights have that name.
+        """
+        fits = [fit for candidate in self.candidates for fit in fits_of(candidate, target)]
+        return fits if self.wanted is None else named(fits, self.wanted, self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def load_weights(network: nn.Module, checkpoint: Checkpoint) -> Loaded:
             :func:`~ca_deploy.networks.choice.choose`.
     """
     target = Target.of(network)
-    fit, note = choose(checkpoint.fits(target), checkpoint.path, checkpoint.wanted)
+    fit, note = choose(checkpoint.fits(target), checkpoint.path)
     if not fit.complete:
         where = "" if fit.name == "." else f", from {fit.name}"
         raise CheckpointError(
@@ -96,7 +101,7 @@ def load_backbone(
         CheckpointError: as :func:`load_weights` does.
     """
     target = Target.of(network, is_new=lambda key: any(part in new for part in key.split(".")))
-    fit, _ = choose(checkpoint.fits(target), checkpoint.path, checkpoint.wanted)
+    fit, _ = choose(checkpoint.fits(target), checkpoint.path)
     if not fit.complete:
         raise CheckpointError(f"Backbone {checkpoint.path} does not fit {target.name}:\n{fit.mismatch()}")
     network.load_state_dict(dict(fit.state), strict=False)

@@ -13,19 +13,18 @@ from ca_deploy.networks.candidates import unusable_form
 from ca_deploy.networks.fit import Fit, is_bookkeeping
 
 
-def choose(fits: Sequence[Fit], path: Path, wanted: str | None) -> tuple[Fit, str | None]:
+def choose(fits: Sequence[Fit], path: Path) -> tuple[Fit, str | None]:
     """The fit to load, complete unless there is no such, and a sentence about it if the file left a choice.
 
     Equal copies in different entries count as one. Of several, that in an entry for EMA weights is taken (as timm does)
     if it is the only such. Two prefixes of one dictionary are two networks, and no name says which is meant, even
-    while they are equal. ``wanted`` (``--weights-key``) is the name of a fit, or a part of it between dots.
+    while they are equal.
 
     Raises:
-        CheckpointError: the name is not in the file; several weights fit; their values cannot be loaded.
+        CheckpointError: several weights fit, or their values cannot be loaded.
     """
-    among = fits if wanted is None else _named(fits, wanted, path)
     # The closest, if none is complete: its tensors may not even be numbers.
-    closest = [fit for fit in among if fit.complete] or [max(among, key=lambda fit: fit.matching)]
+    closest = [fit for fit in fits if fit.complete] or [max(fits, key=lambda fit: fit.matching)]
     loadable = [fit for fit in closest if _unusable(fit) is None]
     if not loadable:
         key, form = _unusable(closest[0]) or ("", "")
@@ -50,15 +49,18 @@ def choose(fits: Sequence[Fit], path: Path, wanted: str | None) -> tuple[Fit, st
     return chosen, _sentence(chosen, [fit.name for fit in several if fit is not chosen])
 
 
-def _named(fits: Sequence[Fit], wanted: str, path: Path) -> list[Fit]:
-    """The fits with that name or inside it; else the complete ones with the name as a part of theirs."""
+def named(fits: Sequence[Fit], wanted: str, path: Path) -> list[Fit]:
+    """The fits with the name ``wanted`` (``--weights-key``) or inside it; else those with it as a part of theirs.
+
+    Raises:
+        CheckpointError: there is none; names those that there are.
+    """
 
     def inside(name: str) -> bool:
         return name == wanted or name.startswith(f"{wanted}.")
 
     found = [fit for fit in fits if inside(fit.name)]
-    found = [fit for fit in found if fit.complete] or found
-    found = found or [fit for fit in fits if fit.complete and f".{wanted}." in f".{fit.name}."]
+    found = found or [fit for fit in fits if f".{wanted}." in f".{fit.name}."]
     if not found:
         names = [fit.name for fit in sorted(fits, key=lambda fit: not fit.complete)]
         raise CheckpointError(

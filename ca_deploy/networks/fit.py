@@ -86,27 +86,25 @@ class Fit:
 
 
 def fits_of(candidate: Candidate, target: Target) -> list[Fit]:
-    """All complete fits, one per prefix; without any, the closest fit alone.
+    """The candidate without and with prefixes, each under its closest layout: those with half of the needed keys.
 
-    Where the keys fit as they are, no prefix is tried: a network's own is never removed.
+    One at least, the closest. Where the keys fit as they are, no prefix is tried: a network's own is never removed.
     """
     needed = len(target.needed)
-    complete: dict[str, Fit] = {}
-    closest = ((-1, -1, False), "", NATIVE)
+    best: dict[str, tuple[tuple[int, int], KeyLayout]] = {}
     for layout in target.layouts:
         named, shaped = _hits(candidate, target, layout)
         for prefix in ("", *named):
-            if shaped[prefix] >= needed > 0 and prefix not in complete and len(complete) < _MOST_COPIES:
-                fit = _fit(candidate, target, layout, prefix)
-                if fit.complete and not prefix:
-                    return [fit]
-                if fit.complete:
-                    complete[prefix] = fit
-            rank = (shaped[prefix], named[prefix], not prefix)
-            if rank > closest[0]:
-                closest = rank, prefix, layout
-    _, prefix, layout = closest
-    return [complete[key] for key in sorted(complete)] or [_fit(candidate, target, layout, prefix)]
+            rank = shaped[prefix], named[prefix]
+            if prefix not in best or rank > best[prefix][0]:
+                best[prefix] = rank, layout
+        if best[""][0][0] == needed:
+            fit = _fit(candidate, target, best[""][1], "")
+            if fit.complete:
+                return [fit]
+    ranked = sorted(best, key=lambda prefix: (best[prefix][0], not prefix), reverse=True)
+    near = [prefix for prefix in ranked[:_MOST_COPIES] if 2 * best[prefix][0][1] >= needed > 0]
+    return [_fit(candidate, target, best[prefix][1], prefix) for prefix in sorted(near or ranked[:1])]
 
 
 def _hits(candidate: Candidate, target: Target, layout: KeyLayout) -> tuple[Counter[str], Counter[str]]:

@@ -71,6 +71,16 @@ def test_classes_are_found_in_wrapped_weights(tmp_path: Path, wrap: Any) -> None
     assert outputs(loaded("classifier", tmp_path / "net.pth")) == (1, 5)
 
 
+@pytest.mark.parametrize("key", ["mine", "state_dict.mine"])
+def test_classes_are_those_of_the_chosen_weights(tmp_path: Path, key: str) -> None:
+    copies = {"old": heads.classifier(1000).state_dict(), "mine": heads.classifier(5).state_dict()}
+    prefixed = {f"{name}.{k}": v for name, state in copies.items() for k, v in state.items()}
+    torch.save(copies if key == "mine" else {"state_dict": prefixed}, tmp_path / "net.pth")
+    assert outputs(loaded("classifier", tmp_path / "net.pth")) == (1, 1000)
+    assert outputs(loaded("classifier", tmp_path / "net.pth", weights_key=key)) == (1, 5)
+    assert outputs(loaded("classifier", tmp_path / "net.pth", num_classes=5)) == (1, 5)
+
+
 def test_another_count_than_the_file_s_is_refused_with_both(weights: Path) -> None:
     with pytest.raises(CheckpointError, match="has 5 classes, but --num-classes 7 was given"):
         loaded("classifier", weights, num_classes=7)
