@@ -67,8 +67,10 @@ class Executor:
         for tensor in self.program.inputs:
             value = torch.from_numpy(np.ascontiguousarray(feeds[tensor.name])).to(torch.float32)
             values[tensor.name] = value.permute(0, 3, 1, 2) if tensor.name in self.program.images else value
-            if values[tensor.name].shape != tensor.shape:
-                raise ArtifactError(f"Input {tensor.name!r} takes {tensor.shape}, not {tuple(value.shape)}.")
+            shapes = self.program.shapes.get(tensor.name, (tensor.shape,))
+            if tuple(values[tensor.name].shape) not in shapes:
+                taken = " or ".join(map(str, shapes))
+                raise ArtifactError(f"Input {tensor.name!r} takes {taken}, not {tuple(value.shape)}.")
             if observe:
                 observe(tensor.name, values[tensor.name])
         with torch.inference_mode():

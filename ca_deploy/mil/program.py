@@ -1,7 +1,7 @@
 """The main function of an ML Program, as plain data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,16 +50,26 @@ class Operation:
     inputs: Mapping[str, Any]
     outputs: tuple[Tensor, ...]
 
+    @property
+    def is_float(self) -> bool:
+        """Whether its first result is a float tensor."""
+        return self.outputs[0].dtype.startswith("float")
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """``images`` are the names of the image inputs; ``outputs`` are names, in the order of the block."""
+    """``images`` are the names of the image inputs; ``outputs`` are names, in the order of the block.
+
+    ``shapes`` has the shapes that an input with dynamic dimensions takes, by its name, the default first; an image's
+    are ``(1, C, H, W)``, too.
+    """
 
     inputs: tuple[Tensor, ...]
     images: frozenset[str]
     outputs: tuple[str, ...]
     operations: tuple[Operation, ...]
     opset: str
+    shapes: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
 
     def producer(self, name: str) -> Operation:
         return next(operation for operation in self.operations if name in (t.name for t in operation.outputs))
@@ -89,13 +99,34 @@ def read_program(package: Package) -> Program:
         outputs = tuple(_tensor(output) for output in operation.outputs)
         operations.append(Operation(operation.type, name, {**attributes, **inputs}, outputs))
     features = package.model.description.input
+    given = tuple(_tensor(value) for value in function.inputs)
     return Program(
-        inputs=tuple(_tensor(value) for value in function.inputs),
+        inputs=given,
         images=frozenset(feature.name for feature in features if feature.type.HasField("imageType")),
         outputs=tuple(block.outputs),
         operations=tuple(operations),
         opset=function.opset,
+        shapes=_enumerated(features, given),
     )
+
+
+def _enumerated(features: Any, inputs: tuple[Tensor, ...]) -> dict[str, tuple[tuple[int, ...], ...]]:
+    """The shapes of the inputs that have several; the specification repeats the default among them."""
+    found = {}
+    channels = {tensor.name: tensor.shape[1] for tensor in inputs if len(tensor.shape) == 4}
+    for feature in features:
+        if feature.type.HasField("imageType"):
+            image, front = feature.type.imageType, (1, channels.get(feature.name, -1))
+            sizes = [(image.height, image.width), *((s.height, s.width) for s in image.enumeratedSizes.sizes)]
+            shapes = [(*front, *map(int, size)) for size in sizes]
+        else:
+            array = feature.type.multiArrayType
+            shapes = [
+                tuple(map(int, s)) for s in (array.shape, *(other.shape for other in array.enumeratedShapes.shapes))
+            ]
+        if len(shapes) > 1:
+            found[feature.name] = tuple(dict.fromkeys(shapes))
+    return found
 
 
 def _tensor(named: Any) -> Tensor:

@@ -120,6 +120,15 @@ CASES: dict[str, Case] = {
     "tanh": (lambda x: mb.tanh(x=x), torch.tanh),
     "threshold": (lambda x: mb.threshold(x=x, alpha=0.5), lambda x: x.clamp(min=0.5)),
     "thresholded_relu": (lambda x: mb.thresholded_relu(x=x, alpha=0.5), lambda x: functional.threshold(x, 0.5, 0)),
+    "pixel_shuffle": (lambda x: mb.pixel_shuffle(x=x, upscale_factor=2), lambda x: functional.pixel_shuffle(x, 2)),
+    "pixel_unshuffle": (
+        lambda x: mb.pixel_unshuffle(x=x, downscale_factor=np.uint32(2)),
+        lambda x: functional.pixel_unshuffle(x, 2),
+    ),
+    "instance_norm": (
+        lambda x: mb.instance_norm(x=x, gamma=VECTOR, beta=VECTOR),
+        lambda x: functional.instance_norm(x, weight=t(VECTOR), bias=t(VECTOR)),
+    ),
     "cast": (lambda x: mb.cast(x=mb.cast(x=x, dtype="int32"), dtype="fp32"), torch.trunc),
     "cast_bool": (lambda x: mb.cast(x=mb.cast(x=mb.relu(x=x), dtype="bool"), dtype="fp32"), lambda x: (x > 0).float()),
     "softmax": (lambda x: mb.softmax(x=x, axis=1), lambda x: x.softmax(1)),
@@ -202,20 +211,11 @@ CASES: dict[str, Case] = {
         lambda x: mb.layer_norm(x=x, axes=[2, 3]),
         lambda x: functional.layer_norm(x, SHAPE[2:]),
     ),
-    "instance_norm": (
-        lambda x: mb.instance_norm(x=x, gamma=VECTOR, beta=VECTOR),
-        lambda x: functional.instance_norm(x, weight=t(VECTOR), bias=t(VECTOR)),
-    ),
     "crop": (
         lambda x: mb.crop(x=x, crop_height=[1, 2], crop_width=[0, 3]),
         lambda x: x[..., 1:-2, :-3],
     ),
     "reverse": (lambda x: mb.reverse(x=x, axes=[3, 1]), lambda x: x.flip(3, 1)),
-    "pixel_shuffle": (lambda x: mb.pixel_shuffle(x=x, upscale_factor=2), lambda x: functional.pixel_shuffle(x, 2)),
-    "pixel_unshuffle": (
-        lambda x: mb.pixel_unshuffle(x=x, downscale_factor=np.uint32(2)),
-        lambda x: functional.pixel_unshuffle(x, 2),
-    ),
     "gather": (
         lambda x: mb.gather(x=x, indices=np.array([[5, 0], [2, 2]], np.int32), axis=2),
         lambda x: x[:, :, torch.tensor([[5, 0], [2, 2]])],

@@ -18,6 +18,9 @@ from ca_deploy.formats.coreml.package import save
 from ca_deploy.mil.executor import Executor
 from ca_deploy.mil.operations import constant_operations, operations
 from tests.mil.cases import CASES, INFERRED, INTEGERS, SHAPE, X, _random, t
+from tests.mil.size_cases import SIZE_CASES
+
+ALL_CASES = {**CASES, **SIZE_CASES}
 
 
 def save_program(folder: Path, build: Callable[[Any], Any], precision: str, target: Any = ct.target.iOS17) -> Path:
@@ -38,9 +41,9 @@ def save_program(folder: Path, build: Callable[[Any], Any], precision: str, targ
 @pytest.fixture(scope="module", params=["float32", "float16"])
 def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     def build(x: Any) -> Any:
-        for name, (case, _) in CASES.items():  # a copy: inferring relu's value changes its input (coremltools 9)
+        for name, (case, _) in ALL_CASES.items():  # a copy: inferring relu's value changes its input (coremltools 9)
             INFERRED[name] = getattr(case(mb.const(val=X.copy())), "val", None)
-        return tuple(mb.identity(x=case(x), name=f"{name}_out") for name, (case, _) in CASES.items())
+        return tuple(mb.identity(x=case(x), name=f"{name}_out") for name, (case, _) in ALL_CASES.items())
 
     path = save_program(tmp_path_factory.mktemp("operations"), build, request.param)
     executor = Executor(path)
@@ -49,9 +52,9 @@ def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return {"precision": request.param, **{name.removesuffix("_out"): value for name, value in found.items()}}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ALL_CASES)
 def test_operation_agrees_with_pytorch_and_coremltools(answers: dict[str, Any], name: str) -> None:
-    _, expected = CASES[name]
+    _, expected = ALL_CASES[name]
     exact = answers["precision"] == "float32"
     x = t(X) if exact else t(X).half().float()
     rtol, atol = (1e-5, 1e-5) if exact else (1e-2, 4e-2)
@@ -61,9 +64,9 @@ def test_operation_agrees_with_pytorch_and_coremltools(answers: dict[str, Any], 
 
 
 def test_every_operation_has_a_case(answers: dict[str, Any]) -> None:
-    pairs = {"quantize", "dequantize"} if "quantize_signed" in CASES else set()
+    pairs = {"quantize", "dequantize"} if "quantize_signed" in ALL_CASES else set()
     elsewhere = {"classify"}  # tests/formats/coreml/test_classifier.py
-    assert set(operations()) - set(CASES) - pairs - elsewhere == set()
+    assert set(operations()) - set(ALL_CASES) - pairs - elsewhere == set()
     assert sum(value is not None for value in INFERRED.values()) > 40
 
 

@@ -1,44 +1,31 @@
-"""Operations that compare, choose and look up. Booleans are 0 and 1, and indices whole numbers, both in float32."""
+"""Operations that look up: values at computed places, the largest values, and where they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-Operand = Tensor | float
-Indices = Tensor | tuple[int, ...] | int
+from ca_deploy.mil.operations.sizes import Value, tensor
 
 
-def _comparison(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Operand, Operand], Tensor]:
-    def compare(x: Operand, y: Operand) -> Tensor:
-        return function(torch.as_tensor(x), torch.as_tensor(y)).float()
-
-    return compare
-
-
-def select(cond: Operand, a: Operand, b: Operand) -> Tensor:
-    """``a`` where ``cond`` holds, else ``b``."""
-    yes, no = (torch.as_tensor(value, dtype=torch.float32) for value in (a, b))
-    return torch.where(torch.as_tensor(cond) != 0, yes, no)
-
-
-def gather(x: Tensor, indices: Indices, axis: int = 0, batch_dims: int = 0, validate_indices: bool = False) -> Tensor:
-    """The slices of ``x`` along ``axis``, whose place the shape of ``indices`` takes; as numpy's ``take``.
+def gather(x: Value, indices: Value, axis: int = 0, batch_dims: int = 0, validate_indices: bool = False) -> Tensor:
+    """``x`` at ``indices`` of ``axis``, which become its axes there; negative ones count from the end.
 
     The first ``batch_dims`` axes of both go together.
     """
-    places, axis = _places(indices), axis % x.ndim
+    source, positions = tensor(x), tensor(indices).long()
+    axis %= source.ndim
     if batch_dims:
-        rows = [gather(x[n], places[n], axis - 1, batch_dims - 1) for n in range(len(x))]
+        rows = [gather(source[n], positions[n], axis - 1, batch_dims - 1) for n in range(len(source))]
         return torch.stack(rows)
-    found = x.index_select(axis, places.flatten() % x.shape[axis])
-    return found.reshape(*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
+    shape = (*source.shape[:axis], *positions.shape, *source.shape[axis + 1 :])
+    return source.index_select(axis, positions.flatten() % source.shape[axis]).reshape(shape)
 
 
-def gather_along_axis(x: Tensor, indices: Tensor, axis: int = 0, validate_indices: bool = False) -> Tensor:
+def gather_along_axis(x: Tensor, indices: Value, axis: int = 0, validate_indices: bool = False) -> Tensor:
     """One value of ``x`` per index; both have the same shape except along ``axis``, as in ``take_along_axis``."""
-    return torch.take_along_dim(x, _places(indices) % x.shape[axis], axis)
+    return torch.take_along_dim(x, tensor(indices).long() % x.shape[axis], axis)
 
 
 def topk(
@@ -49,7 +36,7 @@ def topk(
     sort: bool = True,
     return_indices: bool = True,
     output_indices_dtype: str = "int32",
-) -> tuple[Tensor, Tensor] | Tensor:
+) -> Sequence[Tensor] | Tensor:
     """The largest (``ascending``: smallest) ``k`` values along an axis, and their places."""
     values, places = torch.topk(x, k, axis, largest=not ascending, sorted=sort)
     return (values, places.float()) if return_indices else values
@@ -62,24 +49,10 @@ def _argument_reduction(function: Callable[..., Tensor]) -> Callable[..., Tensor
     return reduce
 
 
-def _places(indices: Indices) -> Tensor:
-    return torch.as_tensor(indices).long()
-
-
 OPERATIONS: dict[str, Callable[..., Any]] = {
-    "equal": _comparison(torch.eq),
-    "not_equal": _comparison(torch.ne),
-    "greater": _comparison(torch.gt),
-    "greater_equal": _comparison(torch.ge),
-    "less": _comparison(torch.lt),
-    "less_equal": _comparison(torch.le),
-    "logical_and": _comparison(torch.logical_and),
-    "logical_or": _comparison(torch.logical_or),
-    "logical_not": lambda x: torch.logical_not(x).float(),
-    "select": select,
     "gather": gather,
     "gather_along_axis": gather_along_axis,
-    "topk": topk,
     "reduce_argmax": _argument_reduction(torch.argmax),
     "reduce_argmin": _argument_reduction(torch.argmin),
+    "topk": topk,
 }

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ca_deploy.errors import UnsupportedOperation
+from ca_deploy.mil.operations.sizes import Value, tensor, whole
 
 Axes = tuple[int, ...]
 
@@ -23,8 +24,9 @@ def _reduction(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return reduce
 
 
-def concat(values: Tensor | Sequence[Tensor], axis: int, interleave: bool = False) -> Tensor:
-    parts = [values] if isinstance(values, Tensor) else list(values)
+def concat(values: Tensor | Sequence[Value], axis: int, interleave: bool = False) -> Tensor:
+    """Scalars count as tensors of one axis, as where a shape is put together."""
+    parts = [torch.atleast_1d(tensor(value)) for value in ([values] if isinstance(values, Tensor) else values)]
     if interleave:
         return torch.stack(parts, axis + 1 if axis >= 0 else axis).flatten(axis, axis + 1)
     return torch.cat(parts, axis)
@@ -45,16 +47,16 @@ def expand_dims(x: Tensor, axes: Axes) -> Tensor:
 
 def slice_by_index(
     x: Tensor,
-    begin: Axes,
-    end: Axes,
+    begin: Tensor | Axes,
+    end: Tensor | Axes,
     stride: Axes | None = None,
     begin_mask: tuple[bool, ...] | None = None,
     end_mask: tuple[bool, ...] | None = None,
     squeeze_mask: tuple[bool, ...] | None = None,
 ) -> Tensor:
-    rank = x.ndim
+    begin, end = whole(begin), whole(end)
     index: list[Any] = []
-    for axis in range(rank):
+    for axis in range(x.ndim):
         step = stride[axis] if stride else 1
         if step < 1:
             raise UnsupportedOperation("slice_by_index with a negative stride.")
@@ -83,9 +85,9 @@ def crop(x: Tensor, crop_height: tuple[int, int], crop_width: tuple[int, int]) -
     return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
 
 
-def reshape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+def reshape(x: Tensor, shape: Tensor | Axes) -> Tensor:
     """A size of 0 keeps that axis, -1 is inferred."""
-    return x.reshape([x.shape[axis] if size == 0 else size for axis, size in enumerate(shape)])
+    return x.reshape([x.shape[axis] if size == 0 else size for axis, size in enumerate(whole(shape))])
 
 
 def classify(probabilities: Tensor, classes: tuple[Any, ...]) -> tuple[Any, dict[Any, float]]:
@@ -113,7 +115,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "slice_by_index": slice_by_index,
     "split": split,
     "squeeze": lambda x, axes=None: x.squeeze() if axes is None else x.squeeze(axes),
-    "stack": lambda values, axis: torch.stack(list(values), axis),
-    "tile": lambda x, reps: x.repeat(*reps),
+    "stack": lambda values, axis: torch.stack([tensor(value) for value in values], axis),
+    "tile": lambda x, reps: x.repeat(whole(reps)),
     "transpose": lambda x, perm: x.permute(perm),
 }
