@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ca_deploy.processes.discretion import be_discreet
 
 if TYPE_CHECKING:
-    from ca_deploy.api import check, compare, evaluate, export, profile
+    from ca_deploy.api.check import check
+    from ca_deploy.api.compare import compare
+    from ca_deploy.api.evaluate import evaluate
+    from ca_deploy.api.export import export
+    from ca_deploy.api.profile import profile
     from ca_deploy.data.distillation import distill
     from ca_deploy.errors import CaDeployError
     from ca_deploy.networks.source import Network, load
@@ -33,13 +37,13 @@ _HOMES = {
     "ModelSource": "records.model",
     "Network": "networks.source",
     "ParityReport": "records.parity",
-    "check": "api",
-    "compare": "api",
+    "check": "api.check",
+    "compare": "api.compare",
     "distill": "data.distillation",
-    "evaluate": "api",
-    "export": "api",
+    "evaluate": "api.evaluate",
+    "export": "api.export",
     "load": "networks.source",
-    "profile": "api",
+    "profile": "api.profile",
 }
 
 __all__ = [

@@ -1,0 +1,62 @@
+"""``ca_deploy.compare``: numerical parity of two models."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ca_deploy.progress import Progress, silent
+from ca_deploy.records.model import ModelSource
+from ca_deploy.records.recipe import Tolerances
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ca_deploy.records.parity import ParityReport
+
+
+def compare(
+    model: str | Path,
+    against: "str | Path | ModelSource | nn.Module | None" = None,
+    *,
+    runtime: str | None = None,
+    threads: int = 1,
+    source: ModelSource | None = None,
+    calibration: str | None = None,
+    tolerances: Tolerances | None = None,
+    load_inputs: Path | None = None,
+    save_inputs: Path | None = None,
+    progress: Progress = silent,
+) -> "ParityReport":
+    """Numerical parity of any two models on the same held-out images.
+
+    Args:
+        model: an exported file (or a PyTorch model).
+        against: the reference; by default the registered model that the file's manifest names. Only the caller decides
+            which code runs, so a factory or a program must be named here, and an ``nn.Module`` object passed; weights
+            and sizes then come from the manifest, unless given.
+        runtime: the runtime of ``model``: ``"litert"``, ``"litert:reference"``, ``"tensorflow"``, ``"onnxruntime"``,
+            ``"mil"``, …
+        threads: threads of the runtime.
+        source: weights and preprocessing where the file has no manifest.
+        calibration: the set whose held-out images are used; by default the model's own.
+        tolerances: by default those of the recipe in the manifest, otherwise the floors of integer recipes.
+        load_inputs: an ``.npz`` of images that ``save_inputs`` wrote, instead of a set.
+        save_inputs: the ``.npz`` to save the images to.
+        progress: called with (images done, total images).
+
+    Raises:
+        CaDeployError: see :mod:`ca_deploy.errors`.
+    """
+    from ca_deploy.data import saved_inputs
+    from ca_deploy.evaluation.parity import measure, outputs_of
+    from ca_deploy.evaluation.predictor import open_predictor
+    from ca_deploy.evaluation.reference import images_for, reference_for, tolerances_for
+    from ca_deploy.runtimes import differing_default
+
+    subject = open_predictor(model, runtime, threads, source)
+    reference = reference_for(subject, against, source, threads)
+    images = saved_inputs.load(load_inputs) if load_inputs else images_for(subject, calibration)
+    if save_inputs is not None:
+        saved_inputs.save(save_inputs, images)
+    answers = outputs_of(reference, images.pixels)
+    default = differing_default(subject.session, Path(model), runtime, threads)
+    return measure(subject, reference.name, answers, images, tolerances or tolerances_for(subject), progress, default)

@@ -1,0 +1,41 @@
+"""``ca_deploy.evaluate``: accuracy on labelled photos."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ca_deploy.progress import Progress, silent
+from ca_deploy.records.model import ModelSource
+
+if TYPE_CHECKING:
+    from ca_deploy.records.accuracy import AccuracyReport
+
+
+def evaluate(
+    model: str | Path,
+    data: str | Path,
+    *,
+    against: str | Path | None = None,
+    runtime: str | None = None,
+    threads: int = 1,
+    source: ModelSource | None = None,
+    progress: Progress = silent,
+) -> "AccuracyReport":
+    """Accuracy of an exported file or a PyTorch model on labelled photos, by the metrics of its task.
+
+    Args:
+        model: an exported file, a registered name, ``package.module:factory``, or a ``.pt2`` file.
+        data: an ImageFolder tree, ``data/<class>/<photo>``.
+        against: a second model for the paired difference (McNemar's test, agreement, SQNR).
+        runtime, threads, source: as in :func:`compare`.
+        progress: called with (photos done, total photos).
+
+    Raises:
+        CaDeployError: see :mod:`ca_deploy.errors`.
+    """
+    from ca_deploy.evaluation.accuracy import evaluate_predictor, labelled_photos
+    from ca_deploy.evaluation.predictor import open_predictor
+
+    predictor = open_predictor(model, runtime, threads, source)
+    other = open_predictor(against, None, threads, source) if against is not None else None
+    labels = predictor.labels or (other.labels if other else None)
+    return evaluate_predictor(predictor, labelled_photos(Path(data), labels), other, progress)

@@ -1,0 +1,74 @@
+"""``ca_deploy.export``: a network -> verified files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ca_deploy.api._arguments import listed, model_of
+from ca_deploy.progress import NamedStep, no_named_step
+from ca_deploy.recipes import choose_recipes
+from ca_deploy.records.model import DEFAULT_MODEL, ModelSource
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ca_deploy.pipeline.export import Export
+
+
+def export(
+    model: "str | ModelSource | nn.Module" = DEFAULT_MODEL,
+    *,
+    source: ModelSource | None = None,
+    formats: Sequence[str] = (),
+    int8: bool = False,
+    fp16: bool = False,
+    recipes: Sequence[str] = (),
+    calibration: str | None = None,
+    calibration_count: int | None = None,
+    output: str | Path = ".",
+    dynamic_batch: bool = False,
+    check: Sequence[str] = (),
+    zipped: bool = False,
+    step: NamedStep = no_named_step,
+) -> "list[Export]":
+    """Export a trained network, verify every file against PyTorch, and write a manifest beside it.
+
+    Args:
+        model: a registered name, ``package.module:factory``, a ``.pt2`` file, a :class:`ModelSource` that also names
+            weights, sizes and preprocessing, or a trained ``nn.Module`` object (which is copied).
+        source: for an ``nn.Module``: its input size, preprocessing and labels, which the object does not contain.
+        formats: names of ``ca-deploy list formats``, such as ``"tflite"``.
+        int8: the format's static INT8 recipe, with float32 input and output.
+        fp16: the format's float16 recipe; without either, float32.
+        recipes: recipes by name (``"tflite_static_wi8_ai16"``) or TOML path, instead of the flags.
+        calibration: name of a set, TOML path, or folder of photos; by default the model's own set.
+        calibration_count: number of calibration images; by default the set's own, 200 for a folder.
+        output: folder for the files; created if missing.
+        dynamic_batch: make the batch dimension dynamic, which not every format can.
+        check: targets (``"xnnpack"``) that check the files of their formats; findings go into the manifest.
+        zipped: also pack Core ML's folder into a .zip.
+        step: called with ``(recipe, progress in a few words)``.
+
+    Returns:
+        One :class:`Export` per recipe, in the order requested. A file that misses its tolerances is kept, and
+        ``Export.passed`` is False.
+
+    Raises:
+        CaDeployError: see :mod:`ca_deploy.errors`; nothing is left half-written.
+    """
+    from ca_deploy.pipeline import export as pipeline
+    from ca_deploy.pipeline.request import requested
+
+    named, module = model_of(model, source)
+    request = requested(
+        named,
+        choose_recipes(listed(formats), int8, fp16, listed(recipes)),
+        Path(output),
+        calibration=calibration,
+        calibration_count=calibration_count,
+        dynamic_batch=dynamic_batch,
+        targets=listed(check),
+        zipped=zipped,
+        module=module,
+    )
+    return pipeline.export(request, step)
