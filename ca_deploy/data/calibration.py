@@ -4,11 +4,14 @@ A set has two disjoint parts: calibration images, and held-out images for the pa
 their hashes, so that two machines export the same file.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ca_deploy.data.images import ImageBatch, ImageFile, find_images, hash_images, load_batch
+from ca_deploy.data.bit_depth import bit_depth
+from ca_deploy.data.folders import images_below
+from ca_deploy.data.images import ImageBatch, ImageFile, hash_images, load_batch
 from ca_deploy.errors import ImageDataError
 from ca_deploy.files import sha256_of, sha256_of_bytes
 from ca_deploy.records.calibration import CalibrationSpec, Domain
@@ -25,6 +28,8 @@ NOT_YOUR_DOMAIN = "scikit_image"
 DEFAULT_COUNT = 200
 HELD_OUT = 32
 FEW = 100
+_MANY = 5000  # images of a folder, which are all read; of more, a multiple of those that are needed
+_FEWEST_HASHED = 8
 
 # Photos in every scikit-image wheel (CC0 or public domain), of which one is only used for parity.
 _CALIBRATION_PHOTOS = ("astronaut", "coffee", "rocket", "hubble_deep_field", "retina", "immunohistochemistry")
@@ -60,7 +65,7 @@ def load_spec(name: str) -> CalibrationSpec:
             folder.resolve().name, f"images in {name}", "folder", "own photos", DEFAULT_COUNT, HELD_OUT, folder
         )
     if "/" in name and not name.endswith(".toml"):
-        find_images(Path(name))  # raises, with the reason
+        images_below(Path(name))  # raises, with the reason
     path = find_data_file(FOLDER, name, "calibration set", "ca-deploy list calibrations")
     try:
         spec = decode(CalibrationSpec, parse_toml(path), name=path.stem)
@@ -103,18 +108,30 @@ def load_calibration(spec: CalibrationSpec, preprocessing: Preprocessing, count:
 def _from_folder(
     spec: CalibrationSpec, folder: Path, wanted: int, preprocessing: Preprocessing
 ) -> tuple[ImageBatch, ImageBatch, list[str]]:
-    paths = find_images(folder)
+    below = images_below(folder)
+    paths = _some(below.paths, folder, _FEWEST_HASHED * (wanted + spec.held_out))
     # A shipped set is ordered by file name, which decides the part that an image belongs to.
     own = spec.domain == "own photos"
     files = hash_images(paths) if own else [ImageFile(path, sha256_of(path)) for path in paths]
     enough = len(files) >= 2 * spec.held_out
     # Held-out images come from the end, so that they do not depend on ``wanted`` or on unreadable files before them.
-    held_out, used, more = load_batch(files[::-1], spec.held_out if enough else 0, preprocessing)
-    calibration, _, unreadable = load_batch(files[: len(files) - used], wanted, preprocessing)
+    depth = bit_depth([file.path for file in (*files[:wanted], *files[-spec.held_out :])])
+    held_out, used, more = load_batch(files[::-1], spec.held_out if enough else 0, preprocessing, depth)
+    calibration, _, unreadable = load_batch(files[: len(files) - used], wanted, preprocessing, depth)
     if not len(calibration):
         first = (unreadable + more)[0]
         raise ImageDataError(f"None of the {len(files)} images in {folder} can be read:\n  {first}")
-    return calibration, held_out, [f"Left out: {complaint}" for complaint in (*unreadable, *more)]
+    notes = [f"Left out: {complaint}" for complaint in (*unreadable, *more)]
+    if len(paths) < len(below.paths):
+        notes.append(f"Of {len(below.paths)} images, {len(paths)} were looked at, chosen by the hashes of their names.")
+    return calibration, held_out, [*notes, *filter(None, (below.note, depth.note))]
+
+
+def _some(paths: Sequence[Path], folder: Path, most: int) -> Sequence[Path]:
+    """All paths, or of very many a part that names alone decide: reading all would take hours."""
+    if len(paths) <= max(most, _MANY):
+        return paths
+    return sorted(paths, key=lambda path: sha256_of_bytes(path.relative_to(folder).as_posix().encode()))[:most]
 
 
 def _digested(pixels: "NDArray[np.uint8]") -> ImageBatch:

@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ca_deploy.data.images import SUFFIXES
+from ca_deploy.data.folders import image_suffixes
 from ca_deploy.errors import ModelError, OutputError, UsageError
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing, one_per_channel
@@ -86,7 +86,7 @@ def save_images(images: NDArray[np.uint8], folder: Path) -> list[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(path.suffix.lower() in SUFFIXES for path in folder.iterdir()):
+        if any(path.suffix.lower() in image_suffixes() for path in folder.iterdir()):
             raise OutputError(f"{folder} already contains images, which would join the set. Name an empty folder.")
         paths = [folder / f"{number:03d}.webp" for number in range(len(images))]
         for path, image in zip(paths, images, strict=True):

@@ -1,13 +1,15 @@
-"""Image files: found in a fixed order, and opened upright in 8-bit RGB, whatever their format."""
+"""Image files: opened upright in 8-bit RGB, whatever their format."""
 
+import importlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ca_deploy.delivery import settle
+from ca_deploy.data.bit_depth import BitDepth
 from ca_deploy.errors import ImageDataError
 from ca_deploy.files import sha256_of
+from ca_deploy.plugins import not_installed
 from ca_deploy.records.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+
+_BY_THE_FILE = BitDepth()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +45,6 @@ class ImageBatch:
         return ImageBatch(self.pixels[kept], tuple(self.sha256[number] for number in kept))
 
 
-def find_images(folder: Path) -> list[Path]:
-    """Every image file below ``folder``, sorted by path.
-
-    Raises:
-        ImageDataError: there is no such folder, or no image in it.
-    """
-    settle(folder)  # finishes what an interrupted `distill` left
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise ImageDataError(f"Image folder {folder} {what}. Pass a folder of {', '.join(sorted(SUFFIXES))} files.")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not found:
-        raise ImageDataError(f"Image folder {folder} has no images. Put {', '.join(sorted(SUFFIXES))} files into it.")
-    return found
-
-
 def hash_images(paths: Sequence[Path]) -> list[ImageFile]:
     """The files sorted by the hash of their content, without duplicates.
 
@@ -73,22 +60,20 @@ def hash_images(paths: Sequence[Path]) -> list[ImageFile]:
     return [ImageFile(by_hash[digest], digest) for digest in sorted(by_hash)]
 
 
-def open_rgb(path: Path) -> "Image.Image":
+def open_rgb(path: Path, depth: BitDepth = _BY_THE_FILE) -> "Image.Image":
     """Open an image upright (EXIF), in 8-bit RGB; transparent pixels are blended with white.
+
+    ``depth`` says what white is in files of more than 8 bits; without it, the values of the file alone do.
 
     Raises:
         ImageDataError: the file is not an image, or damaged.
     """
-    import numpy as np
     from PIL import Image, ImageOps
 
     try:
+        _take_heif()
         with Image.open(path) as opened:
-            image = ImageOps.exif_transpose(opened)
-            if image.mode.startswith("I") or image.mode == "F":  # 16 bits or more: Pillow would clip at 255
-                values = np.asarray(image, np.float64)
-                full = 255.0 if image.mode in "IF" and values.max() <= 255 else 65535.0
-                image = Image.fromarray((values / full * 255).clip(0, 255).astype(np.uint8))
+            image = depth.to_8_bits(ImageOps.exif_transpose(opened))
             if image.has_transparency_data:
                 image = image.convert("RGBA")
                 image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -97,8 +82,16 @@ def open_rgb(path: Path) -> "Image.Image":
         raise ImageDataError(f"Image {path} cannot be read: {error}") from error
 
 
+def _take_heif() -> None:
+    """Let Pillow open HEIC photos, where pillow-heif is installed."""
+    if not not_installed(["pillow_heif"]):
+        pillow_heif = importlib.import_module("pillow_heif")
+
+        pillow_heif.register_heif_opener()
+
+
 def load_batch(
-    files: Sequence[ImageFile], count: int, preprocessing: Preprocessing
+    files: Sequence[ImageFile], count: int, preprocessing: Preprocessing, depth: BitDepth = _BY_THE_FILE
 ) -> tuple[ImageBatch, int, list[str]]:
     """The first ``count`` readable files, the number of files read, and one message per unreadable file."""
     import numpy as np
@@ -111,7 +104,7 @@ def load_batch(
             break
         used += 1
         try:
-            pixels.append(preprocessing.to_pixels(open_rgb(file.path)))
+            pixels.append(preprocessing.to_pixels(open_rgb(file.path, depth)))
             hashes.append(file.sha256)
         except ImageDataError as error:
             unreadable.append(str(error))

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ca_deploy.data.images import find_images, open_rgb
+from ca_deploy.data.bit_depth import bit_depth
+from ca_deploy.data.folders import images_below
+from ca_deploy.data.images import open_rgb
 from ca_deploy.errors import ImageDataError, UsageError
 from ca_deploy.evaluation import metrics
 from ca_deploy.evaluation.predictor import Predictor
@@ -51,7 +53,7 @@ def labelled_photos(root: Path, labels: Sequence[str] | None) -> LabelledPhotos:
             f"Data folder {root} has classes that the model does not know: {', '.join(strangers[:8])}. "
             f"The model knows {', '.join(order[:12])}. Rename the folders, or pass --labels."
         )
-    pairs = [(path, order.index(folder)) for folder in folders for path in find_images(root / folder)]
+    pairs = [(path, order.index(folder)) for folder in folders for path in images_below(root / folder).paths]
     return LabelledPhotos(root, tuple(path for path, _ in pairs), tuple(target for _, target in pairs), tuple(order))
 
 
@@ -65,10 +67,11 @@ def evaluate_predictor(
         UsageError: the task cannot be evaluated on labelled photos.
     """
     outputs, others, targets, unreadable = [], [], [], []
+    depth = bit_depth(photos.paths)
     for number, (path, target) in enumerate(zip(photos.paths, photos.targets, strict=True)):
         progress(number + 1, len(photos.paths))
         try:
-            image = open_rgb(path)
+            image = open_rgb(path, depth)
         except ImageDataError as error:
             unreadable.append(str(error))
             continue

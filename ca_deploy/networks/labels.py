@@ -1,5 +1,6 @@
 """The names of a network's classes: a text file, or what a checkpoint carries."""
 
+from collections import Counter
 from typing import Any
 
 from ca_deploy.errors import UsageError
@@ -15,9 +16,15 @@ def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] 
     try:
         if not source.labels.is_file() or source.labels.stat().st_size > _MOST_LABEL_BYTES:
             raise OSError("it is not a file, or larger than 16 MB")
-        lines = source.labels.read_text(encoding="utf-8").splitlines()
+        lines = source.labels.read_text(encoding="utf-8-sig").splitlines()  # Windows' editors begin with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"--labels {source.labels} cannot be read ({error}). It must be a text file, one name per line."
         ) from error
-    return tuple(line.strip() for line in lines if line.strip())
+    names = tuple(line.strip() for line in lines if line.strip())
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise UsageError(
+            f"--labels {source.labels} has {', '.join(map(repr, twice[:6]))} more than once, so that answers could not "
+            "be told apart. Give each class a name of its own."
+        )
+    return names

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ca_deploy.data.calibration import load_calibration, load_spec
 from ca_deploy.data.distillation import distill, save_images, statistics_gap
-from ca_deploy.data.images import find_images
+from ca_deploy.data.folders import images_below
 from ca_deploy.errors import ModelError, OutputError, UsageError
 from ca_deploy.models.mobilenet_v2 import mobilenet_v2_ca
 from ca_deploy.networks.source import Network
@@ -154,7 +154,7 @@ def test_saved_images_stand_in_order_and_never_mix(tmp_path: Path) -> None:
     images = np.stack([np.full((37, 37, 3), 20 * number, np.uint8) for number in range(12)])
     paths = save_images(images, tmp_path / "new" / "folder")
     assert [path.name for path in paths[:2]] == ["000.webp", "001.webp"]
-    assert find_images(tmp_path / "new" / "folder") == paths
+    assert list(images_below(tmp_path / "new" / "folder").paths) == paths
     stored = np.stack([np.array(Image.open(path)) for path in paths]).astype(float)
     assert np.abs(stored - images).mean() < 3
     with pytest.raises(OutputError, match="already contains images"):

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from ca_deploy.data.images import find_images, hash_images, load_batch, open_rgb
+from ca_deploy.data.folders import images_below
+from ca_deploy.data.images import hash_images, load_batch, open_rgb
 from ca_deploy.errors import ImageDataError, UsageError
 from ca_deploy.records.preprocessing import Preprocessing
 
@@ -117,7 +118,7 @@ def test_a_batch_goes_on_without_the_unreadable_and_names_them(tmp_path: Path) -
     bad = damaged(tmp_path, "text")
     for level in range(4):
         saved(tmp_path, f"{level}.png", Image.new("L", (8, 8), level))
-    batch, used, unreadable = load_batch(hash_images(find_images(tmp_path)), 9, Preprocessing(8, 8))
+    batch, used, unreadable = load_batch(hash_images(list(images_below(tmp_path).paths)), 9, Preprocessing(8, 8))
     assert (len(batch), batch.pixels.shape, used) == (4, (4, 8, 8, 3), 5)
     assert [str(bad) in complaint for complaint in unreadable] == [True]
 
@@ -126,9 +127,9 @@ def test_images_are_found_below_a_folder_whatever_their_spelling(tmp_path: Path)
     (tmp_path / "deep" / "er").mkdir(parents=True)
     for name in ("b.JPG", "deep/er/a.WebP", "notes.txt"):
         (tmp_path / name).touch()
-    assert [path.name for path in find_images(tmp_path)] == ["b.JPG", "a.WebP"]
+    assert [path.name for path in list(images_below(tmp_path).paths)] == ["b.JPG", "a.WebP"]
     with pytest.raises(ImageDataError, match="is a file"):
-        find_images(tmp_path / "b.JPG")
+        list(images_below(tmp_path / "b.JPG").paths)
 
 
 def ramp(width: int, height: int) -> NDArray[np.uint8]:

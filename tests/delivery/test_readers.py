@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ca_deploy.cache import cached
-from ca_deploy.data.images import find_images
+from ca_deploy.data.folders import images_below
 from ca_deploy.errors import ArtifactError
 from ca_deploy.graphs import check_place
 from ca_deploy.latency.measurable import runtime_of
@@ -28,9 +28,9 @@ def manifest(folder: Path) -> None:
         manifest,
         lambda folder: check_place(folder / "a.onnx"),  # check, parity, evaluate, every runtime
         lambda folder: runtime_of(folder / "a.onnx"),  # profile
-        lambda folder: find_images(folder),  # export --calibration
+        lambda folder: images_below(folder),  # export --calibration
     ],
-    ids=["manifest_of", "check_place", "runtime_of", "find_images"],
+    ids=["manifest_of", "check_place", "runtime_of", "images_below"],
 )
 def test_reading_finishes_the_delivery(tmp_path: Path, read: Callable[[Path], object]) -> None:
     kit.cut_off(tmp_path, {"a.onnx": b"new", "a.json": b"{", "a.png": b"new"})

@@ -1,0 +1,33 @@
+"""Label files as editors and downloads leave them."""
+
+from pathlib import Path
+
+import pytest
+
+from ca_deploy.errors import UsageError
+from ca_deploy.networks.labels import labels_of
+from ca_deploy.records.model import ModelSource
+
+
+def read(path: Path, content: bytes) -> tuple[str, ...] | None:
+    path.write_bytes(content)
+    return labels_of(ModelSource(labels=path), {})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"daisy\nrose\n", b"\xef\xbb\xbfdaisy\r\nrose\r\n", b"\n daisy \n\nrose", b"daisy\rrose\r"],
+    ids=["plain", "byte order mark and CRLF", "blank lines and spaces", "old Mac"],
+)
+def test_names_are_what_a_reader_sees(tmp_path: Path, content: bytes) -> None:
+    assert read(tmp_path / "labels.txt", content) == ("daisy", "rose")
+
+
+def test_a_name_that_comes_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has 'rose' more than once"):
+        read(tmp_path / "labels.txt", b"rose\ndaisy\nrose\n")
+
+
+def test_another_encoding_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="one name per line"):
+        read(tmp_path / "labels.txt", "Gänseblümchen\n".encode("utf-16"))
