@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 from ca_deploy.errors import ModelError, first_line
 from ca_deploy.graphs import flatbuffer
+from ca_deploy.lowering.bounded_exponentials import bounded_exponentials
 from ca_deploy.lowering.drop_redundant_expand import drop_redundant_expand
+from ca_deploy.lowering.plain_transposed_conv import plain_transposed_conv
+from ca_deploy.lowering.pool_as_max import pool_as_max
 from ca_deploy.lowering.pool_as_mean import pool_as_mean
 from ca_deploy.networks.program import program_of
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
     from ca_deploy.records.preprocessing import Preprocessing
 
-PASSES = (drop_redundant_expand, pool_as_mean)
+PASSES = (drop_redundant_expand, pool_as_mean, pool_as_max, bounded_exponentials, plain_transposed_conv)
 
 
 class Normalise(nn.Module):
