@@ -3,6 +3,7 @@
 from torch.fx import GraphModule
 
 from ca_deploy.lowering.coreml_branches import run_branches_apart
+from ca_deploy.lowering.coreml_gelu import spell_out_tanh_gelu
 from ca_deploy.lowering.coreml_hard_swish import hard_sigmoid_in_one
 from ca_deploy.lowering.drop_aliases import drop_aliases
 from ca_deploy.lowering.drop_redundant_expand import drop_redundant_expand
@@ -17,6 +18,6 @@ def lower_for_coreml(graph_module: GraphModule) -> int:
     Coordinate Attention then has no transpose, concatenation or split, and its h-swish is one hard sigmoid and one
     multiplication.
     """
-    convertible = (drop_redundant_expand, drop_aliases, explicit_strides)
+    convertible = (drop_redundant_expand, drop_aliases, explicit_strides, spell_out_tanh_gelu)
     faster = (pool_as_mean, hard_sigmoid_in_one, run_branches_apart)
     return sum(rewrite(graph_module) for rewrite in (*convertible, *faster, float_bounds))

@@ -13,6 +13,7 @@ from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
 from coremltools.converters.mil.mil.passes.helper import block_context_manager
 from coremltools.converters.mil.mil.passes.pass_registry import register_pass
 from torch import Tensor, nn
+from torch._decomp import get_decompositions
 
 from ca_deploy.errors import ModelError, first_line
 from ca_deploy.formats._origin import place_of
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
     from ca_deploy.records.preprocessing import Preprocessing
 
+# coremltools 9 has no form of them.
+_RECURRENT = [torch.ops.aten.lstm.input, torch.ops.aten.gru.input]
 INPUT, OUTPUT, PROBABILITIES = "image", "logits", "probabilities"
 
 
@@ -87,7 +90,7 @@ def trace(network: "Network", camera: bool) -> Traced:
         parts.append(WithProbabilities())
     graph = program_of(nn.Sequential(*parts), network.name, example).module()
     lower_for_coreml(graph)
-    program = torch.export.export(graph, (example,)).run_decompositions({})
+    program = torch.export.export(graph, (example,)).run_decompositions(get_decompositions(_RECURRENT))
     shape = tuple(example.shape)
     if camera:
         std = preprocessing.std[0]
