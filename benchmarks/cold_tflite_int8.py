@@ -21,12 +21,13 @@ from ca_deploy.records.model import ModelSource
 network = load(ModelSource())
 folder = load_spec("distilled_flowers5").folder
 assert folder is not None
+preprocessing = network.signature.photo_or_refuse("This comparison")
 images = [
-    network.preprocessing.normalise(np.asarray(Image.open(path).convert("RGB"))[None]).transpose(0, 2, 3, 1)
+    preprocessing.normalise(np.asarray(Image.open(path).convert("RGB"))[None]).transpose(0, 2, 3, 1)
     for path in sorted(folder.glob("*"))[:128]
 ]
 wrapped = litert_torch.to_channel_last_io(network.module, args=[0]).eval()
-example = (network.example().permute(0, 2, 3, 1).contiguous(),)
+example = (network.examples()[0].permute(0, 2, 3, 1).contiguous(),)
 float_path = Path(sys.argv[1]).with_suffix(".float.tflite")
 litert_torch.convert(wrapped, example).export(str(float_path))
 

@@ -157,9 +157,15 @@ def _loose_tolerances(recipe: ExportRecipe) -> Iterator[str]:
     if recipe.mode == "float32":
         if found.max_abs_error is None or found.max_abs_error > FLOOR_MAX_ABS_ERROR:
             yield f"tolerances.max_abs_error: float32 needs one, at most {FLOOR_MAX_ABS_ERROR:g}."
+        for name, own in found.outputs.items():
+            if own.max_abs_error is not None and own.max_abs_error > FLOOR_MAX_ABS_ERROR:
+                yield f"tolerances.outputs.{name}.max_abs_error: at most {FLOOR_MAX_ABS_ERROR:g}."
         return
     floor = FLOOR_SQNR_DB_4_BIT if recipe.mode == "palettized" and recipe.weight_bits == 4 else FLOOR_SQNR_DB
     if found.sqnr_db is None or found.sqnr_db < floor:
         yield f"tolerances.sqnr_db: {recipe.mode} needs one, at least {floor:g}."
+    for name, own in found.outputs.items():
+        if own.sqnr_db is not None and own.sqnr_db < floor:
+            yield f"tolerances.outputs.{name}.sqnr_db: at least {floor:g}."
     if found.agreement_percent is None or found.agreement_percent < FLOOR_AGREEMENT_PERCENT:
         yield f"tolerances.agreement_percent: {recipe.mode} needs one, at least {FLOOR_AGREEMENT_PERCENT:g}."

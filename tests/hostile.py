@@ -15,7 +15,9 @@ from ca_deploy.records.manifest import SCHEMA_VERSION, Manifest, ModelRecord
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport, Status
 from ca_deploy.records.preprocessing import Preprocessing
+from ca_deploy.records.signature import NetworkOutput
 from ca_deploy.records.tensors import DType, Layout, TensorSpec
+from tests.samples import signature_of
 
 CANARY = "canary"  # the file that code in a name would create in the working folder
 
@@ -78,7 +80,7 @@ def manifest(recipe_name: str, name: str, labels: Sequence[str] | None) -> Manif
         calibration=None,
         inputs=(TensorSpec(f"{name} in", shape, "uint8" if camera else real, layout, scale, zero_point, not camera),),
         outputs=(TensorSpec(f"{name} out", (1, 5), real, "NC", scale, zero_point),),
-        preprocessing=Preprocessing(36, 32, (-0.25, 0, 1e-05), (0.2, 1e16, 0.3)),
+        signature=signature_of(Preprocessing(36, 32, (-0.25, 0, 1e-05), (0.2, 1e16, 0.3))),
         labels=None if labels is None else tuple(labels),
         operators={},
         float_operators=(),
@@ -88,6 +90,13 @@ def manifest(recipe_name: str, name: str, labels: Sequence[str] | None) -> Manif
         tools={},
         warnings=(),
     )
+
+
+def giving_map(given: Manifest) -> Manifest:
+    """The same for a network of another kind, whose output is a map of the shape ``(1, 2, 4, 6)``."""
+    output = replace(given.outputs[0], name="map", shape=(1, 2, 4, 6), layout="NCHW")
+    signature = replace(given.signature, outputs=(NetworkOutput(output.name, output.shape),))
+    return replace(given, outputs=(output,), signature=signature)
 
 
 def snippet(given: Manifest, suffix: str) -> str:

@@ -42,6 +42,11 @@ def blocks(language: str) -> Iterator[tuple[str, str]]:
             yield path.relative_to(CHECKOUT).as_posix(), block
 
 
+def python_of(page: str) -> list[str]:
+    """The Python code on a page, block by block."""
+    return [block for place, block in blocks("python") if place == f"docs/{page}"]
+
+
 def command_lines() -> Iterator[str]:
     for _, block in blocks("sh"):
         for line in block.replace("\\\n", " ").splitlines():
@@ -116,20 +121,36 @@ def test_every_command_line_has_the_options_it_shows(line: str) -> None:
 
 def test_the_first_python_example_is_the_readme_s_which_a_test_runs() -> None:
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    (place, first), *others = blocks("python")
-    assert place == "docs/python-api.md"
+    first, _ = python_of("python-api.md")
     assert first in readme
-    assert {place for place, _ in others} == {"docs/python-api.md"}
+    assert {place for place, _ in blocks("python")} == {"docs/python-api.md", "docs/networks.md"}
 
 
 def test_the_example_with_a_network_in_memory_runs(tmp_path: Path) -> None:
-    _, (_, code) = blocks("python")
+    _, code = python_of("python-api.md")
     (tmp_path / "labels.txt").write_text("".join(f"class {number}\n" for number in range(5)))
     script = f"from tests.zoo import tiny\n\nmy_net = tiny.tiny_trained()\n{code}"
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "pass"
+
+
+def test_the_two_headed_network_goes_the_whole_way_as_shown(tmp_path: Path) -> None:
+    """Without weights and photos, as the page says, and without Core ML, whose exports other tests see."""
+    code, _ = python_of("networks.md")
+    (tmp_path / "detector.py").write_text(code, encoding="utf-8")
+    lines = [line for line in command_lines() if "detector:TwoHeaded" in line or "TwoHeaded." in line]
+    assert [line.split()[1] for line in lines] == ["export", "parity", "check", "profile"]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for line in lines:
+        shown = line.replace("--weights detector.pth", "--random-weights").replace("photos/", "random")
+        shown = shown.replace(" --format coreml", "") + (" --protocol quick" if " profile " in shown else "")
+        done = subprocess.run(shown, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{shown}\n{done.stdout}\n{done.stderr}"
+    assert sorted(path.suffix for path in (tmp_path / "exported").glob("*_ai8.*")) == sorted(
+        [".json", ".kt", ".log", ".py"] * 2 + [".onnx", ".tflite"]
+    )
 
 
 def test_the_recipe_that_is_shown_is_the_shipped_one_and_takes_the_override(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_an_installed_wheel_loads_its_model_and_its_images(installed: Path) -> N
         "from ca_deploy.data.calibration import load_calibration, load_spec\n"
         "from ca_deploy.networks.source import ModelSource, load\n"
         "network = load(ModelSource())\n"
-        "images = load_calibration(load_spec(network.default_calibration), network.preprocessing)\n"
+        "images = load_calibration(load_spec(network.default_calibration), network.signature)\n"
         "print(ca_deploy.__file__, len(images.calibration), len(images.held_out))"
     )
     place, *counts = _run(installed, "-c", code).split()

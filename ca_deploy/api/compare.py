@@ -1,5 +1,6 @@
 """``ca_deploy.compare``: numerical parity of two models."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,9 @@ from ca_deploy.records.recipe import Tolerances
 if TYPE_CHECKING:
     from torch import nn
 
+    from ca_deploy.evaluation.predictor import Predictor
     from ca_deploy.records.parity import ParityReport
+    from ca_deploy.records.samples import Samples
 
 
 def compare(
@@ -39,24 +42,32 @@ def compare(
         source: weights and preprocessing where the file has no manifest.
         calibration: the set whose held-out images are used; by default the model's own.
         tolerances: by default those of the recipe in the manifest, otherwise the floors of integer recipes.
-        load_inputs: an ``.npz`` of images that ``save_inputs`` wrote, instead of a set.
-        save_inputs: the ``.npz`` to save the images to.
+        load_inputs: an ``.npz`` of samples, that ``save_inputs`` or ``numpy.savez`` wrote, instead of a set.
+        save_inputs: the ``.npz`` to save the samples to.
         progress: called with (images done, total images).
 
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`.
     """
-    from ca_deploy.data import saved_inputs
-    from ca_deploy.evaluation.parity import measure, outputs_of
+    from ca_deploy.data import arrays
+    from ca_deploy.evaluation.parity import measure
     from ca_deploy.evaluation.predictor import open_predictor
-    from ca_deploy.evaluation.reference import images_for, reference_for, tolerances_for
+    from ca_deploy.evaluation.reference import reference_for, samples_for, tolerances_for
     from ca_deploy.runtimes import differing_default
 
     subject = open_predictor(model, runtime, threads, source)
     reference = reference_for(subject, against, source, threads)
-    images = saved_inputs.load(load_inputs) if load_inputs else images_for(subject, calibration)
+    samples = arrays.load(load_inputs, subject.signature) if load_inputs else samples_for(subject, calibration)
     if save_inputs is not None:
-        saved_inputs.save(save_inputs, images)
-    answers = outputs_of(reference, images.pixels)
+        arrays.save(save_inputs, samples)
+    answers = reference.run(_under_names_of(reference, samples))
     default = differing_default(subject.session, Path(model), runtime, threads)
-    return measure(subject, reference.name, answers, images, tolerances or tolerances_for(subject), progress, default)
+    return measure(subject, reference.name, answers, samples, tolerances or tolerances_for(subject), progress, default)
+
+
+def _under_names_of(reference: "Predictor", samples: "Samples") -> "Samples":
+    """The samples of an only input under the reference's name for it; two files may call it otherwise."""
+    names = [taken.name for taken in reference.signature.inputs]
+    if len(names) == len(samples.arrays) == 1:
+        return dataclasses.replace(samples, arrays=dict(zip(names, samples.arrays.values(), strict=True)))
+    return samples

@@ -27,6 +27,9 @@ def export(
     calibration_count: int | None = None,
     output: str | Path = ".",
     dynamic_batch: bool = False,
+    batch: int = 1,
+    dynamic_size: bool = False,
+    sizes: Sequence[tuple[int, int]] = (),
     check: Sequence[str] = (),
     zipped: bool = False,
     step: NamedStep = no_named_step,
@@ -41,10 +44,14 @@ def export(
         int8: the format's static INT8 recipe, with float32 input and output.
         fp16: the format's float16 recipe; without either, float32.
         recipes: recipes by name (``"tflite_static_wi8_ai16"``) or TOML path, instead of the flags.
-        calibration: name of a set, TOML path, or folder of photos; by default the model's own set.
+        calibration: name of a set, TOML path, folder of photos, or ``.npz`` of samples of all inputs; by default the
+            model's own set.
         calibration_count: number of calibration images; by default the set's own, 200 for a folder.
         output: folder for the files; created if missing.
         dynamic_batch: make the batch dimension dynamic, which not every format can.
+        batch: the number of samples that the files take at once.
+        dynamic_size: let the image have any height and width, which not every format can.
+        sizes: sizes, height and width, that the image may have beside its own, which not every format can.
         check: targets (``"xnnpack"``) that check the files of their formats; findings go into the manifest.
         zipped: also pack Core ML's folder into a .zip.
         step: called with ``(recipe, progress in a few words)``.
@@ -67,6 +74,9 @@ def export(
         calibration=calibration,
         calibration_count=calibration_count,
         dynamic_batch=dynamic_batch,
+        batch=batch,
+        dynamic_size=dynamic_size,
+        sizes=sizes,
         targets=listed(check),
         zipped=zipped,
         module=module,

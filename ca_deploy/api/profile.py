@@ -30,6 +30,7 @@ def profile(
     bundle: Path | None = None,
     operators: bool = False,
     verify: bool = False,
+    inputs: Path | None = None,
     output: Path | None = None,
     keep: bool = False,
     step: Step = no_step,
@@ -50,6 +51,7 @@ def profile(
         bundle: take the runtime's libraries from this file.
         operators: also measure the time per operator and module.
         verify: also compare the device's outputs with this machine's.
+        inputs: an ``.npz`` of samples to feed, instead of made-up values.
         output: folder for report, plot and raw outputs.
         keep: leave the files on the device.
         step: called with the progress in a few words.
@@ -78,6 +80,7 @@ def profile(
         bundle=bundle,
         operators=operators,
         verify=verify,
+        inputs=inputs,
         output=output,
         command_line=tuple(sys.argv),
     )

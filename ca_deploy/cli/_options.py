@@ -45,6 +45,16 @@ _MODEL_OPTIONS: dict[str, Any] = {
         str | None,
         typer.Option(help="Meaning of the output, a name of `ca-deploy list tasks`.", rich_help_panel=_MODEL),
     ],
+    "inputs": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            help="What a parameter of forward is: NAME=image, NAME=image:96x128:grey, or the shape of a plain tensor "
+            "without its batch, NAME=10x16 or NAME=10x16:int64. Repeatable.",
+            rich_help_panel=_MODEL,
+            show_default=False,
+        ),
+    ],
     "mean": Annotated[
         _Triple | None,
         typer.Option(help="Mean of R, G, B in 0..1.", rich_help_panel=_PREPROCESSING, show_default=False),
@@ -89,7 +99,7 @@ _MODEL_OPTIONS: dict[str, Any] = {
 }
 
 COMPARED = tuple(name for name in _MODEL_OPTIONS if name != "name")
-NETWORK = ("weights", "weights_key", "input_size", "num_classes", "width")
+NETWORK = ("weights", "weights_key", "input_size", "num_classes", "width", "inputs")
 PREPROCESSING = ("mean", "std", "resize", "crop", "fit", "channels", "value_range")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -119,13 +129,15 @@ def model_options(
 
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> None:
+            from ca_deploy.records.input_wish import input_wish
             from ca_deploy.records.model import ModelSource
 
             given = {option.name: kwargs.pop(option.name) for option in options}
             # Absolute, so that the paths in a manifest are valid in any folder.
             paths = {name: value.absolute() for name, value in given.items() if isinstance(value, Path)}
             sizes = {name: _size(name, given[name]) for name in ("input_size", "crop") if given.get(name) is not None}
-            function(*args, source=ModelSource(**{**given, **paths, **sizes}), **kwargs)
+            wishes = {"inputs": tuple(map(input_wish, given["inputs"] or ()))} if "inputs" in given else {}
+            function(*args, source=ModelSource(**{**given, **paths, **sizes, **wishes}), **kwargs)
 
         own = list(inspect.signature(function, eval_str=False).parameters.values())
         place = [parameter.name for parameter in own].index("source")
@@ -153,3 +165,10 @@ def _size(option: str, text: str) -> int | tuple[int, int]:
         return int(numbers[0]), int(numbers[1])
     flag = "--" + option.replace("_", "-")
     raise UsageError(f"{flag} {text!r} is not a size in pixels: write 224, or height and width as 384x640.")
+
+
+def several_sizes(option: str, text: str | None) -> list[tuple[int, int]]:
+    """``224,384x640`` as heights and widths."""
+    from ca_deploy.records.preprocessing import sides
+
+    return [sides(_size(option, part.strip())) for part in text.split(",")] if text is not None else []

@@ -30,13 +30,26 @@ def export(
         list[str] | None, typer.Option(help="A name of `ca-deploy list recipes`, or FILE.toml. Repeatable.")
     ] = None,
     calibration: Annotated[
-        str | None, typer.Option(help="A name of `ca-deploy list calibrations`, FILE.toml, or a folder of photos.")
+        str | None,
+        typer.Option(
+            help="A name of `ca-deploy list calibrations`, FILE.toml, a folder of photos, or FILE.npz of samples."
+        ),
     ] = None,
     calibration_count: Annotated[int | None, typer.Option(min=1, help="Number of calibration images.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(),
+    batch: Annotated[int, typer.Option(min=1, help="Number of images or samples per inference.")] = 1,
     dynamic_batch: Annotated[
         bool, typer.Option("--dynamic-batch", help="Dynamic batch dimension, where the format can have one.")
     ] = False,
+    dynamic_size: Annotated[
+        bool, typer.Option("--dynamic-size", help="Images of any height and width, where the format can have them.")
+    ] = False,
+    sizes: Annotated[
+        str | None,
+        typer.Option(
+            help="Sizes that the image may have beside its own, as in 224x224,384x640, where the format can have them."
+        ),
+    ] = None,
     check: Annotated[
         list[str] | None,
         typer.Option(help="A name of `ca-deploy list targets`: findings go into the manifest. Repeatable."),
@@ -65,6 +78,9 @@ def export(
         calibration_count=calibration_count,
         output=output,
         dynamic_batch=dynamic_batch,
+        batch=batch,
+        dynamic_size=dynamic_size,
+        sizes=options.several_sizes("sizes", sizes),
         check=check or (),
         zipped=zip,
         step=StepLines(),

@@ -50,6 +50,10 @@ def profile(
         bool,
         typer.Option("--verify", help="Compare the device's outputs with this machine's.", rich_help_panel=_WHAT),
     ] = False,
+    inputs: Annotated[
+        Path | None,
+        typer.Option(help="Feed the samples in this .npz, instead of made-up values.", rich_help_panel=_HOW),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for report, plot and raw outputs.", rich_help_panel=_WHAT)
     ] = None,
@@ -91,6 +95,7 @@ def profile(
         bundle=bundle,
         operators=ops,
         verify=verify,
+        inputs=inputs,
         output=output,
         keep=keep,
         step=lambda text: steps("", text),

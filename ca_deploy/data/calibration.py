@@ -1,4 +1,4 @@
-"""Calibration sets: a shipped TOML, a TOML by path, or any folder of images.
+"""Calibration sets: a shipped TOML, a TOML by path, any folder of images, or a file of samples.
 
 A set has two disjoint parts: calibration images, and held-out images for the parity check. Images are ordered by
 their hashes, so that two machines export the same file.
@@ -7,8 +7,9 @@ their hashes, so that two machines export the same file.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ca_deploy.data import arrays
 from ca_deploy.data.bit_depth import bit_depth
 from ca_deploy.data.folders import images_below
 from ca_deploy.data.images import ImageBatch, ImageFile, hash_images, load_batch
@@ -17,6 +18,8 @@ from ca_deploy.files import sha256_of, sha256_of_bytes
 from ca_deploy.records.calibration import CalibrationSpec, Domain
 from ca_deploy.records.codec import Unreadable, decode, parse_toml
 from ca_deploy.records.preprocessing import Preprocessing
+from ca_deploy.records.samples import Samples
+from ca_deploy.records.signature import NetworkInput, Signature
 from ca_deploy.shipped import data_files, find_data_file
 
 if TYPE_CHECKING:
@@ -42,8 +45,8 @@ class CalibrationSet:
 
     name: str
     domain: Domain
-    calibration: ImageBatch
-    held_out: ImageBatch
+    calibration: Samples
+    held_out: Samples
     warnings: tuple[str, ...]
 
 
@@ -53,7 +56,7 @@ def calibration_names() -> list[str]:
 
 
 def load_spec(name: str) -> CalibrationSpec:
-    """A shipped set by name, a TOML by path, or a folder of images by path.
+    """A shipped set by name, or by path a TOML, a folder of images, or an ``.npz`` or ``.npy`` of samples.
 
     Raises:
         UsageError: there is no set of that name.
@@ -64,6 +67,11 @@ def load_spec(name: str) -> CalibrationSpec:
         return CalibrationSpec(
             folder.resolve().name, f"images in {name}", "folder", "own photos", DEFAULT_COUNT, HELD_OUT, folder
         )
+    if name.endswith(arrays.SUFFIXES):
+        path = Path(name)
+        return CalibrationSpec(
+            path.stem, f"samples in {name}", "arrays", "own samples", DEFAULT_COUNT, HELD_OUT, file=path
+        )
     if "/" in name and not name.endswith(".toml"):
         images_below(Path(name))  # raises, with the reason
     path = find_data_file(FOLDER, name, "calibration set", "ca-deploy list calibrations")
@@ -71,18 +79,64 @@ def load_spec(name: str) -> CalibrationSpec:
         spec = decode(CalibrationSpec, parse_toml(path), name=path.stem)
     except Unreadable as error:
         raise ImageDataError(error.about(f"Calibration set {path}")) from error
-    return spec if spec.folder is None else replace(spec, folder=path.parent / spec.folder)
+    for place in ("folder", "file"):
+        if (given := getattr(spec, place)) is not None:
+            spec = replace(spec, **{place: path.parent / given})
+    return spec
 
 
-def load_calibration(spec: CalibrationSpec, preprocessing: Preprocessing, count: int | None = None) -> CalibrationSet:
+def load_calibration(spec: CalibrationSpec, signature: Signature, count: int | None = None) -> CalibrationSet:
     """Read and crop the images of both parts; ``count`` overrides the number of calibration images.
 
-    Of a folder with fewer than 64 images, all are used for calibration: parity then needs another set.
+    Of a folder with fewer than 64 images, all are used for calibration: parity then needs another set. A network that
+    takes several images gets other photos of the set in each, and one that also takes plain tensors gets random ones,
+    unless the set is a file of samples.
 
     Raises:
-        ImageDataError: the folder is missing, is empty, or has no readable image.
+        ImageDataError: the folder is missing, is empty, or has no readable image; a file does not match the network.
     """
     wanted = count or spec.count
+    if spec.source == "arrays" and spec.file is not None:
+        calibration, held_out = _from_file(spec, spec.file, wanted, signature)
+        warnings: list[str] = []
+    else:
+        calibration, held_out, warnings = _from_photos(spec, wanted, signature)
+    if len(calibration) < FEW:
+        kind = "images" if signature.images else "samples"
+        warnings.append(f"Only {len(calibration)} calibration {kind}; {FEW} or more give more reliable ranges.")
+    is_random = spec.source != "arrays" and len(signature.images) < len(signature.inputs)
+    domain: Domain = "random" if is_random else spec.domain
+    return CalibrationSet(spec.name, domain, calibration, held_out, tuple(warnings))
+
+
+def _from_photos(spec: CalibrationSpec, wanted: int, signature: Signature) -> tuple[Samples, Samples, list[str]]:
+    """Both parts, with random values of plain tensors, and warnings."""
+    parts: dict[str, tuple[ImageBatch, ImageBatch]] = {}
+    warnings: list[str] = []
+    for taken in signature.images:
+        assert taken.preprocessing is not None
+        parts[taken.name], warnings = _photos(spec, wanted, taken.preprocessing)
+    calibration, held_out = (
+        _joined(signature, {name: pair[part] for name, pair in parts.items()}, number, spec.seed + part)
+        for part, number in enumerate((wanted, spec.held_out))
+    )
+    if plain := [taken.name for taken in signature.inputs if taken.preprocessing is None]:
+        warnings.append(
+            f"Input {', '.join(plain)} had random values: the accuracy of an integer file is unknown. Pass samples of "
+            "all inputs with --calibration FILE.npz."
+        )
+    if len(parts) > 1:
+        warnings.append(
+            f"The inputs {', '.join(parts)} had different photos of the same set. Pass samples that belong together "
+            "with --calibration FILE.npz."
+        )
+    return calibration, held_out, warnings
+
+
+def _photos(
+    spec: CalibrationSpec, wanted: int, preprocessing: Preprocessing
+) -> tuple[tuple[ImageBatch, ImageBatch], list[str]]:
+    """Both parts for one image input, and warnings."""
     if spec.source == "random":
         calibration, held_out = (
             _digested(_noise(number, preprocessing, spec.seed + part))
@@ -100,9 +154,41 @@ def load_calibration(spec: CalibrationSpec, preprocessing: Preprocessing, count:
         calibration, held_out, warnings = _from_folder(spec, spec.folder, wanted, preprocessing)
     else:
         raise ImageDataError(f"Calibration set {spec.name} names no folder: its source is {spec.source!r}.")
-    if len(calibration) < FEW:
-        warnings.append(f"Only {len(calibration)} calibration images; {FEW} or more give more reliable ranges.")
-    return CalibrationSet(spec.name, spec.domain, calibration, held_out, tuple(warnings))
+    return (calibration, held_out), warnings
+
+
+def _joined(signature: Signature, photos: dict[str, ImageBatch], count: int, seed: int) -> Samples:
+    """One part: the photos of each image input, each in another order, and random values of plain tensors."""
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    names = list(photos)
+    count = len(photos[names[0]]) if names else count
+    joined: dict[str, NDArray[Any]] = {}
+    for taken in signature.inputs:
+        if taken.name in photos:
+            joined[taken.name] = np.roll(photos[taken.name].pixels, names.index(taken.name), axis=0)
+        else:
+            joined[taken.name] = _random_values(taken, count, random)
+    if names:
+        return Samples(joined, photos[names[0]].sha256)
+    return Samples(joined, arrays.digests(joined, count))
+
+
+def _random_values(taken: NetworkInput, count: int, random: "np.random.Generator") -> "NDArray[Any]":
+    """Normal floats, and integers of 0 and 1, which index any table."""
+    shape = (count, *taken.shape[1:])
+    values = random.standard_normal(shape) if taken.dtype.startswith("float") else random.integers(0, 2, shape)
+    return values.astype(taken.dtype)
+
+
+def _from_file(spec: CalibrationSpec, file: Path, wanted: int, signature: Signature) -> tuple[Samples, Samples]:
+    samples = arrays.load(file, signature)
+    order = sorted({digest: row for row, digest in reversed(list(enumerate(samples.sha256)))}.items())
+    rows = [row for _, row in order]
+    held = spec.held_out if len(rows) >= 2 * spec.held_out else 0
+    calibration, held_out = rows[: len(rows) - held][:wanted], rows[len(rows) - held :]
+    return samples.rows(calibration), samples.rows(held_out)
 
 
 def _from_folder(

@@ -62,7 +62,7 @@ def distill(
     """
     if min(count, steps, batch) < 1:
         raise UsageError(f"Cannot distil {count} images with {steps} steps, {batch} per batch: each must be 1 or more.")
-    if network.preprocessing.channels == "RGBA":
+    if _image_of(network).channels == "RGBA":
         raise UsageError("Images with transparency cannot be distilled. Calibrate on a folder of your own images.")
     norms = _batch_norms(network)
     sizes = [len(part) for part in np.array_split(np.arange(count), math.ceil(count / batch))]
@@ -130,9 +130,20 @@ class _ChannelStatistics(torch.autograd.Function):
         return torch.addcmul(offset.view(1, -1, 1, 1), x, slope.view(1, -1, 1, 1))
 
 
+def _image_of(network: "Network") -> Preprocessing:
+    """The preprocessing of the network's only image, beside which it may take plain tensors."""
+    images = network.signature.images
+    if len(images) != 1 or images[0].preprocessing is None:
+        raise UsageError(
+            f"Images are distilled for a network that takes one, and {network.name} takes "
+            f"{network.signature.inputs_text}. Calibrate on samples of all inputs: --calibration FILE.npz."
+        )
+    return images[0].preprocessing
+
+
 def _batch_norms(network: "Network") -> list[nn.BatchNorm2d]:
-    found = [m for m in network.module.modules() if isinstance(m, nn.BatchNorm2d) and m.running_mean is not None]
-    if not found and isinstance(network.module, torch.fx.GraphModule):
+    found = [m for m in network.original.modules() if isinstance(m, nn.BatchNorm2d) and m.running_mean is not None]
+    if not found and isinstance(network.original, torch.fx.GraphModule):
         raise ModelError(
             f"{network.name} is an exported program, whose batch norms are not modules, so their statistics cannot be "
             "found. Name the network it was exported from, as package.module:factory with --weights FILE."
@@ -153,7 +164,7 @@ def _distill_batch(
     steps: int,
     step_done: Callable[[int], None],
 ) -> NDArray[np.uint8]:
-    preprocessing = network.preprocessing
+    preprocessing = _image_of(network)
     height, width, depth = preprocessing.height, preprocessing.width, preprocessing.depth
     rows, columns = preprocessing.covered if preprocessing.fit == "crop" else (height, width)
     top, left = round((rows - height) / 2), round((columns - width) / 2)  # as Preprocessing.to_pixels cuts
@@ -170,6 +181,7 @@ def _distill_batch(
         whole = (functional.interpolate(octave, (rows, columns), mode="bilinear") for octave in octaves)
         return (start + torch.stack(list(whole)).sum(0)).clamp(0, 1)
 
+    beside = list(zip(network.signature.inputs, network.examples(size), strict=True))
     gaps: list[Tensor] = []
     hooks = [norm.register_forward_pre_hook(lambda norm, x: gaps.append(statistics_gap(norm, x[0]))) for norm in norms]
     try:
@@ -178,12 +190,12 @@ def _distill_batch(
             images = render()
             shift = random.integers(-JITTER, JITTER + 1, 2).tolist()
             seen = images.roll(shift, (2, 3))[:, :, top : top + height, left : left + width]
-            output = network.module(
-                ((seen.flip(3) if random.random() < 0.5 else seen) * preprocessing.value_range - mean) / std
-            )
+            turned = seen.flip(3) if random.random() < 0.5 else seen
+            fed = (turned * preprocessing.value_range - mean) / std
+            output = network.module(*(others if taken.preprocessing is None else fed for taken, others in beside))
             variation = sum(images.diff(dim=axis).abs().mean() for axis in (2, 3))
             loss = torch.stack(gaps).mean() + SMOOTHNESS * variation
-            if output.ndim == 2 and output.shape[1] > 1:
+            if isinstance(output, Tensor) and output.ndim == 2 and output.shape[1] > 1:
                 targets = _targets(first_class, confidence, output.shape[1])
                 loss = loss + CLASS_WEIGHT * functional.cross_entropy(output, targets)
             optimizer.zero_grad()

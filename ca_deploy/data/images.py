@@ -1,7 +1,7 @@
 """Image files: opened upright in 8-bit RGB, whatever their format."""
 
 import importlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,11 +38,6 @@ class ImageBatch:
 
     def __len__(self) -> int:
         return len(self.sha256)
-
-    def without(self, seen: Collection[str]) -> "ImageBatch":
-        """The images whose hashes are not among ``seen``."""
-        kept = [number for number, digest in enumerate(self.sha256) if digest not in set(seen)]
-        return ImageBatch(self.pixels[kept], tuple(self.sha256[number] for number in kept))
 
 
 def hash_images(paths: Sequence[Path]) -> list[ImageFile]:

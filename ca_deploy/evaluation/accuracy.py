@@ -14,12 +14,12 @@ from ca_deploy.data.folders import images_below
 from ca_deploy.data.images import open_rgb
 from ca_deploy.errors import ImageDataError, UsageError
 from ca_deploy.evaluation import metrics
-from ca_deploy.evaluation.predictor import Predictor
+from ca_deploy.evaluation.parity import in_order
+from ca_deploy.evaluation.predictor import Outputs, Predictor
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.accuracy import AccuracyReport, Confusion, PairedReport
+from ca_deploy.records.samples import Samples
 from ca_deploy.tasks import Score, find_task, task_names
-
-Answers = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def evaluate_predictor(
         targets.append(target)
     if not outputs:
         raise ImageDataError(f"None of the photos in {photos.root} can be read:\n  {unreadable[0]}")
-    answers, truth, names = np.stack(outputs), np.array(targets), photos.labels
+    answers, truth, names = _stacked(outputs), np.array(targets), photos.labels
     score = _score(model, answers, truth, names)
     wrong: Counter[tuple[int, int]] = Counter()
     if score.classes is not None:
@@ -96,14 +96,14 @@ def evaluate_predictor(
         top1_by_class={names[c]: _percent(score.right[truth == c]) for c in sorted(set(targets))},
         confusions=tuple(Confusion(names[t], names[a], count) for (t, a), count in wrong.most_common()),
         unreadable=tuple(unreadable),
-        paired=_paired(model, answers, score, against, np.stack(others), truth, names) if against else None,
+        paired=_paired(model, answers, score, against, _stacked(others), truth, names) if against else None,
         task=model.task.name,
         figures=score.figures,
         right_name=model.task.right_name,
     )
 
 
-def _score(model: Predictor, answers: Answers, truth: NDArray[np.int64], labels: Sequence[str]) -> Score:
+def _score(model: Predictor, answers: Outputs, truth: NDArray[np.int64], labels: Sequence[str]) -> Score:
     if model.task.score is None:
         able = ", ".join(name for name in task_names() if find_task(name).score is not None)
         raise UsageError(
@@ -113,22 +113,30 @@ def _score(model: Predictor, answers: Answers, truth: NDArray[np.int64], labels:
     return model.task.score(answers, truth, labels)
 
 
-def _answer(model: Predictor, image: Image.Image) -> NDArray[np.float32]:
-    return next(iter(model([model.preprocessing.to_pixels(image)])))
+def _answer(model: Predictor, image: Image.Image) -> Outputs:
+    preprocessing = model.signature.photo_or_refuse(f"{model.name}: evaluating on labelled photos")
+    (taken,) = model.signature.inputs
+    return model.run(Samples({taken.name: preprocessing.to_pixels(image)[None]}, ("",)))
+
+
+def _stacked(answers: Sequence[Outputs]) -> Outputs:
+    """The answers to one photo each as one, ``(N, …)``."""
+    return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
 
 def _paired(
     model: Predictor,
-    answers: Answers,
+    answers: Outputs,
     score: Score,
     other: Predictor,
-    others: Answers,
+    others: Outputs,
     truth: NDArray[np.int64],
     labels: Sequence[str],
 ) -> PairedReport:
     first, second = score.right, _score(other, others, truth, labels).right
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
-    sqnr = metrics.sqnr_db(others, answers)
+    others = in_order(model, other.name, others, answers)
+    sqnr = min(metrics.sqnr_db(others[name], answers[name]) for name in answers)
     return PairedReport(
         against=other.name,
         against_top1=_percent(second),

@@ -1,65 +1,53 @@
 """Numerical parity: does the exported file compute what PyTorch computes?"""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ca_deploy.data.images import ImageBatch
 from ca_deploy.errors import UsageError
 from ca_deploy.evaluation import metrics
-from ca_deploy.evaluation.predictor import Predictor
+from ca_deploy.evaluation.predictor import Outputs, Predictor
 from ca_deploy.progress import Progress, silent
-from ca_deploy.records.parity import DefaultSettings, ParityReport, Status
+from ca_deploy.records.parity import DefaultSettings, OutputParity, ParityReport, Status
 from ca_deploy.records.recipe import Tolerances
+from ca_deploy.records.samples import Samples
+from ca_deploy.records.signature import NetworkOutput
 from ca_deploy.runtimes import Session
-from ca_deploy.tasks import Task
 
 FEWEST_IMAGES = 32
 # SQNR may differ by this much between kernels that all accumulate exactly, because they round at different points.
 KERNEL_NOISE_DB = 0.3
-
-
-def outputs_of(predictor: Predictor, images: NDArray[np.uint8], progress: Progress = silent) -> NDArray[np.float32]:
-    """The outputs for images ``(N, S, S, 3)`` as one array ``(N, …)``.
-
-    Raises:
-        UsageError: the images do not have the model's input size.
-    """
-    wanted = predictor.preprocessing
-    if images.shape[1:] != (wanted.height, wanted.width, wanted.depth):
-        raise UsageError(
-            f"{predictor.name} takes {wanted.size_text} px of {wanted.channels}, but the images are "
-            f"{images.shape[1]}x{images.shape[2]} px of {images.shape[3]} channels."
-        )
-    answers = []
-    for answer in predictor(images):
-        answers.append(answer)
-        progress(len(answers), len(images))
-    return np.stack(answers)
+# An error is judged in units of the output, but float32 cannot be exact to less than this share of large values: boxes
+# in pixels are in the hundreds.
+_OF_LARGEST = 1e-5
+_EQUAL_PERCENT = 99.9  # of the integers that a float file gives
 
 
 def measure(
     subject: Predictor,
     reference_name: str,
-    reference: NDArray[np.float32],
-    images: ImageBatch,
+    reference: Outputs,
+    samples: Samples,
     tolerances: Tolerances,
     progress: Progress = silent,
     default: Session | None = None,
 ) -> ParityReport:
-    """Compare a model with the reference's outputs ``(N, …)`` on the same images.
+    """Compare a model with the reference's outputs, each ``(N, …)``, on the same samples; each output is judged.
 
     ``default`` is the same file opened with its runtime's default settings, which is measured too and does not affect
     the status.
+
+    Raises:
+        UsageError: the two have other outputs, or outputs of other shapes.
     """
-    found = outputs_of(subject, images.pixels, progress)
-    if found.shape != reference.shape:
-        raise UsageError(f"{subject.name} returns {found.shape[1:]}, {reference_name} returns {reference.shape[1:]}.")
-    figures = _Figures.of(subject.task, reference, found)
-    failures = figures.misses(tolerances)
-    if len(images) < FEWEST_IMAGES:
-        failures.append(f"only {len(images)} images; parity needs {FEWEST_IMAGES} that calibration has not seen")
+    found = subject.run(samples, progress)
+    reference = in_order(subject, reference_name, reference, found)
+    figures = _Figures.of(subject, reference, found, tolerances)
+    failures = list(figures.failures)
+    if len(samples) < FEWEST_IMAGES:
+        failures.append(f"only {len(samples)} images; parity needs {FEWEST_IMAGES} that calibration has not seen")
     return ParityReport(
         status=Status.FAIL if failures else Status.PASS,
         reason="; ".join(failures),
@@ -67,55 +55,110 @@ def measure(
         reference=reference_name,
         runtime=subject.session.runtime,
         tolerances=tolerances,
-        images=len(images),
+        images=len(samples),
         max_abs_error=figures.max_abs_error,
-        sqnr_db=figures.finite_sqnr_db,
-        cosine=metrics.cosine(reference, found),
+        sqnr_db=figures.sqnr_db,
+        cosine=min((one.cosine for one in figures.outputs if one.cosine is not None), default=None),
         agreement=figures.agreement,
-        images_sha256=images.sha256,
-        default_settings=_default_settings(subject, default, figures, reference, images) if default else None,
+        images_sha256=samples.sha256,
+        default_settings=_default_settings(subject, default, figures, reference, samples) if default else None,
         agreement_name=subject.task.agreement_name,
+        outputs=figures.outputs,
     )
+
+
+def in_order(subject: Predictor, reference_name: str, reference: Outputs, found: Outputs) -> Outputs:
+    """The reference's outputs under the subject's names: those of the same name, or an only one by its place."""
+    if len(reference) == len(found) == 1:
+        reference = dict(zip(found, reference.values(), strict=True))
+    if reference.keys() != found.keys():
+        raise UsageError(f"{subject.name} gives {', '.join(found)}, and {reference_name} {', '.join(reference)}.")
+    for name, values in found.items():
+        if values.shape != reference[name].shape:
+            raise UsageError(
+                f"{subject.name} returns {name} {values.shape[1:]}, {reference_name} returns "
+                f"{reference[name].shape[1:]}."
+            )
+    return {name: reference[name] for name in found}
 
 
 @dataclass(frozen=True, slots=True)
 class _Figures:
-    max_abs_error: float
-    sqnr_db: float
+    """``failures`` has one message per tolerance that is missed; NaN misses any."""
+
+    outputs: tuple[OutputParity, ...]
     agreement: float | None
+    failures: tuple[str, ...]
 
     @classmethod
-    def of(cls, task: Task, reference: NDArray[np.float32], found: NDArray[np.float32]) -> "_Figures":
+    def of(cls, subject: Predictor, reference: Outputs, found: Outputs, tolerances: Tolerances) -> "_Figures":
+        seen_as = subject.task.compared
+        outputs = tuple(
+            _compared(one, seen_as(reference[one.name]), seen_as(found[one.name]), tolerances.of(one.name))
+            for one in subject.signature.outputs
+        )
+        several = len(outputs) > 1
+        failures = [f"{one.name}: {missed}" if several else missed for one in outputs for missed in one.missed]
+        task, least = subject.task, tolerances.agreement_percent
         agreement = task.agreement(reference, found) if task.agreement else None
-        return cls(metrics.max_abs_error(reference, found), metrics.sqnr_db(reference, found), agreement)
+        if least is not None and agreement is not None and not agreement >= least:
+            failures.append(f"agreement {agreement:.1f} % is below {least:g} %")
+        return cls(outputs, agreement, tuple(failures))
 
     @property
-    def finite_sqnr_db(self) -> float | None:
-        return self.sqnr_db if np.isfinite(self.sqnr_db) else None
+    def max_abs_error(self) -> float | None:
+        return _worst([one.max_abs_error for one in self.outputs], max)
 
-    def misses(self, tolerances: Tolerances) -> list[str]:
-        """One message per tolerance that is missed; NaN misses any."""
-        failures = []
-        if tolerances.max_abs_error is not None and not self.max_abs_error <= tolerances.max_abs_error:
-            failures.append(f"max abs error {self.max_abs_error:.3g} is above {tolerances.max_abs_error:g}")
-        if tolerances.sqnr_db is not None and not self.sqnr_db >= tolerances.sqnr_db:
-            failures.append(f"SQNR {self.sqnr_db:.1f} dB is below {tolerances.sqnr_db:g} dB")
-        least = tolerances.agreement_percent
-        if least is not None and self.agreement is not None and not self.agreement >= least:
-            failures.append(f"agreement {self.agreement:.1f} % is below {least:g} %")
-        return failures
+    @property
+    def sqnr_db(self) -> float | None:
+        return _worst([one.sqnr_db for one in self.outputs], min)
+
+
+def _worst(figures: Sequence[float | None], of: Callable[[list[float]], float]) -> float | None:
+    known = [figure for figure in figures if figure is not None]
+    if any(np.isnan(known)):
+        return float("nan")
+    return of(known) if known else None
+
+
+def _compared(
+    given: NetworkOutput, reference: NDArray[np.float32], found: NDArray[np.float32], tolerances: Tolerances
+) -> OutputParity:
+    if not given.dtype.startswith("float"):
+        equal = float(100 * np.mean(reference == found))
+        least = tolerances.agreement_percent if tolerances.agreement_percent is not None else _EQUAL_PERCENT
+        unequal = () if equal >= least else (f"{equal:.1f} % of the values are equal, below {least:g} %",)
+        return OutputParity(given.name, equal_percent=equal, missed=unequal)
+    error, sqnr = metrics.max_abs_error(reference, found), metrics.sqnr_db(reference, found)
+    missed: tuple[str, ...] = ()
+    if tolerances.max_abs_error is not None:
+        # Each position by its own largest value, so that boxes in pixels do not excuse the scores beside them.
+        allowed = np.maximum(tolerances.max_abs_error, _OF_LARGEST * np.abs(reference).max(axis=0, initial=0))
+        errors = np.abs(reference.astype(np.float64) - found)
+        if not (errors <= allowed).all():
+            excess = np.where(np.isnan(errors), np.inf, errors - allowed)
+            place = np.unravel_index(np.argmax(excess), errors.shape)
+            missed += (f"max abs error {errors[place]:.3g} is above {allowed[place[1:]]:.3g}",)
+    if tolerances.sqnr_db is not None and not sqnr >= tolerances.sqnr_db:
+        missed += (f"SQNR {sqnr:.1f} dB is below {tolerances.sqnr_db:g} dB",)
+    finite = None if np.isinf(sqnr) and sqnr > 0 else sqnr
+    return OutputParity(given.name, error, finite, metrics.cosine(reference, found), None, missed)
 
 
 def _default_settings(
-    subject: Predictor, default: Session, judged: _Figures, reference: NDArray[np.float32], images: ImageBatch
+    subject: Predictor, default: Session, judged: _Figures, reference: Outputs, samples: Samples
 ) -> DefaultSettings:
-    found = _Figures.of(subject.task, reference, outputs_of(replace(subject, session=default), images.pixels))
-    fewer = found.agreement is not None and judged.agreement is not None and found.agreement < judged.agreement
+    found = replace(subject, session=default).run(samples)
+    figures = _Figures.of(subject, reference, found, Tolerances())
+    fewer = figures.agreement is not None and judged.agreement is not None and figures.agreement < judged.agreement
+    noisier = figures.sqnr_db is not None and not (
+        figures.sqnr_db >= (np.inf if judged.sqnr_db is None else judged.sqnr_db) - KERNEL_NOISE_DB
+    )
     return DefaultSettings(
         needed=subject.session.settings,
         runtime=default.runtime,
-        max_abs_error=found.max_abs_error,
-        sqnr_db=found.finite_sqnr_db,
-        agreement=found.agreement,
-        worse=fewer or not found.sqnr_db >= judged.sqnr_db - KERNEL_NOISE_DB,
+        max_abs_error=figures.max_abs_error,
+        sqnr_db=figures.sqnr_db,
+        agreement=figures.agreement,
+        worse=fewer or noisier,
     )

@@ -1,31 +1,31 @@
-"""A model that runs on photos, whatever its runtime.
+"""A model that runs on samples, whatever its runtime.
 
-Photos are RGB uint8 ``(N, S, S, 3)`` everywhere; each model converts them to its file's input (normalised or raw, NCHW
-or NHWC, float or integer), and its output back to float32.
+Samples are the same for all models (:class:`ca_deploy.records.samples.Samples`); each model converts them to its file's
+inputs (normalised or raw, NCHW or NHWC, float or integer, in batches), and its outputs back to float32.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ca_deploy.errors import ArtifactError, UsageError
-from ca_deploy.networks.inputs import preprocessing_of
+from ca_deploy.evaluation.bare_file import signature_of_file
 from ca_deploy.networks.labels import labels_of
-from ca_deploy.networks.source import load
+from ca_deploy.networks.source import Network, load
+from ca_deploy.progress import Progress, silent
 from ca_deploy.records.manifest import Manifest, manifest_of
 from ca_deploy.records.model import ModelSource
-from ca_deploy.records.preprocessing import Preprocessing
+from ca_deploy.records.samples import Samples
+from ca_deploy.records.signature import NetworkInput, Signature
 from ca_deploy.records.tensors import TensorSpec
 from ca_deploy.runtimes import Session, find_runtime, open_session, runtime_names
-from ca_deploy.tasks import Task, task_of
+from ca_deploy.tasks import Task, meaning_of
 
-if TYPE_CHECKING:
-    from ca_deploy.networks.inputs import preprocessing_of
-from ca_deploy.networks.source import Network
+Outputs = dict[str, NDArray[np.float32]]
 
 
 def model_suffixes() -> tuple[str, ...]:
@@ -35,56 +35,93 @@ def model_suffixes() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """An opened model with its input, output and preprocessing."""
+    """An opened model.
+
+    ``signature`` is the network's. ``inputs`` and ``outputs`` are the file's, by the network's names; the file may call
+    them otherwise (coremltools renames an input ``state``).
+    """
 
     name: str
     session: Session
-    input: TensorSpec
-    output: TensorSpec
-    preprocessing: Preprocessing
+    signature: Signature
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
     task: Task
     labels: tuple[str, ...] | None = None
     manifest: Manifest | None = None
 
-    def __call__(self, images: Iterable[NDArray[np.uint8]]) -> Iterable[NDArray[np.float32]]:
-        """The float32 outputs of images ``(S, S, 3)``, one by one, without the batch dimension."""
-        for image in images:
-            answer = self.session.run({self.input.name: self.to_input(image)})[self.output.name][0]
-            if self.output.scale is not None:
-                answer = (answer.astype(np.float32) - np.float32(self.output.zero_point or 0)) * np.float32(
-                    self.output.scale
+    @property
+    def batch(self) -> int:
+        """How many samples the file takes at once; 1 where that is free."""
+        return max([1, *(spec.shape[0] for spec in self.inputs.values() if spec.shape)])
+
+    def run(self, samples: Samples, progress: Progress = silent) -> Outputs:
+        """The outputs by name in float32, each ``(N, …)``.
+
+        Raises:
+            UsageError: the samples are not those of the network's inputs.
+        """
+        self._refuse_others(samples)
+        batch = self.batch
+        found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self.outputs}
+        rows_of = {given.name: given.shape[0] if given.shape else 0 for given in self.signature.outputs}
+        for number, rows in enumerate(samples.batches(batch)):
+            answers = self.session.run(self.feeds(rows))
+            for name, spec in self.outputs.items():
+                found[name] += _by_sample(_to_float(answers[spec.name], spec), batch, rows_of[name])
+            progress(min((number + 1) * batch, len(samples)), len(samples))
+        return {name: np.stack(values[: len(samples)]) for name, values in found.items()}
+
+    def feeds(self, rows: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """A batch of samples by input, as the file's input tensors by its own names."""
+        taken = ((one, self.inputs[one.name]) for one in self.signature.inputs)
+        return {spec.name: _to_file(one, spec, rows[one.name]) for one, spec in taken}
+
+    def _refuse_others(self, samples: Samples) -> None:
+        for taken in self.signature.inputs:
+            given = samples.arrays.get(taken.name)
+            if given is None:
+                raise UsageError(f"{self.name} takes {taken.name}, and the samples have {', '.join(samples.arrays)}.")
+            if given.shape[1:] not in (taken.pixels_shape, taken.shape[1:]):
+                raise UsageError(
+                    f"{self.name} takes {taken.text}, but the samples of {taken.name} are {given.shape[1:]}."
                 )
-            yield answer.astype(np.float32)
-
-    def to_input(self, image: NDArray[np.uint8]) -> NDArray[Any]:
-        """An image ``(S, S, 3)`` as the file's input tensor, with the batch dimension."""
-        spec = self.input
-        if spec.normalised:
-            value: NDArray[Any] = self.preprocessing.normalise(image)
-            if spec.layout == "NHWC":
-                value = np.ascontiguousarray(np.moveaxis(value, 0, -1))
-        else:
-            value = image if spec.layout == "NHWC" else np.ascontiguousarray(np.moveaxis(image, -1, 0))
-        if spec.normalised and spec.scale is not None:
-            limits = np.iinfo(spec.dtype)
-            value = np.clip(np.rint(value / spec.scale) + (spec.zero_point or 0), limits.min, limits.max)
-        return value.astype(spec.dtype)[None]
 
 
-def network_predictor(network: "Network") -> Predictor:
+def _to_file(taken: NetworkInput, spec: TensorSpec, values: NDArray[Any]) -> NDArray[Any]:
+    """Samples ``(N, …)`` of one input as the file's tensor."""
+    if not spec.normalised:
+        if values.dtype != np.uint8:
+            raise UsageError(f"The file takes pixels as {taken.name}, and the samples are normalised already.")
+        return values if spec.layout == "NHWC" else np.ascontiguousarray(np.moveaxis(values, -1, 1))
+    fed = taken.to_network(values)
+    if spec.layout == "NHWC":
+        fed = np.ascontiguousarray(np.moveaxis(fed, 1, -1))
+    if spec.scale is not None:
+        limits = np.iinfo(spec.dtype)
+        fed = np.clip(np.rint(fed / spec.scale) + (spec.zero_point or 0), limits.min, limits.max)
+    return fed.astype(spec.dtype)
+
+
+def _to_float(values: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
+    if spec.scale is not None:
+        values = (values.astype(np.float32) - np.float32(spec.zero_point or 0)) * np.float32(spec.scale)
+    return values.astype(np.float32)
+
+
+def _by_sample(values: NDArray[np.float32], batch: int, rows: int) -> list[NDArray[np.float32]]:
+    """An output of a batch, one by one, of which a sample alone has ``rows``; one without a batch belongs to each."""
+    if values.ndim and values.shape[0] == batch * rows:
+        return [part[0] if rows == 1 else part for part in np.split(values, batch)]
+    return [values] * batch
+
+
+def network_predictor(network: Network) -> Predictor:
     """The PyTorch network itself, as a reference."""
     from ca_deploy.runtimes._torch_module import TorchSession
 
     session = TorchSession(network)
-    return Predictor(
-        f"PyTorch {network.name}",
-        session,
-        session.inputs[0],
-        session.outputs[0],
-        network.preprocessing,
-        task_of(network.task, session.outputs[0].shape[1:]),
-        network.labels,
-    )
+    return _predictor(f"PyTorch {network.name}", session, network.signature, network.task, network.labels, Path())
 
 
 def open_predictor(
@@ -92,12 +129,12 @@ def open_predictor(
 ) -> Predictor:
     """An exported file, with its manifest if there is one, or a PyTorch model.
 
-    ``source`` provides the weights of a PyTorch model, or the preprocessing of a file without a manifest.
+    ``source`` provides the weights of a PyTorch model, or the preprocessing of a file without a manifest. Its labels go
+    before those of a manifest.
 
     Raises:
         UsageError: the file has no manifest, and ``source`` no preprocessing.
-        ArtifactError: the file is missing, damaged, not the one its manifest describes, or does not have one input and
-            one output.
+        ArtifactError: the file is missing, damaged, not the one its manifest describes, or without an input or output.
         RuntimeUnavailable: see :func:`ca_deploy.runtimes.open_session`.
     """
     if not isinstance(model, str | Path):
@@ -108,21 +145,21 @@ def open_predictor(
             raise UsageError(f"--runtime {runtime} is for exported files; {model} is a PyTorch model.")
         return network_predictor(load(replace(source or ModelSource(), model=str(model))))
     manifest = manifest_of(path)
-    if manifest is not None:
-        return exported_predictor(path, manifest, runtime, threads)
-    session = open_session(path, runtime, threads)
-    preprocessing = _given_preprocessing(path, source, session.inputs)
     source = source or ModelSource()
-    labels, task = labels_of(source, {}), source.task
-    return file_predictor(path, session, session.inputs, session.outputs, preprocessing, labels, task)
+    if manifest is not None:
+        found = exported_predictor(path, manifest, runtime, threads)
+        return found if source.labels is None else replace(found, labels=labels_of(source, {}))
+    session = open_session(path, runtime, threads)
+    signature, labels = signature_of_file(path, source, session), labels_of(source, {})
+    task = meaning_of(source.task, signature, labels).task
+    return _predictor(path.name, session, signature, task, labels, path)
 
 
 def exported_predictor(path: Path, manifest: Manifest, runtime: str | None = None, threads: int = 1) -> Predictor:
     """Like :func:`open_predictor`, for a file whose manifest has been read already."""
     session = open_session(path, runtime, threads)
-    found = file_predictor(
-        path, session, manifest.inputs, manifest.outputs, manifest.preprocessing, manifest.labels, manifest.task
-    )
+    task = meaning_of(manifest.task, manifest.signature, manifest.labels).task
+    found = file_predictor(path, session, manifest.inputs, manifest.outputs, manifest.signature, task, manifest.labels)
     return replace(found, manifest=manifest)
 
 
@@ -131,38 +168,25 @@ def file_predictor(
     session: Session,
     inputs: Sequence[TensorSpec],
     outputs: Sequence[TensorSpec],
-    preprocessing: Preprocessing,
+    signature: Signature,
+    task: Task,
     labels: tuple[str, ...] | None,
-    task: str | None = None,
 ) -> Predictor:
-    """A file that is open already.
+    """A file that is open already, and was exported from a network of this signature, whose order it keeps.
 
     Raises:
-        ArtifactError: the file does not have one input and one output.
-        UsageError: there is no such task.
+        ArtifactError: the file has another number of inputs or outputs.
     """
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ArtifactError(
-            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; ca-deploy compares models with one of each."
-        )
-    if not outputs[0].shape:
-        raise ArtifactError(f"{path}: its output {outputs[0].name!r} is a single number, without a batch dimension.")
-    meaning = task_of(task, outputs[0].shape[1:])
-    return Predictor(path.name, session, inputs[0], outputs[0], preprocessing, meaning, labels)
+    taken, given = ([one.name for one in side] for side in (signature.inputs, signature.outputs))
+    if (len(taken), len(given)) != (len(inputs), len(outputs)):
+        found = ", ".join(spec.name for spec in (*inputs, *outputs))
+        raise ArtifactError(f"{path} has {found}, and its network {', '.join((*taken, *given))}. Export it again.")
+    found_inputs, found_outputs = dict(zip(taken, inputs, strict=True)), dict(zip(given, outputs, strict=True))
+    return Predictor(path.name, session, signature, found_inputs, found_outputs, task, labels)
 
 
-def _given_preprocessing(path: Path, source: ModelSource | None, inputs: Sequence[TensorSpec]) -> Preprocessing:
-    if source is None or source.mean is None or source.std is None:
-        raise UsageError(
-            f"{path} has no manifest ({path.stem}.json) beside it, so its preprocessing is unknown. "
-            "Pass --mean and --std (and --resize), as it was trained."
-        )
-    if len(inputs) != 1 or len(inputs[0].shape) != 4:
-        raise ArtifactError(f"{path} does not take one image: its inputs are {[i.shape for i in inputs]}.")
-    shape = inputs[0].shape
-    depth, height, width = shape[1:] if inputs[0].layout == "NCHW" else (shape[3], *shape[1:3])
-    if min(height, width) < 1 and source.input_size is None:
-        raise UsageError(f"{path} takes images of any size: say which with --input-size.")
-    fixed = (depth, height, width) if min(height, width) > 0 else None
-    resize = source.resize if source.resize is not None or source.fit not in (None, "crop") else min(height, width)
-    return preprocessing_of(replace(source, resize=resize), {}, source.input_size or 1, fixed)
+def _predictor(
+    name: str, session: Session, signature: Signature, task: Task, labels: tuple[str, ...] | None, path: Path
+) -> Predictor:
+    found = file_predictor(path, session, session.inputs, session.outputs, signature, task, labels)
+    return replace(found, name=name)

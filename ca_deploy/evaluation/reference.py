@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, load_calibration, load_spec
-from ca_deploy.data.images import ImageBatch
 from ca_deploy.errors import ArtifactError, ImageDataError, UsageError
 from ca_deploy.evaluation.predictor import Predictor, model_suffixes, network_predictor, open_predictor
 from ca_deploy.networks.source import load, source_of_object
 from ca_deploy.records.model import ModelSource, registered_models
 from ca_deploy.records.recipe import FLOOR_AGREEMENT_PERCENT, FLOOR_SQNR_DB, Tolerances
+from ca_deploy.records.samples import Samples
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,7 +36,7 @@ def reference_for(
         against = ModelSource(str(against))
     record = subject.manifest.model if subject.manifest else None
     if against is not None and not isinstance(against, ModelSource):
-        given = source or (record.source if record and record.from_object else ModelSource())
+        given = source or (record.source if record else ModelSource())
         described = replace(
             given,
             model=ModelSource().model,
@@ -77,19 +77,19 @@ def reference_for(
 def _filled_up(given: ModelSource, recorded: ModelSource) -> ModelSource:
     """The fields of ``given``; those left at their defaults come from the manifest."""
     values = {field.name: getattr(given, field.name) for field in fields(ModelSource)}
-    kept = {name: value for name, value in values.items() if value is not None and value is not False}
+    kept = {name: value for name, value in values.items() if value is not None and value is not False and value != ()}
     if given.names_weights:
         kept |= {"weights": given.weights, "weights_key": given.weights_key, "random_weights": given.random_weights}
     return replace(recorded, **kept)
 
 
-def images_for(subject: Predictor, name: str | None) -> ImageBatch:
-    """The held-out part of a set, without images that the file was calibrated on."""
+def samples_for(subject: Predictor, name: str | None) -> Samples:
+    """The held-out part of a set, without samples that the file was calibrated on."""
     record = subject.manifest.calibration if subject.manifest else None
     model = registered_models().get(subject.manifest.model.name) if subject.manifest else None
     own = model.calibration if model and subject.manifest and subject.manifest.model.source.weights is None else None
     spec = load_spec(name or own or NOT_YOUR_DOMAIN)
-    images = load_calibration(replace(spec, held_out=max(32, spec.held_out)), subject.preprocessing).held_out
+    images = load_calibration(replace(spec, held_out=max(32, spec.held_out)), subject.signature).held_out
     unseen = images.without(record.images_sha256 if record else ())
     if not len(unseen):
         raise ImageDataError(

@@ -11,11 +11,9 @@ from ca_deploy.plugins import load, member, names_in, not_installed
 from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.recipe import ExportRecipe, Io, LayerBits, Mode
+from ca_deploy.records.samples import Samples
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ca_deploy.networks.source import Network
     from ca_deploy.records.manifest import Manifest
 
@@ -41,8 +39,8 @@ class Converter(Protocol[Model, Seen, Ranges]):
         """
         ...
 
-    def calibrate(self, model: Model, images: "NDArray[np.uint8]", recipe: ExportRecipe) -> Seen:
-        """Run the float model on images ``(N, S, S, 3)``; returns statistics of its activations."""
+    def calibrate(self, model: Model, samples: Samples, recipe: ExportRecipe) -> Seen:
+        """Run the float model on the samples; returns statistics of its activations."""
         ...
 
     def ranges(self, model: Model, seen: Seen, recipe: ExportRecipe) -> Ranges:
@@ -86,7 +84,8 @@ class Format:
     function that maps a manifest to code that runs the file, by the code's suffix (``.py``, ``.kt``). ``layer_bits``
     maps each value of ``activation_bits`` in a ``[[layer]]`` to the reason why it is refused, or to "". ``complaints``
     returns the errors in a recipe other than in modes, bits and options, as ``key: sentence``. ``dynamic_batch``: the
-    batch dimension of its files can be dynamic.
+    batch dimension of its files can be dynamic; ``dynamic_size``: so can height and width of an image;
+    ``enumerated_sizes``: an image can have one of several sizes.
     """
 
     name: str
@@ -101,6 +100,8 @@ class Format:
     layer_bits: Mapping[LayerBits, str] = field(default_factory=dict)
     complaints: Callable[[ExportRecipe], Iterable[str]] = _nothing_more
     dynamic_batch: bool = False
+    dynamic_size: bool = False
+    enumerated_sizes: bool = False
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -148,7 +149,7 @@ class Format:
         Raises:
             ArtifactError: the manifest has values that no code can be generated from.
         """
-        code: Mapping[str, str] = load(self.snippets)(manifest)
+        code: Mapping[str, str] = load(self.snippets)(manifest.at_own_size)
         return code
 
 

@@ -1,26 +1,21 @@
 """Kotlin code that feeds an exported file in an Android app, written from its manifest."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from string import Template
 
 from ca_deploy.formats import _quoting as quoting
-from ca_deploy.formats._kotlin_preprocess import constants, imports, preprocess
+from ca_deploy.formats._kotlin_preprocess import constants, helpers, imports, preprocess
+from ca_deploy.formats._output import task_of
 from ca_deploy.records.manifest import Manifest
-from ca_deploy.tasks import task_of
 
 _FILE = Template("""// $headline with $file (written by ca-deploy).
 // Put the file into app/src/main/assets, and into build.gradle.kts:
 //     implementation("$gradle")
 $head
 
-$constants
-val LABELS = $labels
-
-$preprocess
-
-$body
+$parts
 """)
 
 _CONSTANT = 10_000  # characters; each has six bytes at most in a class file, and a constant 65,535
@@ -36,23 +31,36 @@ class Body:
 
 
 def kotlin(manifest: Manifest, body: Body) -> str:
-    """A file for an Android app.
+    """A file for an Android app that feeds one photo.
 
     Raises:
         ArtifactError: mean, std or a scale is not finite.
     """
     spec, preprocessing = manifest.inputs[0], manifest.preprocessing
-    names = {"android.content.Context", *imports(preprocessing, spec), *body.imports}
-    return _FILE.substitute(
-        headline=task_of(manifest.task, manifest.outputs[0].shape[1:]).headline,
-        file=quoting.kotlin(manifest.file),
-        gradle=body.gradle,
-        head="\n".join(f"import {name}" for name in sorted(names)),
-        constants=constants(preprocessing, spec),
-        labels=_labels(manifest.labels) if manifest.labels else "emptyList<String>()",
-        preprocess=preprocess(preprocessing, spec),
-        body=body.code,
+    parts = (
+        f"{constants(preprocessing, spec)}\n{labels(manifest)}",
+        preprocess(preprocessing, spec),
+        *helpers([preprocessing]),
+        body.code,
     )
+    names = (*imports(preprocessing, spec), *body.imports)
+    return source(manifest, task_of(manifest).headline, body.gradle, names, parts)
+
+
+def source(manifest: Manifest, headline: str, gradle: str, imports: Iterable[str], parts: Iterable[str]) -> str:
+    """A file of ``parts`` with an empty line between them; ``headline`` is what it does."""
+    return _FILE.substitute(
+        headline=headline,
+        file=quoting.kotlin(manifest.file),
+        gradle=gradle,
+        head="\n".join(f"import {name}" for name in sorted({"android.content.Context", *imports})),
+        parts="\n\n".join(parts),
+    )
+
+
+def labels(manifest: Manifest) -> str:
+    """The declaration of the list ``LABELS``."""
+    return f"val LABELS = {_labels(manifest.labels) if manifest.labels else 'emptyList<String>()'}"
 
 
 def _labels(labels: Sequence[str]) -> str:

@@ -4,6 +4,7 @@
 Android has its own bilinear filter: where a photo is scaled, its colours may be a few levels off.
 """
 
+from collections.abc import Iterable
 from string import Template
 
 from ca_deploy.formats import _quoting as quoting
@@ -29,9 +30,7 @@ fun preprocess(bitmap: Bitmap): ByteBuffer {
     return buffer
 }""")
 
-_HALVED = """
-
-/** Halves a photo of twice its later size or more: Android's filter looks at four pixels only. */
+_HALVED = """/** Halves a photo of twice its later size or more: Android's filter looks at four pixels only. */
 private fun halved(bitmap: Bitmap, place: Rect): Bitmap {
     var photo = bitmap
     while (photo.width >= 2 * place.width() || photo.height >= 2 * place.height()) {
@@ -41,9 +40,7 @@ private fun halved(bitmap: Bitmap, place: Rect): Bitmap {
     }
     return photo
 }"""
-_GREY = """
-
-/** Brightness of a pixel, 0..255 (ITU-R 601). */
+_GREY = """/** Brightness of a pixel, 0..255 (ITU-R 601). */
 private fun grey(pixel: Int): Int =
     (19595 * Color.red(pixel) + 38470 * Color.green(pixel) + 7471 * Color.blue(pixel) + 0x8000) shr 16"""
 
@@ -119,13 +116,13 @@ def constants(preprocessing: Preprocessing, spec: TensorSpec) -> str:
 
 
 def preprocess(preprocessing: Preprocessing, spec: TensorSpec) -> str:
-    """The function ``preprocess``, which makes the tensor of ``spec`` of a bitmap, and what it calls.
+    """The function ``preprocess``, which makes the tensor of ``spec`` of a bitmap; it needs :func:`helpers`.
 
     Raises:
         ArtifactError: the input's scale is not finite.
     """
     fit, draw = _placed(preprocessing)
-    function = _PREPROCESS.substitute(
+    return _PREPROCESS.substitute(
         recipe=preprocessing.recipe_text,
         input_text=input_text(spec, preprocessing),
         fit="\n    ".join(fit),
@@ -133,8 +130,13 @@ def preprocess(preprocessing: Preprocessing, spec: TensorSpec) -> str:
         bytes=f"{preprocessing.depth} * 4" if spec.dtype == "float32" else preprocessing.depth,
         loop=_loop(preprocessing, spec),
     )
-    scales, grey = preprocessing.fit != "none", preprocessing.channels == "grey"
-    return function + (_HALVED if scales else "") + (_GREY if grey else "")
+
+
+def helpers(given: Iterable[Preprocessing]) -> list[str]:
+    """The functions that those of :func:`preprocess` for these photos call."""
+    photos = list(given)
+    scales, grey = any(one.fit != "none" for one in photos), any(one.channels == "grey" for one in photos)
+    return [*([_HALVED] if scales else []), *([_GREY] if grey else [])]
 
 
 def _placed(preprocessing: Preprocessing) -> tuple[list[str], list[str]]:

@@ -1,5 +1,6 @@
 """The layers of a model that a recipe's ``[[layer]]`` overrides cover."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 
 from ca_deploy.errors import RecipeError
@@ -35,7 +36,11 @@ def overridden(recipe: ExportRecipe, modules: Mapping[str, Sequence[str]]) -> di
     for override in recipe.layer:
         if not any(map(override.covers, all_modules)):
             more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-            layers = f"Its layers are {', '.join(known[:_SHOWN])}{more}." if known else "It does not name its layers."
+            close = difflib.get_close_matches(override.match, known, n=2)
+            meant = f"Did you mean {' or '.join(map(repr, close))}? " if close else ""
+            layers = (
+                f"{meant}Its layers are {', '.join(known[:_SHOWN])}{more}." if known else "It does not name its layers."
+            )
             raise RecipeError(
                 f"{recipe.name}: [[layer]] match = {override.match!r} covers no layer of this network. {layers}"
             )

@@ -1,11 +1,11 @@
-"""A Python script that runs an exported file, generated from its manifest."""
+"""A Python script that runs a file on one photo, generated from its manifest."""
 
 from string import Template
 
 from ca_deploy.formats import _quoting as quoting
-from ca_deploy.formats._python_preprocess import constants, preprocess
+from ca_deploy.formats._output import task_of
+from ca_deploy.formats._python_preprocess import OPEN_RGB, constants, dequantised, preprocess
 from ca_deploy.records.manifest import Manifest
-from ca_deploy.tasks import task_of
 
 _SCRIPT = Template('''"""$headline with $file (written by ca-deploy; needs numpy, pillow and $package).
 
@@ -23,6 +23,8 @@ MODEL = Path(__file__).with_name($model)
 LABELS = $labels
 $constants
 
+
+$open_rgb
 
 $preprocess
 
@@ -46,21 +48,30 @@ def python(manifest: Manifest, package: str, imports: str, invoke: str) -> str:
         ArtifactError: mean, std or a scale is not finite.
     """
     spec, output, preprocessing = manifest.inputs[0], manifest.outputs[0], manifest.preprocessing
-    task = task_of(manifest.task, output.shape[1:])
+    task = task_of(manifest)
     return _SCRIPT.substitute(
         headline=task.headline,
-        output=task.output,
+        output=task.output(manifest.signature),
         file=quoting.python_docstring(manifest.file),
-        script=quoting.python_docstring(quoting.shell(manifest.file.rpartition(".")[0] + ".py")),
+        script=script_name(manifest),
         model=quoting.python(manifest.file),
         package=package,
         imports=imports,
-        labels=f"[{', '.join(map(quoting.python, manifest.labels))}]" if manifest.labels else None,
+        labels=labels(manifest),
         constants=constants(preprocessing, spec),
+        open_rgb=OPEN_RGB,
         preprocess=preprocess(preprocessing, spec),
         invoke=invoke,
-        dequantise="output.astype(np.float32)"
-        if output.scale is None
-        else f"(output.astype(np.float32) - {output.zero_point}) * {quoting.number(output.scale)}",
-        main="\n    ".join(task.python),
+        dequantise=dequantised("output", output),
+        main="\n    ".join(task.python(manifest.signature)),
     )
+
+
+def script_name(manifest: Manifest) -> str:
+    """What the script is called, for the docstring: one word of a shell's command."""
+    return quoting.python_docstring(quoting.shell(manifest.file.rpartition(".")[0] + ".py"))
+
+
+def labels(manifest: Manifest) -> str | None:
+    """The list of labels, or None."""
+    return f"[{', '.join(map(quoting.python, manifest.labels))}]" if manifest.labels else None

@@ -8,7 +8,7 @@ from ca_deploy.formats._input import LIMITS, input_text, is_square_crop
 from ca_deploy.records.preprocessing import Channels, Preprocessing
 from ca_deploy.records.tensors import TensorSpec
 
-_PREPROCESS = Template('''def open_rgb(photo: str) -> Image.Image:
+OPEN_RGB = '''def open_rgb(photo: str) -> Image.Image:
     """Upright (EXIF), in 8-bit RGB; transparent pixels are blended with white."""
     image = ImageOps.exif_transpose(Image.open(photo))
     if image.mode.startswith("I") or image.mode == "F":  # 16 bits or more: Pillow would clip at 255
@@ -19,17 +19,14 @@ _PREPROCESS = Template('''def open_rgb(photo: str) -> Image.Image:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
+'''
 
-
-def preprocess(photo: str) -> np.ndarray:
+_PREPROCESS = Template('''def $name(photo: str) -> np.ndarray:
     """The network's input: $recipe.
 
     $input_text.
     """
-    image = open_rgb(photo)
-    $fit
-    pixels = $channels
-    $convert
+    $lines
     return pixels[None]
 ''')
 
@@ -95,8 +92,10 @@ def constants(preprocessing: Preprocessing, spec: TensorSpec) -> str:
     return "\n".join(lines)
 
 
-def preprocess(preprocessing: Preprocessing, spec: TensorSpec) -> str:
-    """The function ``preprocess``, which makes the tensor of ``spec`` of a photo's path, and what it calls.
+def preprocess(preprocessing: Preprocessing, spec: TensorSpec, name: str = "preprocess", before: str = "") -> str:
+    """A function that makes the tensor of ``spec`` of a photo's path; it needs :data:`OPEN_RGB` and :func:`constants`.
+
+    ``before`` are lines at its start, where the constants are its own.
 
     Raises:
         ArtifactError: the input's scale is not finite.
@@ -106,16 +105,42 @@ def preprocess(preprocessing: Preprocessing, spec: TensorSpec) -> str:
         value = "pixels.astype(np.float32) / 255" if preprocessing.value_range == 1 else "pixels.astype(np.float32)"
         steps.append(f"pixels = ({value} - MEAN) / STD")
     if spec.normalised and spec.scale is not None:
-        lowest, highest = LIMITS[spec.dtype]
-        quantised = f"np.rint(pixels / {quoting.number(spec.scale)}) + {spec.zero_point}"
-        steps.append(f"pixels = np.clip({quantised}, {lowest}, {highest})")
+        steps.append(f"pixels = {quantised('pixels', spec)}")
     if spec.layout == "NCHW":
         steps.append("pixels = np.moveaxis(pixels, -1, 0)")
     steps.append(f"pixels = np.ascontiguousarray(pixels, np.{spec.dtype})")
+    lines = (
+        *before.splitlines(),
+        "image = open_rgb(photo)",
+        *(_SQUARE if is_square_crop(preprocessing) else _FITS[preprocessing.fit]),
+        f"pixels = {_CHANNELS[preprocessing.channels]}",
+        *steps,
+    )
     return _PREPROCESS.substitute(
+        name=name,
         recipe=preprocessing.recipe_text,
         input_text=input_text(spec, preprocessing),
-        fit="\n    ".join(_SQUARE if is_square_crop(preprocessing) else _FITS[preprocessing.fit]),
-        channels=_CHANNELS[preprocessing.channels],
-        convert="\n    ".join(steps),
+        lines="\n    ".join(lines),
     )
+
+
+def quantised(values: str, spec: TensorSpec) -> str:
+    """Real numbers in float32 as the file's integers, not yet of its type.
+
+    Raises:
+        ArtifactError: the scale is not finite.
+    """
+    lowest, highest = LIMITS[spec.dtype]
+    rounded = f"np.rint({values} / {quoting.number(spec.scale or 1)}) + {spec.zero_point}"
+    return f"np.clip({rounded}, {lowest}, {highest})"
+
+
+def dequantised(values: str, spec: TensorSpec) -> str:
+    """An output of the file as real numbers in float32.
+
+    Raises:
+        ArtifactError: the scale is not finite.
+    """
+    if spec.scale is None:
+        return f"{values}.astype(np.float32)"
+    return f"({values}.astype(np.float32) - {spec.zero_point}) * {quoting.number(spec.scale)}"

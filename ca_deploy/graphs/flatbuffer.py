@@ -1,12 +1,14 @@
 """Read, edit and write TFLite flatbuffers (schema v3, ``tensorflow/compiler/mlir/lite/schema/schema.fbs``)."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
+from ca_deploy.records.module_path import WRAPPED
 from ca_deploy.records.tensors import DType, Layout, TensorSpec, output_layout
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ _DTYPES: dict[int, DType] = {
     schema.TensorType.INT16: "int16",
     schema.TensorType.INT32: "int32",
     schema.TensorType.INT64: "int64",
+    schema.TensorType.BOOL: "bool",
 }
 
 
@@ -82,16 +85,24 @@ def module_path(name: str) -> str:
     """The PyTorch module in a tensor name by litert-torch; "" where there is none."""
     parts = name.split(";")[0].split("/")
     # "torch.nn.modules.conv.Conv2d_conv_h" is the attribute conv_h, a Conv2d
-    attributes = [part.rpartition(".")[2].partition("_")[2] for part in parts]
+    attributes = [part.rpartition(".")[2].partition("_")[2] for part in parts if not part.endswith(f"_{WRAPPED}")]
     return ".".join(filter(None, attributes)).removeprefix("wrapped.")
 
 
-def name_input_and_output(model: Any) -> None:
-    """Name the only input ``image`` and the only output ``logits``, in the signature and as tensors."""
+def in_order_of_forward(model: Any) -> None:
+    """Put the inputs and outputs of the main graph in the order of the traced function: ``args_0``, ``output_1``, …"""
+    signature, graph = model.signatureDefs[0], model.subgraphs[0]
+    for mappings, indices in ((signature.inputs, graph.inputs), (signature.outputs, graph.outputs)):
+        mappings.sort(key=lambda mapping: int(mapping.name.rpartition(b"_")[2]))
+        indices[:] = [mapping.tensorIndex for mapping in mappings]
+
+
+def name_inputs_and_outputs(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Name the inputs and outputs of the main graph, in their order, in the signature and as tensors."""
     signature, graph = model.signatureDefs[0], model.subgraphs[0]
     for mapping, index, name in (
-        (signature.inputs[0], graph.inputs[0], b"image"),
-        (signature.outputs[0], graph.outputs[0], b"logits"),
+        *zip(signature.inputs, graph.inputs, map(str.encode, inputs), strict=True),
+        *zip(signature.outputs, graph.outputs, map(str.encode, outputs), strict=True),
     ):
         for tensor in graph.tensors:  # names must be unique, and ai-edge-quantizer keeps the float output's
             if tensor.name == name:

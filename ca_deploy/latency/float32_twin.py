@@ -2,6 +2,7 @@
 
 import platform
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +14,26 @@ RUNS = 15
 WARM_UP = 3
 
 
-def against_float32(path: Path, float32_path: Path, threads: int = 1) -> SpeedRecord:
+def against_float32(
+    path: Path, float32_path: Path, shapes: Mapping[str, tuple[int, ...]], threads: int = 1
+) -> SpeedRecord:
     """Median inference time of both files in ms, interleaved so that a disturbance affects both.
 
+    ``shapes`` are those of the inputs to feed, by name, where the files leave dimensions open.
     Only ``Session.run`` is timed, under the runtime's default settings. This is a hint about this machine, not about a
     phone.
     """
     files = (path, float32_path)
     sessions = [default_session(file, threads=threads) or open_session(file, threads=threads) for file in files]
-    times_ms = [[_run_ms(session) for session in sessions] for _ in range(RUNS + WARM_UP)][WARM_UP:]
+    times_ms = [[_run_ms(session, shapes) for session in sessions] for _ in range(RUNS + WARM_UP)][WARM_UP:]
     median, float32_median = np.median(times_ms, axis=0)
     machine = f"{platform.machine()} {platform.system()}"
     return SpeedRecord(float(median), float(float32_median), RUNS, threads, machine)
 
 
-def _run_ms(session: Session) -> float:
-    feeds = {s.name: np.zeros([max(1, side) for side in s.shape], s.dtype) for s in session.inputs}
+def _run_ms(session: Session, shapes: Mapping[str, tuple[int, ...]]) -> float:
+    closed = {spec.name: spec.shape for spec in session.inputs if min(spec.shape, default=1) > 0}
+    feeds = {spec.name: np.zeros({**shapes, **closed}[spec.name], spec.dtype) for spec in session.inputs}
     start = time.perf_counter_ns()
     session.run(feeds)
     return (time.perf_counter_ns() - start) / 1e6

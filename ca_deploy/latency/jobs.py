@@ -39,6 +39,7 @@ class Wishes:
     bundle: Path | None = None
     operators: bool = False
     verify: bool = False
+    inputs: Path | None = None
     output: Path | None = None
     seed: int = 0
     command_line: tuple[str, ...] = ()
@@ -69,10 +70,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the jobs of one measurement share."""
+    """What the jobs of one measurement share.
+
+    ``fed`` has the places of each file's inputs on the device; a runner makes up those of a file that is not in it.
+    """
 
     device: Device
     places: Mapping[Path, str]
+    fed: Mapping[Path, Sequence[str]]
     mask: str | None
     wishes: Wishes
     failures: dict[str, str]
@@ -116,7 +121,7 @@ class Run:
         keep = None
         if self.wishes.output is not None:
             keep = self.wishes.output / f"{job.label.replace('/', '_')}.{job.threads}.outputs.npz"
-        job.verification = verify(job.file, run_there, keep, self.wishes.runtime)
+        job.verification = verify(job.file, run_there, keep, self.wishes.runtime, self.wishes.inputs)
 
     def _attempt(self, job: Job, what: Callable[[Job], None]) -> None:
         try:
@@ -128,7 +133,7 @@ class Run:
             self.errors.append(error)
 
     def request(self, job: Job, protocol: MeasuringProtocol) -> Request:
-        return Request(self.places[job.file], job.threads, self.mask, protocol)
+        return Request(self.places[job.file], job.threads, self.mask, protocol, self.fed.get(job.file, ()))
 
     def _start(self, job: Job) -> None:
         began = time.monotonic()

@@ -1,15 +1,18 @@
 """``profile()``: several files on one device, interleaved in random order over several process starts."""
 
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from ca_deploy.devices import Device
-from ca_deploy.errors import DeviceError, UsageError
+from ca_deploy.errors import ArtifactError, DeviceError, UsageError
 from ca_deploy.files import sha256_of
 from ca_deploy.latency.benchmark_binary import BenchmarkBinary
 from ca_deploy.latency.cores import affinity_mask, check_threads, cores_of
+from ca_deploy.latency.feeds import feeds_for, refuse_open_sides, write_case
 from ca_deploy.latency.jobs import Job, Run, Wishes
 from ca_deploy.latency.launch import Launcher, launcher
 from ca_deploy.latency.measurable import on_device, runtime_of
@@ -19,8 +22,9 @@ from ca_deploy.latency.validity import judge
 from ca_deploy.progress import Step, no_step
 from ca_deploy.records.devices import Conditions, DeviceInfo
 from ca_deploy.records.latency import SCHEMA_VERSION, Engine, LatencyReport, Measurement
+from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.statistics import Comparison
-from ca_deploy.runtimes import Runtime
+from ca_deploy.runtimes import Runtime, open_session
 
 
 def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = no_step) -> LatencyReport:
@@ -36,6 +40,10 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     """
     files = list(dict.fromkeys(files))
     runtimes = {file: runtime_of(file, wishes.runtime) for file in files}
+    for file in files:
+        with suppress(ArtifactError):  # of a damaged manifest; without it the file can be timed all the same
+            if (manifest := manifest_of(file)) is not None:
+                refuse_open_sides(file, manifest.inputs)
     info = device.probe()
     mask = affinity_mask(wishes.affinity, info)
     for threads in wishes.threads:
@@ -55,19 +63,21 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     failures: dict[str, str] = {}
     errors: list[BaseException] = []
     try:
-        step(f"pushing to {device.name}")
-        parts = dict.fromkeys(path for found in launchers.values() for path in found.files)
-        places = device.push([*files, *parts])
-        run = Run(device, places, mask, wishes, failures, errors, step)
-        if device.counts_instructions:
-            run.count(jobs)
-        else:
-            run.rounds(jobs)
-            if wishes.operators:
-                run.each(jobs, "operators of", run.operators)
-        if wishes.verify:
-            run.each(jobs, "verifying", run.verify)
-        after = device.conditions()
+        with tempfile.TemporaryDirectory(prefix="ca-deploy-inputs-") as scratch:
+            step(f"pushing to {device.name}")
+            parts = dict.fromkeys(path for found in launchers.values() for path in found.files)
+            places = device.push([*files, *parts])
+            fed = _push_inputs(device, files, wishes.inputs, Path(scratch)) if wishes.inputs is not None else {}
+            run = Run(device, places, fed, mask, wishes, failures, errors, step)
+            if device.counts_instructions:
+                run.count(jobs)
+            else:
+                run.rounds(jobs)
+                if wishes.operators:
+                    run.each(jobs, "operators of", run.operators)
+            if wishes.verify:
+                run.each(jobs, "verifying", run.verify)
+            after = device.conditions()
     except (DeviceError, KeyboardInterrupt) as error:
         errors.append(error)
         failures[device.name] = str(error) or "interrupted"
@@ -100,6 +110,17 @@ def _launcher(device: Device, info: DeviceInfo, runtime: Runtime, wishes: Wishes
     if device.counts_instructions:
         raise UsageError("--benchmark-binary measures time, and an emulated device has none.")
     return BenchmarkBinary(on_device(runtime).benchmark, (binary,), sha256_of(binary))
+
+
+def _push_inputs(device: Device, files: Sequence[Path], samples: Path, scratch: Path) -> dict[Path, list[str]]:
+    """Push the first sample (or batch) for each file; returns the places of its inputs."""
+    found = {}
+    for number, file in enumerate(files):
+        (case, *_) = feeds_for(file, open_session(file), samples, most=1).cases
+        paths = write_case(case, scratch, f"{number}_input")
+        places = device.push(paths)
+        found[file] = [places[path] for path in paths]
+    return found
 
 
 def _labels(files: Sequence[Path]) -> dict[Path, str]:

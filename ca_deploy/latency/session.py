@@ -36,6 +36,7 @@ def wishes(
     bundle: Path | None = None,
     operators: bool = False,
     verify: bool = False,
+    inputs: Path | None = None,
     output: Path | None = None,
     command_line: tuple[str, ...] = (),
 ) -> Wishes:
@@ -43,17 +44,17 @@ def wishes(
 
     Raises:
         UsageError: unknown names, or options that contradict each other.
-        ArtifactError: the file of --bundle or --benchmark-binary does not exist.
+        ArtifactError: the file of --bundle, --benchmark-binary or --inputs does not exist.
     """
     if runtime is not None and runtime not in measurable_runtimes():
         raise unknown_name("runtime on devices", runtime, measurable_runtimes())
     if runner not in get_args(RunnerKind):
         raise unknown_name("runner", runner, get_args(RunnerKind))
-    for flag, path in (("--bundle", bundle), ("--benchmark-binary", benchmark_binary)):
+    for flag, path in (("--bundle", bundle), ("--benchmark-binary", benchmark_binary), ("--inputs", inputs)):
         if path is not None and not path.is_file():
             raise ArtifactError(f"{flag} {path} does not exist.")
-    if benchmark_binary is not None and (runner != "auto" or operators or verify):
-        raise UsageError("--benchmark-binary replaces the runner: leave out --runner, --ops and --verify.")
+    if benchmark_binary is not None and (runner != "auto" or operators or verify or inputs):
+        raise UsageError("--benchmark-binary replaces the runner: leave out --runner, --ops, --verify and --inputs.")
     chosen = _protocol(protocol, runs, min_seconds, starts)
     return Wishes(
         runtime=runtime,
@@ -66,6 +67,7 @@ def wishes(
         bundle=bundle,
         operators=operators,
         verify=verify,
+        inputs=inputs,
         output=output,
         seed=seed,
         command_line=command_line,

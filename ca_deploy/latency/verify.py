@@ -3,56 +3,48 @@
 import io
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, load_calibration, load_spec
 from ca_deploy.errors import RuntimeUnavailable
 from ca_deploy.evaluation import metrics
-from ca_deploy.evaluation.predictor import exported_predictor
+from ca_deploy.latency.feeds import Arrays, Feeds, feeds_for, write_case
 from ca_deploy.latency.measurable import on_device, runtime_of
 from ca_deploy.latency.runner_output import RunnerOutput
 from ca_deploy.records.latency import Verification
-from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.parity import Status
 from ca_deploy.runtimes import Session, open_session
-
-INPUTS = 4
-
-Arrays = list[NDArray[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """``feeds`` holds the file's inputs in order, for each case; ``description`` is for the report."""
-
-    feeds: tuple[Arrays, ...]
-    description: str
-
 
 # Runs one case on the device: local input files -> the runner's output, and local copies of the output files.
 RunThere = Callable[[Sequence[Path], Path], tuple[RunnerOutput, list[Path]]]
 
 
-def verify(file: Path, run_there: RunThere, keep: Path | None = None, runtime: str | None = None) -> Verification:
+def verify(
+    file: Path,
+    run_there: RunThere,
+    keep: Path | None = None,
+    runtime: str | None = None,
+    samples: Path | None = None,
+) -> Verification:
     """Compare all outputs on a few inputs, as closely as the runtime on the device agrees with itself elsewhere.
 
-    ``keep`` is an ``.npz`` to write inputs and both sides' outputs to; ``runtime`` as in :func:`runtime_of`.
+    ``keep`` is an ``.npz`` to write inputs and both sides' outputs to; ``runtime`` as in :func:`runtime_of`;
+    ``samples`` as in :func:`~ca_deploy.latency.feeds.feeds_for`.
 
     Raises:
         RuntimeUnavailable: the file does not run here, or not on the device.
     """
     demand_db = on_device(runtime_of(file, runtime)).agreement_db(file)
     session = open_session(file, threads=1)
-    inputs = _inputs(file, session)
-    here = [_run_here(session, feeds) for feeds in inputs.feeds]
+    inputs = feeds_for(file, session, samples)
+    here = [_run_here(session, feeds) for feeds in inputs.cases]
     there = []
     with tempfile.TemporaryDirectory(prefix="ca-deploy-verify-") as scratch:
-        for number, feeds in enumerate(inputs.feeds):
+        for number, feeds in enumerate(inputs.cases):
             folder = Path(scratch, str(number))
             folder.mkdir()
             there.append(_run_case(file, session, feeds, folder, run_there))
@@ -79,8 +71,11 @@ def judge(
         for case, other in zip(here, there, strict=True)
         for mine, its in zip(case, other, strict=True)
     )
-    mine, its = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    found_db = metrics.sqnr_db(mine, its)
+    each = len(here[0])
+    by_output = [
+        tuple(np.concatenate(side) for side in zip(*pairs[number::each], strict=True)) for number in range(each)
+    ]
+    found_db = _lowest([metrics.sqnr_db(mine, its) for mine, its in by_output])
     failed = not (same if demand_db is None else found_db >= demand_db)
     return Verification(
         status=Status.FAIL if failed else Status.PASS,
@@ -88,33 +83,14 @@ def judge(
         inputs=inputs,
         demanded="bit-exact" if demand_db is None else f"SQNR of {demand_db:g} dB or more",
         bit_exact=same,
-        max_abs_error=metrics.max_abs_error(mine, its),
+        max_abs_error=max(metrics.max_abs_error(mine, its) for mine, its in by_output),
         sqnr_db=found_db if np.isfinite(found_db) else None,
         here=runtime,
     )
 
 
-def _inputs(file: Path, session: Session) -> Inputs:
-    """Photos, preprocessed as the manifest says; without a manifest, noise from a fixed seed."""
-    manifest = manifest_of(file)
-    if manifest is not None:
-        predictor = exported_predictor(file, manifest)
-        spec = load_spec(NOT_YOUR_DOMAIN)
-        photos = load_calibration(spec, predictor.preprocessing).held_out.pixels[:INPUTS]
-        return Inputs(tuple([predictor.to_input(photo)] for photo in photos), f"{len(photos)} photos of {spec.name}")
-    random = np.random.default_rng(0)
-    feeds = []
-    for _ in range(INPUTS):
-        case = []
-        for tensor in session.inputs:
-            shape = [max(1, side) for side in tensor.shape]
-            if tensor.dtype.startswith("float"):
-                case.append(random.standard_normal(shape).astype(tensor.dtype))
-            else:
-                limits = np.iinfo(tensor.dtype)
-                case.append(random.integers(limits.min, limits.max, shape, tensor.dtype, endpoint=True))
-        feeds.append(case)
-    return Inputs(tuple(feeds), f"{INPUTS} inputs of noise")
+def _lowest(figures: Sequence[float]) -> float:
+    return float("nan") if np.isnan(figures).any() else min(figures)
 
 
 def _run_here(session: Session, feeds: Arrays) -> Arrays:
@@ -123,10 +99,7 @@ def _run_here(session: Session, feeds: Arrays) -> Arrays:
 
 
 def _run_case(file: Path, session: Session, feeds: Arrays, folder: Path, run_there: RunThere) -> Arrays:
-    paths = [folder / f"input{index}.bin" for index in range(len(feeds))]
-    for path, value in zip(paths, feeds, strict=True):
-        path.write_bytes(value.tobytes())
-    said, written = run_there(paths, folder)
+    said, written = run_there(write_case(feeds, folder), folder)
     wanted = [(spec.dtype, [max(1, side) for side in spec.shape]) for spec in session.outputs]
     found = [(output.type, list(output.shape)) for output in said.outputs]
     if found != wanted:
@@ -139,12 +112,12 @@ def _run_case(file: Path, session: Session, feeds: Arrays, folder: Path, run_the
     ]
 
 
-def _save(path: Path, session: Session, inputs: Inputs, here: Sequence[Arrays], there: Sequence[Arrays]) -> None:
+def _save(path: Path, session: Session, inputs: Feeds, here: Sequence[Arrays], there: Sequence[Arrays]) -> None:
     from ca_deploy.delivery import write_atomically
 
     content: dict[str, NDArray[Any]] = {}
     sides: Mapping[str, tuple[Sequence[Any], Sequence[Arrays]]] = {
-        "input": (session.inputs, inputs.feeds),
+        "input": (session.inputs, inputs.cases),
         "here": (session.outputs, here),
         "device": (session.outputs, there),
     }

@@ -11,6 +11,7 @@ import torch
 from torch.fx import GraphModule, Node
 
 _aten = torch.ops.aten
+_EXACT_FROM = 15  # above it, PyTorch's softplus is x itself, and log(1 + exp(-x)) is below a float32's rounding
 _Call = Callable[..., Node]
 
 
@@ -26,7 +27,7 @@ def bounded_exponentials(graph_module: GraphModule) -> int:
                 return made
 
             with graph.inserting_before(node):
-                result = form(call, *node.args)
+                result = form(call, *node.args, **node.kwargs)
             if result is None:
                 continue
             node.replace_all_uses_with(result)
@@ -47,7 +48,7 @@ def _elu(call: _Call, x: Node, alpha: float = 1.0, scale: float = 1.0, input_sca
 
 def _softplus(call: _Call, x: Node, beta: float = 1.0, threshold: float = 20.0) -> Node | None:
     """``relu(x) + log(1 + exp(-|x|))``"""
-    if beta != 1:
+    if beta != 1 or threshold < _EXACT_FROM:
         return None
     small = call(_aten.exp.default, call(_aten.neg.default, call(_aten.abs.default, x)))
     logarithm = call(_aten.log.default, call(_aten.add.Scalar, small, 1.0))

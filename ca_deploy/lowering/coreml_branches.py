@@ -6,11 +6,14 @@ or split; the weights stay shared.
 """
 
 import operator
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.fx import GraphModule, Node
+
+from ca_deploy.lowering._symbolic import expression
 
 _aten = torch.ops.aten
 _SWAPS: dict[Any, tuple[Any, ...]] = {_aten.permute.default: ([0, 1, 3, 2],), _aten.transpose.int: (2, 3)}
@@ -45,7 +48,7 @@ def _region(cat: Node) -> _Region | None:
     if len(shape) != 4 or axis not in (2, 3, -1, -2):
         return None
     axis %= 4
-    lengths = [part.meta["val"].shape[axis] for part in parts]
+    lengths = [expression(part.meta["val"].shape[axis]) for part in parts]
     body: list[Node] = []
     pieces: list[tuple[Node, Node, int]] = []
     inside = {cat}
@@ -63,16 +66,25 @@ def _region(cat: Node) -> _Region | None:
     return _Region(cat, tuple(body), tuple(pieces)) if pieces else None
 
 
-def _pieces(node: Node, axis: int, lengths: list[int]) -> list[tuple[Node, int]] | None:
+def _pieces(node: Node, axis: int, lengths: list[Any]) -> list[tuple[Node, int]] | None:
     """(piece, branch index) for each piece if ``node`` splits exactly where the branches were joined, else None."""
     rest: list[Any] = [*_arguments(node)[1:], None]
     seams = [sum(lengths[:number]) for number in range(len(lengths) + 1)]
-    if node.target in _SPLITS and list(rest[0]) == lengths and rest[1] in (axis, axis - 4):
+    if node.target in _SPLITS and [_size(part) for part in rest[0]] == lengths and rest[1] in (axis, axis - 4):
         return [(user, _arguments(user)[1]) for user in node.users if user.target is operator.getitem]
     if node.target is _aten.slice.Tensor and rest[0] in (axis, axis - 4) and len(rest) == 4:
-        ends = (rest[1] or 0, min(rest[2], seams[-1]))
-        return [(node, branch) for branch in range(len(lengths)) if ends == (seams[branch], seams[branch + 1])] or None
+        start, end = _size(rest[1] or 0), _size(rest[2])
+        known = isinstance(end, int) and isinstance(seams[-1], int)
+        if end == sys.maxsize or (known and end > seams[-1]):
+            end = seams[-1]
+        found = [branch for branch in range(len(lengths)) if (start, end) == (seams[branch], seams[branch + 1])]
+        return [(node, branch) for branch in found] or None
     return None
+
+
+def _size(given: Any) -> Any:
+    """A size among a node's arguments, to compare."""
+    return expression(given.meta["val"] if isinstance(given, Node) else given)
 
 
 def _position_wise(node: Node, inside: set[Node], size: torch.Size) -> bool:

@@ -1,9 +1,12 @@
 """What a network takes: put together from what a user says, a program's shape, and what a checkpoint carries."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
 
 from ca_deploy.errors import UsageError
+from ca_deploy.networks.arguments import Argument
+from ca_deploy.records.input_wish import InputWish
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.preprocessing import (
     CHANNEL_COUNT,
@@ -15,10 +18,80 @@ from ca_deploy.records.preprocessing import (
     one_per_channel,
     sides,
 )
+from ca_deploy.records.signature import NetworkInput
+from ca_deploy.records.tensors import DType
 
 _BY_COUNT: dict[int, Channels] = {1: "grey", 3: "RGB", 4: "RGBA"}
 _USUAL_MARGIN = 8 / 7  # of resize over crop, as ImageNet's networks are evaluated
 DEPTHS = tuple(_BY_COUNT)
+
+
+def inputs_of(
+    arguments: Sequence[Argument], source: ModelSource, metadata: Mapping[str, Any], default: Size
+) -> tuple[NetworkInput, ...]:
+    """The inputs behind a network's arguments; ``default`` is an image's size where nothing says one.
+
+    Raises:
+        UsageError: options that contradict each other or the network.
+    """
+    return tuple(_input(argument, source, metadata, default) for argument in arguments)
+
+
+def _input(argument: Argument, source: ModelSource, metadata: Mapping[str, Any], default: Size) -> NetworkInput:
+    wish, shape = argument.wish, argument.shape
+    if shape is not None and shape and shape[0] > 1:
+        raise UsageError(
+            f"The program's input {argument.name} {shape} is fixed to {shape[0]} samples at once. Save it again with a "
+            "batch of one, or a dynamic one; --batch sets that of the files."
+        )
+    if wish is not None and wish.shape is not None:
+        return _tensor(argument, wish.shape, wish.dtype)
+    if shape is None or _may_be_image(argument):
+        program = (shape[1], shape[2], shape[3]) if shape is not None else None
+        return _image(argument.name, source if wish is None else _with(source, wish), metadata, default, program)
+    if wish is not None:
+        raise UsageError(
+            f"--input {argument.name}=image: the program takes {argument.dtype} {shape}, and an image is float32 "
+            "(N, C, H, W) with 1, 3 or 4 channels."
+        )
+    if -1 in shape[1:]:
+        raise UsageError(
+            f"The program's input {argument.name} has the free shape {shape}. Say which with --input "
+            f"{argument.name}=10x16, without the batch."
+        )
+    return NetworkInput(argument.name, (1, *shape[1:]) if shape else (), cast(DType, argument.dtype))
+
+
+def _may_be_image(argument: Argument) -> bool:
+    shape = argument.shape or ()
+    return len(shape) == 4 and shape[1] in DEPTHS and argument.dtype == "float32"
+
+
+def _tensor(argument: Argument, shape: tuple[int, ...], dtype: DType) -> NetworkInput:
+    program = argument.shape
+    if program is not None:
+        fits = len(program) == len(shape) + 1 and all(p in (s, -1) for s, p in zip(shape, program[1:], strict=True))
+        if not fits or dtype != argument.dtype:
+            raise UsageError(
+                f"--input {argument.name} says {dtype} {shape} without the batch, and the program takes "
+                f"{argument.dtype} {program}, where -1 is free."
+            )
+    return NetworkInput(argument.name, (1, *shape), dtype)
+
+
+def _image(
+    name: str, source: ModelSource, metadata: Mapping[str, Any], default: Size, program: tuple[int, int, int] | None
+) -> NetworkInput:
+    preprocessing = preprocessing_of(source, metadata, default, program)
+    shape = (1, preprocessing.depth, preprocessing.height, preprocessing.width)
+    return NetworkInput(name, shape, preprocessing=preprocessing)
+
+
+def _with(source: ModelSource, wish: InputWish) -> ModelSource:
+    """The source, with the size and channels of one image where its wish has some."""
+    if wish.size is not None:
+        source = replace(source, input_size=wish.size, crop=None)
+    return source if wish.channels is None else replace(source, channels=wish.channels)
 
 
 def preprocessing_of(
@@ -26,7 +99,8 @@ def preprocessing_of(
 ) -> Preprocessing:
     """How photos become the network's input: options first, then what the checkpoint carries, then ImageNet's custom.
 
-    ``default`` is the size where nothing says one, and ``program`` the shape ``(C, H, W)`` that a program is fixed to.
+    ``default`` is the size where nothing says one, and ``program`` the shape ``(C, H, W)`` that a program is fixed to,
+    in which -1 is free.
 
     Raises:
         UsageError: options that contradict each other or the program.
@@ -58,7 +132,7 @@ def preprocessing_of(
 
 
 def _size(source: ModelSource, carried: Mapping[str, Any], default: Size, program: tuple[int, int, int] | None) -> Size:
-    fixed = program[1:] if program is not None else None
+    fixed = program[1:] if program is not None and min(program[1:]) > 0 else None
     if fixed is not None and source.input_size is not None and sides(source.input_size) != fixed:
         raise UsageError(
             f"{source.model} was exported for {_text(fixed)} px, so --input-size {_text(source.input_size)} is not "

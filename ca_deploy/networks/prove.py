@@ -1,53 +1,199 @@
-"""Run a network once before anything slow starts."""
+"""Run a network once before anything slow starts: what it gives, or which module fails."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
 
 from ca_deploy.errors import ModelError, UsageError, first_line
+from ca_deploy.networks.flat import Flat, named_tensors
+from ca_deploy.networks.last_operation import LastOperations
+from ca_deploy.networks.steadiness import RandomAndTraining, refuse_state, refuse_unsteady
+from ca_deploy.records.signature import NetworkInput, NetworkOutput, Signature
+from ca_deploy.records.tensors import DType
 
 if TYPE_CHECKING:
-    from ca_deploy.networks.source import Network
+    from ca_deploy.networks.arguments import Argument
+
+_STRIDE = 32  # of most backbones: they take multiples of it
 
 
-def prove_it_runs(network: "Network") -> None:
-    """Run ``network`` on noise of its input size, and check that the output is finite and matches the labels.
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """``module`` takes the tensors of the signature in order, and returns its outputs: a tensor, or a tuple of several.
+
+    An output that is in no container has the name "". ``notes`` say what the network returns that is no output.
+    """
+
+    module: nn.Module
+    signature: Signature
+    notes: tuple[str, ...]
+
+
+def prove(name: str, network: nn.Module, arguments: "Sequence[Argument]", inputs: tuple[NetworkInput, ...]) -> Proven:
+    """Run ``network`` on noise of its inputs' shapes, and name its outputs.
 
     Raises:
-        ModelError: it does not run, does not return one tensor, or returns NaN or infinity; names the module.
-        UsageError: the number of labels differs from the number of outputs.
+        ModelError: it does not run, is not the same at every run, returns something else than tensors, or NaN or
+            infinity; names the module.
     """
-    import torch
+    flat = Flat(network, [argument.called if argument.keyword else None for argument in arguments])
+    watch = _Watch(network)
+    operations, chance = LastOperations(), RandomAndTraining(watch.place)
+    fed = examples(inputs)
+    try:
+        with torch.inference_mode(), watch, operations, chance:
+            given = flat.call(*fed)
+    except Exception as error:  # mismatched shapes raise whatever the operation raises
+        raise ModelError(_cannot_take(name, flat, arguments, inputs, watch, error)) from error
+    refuse_unsteady(name, network, chance)
+    found, notes = named_tensors(given, name)
+    for output, value in found.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            first = f" The first module to do so is {watch.not_finite[0]!r}." if watch.not_finite else ""
+            at = f" in its output {output!r}" if output else ""
+            raise ModelError(
+                f"{name} returns NaN or infinity{at} for ordinary input.{first} "
+                "The weights are probably damaged, or training diverged: check the checkpoint."
+            )
+    try:
+        with torch.inference_mode():
+            again = flat.call(*fed)
+    except Exception as error:  # as at the first run
+        raise ModelError(
+            f"{name} fails at its second run: {first_line(error)}. It keeps something from run to run."
+        ) from error
+    refuse_state(name, found, named_tensors(again, name)[0])
+    outputs = tuple(
+        NetworkOutput(output, tuple(value.shape), _dtype(value), operations.activation_of(value))
+        for output, value in found.items()
+    )
+    plain = isinstance(given, Tensor) and len(arguments) == 1 and not arguments[0].keyword
+    return Proven(network if plain else flat, Signature(inputs, outputs), notes)
 
-    culprits: list[str] = []
 
-    def note(name: str) -> Any:
-        def hook(_module: object, _inputs: object, output: object) -> None:
-            if isinstance(output, torch.Tensor) and not torch.isfinite(output).all():
-                culprits.append(name)
+def examples(inputs: Sequence[NetworkInput], batch: int = 1) -> tuple[Tensor, ...]:
+    """Noise for each input, always the same: normal floats, and integers of 0 and 1."""
+    generator = torch.Generator().manual_seed(0)
+    return tuple(_noise(taken, (batch, *taken.shape[1:]), generator) for taken in inputs)
+
+
+def check_labels(name: str, signature: Signature, labels: Sequence[str] | None) -> None:
+    """Refuse labels whose number is not that of the classes.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not labels or len(signature.outputs) != 1 or len(signature.outputs[0].shape) != 2:
+        return
+    count = signature.outputs[0].shape[1]
+    if count != len(labels) and (count, len(labels)) != (1, 2):
+        raise UsageError(f"{name} has {count} outputs, but there are {len(labels)} labels.")
+
+
+def _noise(taken: NetworkInput, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    dtype: torch.dtype = getattr(torch, taken.dtype)
+    if dtype.is_floating_point:
+        return torch.randn(shape, generator=generator).to(dtype)
+    return torch.randint(0, 2, shape, generator=generator).to(dtype)
+
+
+def _dtype(value: Tensor) -> DType:
+    return cast(DType, str(value.dtype).removeprefix("torch."))
+
+
+class _Watch:
+    """Notes which module is running, and which are the first to return something that is not finite."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+        self._handles: list[Any] = []
+        self.running: list[tuple[str, nn.Module, Any]] = []
+        self.not_finite: list[str] = []
+
+    def place(self) -> str:
+        """The path of the module that is running; "" is the network itself."""
+        return self.running[-1][0] if self.running else ""
+
+    def __enter__(self) -> "_Watch":
+        for name, module in self._network.named_modules():
+            if name and name != "_guards_fn":  # torch.export's checks of a program's inputs
+                self._handles.append(module.register_forward_pre_hook(self._enters(name)))
+                self._handles.append(module.register_forward_hook(self._leaves(name)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _enters(self, name: str) -> Any:
+        def hook(module: nn.Module, taken: Any) -> None:
+            self.running.append((name, module, taken[0] if taken else None))
 
         return hook
 
-    handles = [m.register_forward_hook(note(n)) for n, m in network.module.named_modules() if n]
-    size = network.preprocessing.size_text
+    def _leaves(self, name: str) -> Any:
+        def hook(_module: nn.Module, _taken: Any, given: Any) -> None:
+            self.running.pop()
+            if isinstance(given, Tensor) and given.is_floating_point() and not torch.isfinite(given).all():
+                self.not_finite.append(name)
+
+        return hook
+
+
+def _cannot_take(
+    name: str,
+    flat: Flat,
+    arguments: "Sequence[Argument]",
+    inputs: Sequence[NetworkInput],
+    watch: _Watch,
+    error: Exception,
+) -> str:
+    taken = " and ".join(one.text for one in inputs)
+    if not watch.running:
+        return f"{name} cannot take {taken}: {first_line(error)}.{_remedy(flat, inputs)}"
+    path, module, value = watch.running[-1]
+    shape = tuple(value.shape) if isinstance(value, Tensor) else None
+    if len(inputs) == 1 and shape == inputs[0].shape and (wanted := _wanted(module, shape, arguments[0].called)):
+        return f"{name} cannot take {taken}: its first layer {path!r} ({type(module).__name__}) {wanted}"
+    where = f"The first layer that fails is {path!r} ({type(module).__name__}){f' on {shape}' if shape else ''}."
+    return f"{name} cannot take {taken}: {first_line(error)}. {where}{_remedy(flat, inputs)}"
+
+
+def _wanted(module: nn.Module, shape: tuple[int, ...], parameter: str) -> str:
+    """What a first layer takes instead of ``shape``, with the option that says so; "" where that is not the matter."""
+    depths = {1: "grey", 3: "RGB", 4: "RGBA"}
+    if isinstance(module, nn.Conv2d) and module.in_channels in depths and len(shape) == 4:
+        if module.in_channels != shape[1]:
+            return f"takes {module.in_channels} channels. Pass --channels {depths[module.in_channels]}."
+    elif isinstance(module, nn.Linear) and module.in_features != shape[-1]:
+        return f"takes vectors of {module.in_features}. Describe the input: --input {parameter}={module.in_features}."
+    elif isinstance(module, nn.Embedding):
+        return f"looks up integers. Describe the input: --input {parameter}=LENGTH:int64."
+    return ""
+
+
+def _remedy(flat: Flat, inputs: Sequence[NetworkInput]) -> str:
+    """A size close by that the network takes, tried; otherwise what to look at."""
+    image = inputs[0].preprocessing
+    if len(inputs) == 1 and image is not None:
+        for up in (1, 0, -1):
+            height, width = ((side // _STRIDE + up) * _STRIDE for side in (image.height, image.width))
+            if (
+                min(height, width)
+                and (height, width) != (image.height, image.width)
+                and _runs(flat, image.depth, height, width)
+            ):
+                return f" It takes --input-size {height}x{width}."
+    return " Pass the size that it was trained at with --input-size, or describe its inputs with --input."
+
+
+def _runs(flat: Flat, depth: int, height: int, width: int) -> bool:
     try:
         with torch.inference_mode():
-            output = network.module(network.example())
-    except Exception as error:  # mismatched shapes raise whatever the operation raises
-        raise ModelError(
-            f"{network.name} cannot take an image of {size} px (height x width): {first_line(error)}. "
-            "Choose another --input-size (for most networks a multiple of 32)."
-        ) from error
-    finally:
-        for handle in handles:
-            handle.remove()
-    if not isinstance(output, torch.Tensor):
-        raise ModelError(
-            f"{network.name} returns a {type(output).__name__}; ca-deploy exports networks that return one tensor."
-        )
-    if not torch.isfinite(output).all():
-        first = f" The first module to do so is {culprits[0]!r}." if culprits else ""
-        raise ModelError(
-            f"{network.name} returns NaN or infinity for ordinary input.{first} "
-            "The weights are probably damaged, or training diverged: check the checkpoint."
-        )
-    if network.labels and output.ndim == 2 and output.shape[1] != len(network.labels):
-        raise UsageError(f"{network.name} has {output.shape[1]} outputs, but there are {len(network.labels)} labels.")
+            flat.call(torch.randn(1, depth, height, width))
+    except Exception:  # then this size is no remedy
+        return False
+    return True

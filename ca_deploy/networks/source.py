@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from ca_deploy import programs
 from ca_deploy.errors import CheckpointError, ModelError, UsageError, first_line
 from ca_deploy.files import sha256_of
-from ca_deploy.networks.inputs import DEPTHS, preprocessing_of
+from ca_deploy.networks.inputs import inputs_of
 from ca_deploy.networks.labels import labels_of
-from ca_deploy.networks.prove import prove_it_runs
 from ca_deploy.processes.python_path import append_current_folder
 from ca_deploy.records.model import DEFAULT_MODEL, ModelSource, RegisteredModel
-from ca_deploy.records.preprocessing import Preprocessing, Size
+from ca_deploy.records.signature import Signature
+from ca_deploy.tasks import Task, meaning_of
 
 if TYPE_CHECKING:
     import torch
@@ -34,15 +34,19 @@ _DEFAULT_SIZE = 224
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A loaded network in evaluation mode, float32, with its preprocessing and labels; compared by identity.
+    """A loaded network in evaluation mode, float32, with its signature, task and labels; compared by identity.
 
-    ``module`` takes ``(N, C, H, W)``, see ``preprocessing``, and returns one tensor, ``(N, classes)`` for a classifier.
-    ``weights_note`` says which weights of the checkpoint were loaded, if it left a choice.
+    ``module`` takes the tensors of ``signature.inputs`` in order, and returns the outputs: a tensor, or a tuple of
+    several. ``original`` is the network itself, which may take and return anything. ``task_reason`` says why it has
+    this task; "" where it was named. ``notes`` are for the manifest.
     """
 
     name: str
     module: "nn.Module"
-    preprocessing: Preprocessing
+    original: "nn.Module"
+    signature: Signature
+    task: Task
+    task_reason: str
     labels: tuple[str, ...] | None
     trained: bool
     checkpoint: Path | None
@@ -51,21 +55,18 @@ class Network:
     default_calibration: str | None
     author: str | None = None
     licence: str | None = None
-    task: str | None = None
-    weights_note: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
-    def input_size(self) -> Size:
-        """Of the image in pixels: the side of a square, or height and width."""
-        return self.preprocessing.crop
+    def is_wrapped(self) -> bool:
+        """Whether ``module`` contains the network, instead of being it."""
+        return self.module is not self.original
 
-    def example(self, batch: int = 1) -> "torch.Tensor":
-        """Noise of the right shape, ``(batch, 3, S, S)``, always the same."""
-        import torch
+    def examples(self, batch: int = 1) -> "tuple[torch.Tensor, ...]":
+        """Noise for each input, always the same."""
+        from ca_deploy.networks.prove import examples
 
-        generator = torch.Generator().manual_seed(0)
-        shape = (batch, self.preprocessing.depth, self.preprocessing.height, self.preprocessing.width)
-        return torch.randn(shape, generator=generator)
+        return examples(self.signature.inputs, batch)
 
 
 def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
@@ -82,11 +83,12 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     registered = source.registered()
     checkpoint = None if module is not None else _checkpoint(source, registered)
     metadata = dict(checkpoint.metadata) if checkpoint else {}
-    layout = note = program_shape = None
+    layout = note = program = None
     if module is not None:
         module = _copied(module)
     elif source.is_program:
-        module, program_shape = _load_program(Path(source.model))
+        program = programs.load(Path(source.model))
+        module = _module_of(program, source.model)
     else:
         module = _build(registered.factory if registered else source.model, source, checkpoint)
     if checkpoint is not None:
@@ -99,13 +101,23 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         origin, layout = Path(source.model), "torch.export program"
         sha256 = sha256_of(origin)
     default = registered.input_size if registered else _DEFAULT_SIZE
-    preprocessing = preprocessing_of(source, metadata, default, program_shape)
+    from ca_deploy.networks.arguments import arguments_of
+    from ca_deploy.networks.prove import check_labels, prove
+
+    arguments = arguments_of(module, source.inputs, program)
+    proven = prove(source.stem, module, arguments, inputs_of(arguments, source, metadata, default))
+    labels = labels_of(source, metadata)
+    check_labels(source.stem, proven.signature, labels)
+    meaning = meaning_of(source.task, proven.signature, labels)
     bundled = registered if registered and checkpoint and checkpoint.path == registered.weights else None
-    network = Network(
+    return Network(
         name=source.stem,
-        module=module,
-        preprocessing=preprocessing,
-        labels=labels_of(source, metadata),
+        module=proven.module,
+        original=module,
+        signature=proven.signature.named(meaning.task.output_name),
+        task=meaning.task,
+        task_reason=meaning.reason,
+        labels=labels,
         trained=not source.random_weights,  # a network without weights was refused above
         checkpoint=origin,
         checkpoint_sha256=sha256,
@@ -113,11 +125,17 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         default_calibration=bundled.calibration if bundled else None,
         author=metadata.get("author") or (bundled.author if bundled else None),
         licence=metadata.get("licence") or (bundled.licence if bundled else None),
-        task=source.task,
-        weights_note=note,
+        notes=(*((note,) if note else ()), *proven.notes),
     )
-    prove_it_runs(network)
-    return network
+
+
+def _module_of(program: "torch.export.ExportedProgram", path: str) -> "nn.Module":
+    try:
+        return program.module()
+    except Exception as error:  # sizes without an example value, guards that contradict each other, ...
+        raise ModelError(
+            f"Program {path} cannot be set up ({first_line(error)}). Export it again, with fixed sizes."
+        ) from error
 
 
 def _copied(module: "nn.Module") -> "nn.Module":
@@ -173,26 +191,6 @@ def _checkpoint(source: ModelSource, registered: RegisteredModel | None) -> "Che
     from ca_deploy.networks.checkpoint import read_checkpoint
 
     return read_checkpoint(path, source.weights_key)
-
-
-def _load_program(path: Path) -> "tuple[nn.Module, tuple[int, int, int]]":
-    """A ``torch.export`` program as a module, and the shape ``(C, H, W)`` of the image that it takes."""
-    program = programs.load(path)
-    names = program.graph_signature.user_inputs
-    inputs = [n.meta["val"] for n in program.graph.nodes if n.op == "placeholder" and n.name in names]
-    shapes = [tuple(getattr(value, "shape", ())) for value in inputs]
-    try:
-        if len(shapes) == 1 and len(shapes[0]) == 4 and shapes[0][1] in DEPTHS:
-            depth, height, width = (int(side) for side in shapes[0][1:])
-            return program.module(), (depth, height, width)
-    except Exception as error:  # sizes without an example value, guards that contradict each other, ...
-        raise ModelError(
-            f"Program {path} cannot be set up for one image ({first_line(error)}). Export it with a fixed height and "
-            "width."
-        ) from error
-    raise ModelError(
-        f"Program {path} takes {shapes}; ca-deploy needs exactly one image of 1, 3 or 4 channels, (N, C, H, W)."
-    )
 
 
 def _build(factory_name: str, source: ModelSource, checkpoint: "Checkpoint | None") -> "nn.Module":
@@ -276,5 +274,10 @@ def _same_weights(one: "nn.Module", other: "nn.Module") -> bool:
     import torch
 
     a, b = one.state_dict(), other.state_dict()
+    if unbuilt := [key for key, value in a.items() if isinstance(value, torch.nn.UninitializedParameter)]:
+        raise ModelError(
+            f"The network has layers that learn their size from the first input ({', '.join(unbuilt[:4])}): let the "
+            "factory run one through it and load trained weights, or name the sizes."
+        )
     # NaN is unequal to itself, but damaged weights must not be reported as random.
     return a.keys() == b.keys() and all(torch.equal(a[key].nan_to_num(), b[key].nan_to_num()) for key in a)

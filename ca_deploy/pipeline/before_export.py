@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ca_deploy.compat.check import check
+from ca_deploy.data.calibration import load_calibration
 from ca_deploy.errors import RuntimeUnavailable, UsageError
 from ca_deploy.formats import find_format, format_names
 from ca_deploy.networks.program import save_program
@@ -15,17 +15,15 @@ from ca_deploy.networks.source import Network, load
 from ca_deploy.pipeline.worker import Worker
 from ca_deploy.progress import NamedStep
 from ca_deploy.recipes import load_recipe, recipe_names
+from ca_deploy.records.calibration import CalibrationSpec
 from ca_deploy.records.compat import CompatReport
 from ca_deploy.records.conversion import Conversion
 from ca_deploy.records.model import ModelSource
 from ca_deploy.targets import find_target, target_names
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 _PROGRAM = ".pt2"
-_NOISE_IMAGES = 4  # operators do not depend on the ranges that calibration finds
+# Operators do not depend on the ranges that calibration finds.
+_NOISE = CalibrationSpec("noise", "a few random inputs", "random", "random", count=4, held_out=1)
 
 
 def check_before_export(
@@ -78,15 +76,7 @@ def _export(source: ModelSource, network: Network, recipe_name: str, path: Path,
     format = find_format(recipe.format)
     if missing := format.missing_packages():
         raise RuntimeUnavailable(f"Recipe {recipe_name} needs {', '.join(missing)}, which is not installed.")
-    noise = _noise(network) if recipe.needs_calibration else None
+    noise = load_calibration(_NOISE, network.signature).calibration if recipe.needs_calibration else None
     log = path.with_suffix(".log")
     with Worker(format, log) as worker:
         worker.convert(Conversion(source, recipe, noise, path, log), partial(step, recipe_name))
-
-
-def _noise(network: Network) -> "NDArray[np.uint8]":
-    import numpy as np
-
-    preprocessing = network.preprocessing
-    shape = (_NOISE_IMAGES, preprocessing.height, preprocessing.width, preprocessing.depth)
-    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)

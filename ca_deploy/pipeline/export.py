@@ -9,19 +9,20 @@ from pathlib import Path
 from ca_deploy.compat import check as compat
 from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
 from ca_deploy.delivery import deliver, staging, zip_folder
-from ca_deploy.errors import ArtifactError, RecipeError, RuntimeUnavailable, WorkerError
+from ca_deploy.errors import ArtifactError, RuntimeUnavailable, WorkerError
 from ca_deploy.evaluation.parity import FEWEST_IMAGES
 from ca_deploy.files import sha256_of, size_of
 from ca_deploy.formats import find_format
-from ca_deploy.networks.program import save_program
+from ca_deploy.networks.program import save_program, traced
 from ca_deploy.networks.source import Network, load
 from ca_deploy.pipeline.converters import Converters
-from ca_deploy.pipeline.request import ExportRequest
+from ca_deploy.pipeline.request import ExportRequest, refuse_unfit
 from ca_deploy.pipeline.verify import Reference, Verified, reference_answers, verify
 from ca_deploy.progress import NamedStep
 from ca_deploy.records.codec import to_json
 from ca_deploy.records.compat import CompatRecord, CompatReport
 from ca_deploy.records.conversion import Conversion, Converted
+from ca_deploy.records.image_sizes import ImageSizes
 from ca_deploy.records.manifest import SCHEMA_VERSION, CalibrationRecord, Manifest, ModelRecord, manifest_path
 from ca_deploy.records.parity import Status
 from ca_deploy.targets import find_target
@@ -57,22 +58,27 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
         with Converters({format: request.log(recipes[0]) for format, recipes in formats.items()}) as converters:
             step("", "loading the network")
             network = load(request.source, request.module)
-            _refuse_pictures(request, network)
+            refuse_unfit(request, network)
             step("", "reading calibration images")
             images = _images(request, network)
+            sizes = _image_sizes(request, network, step)
             source = request.source
             if request.module is not None:
                 step("", "tracing the network")
-                source = save_program(network, scratch, source, request.dynamic_batch)
+                any_batch = request.dynamic_batch or request.batch > 1
+                source = save_program(network, scratch, source, any_batch, sizes is not None)
             conversions = {
                 format: [
                     Conversion(
                         source=source,
                         recipe=recipe,
-                        calibration=images.calibration.pixels if recipe.needs_calibration else None,
+                        calibration=images.calibration if recipe.needs_calibration else None,
                         path=scratch / f"{network.name}.{recipe.name}{format.suffix}",
                         log=request.log(recipe),
                         dynamic_batch=request.dynamic_batch,
+                        batch=request.batch,
+                        dynamic_size=request.dynamic_size,
+                        sizes=sizes.enumerated if sizes else (),
                     )
                     for recipe in recipes
                 ]
@@ -84,11 +90,11 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
             for conversion, converted in finished:
                 name = conversion.recipe.name
                 step(name, "verifying against PyTorch")
-                verified = verify(conversion, converted, reference)
+                verified = verify(conversion, converted, reference, sizes.verified if sizes else ())
                 if request.targets:
                     step(name, "checking operators")
                 manifest = replace(
-                    _manifest(request, conversion, converted, reference, images, verified),
+                    _manifest(request, conversion, converted, reference, images, verified, sizes),
                     compatibility=_compatibility(conversion.path, request.targets),
                 )
                 seconds = time.perf_counter() - started
@@ -96,6 +102,23 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
         sets = [_with_companions(scratch / made.manifest.file, made.manifest, request) for made in exports.values()]
         deliver(scratch, [path for files in sets for path in files])
     return [exports[recipe.name] for recipe in request.recipes]
+
+
+def _image_sizes(request: ExportRequest, network: Network, step: NamedStep) -> ImageSizes | None:
+    """The sizes of images that the files take; None where it is only one.
+
+    Raises:
+        UsageError: the network has no image, or several.
+        ModelError: it takes images of one size only.
+    """
+    if not request.dynamic_size and not request.sizes:
+        return None
+    from ca_deploy.networks.dynamic_size import any_size, only_image, these_sizes
+
+    only_image(network.signature, "--dynamic-size" if request.dynamic_size else "--sizes")
+    step("", "tracing the network for images of several sizes")
+    program = traced(network, request.dynamic_batch, request.batch, dynamic_size=True)
+    return any_size(network, program) if request.dynamic_size else these_sizes(network, program, request.sizes)
 
 
 def _compatibility(path: Path, targets: Sequence[str]) -> tuple[CompatRecord, ...]:
@@ -108,25 +131,14 @@ def _compatibility(path: Path, targets: Sequence[str]) -> tuple[CompatRecord, ..
     return tuple(report.record() for report in reports)
 
 
-def _refuse_pictures(request: ExportRequest, network: Network) -> None:
-    """A recipe whose file takes an RGB picture cannot serve a network that takes something else."""
-    channels = network.preprocessing.channels
-    for recipe in request.recipes:
-        if recipe.io == "uint8rgb" and channels != "RGB":
-            raise RecipeError(
-                f"Recipe {recipe.name} writes a file that takes an RGB picture, and {network.name} takes {channels}. "
-                "Choose a recipe with float32 or int8 input."
-            )
-
-
 def _images(request: ExportRequest, network: Network) -> CalibrationSet:
     """The requested images, or the model's own; where too few to hold some out, parity uses the model's own set."""
     name, count = request.calibration, request.calibration_count
     default = network.default_calibration or NOT_YOUR_DOMAIN
-    chosen = load_calibration(load_spec(name or default), network.preprocessing, count)
+    chosen = load_calibration(load_spec(name or default), network.signature, count)
     if len(chosen.held_out) >= FEWEST_IMAGES:
         return chosen
-    fallback = load_calibration(load_spec(default), network.preprocessing)
+    fallback = load_calibration(load_spec(default), network.signature)
     warning = f"Too few images in {name} to hold out {FEWEST_IMAGES}: parity was measured on the set {default!r}."
     return replace(chosen, held_out=fallback.held_out, warnings=(*chosen.warnings, warning))
 
@@ -138,6 +150,7 @@ def _manifest(
     reference: Reference,
     images: CalibrationSet,
     verified: Verified,
+    sizes: ImageSizes | None,
 ) -> Manifest:
     path, recipe, network = conversion.path, conversion.recipe, reference.network
     calibrated = recipe.needs_calibration
@@ -156,7 +169,7 @@ def _manifest(
             checkpoint_sha256=network.checkpoint_sha256,
             checkpoint_layout=network.checkpoint_layout,
             trained=network.trained,
-            parameters=sum(parameter.numel() for parameter in network.module.parameters()),
+            parameters=sum(parameter.numel() for parameter in network.original.parameters()),
             from_object=request.module is not None,
         ),
         recipe=recipe,
@@ -167,7 +180,7 @@ def _manifest(
         else None,
         inputs=converted.inputs,
         outputs=converted.outputs,
-        preprocessing=network.preprocessing,
+        signature=network.signature,
         labels=network.labels,
         operators=converted.operators,
         float_operators=converted.float_operators,
@@ -175,9 +188,18 @@ def _manifest(
         parity=verified.parity,
         speed=verified.speed,
         tools=converted.tools,
-        warnings=(*converted.notes, *untrained, *(images.warnings if calibrated else ()), *verified.warnings),
+        warnings=(
+            *network.notes,
+            *converted.notes,
+            *((sizes.text,) if sizes else ()),
+            *untrained,
+            *(images.warnings if calibrated else ()),
+            *verified.warnings,
+        ),
         session_settings=verified.settings or {},
-        task=reference.task,
+        task=network.task.name,
+        task_reason=network.task_reason,
+        image_sizes=sizes,
     )
 
 

@@ -1,14 +1,16 @@
 """The request of an ``export`` call, validated."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ca_deploy.errors import ArtifactError, RuntimeUnavailable, UsageError
+from ca_deploy.data import arrays
+from ca_deploy.errors import ArtifactError, RecipeError, RuntimeUnavailable, UsageError, unknown_name
 from ca_deploy.formats import Format, find_format, format_names
 from ca_deploy.networks.source import source_of_object
 from ca_deploy.recipes import load_recipe
+from ca_deploy.records.image_sizes import Size2d, size_text
 from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.recipe import ExportRecipe
@@ -18,12 +20,19 @@ from ca_deploy.tasks import find_task
 if TYPE_CHECKING:
     from torch import nn
 
+    from ca_deploy.networks.source import Network
+
+# https://apple.github.io/coremltools/docs-guides/source/flexible-inputs.html
+_MOST_SIZES = 128
+
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
     """A model, the recipes to export it with, and options.
 
-    ``calibration`` is the name of a set, a TOML path, or a folder of images; by default the model's own set.
+    ``calibration`` is the name of a set, a TOML path, a folder of images, or a file of samples; by default the model's
+    own set. ``batch`` is the number of samples that the files take at once. ``dynamic_size`` leaves height and width of
+    the image open; ``sizes`` are those that it may have, beside the network's own.
     ``calibration_count`` is the number of calibration images; by default the set's own (200 for a folder). ``targets``
     check the files of their formats. ``zipped`` also packs a file that is a folder into a .zip. ``module`` is a network
     in memory, which ``source`` then describes.
@@ -35,6 +44,9 @@ class ExportRequest:
     calibration: str | None = None
     calibration_count: int | None = None
     dynamic_batch: bool = False
+    batch: int = 1
+    dynamic_size: bool = False
+    sizes: tuple[Size2d, ...] = ()
     targets: tuple[str, ...] = ()
     zipped: bool = False
     module: "nn.Module | None" = None
@@ -58,6 +70,9 @@ def requested(
     calibration: str | None = None,
     calibration_count: int | None = None,
     dynamic_batch: bool = False,
+    batch: int = 1,
+    dynamic_size: bool = False,
+    sizes: Sequence[Size2d] = (),
     targets: Sequence[str] = (),
     zipped: bool = False,
     module: "nn.Module | None" = None,
@@ -65,13 +80,15 @@ def requested(
     """The request, after all checks that need no conversion. ``recipes`` are names or TOML paths.
 
     Raises:
-        UsageError: there is no recipe, two would write the same file, a format cannot have a dynamic batch, a target
+        UsageError: there is no recipe, two would write the same file, a format cannot have dynamic dimensions, a target
             checks none of the formats, or a name is unknown.
         RecipeError: a recipe is malformed.
         RuntimeUnavailable: a converter is not installed.
     """
     if module is not None:
         source = source_of_object(module, source)
+    if calibration is not None and calibration.endswith(arrays.SUFFIXES):
+        source = _described_by_samples(source, Path(calibration))
     chosen = tuple(load_recipe(name) for name in dict.fromkeys(recipes))
     if not chosen:
         raise UsageError("Nothing to export: name at least one recipe.")
@@ -87,13 +104,22 @@ def requested(
         calibration=calibration,
         calibration_count=calibration_count,
         dynamic_batch=dynamic_batch,
+        batch=batch,
+        dynamic_size=dynamic_size,
+        sizes=tuple(dict.fromkeys((height, width) for height, width in sizes)),
         targets=tuple(targets),
         zipped=zipped,
         module=module,
     )
     formats = asked.formats()
-    if dynamic_batch:
-        _refuse_fixed_batches(formats)
+    if batch < 1 or (batch > 1 and dynamic_batch):
+        raise UsageError(f"--batch {batch}: it is the fixed number of samples per inference, without --dynamic-batch.")
+    _refuse_what_no_format_of_these_can(asked)
+    if len(asked.sizes) >= _MOST_SIZES:
+        raise UsageError(f"--sizes has {len(asked.sizes)} sizes, and Core ML lists {_MOST_SIZES} at most.")
+    for size in asked.sizes:
+        if min(size) < 1:
+            raise UsageError(f"--sizes {size_text(size)} is not possible: it is a height and a width in pixels.")
     for format, group in formats.items():
         if missing := format.missing_packages():
             raise RuntimeUnavailable(
@@ -112,14 +138,51 @@ def requested(
     return asked
 
 
-def _refuse_fixed_batches(formats: Iterable[Format]) -> None:
-    fixed = [format.name for format in formats if not format.dynamic_batch]
-    if fixed:
-        able = [name for name in format_names() if find_format(name).dynamic_batch]
-        raise UsageError(
-            f"--dynamic-batch is not possible with --format {', '.join(fixed)}, whose files have fixed shapes. "
-            f"Drop it, or export to {' or '.join(able)}."
+def _described_by_samples(source: ModelSource, file: Path) -> ModelSource:
+    """The source, with what a file's arrays say of the inputs that no ``--input`` describes."""
+    wished = {wish.name for wish in source.inputs}
+    found = [wish for wish in arrays.wishes_of(file) if wish.name not in wished]
+    return replace(source, inputs=(*source.inputs, *found)) if len(found) > 1 or not wished else source
+
+
+def refuse_unfit(request: ExportRequest, network: "Network") -> None:
+    """Refuse recipes that cannot serve the network's signature.
+
+    Raises:
+        RecipeError: a recipe's file takes an RGB picture, and the network something else; or a recipe has tolerances of
+            an output that the network lacks.
+    """
+    outputs = [given.name for given in network.signature.outputs]
+    for recipe in request.recipes:
+        for name in recipe.tolerances.outputs:
+            if name not in outputs:
+                raise RecipeError(f"{recipe.name}: tolerances.outputs: {unknown_name('output', name, outputs)}")
+    photo = network.signature.photo
+    for recipe in request.recipes:
+        if recipe.io != "uint8rgb" or (photo is not None and photo.channels == "RGB"):
+            continue
+        takes = photo.channels if photo is not None else network.signature.inputs_text
+        raise RecipeError(
+            f"Recipe {recipe.name} writes a file that takes an RGB picture, and {network.name} takes {takes}. "
+            "Choose a recipe with float32 or int8 input."
         )
+
+
+def _refuse_what_no_format_of_these_can(asked: ExportRequest) -> None:
+    """Refuse dynamic dimensions that a requested format does not have."""
+    wishes: tuple[tuple[str, bool, Callable[[Format], bool], str], ...] = (
+        ("--dynamic-batch", asked.dynamic_batch, lambda format: format.dynamic_batch, "have fixed shapes"),
+        ("--dynamic-size", asked.dynamic_size, lambda format: format.dynamic_size, "do not take images of any size"),
+        ("--sizes", bool(asked.sizes), lambda format: format.enumerated_sizes, "have no list of sizes"),
+    )
+    for option, wished, has, why in wishes:
+        unable = [format.name for format in asked.formats() if not has(format)]
+        if wished and unable:
+            able = [name for name in format_names() if has(find_format(name))]
+            raise UsageError(
+                f"{option} is not possible with --format {', '.join(unable)}, whose files {why}. "
+                f"Drop it, or export to {' or '.join(able)}."
+            )
 
 
 def _refuse_other_models_files(asked: ExportRequest) -> None:

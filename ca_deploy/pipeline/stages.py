@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from ca_deploy.errors import RecipeError
+from ca_deploy.errors import ModelError, RecipeError
 from ca_deploy.formats import Converter
 from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
@@ -19,17 +19,24 @@ def carry_out(converter: Converter[Model, Seen, Ranges], conversion: Conversion,
         RecipeError: the recipe needs calibration images, and the conversion has none.
         CaDeployError: see :class:`ca_deploy.formats.Converter`.
     """
-    recipe, images = conversion.recipe, conversion.calibration
+    recipe, samples = conversion.recipe, conversion.calibration
     model = converter.convert(conversion, step)
     seen: Seen | None = None
     ranges: Ranges | None = None
     if recipe.needs_calibration:
-        if images is None:
+        if samples is None:
             raise RecipeError(f"{recipe.name} needs calibration images. Pass them with --calibration.")
-        step(f"calibrating on {len(images)} images")
-        seen = converter.calibrate(model, images, recipe)
+        step(f"calibrating on {len(samples)} samples")
+        seen = converter.calibrate(model, samples, recipe)
         ranges = converter.ranges(model, seen, recipe)
     if recipe.mode != "float32":
         model = converter.apply(model, recipe, seen, ranges, step)
     step("writing the file")
-    return converter.write(model, conversion)
+    converted = converter.write(model, conversion)
+    names = [spec.name for spec in converted.outputs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ModelError(
+            f"Several outputs of the network are the same tensor, which {recipe.format} knows by one name only "
+            f"({', '.join(twice)}). Return it once."
+        )
+    return converted

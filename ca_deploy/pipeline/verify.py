@@ -1,35 +1,41 @@
 """Verify an exported file: open it in its runtime, compare it with PyTorch, and time it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ca_deploy.data.images import ImageBatch
 from ca_deploy.errors import RuntimeUnavailable
-from ca_deploy.evaluation.parity import measure, outputs_of
-from ca_deploy.evaluation.predictor import file_predictor, network_predictor
+from ca_deploy.evaluation.parity import FEWEST_IMAGES, measure
+from ca_deploy.evaluation.parity_at_sizes import at_another_size, with_sizes
+from ca_deploy.evaluation.predictor import Outputs, file_predictor, network_predictor
 from ca_deploy.latency import against_float32
+from ca_deploy.networks.dynamic_size import at_size
 from ca_deploy.networks.source import Network
 from ca_deploy.records.conversion import Conversion, Converted
+from ca_deploy.records.image_sizes import Size2d
 from ca_deploy.records.manifest import SpeedRecord
 from ca_deploy.records.parity import ParityReport, Status
+from ca_deploy.records.samples import Samples
 from ca_deploy.runtimes import differing_default, open_session, runtimes_for
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """PyTorch's outputs for the held-out images: ``answers (N, …)``."""
+    """PyTorch's outputs for the held-out samples, each ``(N, …)``."""
 
     network: Network
     name: str
-    task: str
-    images: ImageBatch
-    answers: "NDArray[np.float32]"
+    samples: Samples
+    answers: Outputs
+    _others: "dict[Size2d, Reference]" = field(default_factory=dict)
+
+    def at(self, size: Size2d) -> "Reference":
+        """The outputs for some of the samples, with images of another size."""
+        if size not in self._others:
+            network = at_size(self.network, size)
+            samples = at_another_size(self.samples.first(FEWEST_IMAGES), self.network.signature, size)
+            self._others[size] = reference_answers(network, samples)
+        return self._others[size]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +48,18 @@ class Verified:
     warnings: tuple[str, ...] = ()
 
 
-def reference_answers(network: Network, images: ImageBatch) -> Reference:
-    """Run the network itself on the images."""
+def reference_answers(network: Network, samples: Samples) -> Reference:
+    """Run the network itself on the samples."""
     predictor = network_predictor(network)
-    return Reference(network, predictor.name, predictor.task.name, images, outputs_of(predictor, images.pixels))
+    return Reference(network, predictor.name, samples, predictor.run(samples))
 
 
-def verify(conversion: Conversion, converted: Converted, reference: Reference) -> Verified:
+def verify(
+    conversion: Conversion, converted: Converted, reference: Reference, sizes: Sequence[Size2d] = ()
+) -> Verified:
     """Compare the file with the reference, and time it against the float32 file of the same format.
 
+    ``sizes`` are those at which it is also compared, of a file that takes images of several sizes; the worst counts.
     Where no installed runtime can run it, parity is "skipped", with the reason.
     """
     path, tolerances = conversion.path, conversion.recipe.tolerances
@@ -59,13 +68,16 @@ def verify(conversion: Conversion, converted: Converted, reference: Reference) -
         if not runtimes:
             raise RuntimeUnavailable(f"No runtime opens {path.suffix} files.")
         parity, settings, warnings = _parity(path, None, conversion, converted, reference)
+        if sizes:
+            resized = {size: _parity(path, None, conversion, converted, reference.at(size))[0] for size in sizes}
+            parity = with_sizes(parity, resized)
         first, *others = runtimes
         for other in others:
             if other.reference:  # on a Mac, where Core ML itself comes first
                 second, *_ = _parity(path, other.name, conversion, converted, reference)
-                warnings.append(f"The {second.runtime} on the same images: {second.status}, SQNR {second.sqnr_db} dB.")
+                warnings.append(f"The {second.runtime} on the same samples: {second.status}, SQNR {second.sqnr_db} dB.")
         timed = converted.float32_path if not first.reference else None
-        speed = against_float32(path, timed) if timed else None
+        speed = against_float32(path, timed, _shapes(converted, reference.network)) if timed else None
     except RuntimeUnavailable as error:
         return Verified(ParityReport(Status.SKIPPED, str(error), path.name, reference.name, "", tolerances))
     if speed is not None and speed.median_ms > speed.float32_median_ms:
@@ -80,16 +92,22 @@ def _parity(
     session = open_session(path, runtime)
     network = reference.network
     subject = file_predictor(
-        path, session, converted.inputs, converted.outputs, network.preprocessing, network.labels, reference.task
+        path, session, converted.inputs, converted.outputs, network.signature, network.task, network.labels
     )
     default = differing_default(session, path, runtime) if runtime is None else None
     found = measure(
         subject,
         reference.name,
         reference.answers,
-        reference.images,
+        reference.samples,
         conversion.recipe.tolerances,
         default=default,
     )
     note = found.default_settings.note if found.default_settings else ""
     return found, session.settings, [note] if note else []
+
+
+def _shapes(converted: Converted, network: Network) -> dict[str, tuple[int, ...]]:
+    """The shape of each of the file's inputs for one sample (or its batch) of the network's own size."""
+    pairs = zip(converted.inputs, network.signature.inputs, strict=True)
+    return {spec.name: taken.shape_in(spec) for spec, taken in pairs}

@@ -3,32 +3,34 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ca_deploy.records.image_sizes import Size2d
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.records.record import record
+from ca_deploy.records.samples import Samples
 from ca_deploy.records.tensors import TensorSpec
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """Everything that a converter process needs to write one file.
 
-    ``calibration`` is RGB ``(N, S, S, 3)``, cropped but not normalised; None where the recipe needs none. ``log`` is
-    the file for everything printed. ``dynamic_batch`` makes the batch dimension dynamic.
+    ``calibration`` is None where the recipe needs none. ``log`` is the file for everything printed. ``dynamic_batch``
+    makes the batch dimension dynamic; otherwise the file takes ``batch`` samples at once. ``dynamic_size`` makes height
+    and width of the image dynamic; ``sizes`` are those that it may have, where there are several, the network's own
+    first.
     """
 
     source: ModelSource
     recipe: ExportRecipe
-    calibration: "NDArray[np.uint8] | None"
+    calibration: Samples | None
     path: Path
     log: Path
     dynamic_batch: bool = False
+    batch: int = 1
+    dynamic_size: bool = False
+    sizes: tuple[Size2d, ...] = ()
 
     @property
     def float32_path(self) -> Path:

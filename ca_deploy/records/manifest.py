@@ -11,14 +11,16 @@ from ca_deploy.files import sha256_of
 from ca_deploy.records.codec import Unreadable, decode, parse_json
 from ca_deploy.records.compat import CompatRecord
 from ca_deploy.records.conversion import FloatOperator
+from ca_deploy.records.image_sizes import ImageSizes
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport
 from ca_deploy.records.preprocessing import Preprocessing
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.records.record import record
-from ca_deploy.records.tensors import TensorSpec
+from ca_deploy.records.signature import Signature
+from ca_deploy.records.tensors import TensorSpec, closed
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _EARLY_OPTIONS = ("opset", "deployment_target")
 
 
@@ -63,8 +65,10 @@ class SpeedRecord:
 class Manifest:
     """Everything about one exported file.
 
-    ``task`` names the meaning of the output (:mod:`ca_deploy.tasks`). ``session_settings`` are the session options with
-    which the runtime computes the same outputs on every processor.
+    ``inputs`` and ``outputs`` are the file's, and ``signature`` is the network's, with the preprocessing of its images.
+    ``task`` names the meaning of the outputs (:mod:`ca_deploy.tasks`). ``session_settings`` are the session options
+    with which the runtime computes the same outputs on every processor. ``image_sizes`` are those that the
+    image may have; None where it is only one.
     """
 
     schema_version: int
@@ -79,7 +83,7 @@ class Manifest:
     calibration: CalibrationRecord | None
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    preprocessing: Preprocessing
+    signature: Signature
     labels: tuple[str, ...] | None
     operators: Mapping[str, int]
     float_operators: tuple[FloatOperator, ...]
@@ -91,6 +95,30 @@ class Manifest:
     compatibility: tuple[CompatRecord, ...] = ()
     session_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     task: str | None = None
+    task_reason: str = ""
+    image_sizes: ImageSizes | None = None
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a photo becomes the only input.
+
+        Raises:
+            UsageError: the network takes something else.
+        """
+        return self.signature.photo_or_refuse(self.file)
+
+    @property
+    def at_own_size(self) -> "Manifest":
+        """With the shapes of images of the network's own size, where the file takes several."""
+        if self.image_sizes is None:
+            return self
+        taken = zip(self.inputs, self.signature.inputs, strict=True)
+        given = zip(self.outputs, self.signature.outputs, strict=True)
+        return dataclasses.replace(
+            self,
+            inputs=tuple(dataclasses.replace(spec, shape=one.shape_in(spec)) for spec, one in taken),
+            outputs=tuple(dataclasses.replace(spec, shape=closed(spec.shape, one.shape)) for spec, one in given),
+        )
 
 
 def manifest_path(model_file: Path) -> Path:
@@ -115,7 +143,7 @@ def manifest_of(model_file: Path) -> Manifest | None:
             raise ArtifactError(
                 f"Manifest {path} has schema version {version!r}; this ca-deploy reads 1 to {SCHEMA_VERSION}."
             )
-        manifest = decode(Manifest, _from_version_1(content) if version == 1 else content)
+        manifest = decode(Manifest, content if version == SCHEMA_VERSION else _earlier(content, version))
     except Unreadable as error:
         raise ArtifactError(f"Manifest {path} is damaged:{error.listed}\nExport again, or remove it.") from error
     if sha256_of(model_file) != manifest.sha256:
@@ -126,11 +154,39 @@ def manifest_of(model_file: Path) -> Manifest | None:
     return manifest
 
 
-def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
-    """What ca-deploy 0.1.0 wrote: the options of a format are keys of the recipe."""
-    recipe = content.get("recipe")
-    if isinstance(recipe, dict):
-        options = {key: recipe[key] for key in _EARLY_OPTIONS if recipe.get(key) is not None}
-        kept = {key: value for key, value in recipe.items() if key not in _EARLY_OPTIONS}
-        content = {**content, "recipe": {**kept, "options": options}}
+def _earlier(content: dict[str, Any], version: int) -> dict[str, Any]:
+    """What earlier versions wrote, as this one does."""
+    if version == 1:  # ca-deploy 0.1.0: the options of a format are keys of the recipe
+        recipe = content.get("recipe")
+        if isinstance(recipe, dict):
+            options = {key: recipe[key] for key in _EARLY_OPTIONS if recipe.get(key) is not None}
+            kept = {key: value for key, value in recipe.items() if key not in _EARLY_OPTIONS}
+            content = {**content, "recipe": {**kept, "options": options}}
+    if version < 3 and "preprocessing" in content:  # one image in, one tensor out
+        content = {**content, "signature": _signature_of_one_image(content)}
+        del content["preprocessing"]
     return {**content, "schema_version": SCHEMA_VERSION}
+
+
+def _signature_of_one_image(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is malformed, which the signature's own check then names."""
+    preprocessing = content["preprocessing"]
+    crop = preprocessing.get("crop") if isinstance(preprocessing, dict) else None
+    depth = len(preprocessing["mean"]) if crop and isinstance(preprocessing.get("mean"), list) else 3
+    shape = [1, depth, *(crop if isinstance(crop, list) else [crop, crop])]
+
+    def named(side: str) -> list[dict[str, Any]]:
+        listed = content.get(side)
+        return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+
+    return {
+        "inputs": [
+            {"name": item.get("name"), "shape": shape, "preprocessing": preprocessing} for item in named("inputs")
+        ],
+        "outputs": [{"name": item.get("name"), "shape": _of_one(item.get("shape"))} for item in named("outputs")],
+    }
+
+
+def _of_one(shape: Any) -> Any:
+    """A shape with a batch of one in front."""
+    return [1, *shape[1:]] if isinstance(shape, list) and shape else shape

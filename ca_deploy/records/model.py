@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 from ca_deploy.errors import UsageError, unknown_name
 from ca_deploy.files import file_stem
 from ca_deploy.records.codec import Unreadable, decode, parse_toml
+from ca_deploy.records.input_wish import InputWish
 from ca_deploy.records.preprocessing import Channels, Fit, Size
 from ca_deploy.records.record import record
 
@@ -44,8 +45,9 @@ class ModelSource:
 
     ``model`` is a registered name, ``package.module:factory``, or the path of a ``.pt2`` program. ``weights_key`` names
     the entry of ``weights`` to load, where several fit. ``mean`` to ``labels`` are for models that do not contain them;
-    ``labels`` is a text file, one name per line. ``task`` names the meaning of the output (:mod:`ca_deploy.tasks`), and
-    ``name`` is what files are called instead of the model.
+    ``labels`` is a text file, one name per line. ``task`` names the meaning of the outputs (:mod:`ca_deploy.tasks`),
+    and ``name`` is what files are called instead of the model. ``inputs`` say what the parameters of the network's
+    ``forward`` are; without them, the only one is an image.
     """
 
     model: str = DEFAULT_MODEL
@@ -66,6 +68,7 @@ class ModelSource:
     labels: Path | None = None
     task: str | None = None
     name: str | None = None
+    inputs: tuple[InputWish, ...] = ()
 
     def __post_init__(self) -> None:
         if self.random_weights and self.weights is not None:

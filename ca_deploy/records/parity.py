@@ -46,12 +46,40 @@ class DefaultSettings:
 
 
 @record
+class OutputParity:
+    """One output compared with the reference's: the figures are those of :class:`ParityReport`.
+
+    ``equal_percent`` is the share of equal values of an output of integers, which has no SQNR and no error; None for
+    floats. ``missed`` lists the tolerances that it misses.
+    """
+
+    name: str
+    max_abs_error: float | None = None
+    sqnr_db: float | None = None
+    cosine: float | None = None
+    equal_percent: float | None = None
+    missed: tuple[str, ...] = ()
+
+
+@record
+class SizeParity:
+    """The comparison on images of another size than the network's own, with the figures of :class:`ParityReport`."""
+
+    height: int
+    width: int
+    status: Status
+    max_abs_error: float | None = None
+    sqnr_db: float | None = None
+    agreement: float | None = None
+
+
+@record
 class ParityReport:
-    """The outputs of ``subject`` compared with those of ``reference`` on ``images`` held-out images.
+    """The outputs of ``subject`` compared with those of ``reference`` on ``images`` held-out images or samples.
 
     ``agreement`` is in percent, ``sqnr_db`` in dB (None where the outputs are equal), ``max_abs_error`` in units of the
-    output. ``reason`` is why the comparison was skipped, or which tolerances were missed. ``agreement_name`` is what
-    the task calls the agreement.
+    output; of several ``outputs`` or image ``sizes``, they are the worst. ``reason`` is why the comparison was skipped,
+    or which tolerances were missed. ``agreement_name`` is what the task calls the agreement.
     """
 
     status: Status
@@ -68,3 +96,5 @@ class ParityReport:
     images_sha256: tuple[str, ...] = ()
     default_settings: DefaultSettings | None = None
     agreement_name: str = "top-1 agreement"
+    outputs: tuple[OutputParity, ...] = ()
+    sizes: tuple[SizeParity, ...] = ()

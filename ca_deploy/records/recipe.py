@@ -26,12 +26,33 @@ _Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 @record
+class OutputTolerances:
+    """Those of one output: ``[tolerances.outputs.boxes]`` of the recipe's TOML; None is the recipe's own."""
+
+    max_abs_error: _Positive | None = None
+    sqnr_db: _Positive | None = None
+
+
+@record
 class Tolerances:
-    """What the exported file has to reach, compared with PyTorch on held-out images; None is not checked."""
+    """What each output of a file has to reach, compared with PyTorch on held-out images; None is not checked.
+
+    ``outputs`` has tolerances of its own for an output, by its name.
+    """
 
     max_abs_error: _Positive | None = None
     sqnr_db: _Positive | None = None
     agreement_percent: _Percent | None = None
+    outputs: Mapping[str, OutputTolerances] = field(default_factory=dict)
+
+    def of(self, output: str) -> "Tolerances":
+        """Those that apply to an output."""
+        own = self.outputs.get(output, OutputTolerances())
+        return Tolerances(
+            self.max_abs_error if own.max_abs_error is None else own.max_abs_error,
+            self.sqnr_db if own.sqnr_db is None else own.sqnr_db,
+            self.agreement_percent,
+        )
 
 
 @record

@@ -17,6 +17,11 @@ def output_layout(rank: int) -> Layout:
     return layouts.get(rank, "other")
 
 
+def closed(shape: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape whose dynamic dimensions have the sizes of ``own``."""
+    return tuple(side if side > 0 else size for side, size in zip(shape, own, strict=True))
+
+
 @record
 class TensorSpec:
     """One input or output of a file. A dimension of -1 is dynamic; ``layout`` is "other" for any other rank.

@@ -53,6 +53,10 @@ def _row(export: Export) -> tuple[Phrase, ...]:
 
 
 def _remarks(manifest: Manifest) -> Iterator[Phrase]:
+    yield _signature(manifest)
+    if len(manifest.parity.outputs) > 1:
+        for one in manifest.parity.outputs:
+            yield f"output {one.name}: ", parity.output_status(one), f", {', '.join(parity.output_figures(one))}"
     for found in manifest.float_operators:
         yield f"stayed float: {found.count} x {found.operator} ({found.reason})"
     if manifest.recipe.is_integer and not manifest.float_operators:
@@ -66,6 +70,16 @@ def _remarks(manifest: Manifest) -> Iterator[Phrase]:
         yield Piece("note", Role.CAUTION), f": {warning}"
     if manifest.parity.reason:
         yield "parity ", parity.status(manifest.parity), f": {manifest.parity.reason}"
+
+
+def _signature(manifest: Manifest) -> str:
+    """What it takes and gives, and the task with the reason for it."""
+    taken, given = (
+        ", ".join(f"{spec.name} {spec.shape}" for spec in side) for side in (manifest.inputs, manifest.outputs)
+    )
+    task = f"; task {manifest.task}" if manifest.task else ""
+    why = f": {manifest.task_reason} (--task says otherwise)" if manifest.task_reason else ""
+    return f"{taken} -> {given}{task}{why}"
 
 
 def _worst(record: CompatRecord) -> str:

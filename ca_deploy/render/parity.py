@@ -4,10 +4,10 @@ from __future__ import annotations  # the records are only needed in annotations
 
 from typing import TYPE_CHECKING
 
-from ca_deploy.render.blocks import Facts, Page, Phrase, Piece, Role
+from ca_deploy.render.blocks import Column, Facts, Page, Phrase, Piece, Role, Table
 
 if TYPE_CHECKING:
-    from ca_deploy.records.parity import ParityReport
+    from ca_deploy.records.parity import OutputParity, ParityReport
 
 _ROLES = {"pass": Role.GOOD, "fail": Role.BAD, "skipped": Role.CAUTION}
 
@@ -27,7 +27,26 @@ def page(report: ParityReport) -> Page:
         "note": report.default_settings.note if report.default_settings else "",
     }
     rows = tuple((name, value) for name, value in facts.items() if value)
-    return Page((Facts(f"{report.subject} against {report.reference}", rows, framed=True),))
+    several = (outputs(report),) if len(report.outputs) > 1 else ()
+    return Page((Facts(f"{report.subject} against {report.reference}", rows, framed=True), *several))
+
+
+def outputs(report: ParityReport) -> Table:
+    """The figures of each output, and whether they are within the tolerances."""
+    rows = tuple((one.name, output_status(one), ", ".join(output_figures(one))) for one in report.outputs)
+    return Table((Column("output"), Column("parity"), Column("figures")), rows)
+
+
+def output_status(found: OutputParity) -> Piece:
+    return Piece("fail", Role.BAD) if found.missed else Piece("pass", Role.GOOD)
+
+
+def output_figures(found: OutputParity) -> list[str]:
+    """Its figures with their names and units."""
+    if found.equal_percent is not None:
+        return [f"{found.equal_percent:.1f} % equal"]
+    error = f"max error {_error(found.max_abs_error)}"
+    return [error] if found.sqnr_db is None else [error, f"SQNR {_db(found.sqnr_db)}"]
 
 
 def status(report: ParityReport) -> Piece:
@@ -37,7 +56,13 @@ def status(report: ParityReport) -> Piece:
 
 def figures(report: ParityReport) -> tuple[str, str, str]:
     """Max abs error, SQNR and agreement with their units; "" where one was not measured."""
-    error = "" if report.max_abs_error is None else f"{report.max_abs_error:.2g}"
-    sqnr = "" if report.sqnr_db is None else f"{report.sqnr_db:.1f} dB"
     agreement = "" if report.agreement is None else f"{report.agreement:.1f} %"
-    return error, sqnr, agreement
+    return _error(report.max_abs_error), _db(report.sqnr_db), agreement
+
+
+def _error(value: float | None) -> str:
+    return "" if value is None else f"{value:.2g}"
+
+
+def _db(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} dB"

@@ -11,17 +11,24 @@ from ca_deploy.records.tensors import TensorSpec, output_layout
 
 
 class TorchSession:
-    """A network in eager mode, batch 1 like the exported files."""
+    """A network in eager mode, batch 1 like most exported files."""
 
     def __init__(self, network: Network) -> None:
         self.runtime = f"PyTorch {torch.__version__}"
         self.settings: Mapping[str, str] = {}
         self._module = network.module
-        with torch.inference_mode():
-            shape = tuple(self._module(network.example()).shape)
-        self.inputs = (TensorSpec("image", tuple(network.example().shape), "float32", "NCHW"),)
-        self.outputs = (TensorSpec("logits", shape, "float32", output_layout(len(shape))),)
+        signature = network.signature
+        self.inputs = tuple(
+            TensorSpec(taken.name, taken.shape, taken.dtype, "NCHW" if taken.preprocessing else "other")
+            for taken in signature.inputs
+        )
+        self.outputs = tuple(
+            TensorSpec(given.name, given.shape, given.dtype, output_layout(len(given.shape)))
+            for given in signature.outputs
+        )
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         with torch.inference_mode():
-            return {"logits": self._module(torch.from_numpy(feeds["image"])).numpy()}
+            given = self._module(*(torch.from_numpy(feeds[spec.name]) for spec in self.inputs))
+        values = given if isinstance(given, tuple) else (given,)
+        return {spec.name: value.numpy() for spec, value in zip(self.outputs, values, strict=True)}

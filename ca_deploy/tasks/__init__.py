@@ -1,20 +1,27 @@
-"""Tasks: the meaning of a network's output. Each module here is one task; its ``TASK`` describes it.
+"""Tasks: the meaning of a network's outputs. Each module here is one task; its ``TASK`` describes it.
 
-A task defines when two outputs agree, how outputs are scored, and what a snippet prints. A network of unknown task has
-the task ``tensors``: it can be exported, compared number by number, checked and profiled.
+A task defines when two answers agree, how answers are scored, and what a snippet prints. A network of unknown task has
+the task ``tensors``: it can be exported, compared number by number, checked and profiled. Some tasks have variants,
+named ``classification:sigmoid``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ca_deploy.errors import UsageError, unknown_name
 from ca_deploy.plugins import member, names_in
+from ca_deploy.records.signature import Signature
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    # Outputs by name, each (N, …).
+    Answers = Mapping[str, NDArray[np.float32]]
+
 FALLBACK = "tensors"
+Labels = Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +38,45 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One meaning of an output.
+    """One meaning of a network's outputs.
 
-    ``is_likely`` decides from the shape of one output (without the batch) whether a network without a named task has
-    this one. ``agreement`` returns the percentage of images on which two arrays of outputs ``(N, …)`` agree; None where
-    the task does not define it. ``score`` compares outputs with the indices of the true classes ``(N,)``, given the
-    names of all classes, and raises ``ImageDataError`` for outputs that do not match the classes; None where the task
-    cannot be evaluated on labelled photos. ``python`` is the main part of a snippet: lines that call
+    ``likely`` says why a network without a named task has this one, given its signature and labels, or "". ``unfit``
+    says why a network cannot have this task, or "". ``compared`` makes of an output ``(N, …)`` what parity compares.
+    ``agreement`` returns the percentage of samples on which two answers agree; None where the task does not define it.
+    ``score`` compares answers with the indices of the true classes ``(N,)``, given the names of all classes, and raises
+    ``ImageDataError`` for answers that do not match the classes; None where the task cannot be evaluated on labelled
+    photos. ``python`` returns the main part of a snippet for one photo and one output: lines that call
     ``run(preprocess(photo))`` and print. ``headline`` is what a snippet does, to go before "with net.onnx"; ``output``
-    is a sentence on what its ``run`` returns, and ``class_name`` its class in Kotlin and Swift. ``agreement_name`` and
-    ``right_name`` are what reports call the results of ``agreement`` and the share of ``Score.right``.
+    returns a sentence on what its ``run`` returns, and ``class_name`` is its class in Kotlin and Swift. ``output_name``
+    is what the only output of a network is called that does not name it. ``agreement_name`` and ``right_name`` are what
+    reports call the results of ``agreement`` and the share of ``Score.right``. ``variants`` are other readings of the
+    same outputs, by the name after the colon; ``variant`` chooses one where none is named.
     """
 
     name: str
     description: str
-    is_likely: "Callable[[Sequence[int]], bool]"
+    likely: "Callable[[Signature, Labels], str]"
     headline: str
-    output: str
-    python: tuple[str, ...]
+    output: "Callable[[Signature], str]"
+    python: "Callable[[Signature], tuple[str, ...]]"
+    unfit: "Callable[[Signature], str]" = lambda signature: ""
     class_name: str = "Network"
+    output_name: str = "output"
     agreement_name: str = "agreement"
     right_name: str = "right"
-    agreement: "Callable[[NDArray[np.float32], NDArray[np.float32]], float] | None" = None
-    score: "Callable[[NDArray[np.float32], NDArray[np.int64], Sequence[str]], Score] | None" = None
+    compared: "Callable[[NDArray[np.float32]], NDArray[np.float32]]" = lambda values: values
+    agreement: "Callable[[Answers, Answers], float] | None" = None
+    score: "Callable[[Answers, NDArray[np.int64], Sequence[str]], Score] | None" = None
+    variants: "Mapping[str, Task]" = field(default_factory=dict)
+    variant: "Callable[[Signature], str]" = lambda signature: ""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The task of a network, and why it was chosen; "" where it was named."""
+
+    task: Task
+    reason: str = ""
 
 
 def task_names() -> list[str]:
@@ -61,22 +84,39 @@ def task_names() -> list[str]:
 
 
 def find_task(name: str) -> Task:
-    """The task of that name.
+    """The task of that name, which may end in a variant, as ``classification:sigmoid``.
 
     Raises:
         UsageError: there is none; the message suggests the closest.
     """
-    found: Task = member(__name__, "TASK", "task", name, "ca-deploy list tasks")
-    return found
+    base, _, variant = name.partition(":")
+    found: Task = member(__name__, "TASK", "task", base, "ca-deploy list tasks")
+    if not variant:
+        return found
+    if variant not in found.variants:
+        raise unknown_name(f"variant of task {base}", variant, found.variants or ("(it has none)",))
+    return found.variants[variant]
 
 
-def task_of(name: str | None, answer: Sequence[int]) -> Task:
-    """The named task, or the first that is likely for an output of this shape (without the batch).
+def meaning_of(name: str | None, signature: Signature, labels: Labels = None) -> Meaning:
+    """The named task, or the first that is likely for the signature and labels.
 
     Raises:
-        UsageError: see :func:`find_task`.
+        UsageError: there is no such task, or the network cannot have it.
     """
     if name is not None:
-        return find_task(name)
-    likely = (task for task in map(find_task, task_names()) if task.is_likely(answer))
-    return next(likely, find_task(FALLBACK))
+        named = find_task(name)
+        if reason := named.unfit(signature):
+            fitting = [other for other in task_names() if not find_task(other).unfit(signature)]
+            raise UsageError(f"--task {name} does not fit: {reason}. Possible here: {', '.join(fitting)}.")
+        return Meaning(_read(named, signature))
+    for task in map(find_task, task_names()):
+        if reason := task.likely(signature, labels):
+            return Meaning(_read(task, signature), reason)
+    outputs = ", ".join(f"{output.name or 'its output'} {output.shape}" for output in signature.outputs)
+    return Meaning(find_task(FALLBACK), f"nothing says what {outputs} means")
+
+
+def _read(task: Task, signature: Signature) -> Task:
+    variant = task.variant(signature)
+    return task.variants[variant] if variant else task

@@ -11,6 +11,7 @@ from ca_deploy.data.bit_depth import BitDepth, bit_depth
 from ca_deploy.data.calibration import load_calibration, load_spec
 from ca_deploy.data.images import open_rgb
 from ca_deploy.records.preprocessing import Preprocessing
+from tests.samples import signature_of
 
 
 def ramp(number: int) -> NDArray[np.float64]:
@@ -40,8 +41,9 @@ def test_a_set_is_read_by_the_range_that_it_uses(tmp_path: Path, white: float) -
 
 def test_calibration_says_it(tmp_path: Path) -> None:
     saved(tmp_path, 4095.0)
-    found = load_calibration(load_spec(str(tmp_path)), Preprocessing(8, 8))
-    assert found.calibration.pixels.max() > 120
+    found = load_calibration(load_spec(str(tmp_path)), signature_of(Preprocessing(8, 8)))
+    (name,) = found.calibration.arrays
+    assert found.calibration.arrays[name].max() > 120
     assert any("integers up to 4095" in warning for warning in found.warnings)
 
 

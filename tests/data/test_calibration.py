@@ -11,6 +11,7 @@ from PIL import Image
 from ca_deploy.data.calibration import CalibrationSet, calibration_names, load_calibration, load_spec
 from ca_deploy.errors import ImageDataError, UsageError
 from ca_deploy.records.preprocessing import Preprocessing
+from tests.samples import signature_of
 
 SMALL = Preprocessing(8, 8)
 GOOD = 'description = "mine"\nsource = "random"\ndomain = "random"\ncount = 4\nheld_out = 2\n'
@@ -25,7 +26,7 @@ def photos(folder: Path, count: int) -> Path:
 
 
 def read(folder: Path | str, count: int | None = None) -> CalibrationSet:
-    return load_calibration(load_spec(str(folder)), SMALL, count)
+    return load_calibration(load_spec(str(folder)), signature_of(SMALL), count)
 
 
 def hashes(found: CalibrationSet) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -39,7 +40,7 @@ def test_order_depends_on_the_images_not_on_their_names(tmp_path: Path) -> None:
         shutil.copy(path, tmp_path / "b" / str(number % 3) / f"IMG_{number}.png")
     one, other = read(first), read(tmp_path / "b")
     assert hashes(one) == hashes(other)
-    assert np.array_equal(one.calibration.pixels, other.calibration.pixels)
+    assert np.array_equal(one.calibration.arrays["image"], other.calibration.arrays["image"])
 
 
 def test_parity_images_are_none_of_the_calibration_images(tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_all_errors_of_a_toml_are_listed_at_once(tmp_path: Path) -> None:
     for key in (
         "description: missing",
         "source: 'web'",
-        "domain: 5 is unknown. One of: own photos, distilled",
+        "domain: 5 is unknown. One of: own photos, own samples, distilled",
         "count: 0 is not possible: it has to be greater than",
         "held_out: 'many' is not possible: it has to be a whole number",
         "sede: unknown",

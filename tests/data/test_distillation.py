@@ -20,22 +20,13 @@ from ca_deploy.models.mobilenet_v2 import mobilenet_v2_ca
 from ca_deploy.networks.source import Network
 from ca_deploy.records.preprocessing import Preprocessing
 from ca_deploy.shipped import data_folder
+from tests.samples import network_of, signature_of
 
 PREPROCESSING = Preprocessing(resize=37, crop=32)
 
 
 def as_network(module: nn.Module) -> Network:
-    return Network(
-        name="tiny",
-        module=module,
-        preprocessing=PREPROCESSING,
-        labels=None,
-        trained=True,
-        checkpoint=None,
-        checkpoint_sha256=None,
-        checkpoint_layout=None,
-        default_calibration=None,
-    )
+    return network_of(module, PREPROCESSING)
 
 
 def inputs(images: NDArray[np.uint8]) -> Tensor:
@@ -139,7 +130,7 @@ def test_a_network_without_batch_norm_is_refused() -> None:
 
 
 def test_an_exported_program_is_refused_with_the_remedy(network: Network) -> None:
-    program = torch.export.export(network.module, (network.example(),)).module()
+    program = torch.export.export(network.module, network.examples()).module()
     with pytest.raises(ModelError, match=r"exported program.*package\.module:factory"):
         distill(as_network(program), 4)
 
@@ -165,12 +156,12 @@ def test_saved_images_stand_in_order_and_never_mix(tmp_path: Path) -> None:
 
 def test_the_shipped_set_is_large_enough_and_small_enough() -> None:
     spec = load_spec("distilled_flowers5")
-    found = load_calibration(spec, Preprocessing(resize=224, crop=224))
+    found = load_calibration(spec, signature_of(Preprocessing(resize=224, crop=224)))
     assert found.domain == "distilled"
     assert len(found.calibration) >= 128
     assert len(found.held_out) >= 32
     assert not found.warnings
     assert not set(found.calibration.sha256) & set(found.held_out.sha256)
-    assert found.calibration.pixels.shape[1:] == (224, 224, 3)
+    assert found.calibration.arrays["image"].shape[1:] == (224, 224, 3)
     files = (data_folder("calibration") / "distilled_flowers5").iterdir()
     assert sum(path.stat().st_size for path in files) <= 4_000_000

@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 from itertools import product
-from typing import get_args
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ca_deploy.evaluation.predictor import Predictor
 from ca_deploy.records.manifest import Manifest
@@ -10,6 +13,7 @@ from ca_deploy.records.preprocessing import CHANNEL_COUNT, Channels, Fit, Prepro
 from ca_deploy.records.tensors import DType, Layout, TensorSpec
 from ca_deploy.tasks import find_task
 from tests.hostile import manifest
+from tests.samples import signature_of
 
 FITS: tuple[Fit, ...] = get_args(Fit)
 CHANNELS: tuple[Channels, ...] = get_args(Channels)
@@ -46,10 +50,12 @@ def specs(given: Preprocessing) -> list[TensorSpec]:
 
 def manifest_of(recipe: str, given: Preprocessing, taken: TensorSpec) -> Manifest:
     """Of a file that takes ``taken``, whatever the recipe would make it take."""
-    return replace(manifest(recipe, "net", ["daisy"]), preprocessing=given, inputs=(taken,))
+    return replace(manifest(recipe, "net", ["daisy"]), signature=signature_of(given), inputs=(taken,))
 
 
-def predictor(given: Preprocessing, taken: TensorSpec) -> Predictor:
-    """One that makes inputs; it has no session."""
-    output = TensorSpec("logits", (1, 5), "float32", "NC")
-    return Predictor("net", None, taken, output, given, find_task("classification"))  # type: ignore[arg-type]
+def fed(given: Preprocessing, taken: TensorSpec, pixels: NDArray[np.uint8]) -> NDArray[Any]:
+    """What ca-deploy's own comparison feeds for the pixels of one photo."""
+    outputs = {"logits": TensorSpec("logits", (1, 5), "float32", "NC")}
+    task, signature = find_task("classification"), signature_of(given)
+    predictor = Predictor("net", None, signature, {"image": taken}, outputs, task)  # type: ignore[arg-type]
+    return predictor.feeds({"image": pixels[None]})[taken.name]

@@ -19,6 +19,7 @@ from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.preprocessing import Preprocessing
 from ca_deploy.records.recipe import ExportRecipe
+from tests import samples
 
 SIZE = 32
 Built = TypeVar("Built", bound=nn.Module)
@@ -66,7 +67,8 @@ def export(
 ) -> Converted:
     """One file of a network, by the recipe's own format, in this process."""
     converter = load(find_format(recipe.format).converter)(network)
-    conversion = Conversion(ModelSource(), recipe, calibration, path, path.with_suffix(".log"), dynamic_batch)
+    fed = samples.samples_of(calibration) if calibration is not None else None
+    conversion = Conversion(ModelSource(), recipe, fed, path, path.with_suffix(".log"), dynamic_batch)
     return carry_out(converter, conversion, no_step)
 
 
@@ -86,8 +88,7 @@ def export_all(network: Network, recipes: Iterable[str], folder: Path) -> dict[s
 
 
 def network_of(module: nn.Module) -> Network:
-    preprocessing = Preprocessing(SIZE, SIZE)
-    return Network("tiny", module.eval(), preprocessing, None, True, None, None, None, None)
+    return samples.network_of(module.eval(), Preprocessing(SIZE, SIZE))
 
 
 def seeded(build: Callable[[], Built]) -> Built:
@@ -106,12 +107,6 @@ def photos(count: int, seed: int) -> NDArray[np.uint8]:
     coarse = torch.from_numpy(random.uniform(0, 255, (count, 3, 6, 6)))
     fine = nn.functional.interpolate(coarse, (SIZE, SIZE), mode="bicubic").clamp(0, 255)
     return fine.permute(0, 2, 3, 1).numpy().astype(np.uint8)
-
-
-def answers(network: Network, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    with torch.inference_mode():
-        logits: NDArray[np.float32] = network.module(torch.from_numpy(network.preprocessing.normalise(rgb))).numpy()
-    return logits
 
 
 def sqnr_db(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:

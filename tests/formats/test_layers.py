@@ -25,10 +25,11 @@ from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.recipe import LayerBits, LayerOverride
 from ca_deploy.shipped import data_folder
-from tests.formats.kit import answers, photos, sqnr_db
+from tests.formats.kit import photos, sqnr_db
 from tests.formats.onnx import kit as onnx_kit
 from tests.formats.tflite import kit as tflite_kit
 from tests.pipeline.kit import TINY
+from tests.samples import answers, samples_of
 
 FORMATS = {"onnx": ".onnx", "tflite": ".tflite", "coreml": ".mlpackage"}
 ATTENTION = "block.attention"
@@ -46,7 +47,7 @@ def convert(name: str, folder: Path, layers: Mapping[str, LayerBits], io: str = 
     overrides = tuple(LayerOverride(match, bits) for match, bits in layers.items())
     recipe = replace(load_recipe(f"{name}_static_wi8_ai8{io}"), name="mine", layer=overrides)
     path = folder / f"tiny{FORMATS[name]}"
-    conversion = Conversion(TINY, recipe, photos(16, seed=1), path, folder / "tiny.log")
+    conversion = Conversion(TINY, recipe, samples_of(photos(16, seed=1)), path, folder / "tiny.log")
     return carry_out(converter(name), conversion, no_step), path
 
 
@@ -233,7 +234,7 @@ def test_int8_goes_in_and_out_whatever_the_first_and_the_last_layer_are(bits: La
 
 
 def test_onnx_says_where_int8_cannot_go_in(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"first operation of this network \(stem.0/Conv\) stays float"):
+    with pytest.raises(ModelError, match=r"first operation of this network at 'image' \(stem.0/Conv\) stays float"):
         convert("onnx", tmp_path, {"stem": "float"}, io="_int8_io")
 
 

@@ -37,7 +37,7 @@ def hostile_export(tmp_path_factory: pytest.TempPathFactory) -> Export:
     """Of a program and by a recipe whose files have code for names."""
     folder = tmp_path_factory.mktemp("hostile")
     program, recipe, labels = folder / f'x");{CODE}#.pt2', folder / f"my $(touch {CANARY}).toml", folder / "labels.txt"
-    torch.export.save(torch.export.export(tiny_trained(), (torch.zeros(1, 3, 32, 32),)), program)
+    torch.export.save(torch.export.export(tiny_trained().eval(), (torch.zeros(1, 3, 32, 32),)), program)
     recipe.write_bytes((Path(__file__).parents[2] / "export_recipes" / "onnx_float32.toml").read_bytes())
     labels.write_text("\n".join(f'{number}"); {CODE}' for number in range(5)))
     (export,) = ca_deploy.export(ModelSource(str(program), labels=labels), recipes=[str(recipe)], output=folder / "out")

@@ -1,14 +1,12 @@
 """Generated Kotlin compiles and runs whatever files, tensors and labels are called: names are data, never code."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ca_deploy.records.tensors import TensorSpec
 from tests import kotlin
-from tests.hostile import CANARY, LONG, READABLE, TEXTS, manifest, payloads, snippet
+from tests.hostile import CANARY, LONG, READABLE, TEXTS, giving_map, manifest, payloads, snippet
 from tests.syntax_trees import take_apart
 
 FLOAT = ["tflite_float32", "onnx_float32"]
@@ -38,18 +36,7 @@ CASES = {
 }
 
 
-MAP = TensorSpec("map", (1, 2, 4, 6), "float32", "NCHW")
-MAPS = {
-    f"map_{recipe}": replace(
-        given := manifest(recipe, "net", None),
-        outputs=(
-            replace(
-                MAP, dtype=given.outputs[0].dtype, scale=given.outputs[0].scale, zero_point=given.outputs[0].zero_point
-            ),
-        ),
-    )
-    for recipe in FLOAT + INTEGER
-}
+MAPS = {f"map_{recipe}": giving_map(manifest(recipe, "net", None)) for recipe in FLOAT + INTEGER}
 
 
 def utf16(text: str) -> str:
@@ -69,7 +56,8 @@ def seen(folder: Path) -> dict[str, list[str]]:
         f'report.report("{case}", {case}.LABELS) {{ app, photo -> {case}.Classifier(app).run(photo) }}\n'
         for case in CASES
     )
-    calls += f"report.Seen.output = intArrayOf({', '.join(map(str, MAP.shape))})\n"
+    shape = MAPS["map_onnx_float32"].outputs[0].shape
+    calls += f"report.Seen.output = intArrayOf({', '.join(map(str, shape))})\n"
     calls += "".join(
         f'report.report("{case}", {case}.LABELS) {{ app, photo -> {case}.Network(app).run(photo) }}\n' for case in MAPS
     )

@@ -13,7 +13,8 @@ from PIL import Image
 from ca_deploy.records.preprocessing import Channels, Fit, Preprocessing, Size
 from ca_deploy.records.tensors import DType, TensorSpec
 from tests import kotlin
-from tests.formats.inputs import CHANNELS, DTYPES, FITS, LAYOUTS, manifest_of, predictor, preprocessing, spec
+from tests.formats import inputs
+from tests.formats.inputs import CHANNELS, DTYPES, FITS, LAYOUTS, manifest_of, preprocessing, spec
 from tests.hostile import snippet
 from tests.syntax_trees import take_apart
 
@@ -41,7 +42,7 @@ class Case:
     @property
     def wanted(self) -> NDArray[Any]:
         pixels = self.preprocessing.to_pixels(photo(*self.photo, self.holed))
-        return predictor(self.preprocessing, self.spec).to_input(pixels)
+        return inputs.fed(self.preprocessing, self.spec, pixels)
 
 
 def photo(height: int, width: int, holed: bool) -> Image.Image:

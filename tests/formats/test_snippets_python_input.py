@@ -13,7 +13,7 @@ from PIL import Image
 from ca_deploy.data.images import open_rgb
 from ca_deploy.records.preprocessing import Channels, Fit, Preprocessing, Size
 from ca_deploy.records.tensors import TensorSpec
-from tests.formats.inputs import CHANNELS, FITS, manifest_of, predictor, preprocessing, spec, specs
+from tests.formats.inputs import CHANNELS, FITS, fed, manifest_of, preprocessing, spec, specs
 from tests.hostile import manifest, snippet
 
 SIZES: list[tuple[Size, int]] = [(32, 32), (32, 37), ((24, 41), 27), ((40, 23), 23), ((3, 70), 4)]
@@ -62,7 +62,7 @@ def test_photos_of_any_size(fit: Fit, channels: Channels, value_range: int, phot
         for taken in specs(given):
             function = written(given, taken, tmp_path)
             for photo in photos:
-                wanted = predictor(given, taken).to_input(pixels[photo])
+                wanted = fed(given, taken, pixels[photo])
                 assert same(function(str(photo)), wanted), f"{photo.name}, {size}, {taken}"
                 assert wanted.shape == taken.shape
 
@@ -74,7 +74,7 @@ def test_images_that_have_the_size(channels: Channels, value_range: int, photos:
         image = open_rgb(photo)
         given = preprocessing("none", channels, value_range, (image.height, image.width), min(image.size))
         for taken in specs(given):
-            wanted = predictor(given, taken).to_input(given.to_pixels(image))
+            wanted = fed(given, taken, given.to_pixels(image))
             assert same(written(given, taken, tmp_path)(str(photo)), wanted), f"{photo.name}, {taken}"
 
 

@@ -1,12 +1,10 @@
 """Generated Swift, by its grammar: whatever packages, tensors and labels are called, names are strings in it."""
 
 import re
-from dataclasses import replace
 
 import pytest
 
-from ca_deploy.records.tensors import TensorSpec
-from tests.hostile import CANARY, LONG, READABLE, TEXTS, manifest, payloads, snippet
+from tests.hostile import CANARY, LONG, READABLE, TEXTS, giving_map, manifest, payloads, snippet
 from tests.syntax_trees import take_apart
 
 RECIPES = ["coreml_float32", "coreml_static_wi8_ai8_uint8rgb_io"]
@@ -33,8 +31,7 @@ def test_ordinary_names_stay_readable() -> None:
 
 
 def test_a_map_is_not_called_logits() -> None:
-    given = manifest("coreml_float32", "net", None)
-    source = snippet(replace(given, outputs=(TensorSpec("map", (1, 2, 4, 6), "float32", "NCHW"),)), ".swift")
+    source = snippet(giving_map(manifest("coreml_float32", "net", None)), ".swift")
     assert source.startswith("// Run the network on a photo with ")
     assert "/// The network's output. Flat: the last axis of (2, 4, 6) changes fastest. The photo" in source
     assert "final class Network {" in source

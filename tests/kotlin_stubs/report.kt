@@ -4,6 +4,25 @@ import android.content.AssetManager
 import android.content.Context
 import android.graphics.Bitmap
 import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
+/** A tensor that a model gives: a type of ONNX in capitals, and a shape. Its values are 0, 1, 2, ... */
+class Given(val type: String, vararg val shape: Int) {
+    val content: ByteBuffer
+        get() {
+            val count = shape.reduce(Int::times)
+            val data = ByteBuffer.allocate(8 * count).order(ByteOrder.nativeOrder())
+            for (value in 0 until count) {
+                when (type) {
+                    "FLOAT" -> data.putFloat(value.toFloat())
+                    "INT64" -> data.putLong(value.toLong())
+                    "INT32" -> data.putInt(value)
+                    else -> data.put(value.toByte())
+                }
+            }
+            return data.flip()
+        }
+}
 
 /** What the generated code last asked for. */
 object Seen {
@@ -15,10 +34,20 @@ object Seen {
     /** The shape of the output of every model; its values are 0, 1, 2, ... */
     var output = intArrayOf(1, 5)
 
+    /** The outputs of every model that has other ones than `output`. */
+    var given = listOf<Given>()
+
+    /** By input, its name or its place, the shape if the runtime is told one, and the bytes. */
+    val fed = linkedMapOf<String, String>()
+
     /** Keeps what is left in a buffer, without moving its position. */
     fun bytes(data: ByteBuffer) {
+        bytes = hexadecimal(data)
+    }
+
+    fun hexadecimal(data: ByteBuffer): String {
         val left = data.duplicate()
-        bytes = ByteArray(left.remaining()).also { left.get(it) }.joinToString("") { "%02x".format(it) }
+        return ByteArray(left.remaining()).also { left.get(it) }.joinToString("") { "%02x".format(it) }
     }
 }
 
@@ -44,13 +73,21 @@ fun reportInput(case: String, photo: Bitmap, classify: (Context, Bitmap) -> Floa
     println("$case ${Seen.shape} ${Seen.bytes}")
 }
 
+fun app() = object : Context() {
+    override val assets = AssetManager()
+}
+
+/** Prints what several inputs were fed, their names as UTF-16, and the arrays that were returned. */
+fun reportAll(case: String, outputs: List<String>) {
+    for ((input, fed) in Seen.fed) println("$case fed ${hex(input)} $fed")
+    for (output in outputs) println("$case gave $output")
+    Seen.fed.clear()
+}
+
 private fun run(photo: Bitmap, classify: (Context, Bitmap) -> FloatArray): FloatArray {
     Seen.input = ""
     Seen.shape = ""
-    val app = object : Context() {
-        override val assets = AssetManager()
-    }
-    return classify(app, photo)
+    return classify(app(), photo)
 }
 
 private fun hex(text: String) = text.map { it.code.toString(16).padStart(4, '0') }.joinToString("")

@@ -9,6 +9,15 @@ class Interpreter(model: ByteBuffer, options: Options) {
         fun setNumThreads(numThreads: Int): Options = this
     }
 
+    fun runForMultipleInputsOutputs(inputs: Array<Any>, outputs: Map<Int, Any>) {
+        inputs.forEachIndexed { place, input -> Seen.fed["$place"] = Seen.hexadecimal(input as ByteBuffer) }
+        Seen.given.forEachIndexed { place, output ->
+            val (room, content) = Pair(outputs.getValue(place) as ByteBuffer, output.content)
+            require(room.remaining() == content.remaining()) { "${room.remaining()} bytes for ${content.remaining()}" }
+            room.put(content)
+        }
+    }
+
     fun run(input: Any, output: Any) {
         Seen.bytes(input as ByteBuffer)
         val room = output as ByteBuffer

@@ -56,3 +56,10 @@ def test_the_option_is_named_where_a_device_adds_otherwise(tmp_path: Path) -> No
     found = verify(tmp_path / "model.onnx", run_there)
     assert found.status == "fail"
     assert "an x86 device without VNNI needs the option session.qdqisint8allowed = 1" in found.reason
+
+
+def test_each_output_is_judged_by_itself() -> None:
+    """A dead output beside one in the hundreds."""
+    boxes, scores = np.full((1, 50), 640.0), np.linspace(0, 1, 50)[None]
+    assert judge([[boxes, scores]], [[boxes, scores]], 40, "", "").status == "pass"
+    assert judge([[boxes, scores]], [[boxes, scores * 0]], 40, "", "").status == "fail"

@@ -158,7 +158,7 @@ def test_the_source_carries_the_name_and_the_network_the_sentence(tmp_path: Path
         load(source)
     chosen = ModelSource(source.model, weights=source.weights, weights_key="second", input_size=32)
     network = load(chosen)
-    assert network.weights_note == "Weights from second.inner"
+    assert network.notes == ("Weights from second.inner",)
     assert save_program(network, tmp_path, chosen).weights_key is None  # a program has no other weights
 
 

@@ -12,7 +12,7 @@ from ca_deploy.errors import CheckpointError, ModelError, UsageError
 from ca_deploy.networks.checkpoint import save_checkpoint
 from ca_deploy.networks.source import Network, load
 from ca_deploy.records.model import ModelSource, registered_models
-from ca_deploy.records.preprocessing import IMAGENET_MEAN
+from ca_deploy.records.preprocessing import IMAGENET_MEAN, Preprocessing
 from tests.programs import hostile
 from tests.zoo.tiny import tiny_ca, tiny_trained
 
@@ -39,7 +39,11 @@ def weights(tmp_path: Path) -> Path:
 
 @torch.inference_mode()
 def same_answer(one: Network, other: Network) -> bool:
-    return torch.equal(one.module(one.example()), other.module(other.example()))
+    return torch.equal(one.module(*one.examples()), other.module(*other.examples()))
+
+
+def photo(network: Network) -> Preprocessing:
+    return network.signature.photo_or_refuse(network.name)
 
 
 def test_networks_of_the_paper_are_registered() -> None:
@@ -74,7 +78,7 @@ def test_random_weights_are_refused_unless_asked_for() -> None:
 def test_a_factory_that_brings_its_weights_is_taken_as_trained() -> None:
     network = tiny("tiny_trained")
     assert network.trained
-    assert (network.name, network.checkpoint, network.input_size) == ("tiny_trained", None, 32)
+    assert (network.name, network.checkpoint, photo(network).crop) == ("tiny_trained", None, 32)
     assert not network.module.training
 
 
@@ -89,7 +93,7 @@ def test_weights_bring_classes_labels_and_preprocessing(weights: Path) -> None:
     assert network.trained
     assert network.labels == ("a", "b", "c")
     assert network.checkpoint == weights
-    found = network.preprocessing
+    found = photo(network)
     assert (found.resize, found.crop, found.mean, found.std) == (40, 32, (0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
     assert same_answer(network, tiny("tiny_trained", num_classes=3))
 
@@ -98,8 +102,8 @@ def test_flags_win_over_what_the_checkpoint_carries(weights: Path, tmp_path: Pat
     (tmp_path / "labels.txt").write_text("x\ny\n\nz\n")
     given = {"resize": 48, "input_size": 40, "mean": IMAGENET_MEAN, "labels": tmp_path / "labels.txt"}
     network = tiny("tiny_ca", weights=weights, **given)
-    assert (network.preprocessing.resize, network.preprocessing.crop) == (48, 40)
-    assert network.preprocessing.mean == IMAGENET_MEAN
+    assert (photo(network).resize, photo(network).crop) == (48, 40)
+    assert photo(network).mean == IMAGENET_MEAN
     assert network.labels == ("x", "y", "z")
 
 
@@ -121,13 +125,23 @@ def test_width_travels_with_the_checkpoint(tmp_path: Path) -> None:
         ("tests.zoo.tiny:NUMBER", "is a int, neither an nn.Module nor a function"),
         ("tests.zoo.tiny:not_a_network", "returned a dict, not an nn.Module"),
         ("tests.zoo.tiny:fails", "ZeroDivisionError: no such luck"),
-        ("tests.zoo.tiny:pair_of_outputs", "returns a tuple"),
         ("tests/zoo/tiny.py:tiny_ca", "Cannot import"),
     ],
 )
 def test_a_factory_that_gives_no_network_is_explained(name: str, said: str) -> None:
     with pytest.raises(ModelError, match=said):
         load(ModelSource(name, input_size=32))
+
+
+def test_a_network_that_returns_a_tuple_has_several_outputs() -> None:
+    network = tiny("pair_of_outputs")
+    assert [(output.name, output.shape) for output in network.signature.outputs] == [
+        ("output_0", (1, 3, 32, 32)),
+        ("output_1", (1, 3, 32, 32)),
+    ]
+    assert (network.task.name, network.is_wrapped) == ("tensors", True)
+    (example,) = network.examples()
+    assert all(torch.equal(given, example) for given in network.module(example))
 
 
 @pytest.mark.parametrize(
@@ -140,10 +154,10 @@ def test_a_flag_that_the_factory_does_not_take_is_refused(name: str, given: str)
 
 def test_a_program_loads_with_its_own_size_and_weights(program: Path) -> None:
     network = load(ModelSource(str(program)))
-    assert (network.name, network.input_size, network.trained, network.checkpoint) == ("my_net", 32, True, program)
+    assert (network.name, photo(network).crop, network.trained, network.checkpoint) == ("my_net", 32, True, program)
     with torch.inference_mode():
-        expected = tiny_trained().eval()(network.example())
-        torch.testing.assert_close(network.module(network.example()), expected)
+        (example,) = network.examples()
+        torch.testing.assert_close(network.module(example), tiny_trained().eval()(example))
 
 
 @pytest.mark.parametrize(
@@ -182,13 +196,16 @@ def test_a_program_that_would_run_code_is_refused(program: Path, tmp_path: Path)
     assert not canary.exists()
 
 
-def test_a_program_whose_sides_are_free_multiples_is_explained(tmp_path: Path) -> None:
+def test_a_program_whose_sides_are_free_takes_the_size_that_is_asked_for(tmp_path: Path) -> None:
     height, width = torch.export.Dim("_h", min=1, max=8), torch.export.Dim("_w", min=1, max=8)
     shapes = ({2: 32 * height, 3: 32 * width},)
     exported = torch.export.export(tiny_trained().eval(), (torch.randn(1, 3, 96, 64),), dynamic_shapes=shapes)
-    torch.export.save(exported, tmp_path / "free.pt2")
-    with pytest.raises(ModelError, match=r"free\.pt2 cannot be set up.*fixed height and width"):
-        load(ModelSource(str(tmp_path / "free.pt2")))
+    path = tmp_path / "free.pt2"
+    torch.export.save(exported, path)
+    assert photo(load(ModelSource(str(path)))).crop == 224
+    assert photo(load(ModelSource(str(path), input_size=(64, 96)))).crop == (64, 96)
+    with pytest.raises(ModelError, match=r"cannot take an image of 320x320 px.*<= 256.*--input-size"):
+        load(ModelSource(str(path), input_size=320))
 
 
 def test_a_missing_program_is_named() -> None:
@@ -241,7 +258,7 @@ def test_labels_have_to_match_the_outputs(tmp_path: Path) -> None:
 def test_crop_and_input_size_may_not_contradict_each_other() -> None:
     with pytest.raises(UsageError, match=r"--crop 30 and --input-size 32 contradict"):
         tiny(crop=30)
-    assert tiny(crop=24, input_size=None).input_size == 24
+    assert photo(tiny(crop=24, input_size=None)).crop == 24
 
 
 def test_another_checkpoint_does_not_fit(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from ca_deploy.records.manifest import manifest_of
 from ca_deploy.shipped import data_folder
 from tests.hostile import CANARY, TEXTS, classify, payloads
 from tests.pipeline.kit import RECIPES, TINY
+from tests.samples import samples_of
 from tests.system_tools import program
 
 APP_SUFFIX = {".mlpackage": ".swift"}
@@ -106,8 +107,8 @@ def test_python_snippets_agree_with_the_file_in_all_inputs(exports: dict[str, Ex
         command = [sys.executable, str(export.path.with_suffix(".py")), str(tmp_path / "photo.png")]
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
         predictor = open_predictor(export.path)
-        image = predictor.preprocessing.to_pixels(open_rgb(tmp_path / "photo.png"))
-        assert int(printed[1]) == int(next(iter(predictor([image]))).argmax())
+        image = export.manifest.preprocessing.to_pixels(open_rgb(tmp_path / "photo.png"))
+        assert int(printed[1]) == int(predictor.run(samples_of(image[None]))["logits"].argmax())
 
 
 def test_the_written_python_sets_what_keeps_int8_sums_exact(exports: dict[str, Export]) -> None:

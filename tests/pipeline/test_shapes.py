@@ -49,11 +49,16 @@ def test_a_file_gets_the_same_input_as_the_network(exported: dict[str, list[ca_d
     photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8))
     for name, source in (("grey", GREY), ("wide", WIDE)):
         network = ca_deploy.load(source)
-        expected = network.preprocessing.normalise(network.preprocessing.to_pixels(photo))
+        (taken,) = network.signature.inputs
+        assert taken.preprocessing is not None
+        pixels = taken.preprocessing.to_pixels(photo)[None]
+        expected = taken.preprocessing.normalise(pixels)
         for export in exported[name]:
             predictor = open_predictor(export.path)
-            fed = predictor.to_input(predictor.preprocessing.to_pixels(photo))[0]
-            planes = fed if predictor.input.layout == "NCHW" else np.moveaxis(fed, -1, 0)
+            assert predictor.signature == network.signature
+            ((name, fed),) = predictor.feeds({taken.name: pixels}).items()
+            assert name == predictor.inputs[taken.name].name
+            planes = fed if predictor.inputs[taken.name].layout == "NCHW" else np.moveaxis(fed, -1, 1)
             assert np.array_equal(planes, expected)
 
 

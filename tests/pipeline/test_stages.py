@@ -13,12 +13,13 @@ from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Conversion
 from tests.formats.kit import photos
 from tests.pipeline.kit import TINY
+from tests.samples import samples_of
 
 
 def conversion(name: str, folder: Path, count: int = 0) -> Conversion:
     recipe = load_recipe(name)
     path = folder / f"{name}{find_format(recipe.format).suffix}"
-    return Conversion(TINY, recipe, photos(count, seed=1) if count else None, path, folder / "log")
+    return Conversion(TINY, recipe, samples_of(photos(count, seed=1)) if count else None, path, folder / "log")
 
 
 def test_each_stage_is_announced_in_its_order(tmp_path: Path) -> None:
@@ -35,7 +36,7 @@ def test_each_stage_is_announced_in_its_order(tmp_path: Path) -> None:
     assert heard == {
         "onnx_float32": [begin, end],
         "onnx_float16": [begin, "converting to float16", end],
-        "onnx_static_wi8_ai8": [begin, "calibrating on 5 images", "quantising weights and activations", end],
+        "onnx_static_wi8_ai8": [begin, "calibrating on 5 samples", "quantising weights and activations", end],
     }
 
 

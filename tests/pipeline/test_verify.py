@@ -10,7 +10,6 @@ import pytest
 from onnx import numpy_helper
 
 from ca_deploy import plugins
-from ca_deploy.data.images import ImageBatch
 from ca_deploy.formats import find_format
 from ca_deploy.networks.source import load
 from ca_deploy.pipeline.stages import carry_out
@@ -21,13 +20,14 @@ from ca_deploy.records.parity import Status
 from ca_deploy.runtimes import Runtime
 from tests.formats.kit import photos
 from tests.pipeline.kit import TINY
+from tests.samples import samples_of
 
 Made = Callable[[str], tuple[Conversion, Converted]]
 
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    return reference_answers(load(TINY), ImageBatch(photos(32, seed=5), tuple(map(str, range(32)))))
+    return reference_answers(load(TINY), samples_of(photos(32, seed=5)))
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def make(tmp_path: Path) -> Made:
     def made(name: str) -> tuple[Conversion, Converted]:
         recipe = load_recipe(name)
         form = find_format(recipe.format)
-        images = photos(16, seed=1) if recipe.needs_calibration else None
+        images = samples_of(photos(16, seed=1)) if recipe.needs_calibration else None
         conversion = Conversion(TINY, recipe, images, tmp_path / f"tiny{form.suffix}", tmp_path / "log")
         return conversion, carry_out(plugins.load(form.converter)(load(TINY)), conversion, lambda text: None)
 
@@ -80,9 +80,8 @@ def test_a_wrong_file_fails_with_every_tolerance_that_it_misses(make: Made, refe
 
 
 def test_too_few_images_are_no_proof(make: Made, reference: Reference) -> None:
-    few = replace(
-        reference, images=ImageBatch(reference.images.pixels[:4], tuple("abcd")), answers=reference.answers[:4]
-    )
+    answers = {name: values[:4] for name, values in reference.answers.items()}
+    few = replace(reference, samples=reference.samples.first(4), answers=answers)
     found = verify(*make("onnx_float32"), few)
     assert found.parity.status is Status.FAIL
     assert "only 4 images; parity needs 32" in found.parity.reason
@@ -101,6 +100,7 @@ def test_what_no_runtime_here_can_run_is_skipped_and_says_so(
 
 
 def test_answers_are_those_of_the_network(reference: Reference) -> None:
-    assert reference.answers.shape == (32, 5)
-    assert reference.task == "classification"
-    assert np.isfinite(reference.answers).all()
+    assert reference.network.task.name == "classification"
+    ((name, answers),) = reference.answers.items()
+    assert (name, answers.shape) == ("logits", (32, 5))
+    assert np.isfinite(answers).all()

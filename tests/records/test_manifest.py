@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ca_deploy.errors import ArtifactError
+from ca_deploy.errors import ArtifactError, UsageError
 from ca_deploy.evaluation.predictor import open_predictor
 from ca_deploy.files import sha256_of, size_of
 from ca_deploy.formats import find_format
@@ -28,7 +28,9 @@ from ca_deploy.records.manifest import (
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport, Status
 from ca_deploy.records.preprocessing import Preprocessing
+from ca_deploy.records.signature import NetworkInput
 from ca_deploy.records.tensors import TensorSpec
+from tests.samples import samples_of, signature_of
 
 HERE = Path(__file__).parent
 
@@ -56,7 +58,7 @@ def manifest_for(model_file: Path) -> Manifest:
         calibration=CalibrationRecord("mine", "own photos", ("aa", "bb"), False),
         inputs=(TensorSpec("image", (1, 32, 32, 3), "int8", "NHWC", 0.02, -3),),
         outputs=(TensorSpec("logits", (1, 2), "float32", "NC"),),
-        preprocessing=Preprocessing(36, 32, (0.5, 0.4, 0.3)),
+        signature=signature_of(Preprocessing(36, 32, (0.5, 0.4, 0.3)), classes=2),
         labels=("daisy", "Löwenzahn"),
         operators={"CONV_2D": 7},
         float_operators=(FloatOperator("HARD_SWISH", 1, "no kernel"),),
@@ -103,7 +105,7 @@ def test_a_damaged_manifest_is_named(model_file: Path, damage: str) -> None:
     if damage == "a key less":
         del changed["recipe"]["mode"]
     elif damage == "impossible value":
-        changed["preprocessing"]["crop"] = 0
+        changed["signature"]["inputs"][0]["preprocessing"]["crop"] = 0
     elif damage == "wrong type":
         changed["inputs"] = 5
     texts = {"cut short": content[:200], "empty": "", "no object": "[1]"}
@@ -136,10 +138,50 @@ def test_what_0_1_0_wrote_is_still_used(name: str, suffix: str, options: dict[st
     for report in manifest.compatibility:
         assert {type(found.verdict) for found in report.findings} <= {Verdict}
     assert find_format(name).code_for(manifest).keys() == {".py", ".swift" if name == "coreml" else ".kt"}
-    (answer,) = open_predictor(path)([np.zeros((32, 32, 3), np.uint8)])
-    assert answer.shape == (5,)
+    (taken,), (given,) = manifest.signature.inputs, manifest.signature.outputs
+    assert (taken.name, taken.shape, taken.preprocessing) == ("image", (1, 3, 32, 32), manifest.preprocessing)
+    assert (given.name, given.shape, given.activation) == ("logits", (1, 5), "none")
+    predictor = open_predictor(path)
+    assert predictor.run(samples_of(np.zeros((1, 32, 32, 3), np.uint8)))["logits"].shape == (1, 5)
     manifest_path(path).write_text(to_json(manifest))
     assert manifest_of(path) == manifest
+
+
+@pytest.mark.parametrize(
+    ("given", "shape"),
+    [
+        (Preprocessing(36, 32), (1, 3, 32, 32)),
+        (Preprocessing(36, (24, 32), (0.5,), (0.2,), channels="grey"), (1, 1, 24, 32)),
+    ],
+)
+def test_the_schema_of_one_image_and_one_output_is_read(
+    model_file: Path, given: Preprocessing, shape: tuple[int, ...]
+) -> None:
+    wanted = manifest_for(model_file)
+    content = json.loads(to_json(wanted))
+    del content["signature"]
+    content |= {"schema_version": 2, "preprocessing": json.loads(to_json(given))}
+    manifest_path(model_file).write_text(json.dumps(content))
+    found = manifest_of(model_file)
+    assert found is not None
+    assert found.preprocessing == given
+    assert found.signature.inputs == (NetworkInput("image", shape, preprocessing=given),)
+    assert replace(found, signature=wanted.signature) == wanted
+    for key, value, said in (
+        ("preprocessing", None, "signature"),
+        ("inputs", 5, "inputs"),
+        ("outputs", [3], "outputs"),
+    ):
+        manifest_path(model_file).write_text(json.dumps({**content, key: value}))
+        with pytest.raises(ArtifactError, match=rf"is damaged(.|\n)*{said}"):
+            manifest_of(model_file)
+
+
+def test_a_network_of_several_inputs_has_no_preprocessing_of_its_own(model_file: Path) -> None:
+    manifest = manifest_for(model_file)
+    signature = replace(manifest.signature, inputs=(*manifest.signature.inputs, NetworkInput("state", (1, 4))))
+    with pytest.raises(UsageError, match=rf"{model_file.name} needs a network that takes one photo"):
+        _ = replace(manifest, signature=signature).preprocessing
 
 
 def test_a_folder_is_hashed_and_measured_as_a_whole(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_recipe_that_cannot_be_is_never_made(changes: dict[str, Any], said: st
 def test_tolerances_are_finite_and_not_negative(value: float) -> None:
     for key in ("max_abs_error", "sqnr_db", "agreement_percent"):
         with pytest.raises(UsageError, match=f"^Tolerances: {key}: "):
-            Tolerances(**{key: value})
+            Tolerances(**{key: value})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ np.savez(sys.argv[3], **answers)
 @pytest.fixture(scope="module")
 def images(reference_exports: dict[str, Export]) -> NDArray[np.float32]:
     predictor = open_predictor(reference_exports["onnx_static_wi8_ai8"].path)
-    photos = load_calibration(load_spec(NOT_YOUR_DOMAIN), predictor.preprocessing).held_out.pixels[:PHOTOS]
-    return np.concatenate([predictor.to_input(photo) for photo in photos])
+    photos = load_calibration(load_spec(NOT_YOUR_DOMAIN), predictor.signature).held_out.first(PHOTOS)
+    return np.concatenate([predictor.feeds(rows)["image"] for rows in photos.batches()])
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +135,7 @@ def test_exports_on_a_processor_without_vnni_have_the_same_verdicts_and_figures(
     assert "set the session option" in " ".join(done.stdout.replace("│", " ").split())
     dynamic = here["onnx_dynamic_wi8_afp32"].path
     predictor = open_predictor(dynamic)
-    image = predictor.to_input(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8))
-    answer = predictor.session.run({predictor.input.name: image})[predictor.output.name]
-    assert metrics.sqnr_db(on_arm("cortex-a76", dynamic, image, tmp_path), answer) > 60
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
+    feeds = predictor.feeds({"image": pixels})
+    answer = predictor.session.run(feeds)["logits"]
+    assert metrics.sqnr_db(on_arm("cortex-a76", dynamic, feeds["image"], tmp_path), answer) > 60

@@ -42,10 +42,10 @@ def test_same_top1_on_32_images(module: str, reference_exports: dict[str, Export
     for recipe in ("tflite_float32", "tflite_static_wi8_ai8"):
         model = reference_exports[recipe].path
         predictor = open_predictor(model)
-        images = load_calibration(load_spec("distilled_flowers5"), predictor.preprocessing).held_out.pixels
-        expected = [int(answer.argmax()) for answer in predictor(images)]
+        samples = load_calibration(load_spec("distilled_flowers5"), predictor.signature).held_out
+        expected = predictor.run(samples)["logits"].argmax(1).tolist()
         inputs, answers = tmp_path / "inputs.npy", tmp_path / "answers.npy"
-        np.save(inputs, np.moveaxis(predictor.preprocessing.normalise(images), 1, -1))
+        np.save(inputs, np.concatenate([predictor.feeds(rows)["image"] for rows in samples.batches()]))
         alone = [sys.executable, "-I", "-S", "-c", RUN]
         subprocess.run([*alone, site, module, model, inputs, answers], check=True)
         assert len(expected) == 32

@@ -19,13 +19,14 @@ MANIFEST = replace(
 
 def test_one_table_of_figures() -> None:
     done = Export(Path("out/net.tflite"), MANIFEST, Path("net.log"), 12.4)
-    table, name, only_remark, hint = page([done]).blocks
+    table, name, signature, only_remark, hint = page([done]).blocks
     assert isinstance(table, Table)
     assert [column.heading for column in table.columns if column.align == "left"] == ["recipe", "parity"]
     assert table.rows == (
         ("tflite_static_wi8_ai8", "2.50 MB", "0.25", "12 s", Piece("pass", Role.GOOD), "0.012", "31.4 dB", "96.9 %"),
     )
     assert name == Line(Piece("out/net.tflite", Role.STRONG), gap=True)
+    assert signature == Line("net in (1, 32, 32, 3) -> net out (1, 5)", indent=2)
     assert only_remark == Line("no operator stayed float", indent=2)
     assert isinstance(hint, Hint)
     assert hint.text.startswith("Beside each file: its manifest")
@@ -43,10 +44,13 @@ def test_everything_that_has_to_be_said_about_a_file() -> None:
         ),
         warnings=(MARKUP,),
         parity=replace(PARITY, status=Status.FAIL, reason=MARKUP),
+        task="classification",
+        task_reason=MARKUP,
     )
     name, *remarks, _ = page([Export(Path(MARKUP), told, Path("net.log"), 1.0)]).blocks[1:]
     assert name == Line(Piece(MARKUP, Role.STRONG), gap=True)
     said: list[Phrase] = [
+        f"net in (1, 32, 32, 3) -> net out (1, 5); task classification: {MARKUP} (--task says otherwise)",
         f"stayed float: 2 x HARD_SWISH ({MARKUP})",
         "2.50 x the speed of float32 on this machine (a hint, not a phone's latency)",
         f"on nnapi: nothing of it is accelerated: 2 x {MARKUP} (falls back)",

@@ -1,12 +1,16 @@
 """What classification measures, against values worked out by hand."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from ca_deploy.errors import ImageDataError
-from ca_deploy.tasks import find_task
+from ca_deploy.records.signature import Activation, NetworkOutput, Signature
+from ca_deploy.tasks import Task, find_task
 
 TASK = find_task("classification")
+ALONE = find_task("classification:sigmoid")
 LABELS = list("abcdefg")
 
 
@@ -14,13 +18,13 @@ def test_agreement_counts_equal_first_classes() -> None:
     reference = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]], np.float32)
     other = np.array([[9, 0, 0], [0, 9, 0], [0, 0, 9], [9, 0, 0]], np.float32)
     assert TASK.agreement is not None
-    assert TASK.agreement(reference, other) == 75
+    assert TASK.agreement({"logits": reference}, {"logits": other}) == 75
 
 
 def test_an_answer_is_right_by_its_first_class_and_by_its_first_five() -> None:
     logits = np.array([[7, 6, 5, 4, 3, 2, 1]] * 4, np.float32)
     assert TASK.score is not None
-    score = TASK.score(logits, np.array([0, 4, 5, 0]), LABELS)
+    score = TASK.score({"logits": logits}, np.array([0, 4, 5, 0]), LABELS)
     assert score.right.tolist() == [True, False, False, True]
     assert score.figures == {"top1": 50, "top5": 75}
     assert score.classes is not None
@@ -31,4 +35,62 @@ def test_answers_that_do_not_fit_the_class_names_are_refused() -> None:
     assert TASK.score is not None
     for shape in ((2, 6), (2, 7, 1)):
         with pytest.raises(ImageDataError, match=r"there are 7 classes.*--labels"):
-            TASK.score(np.zeros(shape, np.float32), np.array([0, 1]), LABELS)
+            TASK.score({"logits": np.zeros(shape, np.float32)}, np.array([0, 1]), LABELS)
+
+
+def test_one_number_is_yes_above_one_half_or_as_a_logit_above_zero() -> None:
+    assert ALONE.score is not None
+    truth = np.array([1, 0, 1, 0])
+    for values in ([0.9, 0.1, 0.6, 0.7], [3.0, -2.0, 0.1, 0.2]):
+        score = ALONE.score({"logits": np.array(values, np.float32)[:, None]}, truth, ["no", "yes"])
+        assert score.right.tolist() == [True, True, True, False]
+        assert score.figures == {"top1": 75}
+        assert score.classes is not None
+        assert score.classes.tolist() == [1, 0, 1, 1]
+    with pytest.raises(ImageDataError, match=r"returns \(1,\) per image, but there are 7 classes.*--labels"):
+        ALONE.score({"logits": np.zeros((2, 1), np.float32)}, np.array([0, 1]), LABELS)
+
+
+def test_several_that_are_each_on_their_own_are_scored_by_the_most_probable() -> None:
+    assert ALONE.score is not None
+    values = np.array([[0.9, 0.8, 0.1], [0.2, 0.1, 0.3]], np.float32)
+    score = ALONE.score({"logits": values}, np.array([0, 0]), ["a", "b", "c"])
+    assert (score.right.tolist(), score.figures["top1"]) == ([True, False], 50)
+
+
+def test_decisions_agree_one_by_one() -> None:
+    assert ALONE.agreement is not None
+    reference = np.array([[0.9, 0.1], [0.6, 0.4]], np.float32)
+    other = np.array([[0.8, 0.2], [0.4, 0.3]], np.float32)
+    assert ALONE.agreement({"logits": reference}, {"logits": other}) == 75
+
+
+def test_nothing_that_is_clear_of_the_threshold_in_one_counts_by_the_range_of_both() -> None:
+    """Whether numbers are logits or probabilities is the same for both answers."""
+    assert ALONE.agreement is not None
+    reference, other = np.array([[0.2], [4.0]], np.float32), np.array([[0.3], [0.9]], np.float32)
+    assert ALONE.agreement({"logits": reference}, {"logits": other}) == 100
+
+
+def ran(task: Task, given: NetworkOutput, answer: list[float], capsys: pytest.CaptureFixture[str]) -> str:
+    """What the main part of a snippet prints for an answer."""
+    names = {"np": np, "sys": sys, "LABELS": None, "preprocess": lambda photo: photo}
+    exec("\n".join(task.python(Signature((), (given,)))), {**names, "run": lambda photo: np.array(answer, np.float32)})
+    return capsys.readouterr().out
+
+
+def test_snippets_print_shares_of_what_the_network_gives(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["net.py", "photo.jpg"])
+    two: list[tuple[Task, Activation, list[float], list[str]]] = [
+        (TASK, "none", [0.0, float(np.log(3))], ["75.0%  1", "25.0%  0"]),
+        (TASK, "softmax", [0.25, 0.75], ["75.0%  1", "25.0%  0"]),
+        (ALONE, "sigmoid", [0.25, 0.75], ["75.0%  1", "25.0%  0"]),
+        (ALONE, "none", [0.0, float(np.log(3))], ["75.0%  1", "50.0%  0"]),
+    ]
+    for task, activation, answer, lines in two:
+        given = NetworkOutput("logits", (1, 2), "float32", activation)
+        assert [line.strip() for line in ran(task, given, answer, capsys).splitlines()] == lines
+    one = NetworkOutput("logits", (1, 1), "float32", "sigmoid")
+    assert ran(ALONE, one, [0.75], capsys) == " 75.0%  yes\n"

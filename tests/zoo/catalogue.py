@@ -2,19 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from ca_deploy.records.input_wish import input_wish
 from ca_deploy.records.model import ModelSource
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One input of a network that does not take exactly one image; ``shape`` is ``(C, H, W)``, or without a map."""
-
-    name: str
-    shape: tuple[int, ...]
-
-    @property
-    def is_image(self) -> bool:
-        return len(self.shape) == 3 and self.shape[0] in (1, 3, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +12,6 @@ class Entry:
 
     source: ModelSource
     summary: str
-    inputs: tuple[Input, ...] = ()
     outputs: int = 1
 
     @property
@@ -31,23 +19,19 @@ class Entry:
         """``several.siamese``"""
         return self.source.model.removeprefix("tests.zoo.").replace(":", ".")
 
-    @property
-    def is_image_to_tensor(self) -> bool:
-        return not self.inputs and self.outputs == 1
-
 
 _RGB = ModelSource(input_size=32)
 _RGB64 = replace(_RGB, input_size=64)
 _SCALED = replace(_RGB, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 _MAP = replace(_RGB, fit="stretch")
 _GREY_LINE = ModelSource(input_size=(32, 64), channels="grey", fit="letterbox")
-_FACE = Input("image", (3, 32, 32))
 
 
 def _entry(
-    name: str, summary: str, source: ModelSource = _RGB, inputs: tuple[Input, ...] = (), outputs: int = 1
+    name: str, summary: str, source: ModelSource = _RGB, inputs: tuple[str, ...] = (), outputs: int = 1
 ) -> Entry:
-    return Entry(replace(source, model=f"tests.zoo.{name}"), summary, inputs, outputs)
+    described = replace(source, model=f"tests.zoo.{name}", inputs=tuple(map(input_wish, inputs)))
+    return Entry(described, summary, outputs)
 
 
 _ATTENTION = (
@@ -120,34 +104,30 @@ _SEVERAL = (
     _entry("several:with_none", "logits and None: an auxiliary head of training"),
     _entry("several:same_twice", "probabilities and the logits behind them", outputs=2),
     _entry("several:attributes", "six sigmoids in a list", outputs=6),
-    _entry("several:with_metadata", "an image and numbers about it", inputs=(_FACE, Input("metadata", (6,)))),
+    _entry("several:with_metadata", "an image and numbers about it", inputs=("image=image", "metadata=6")),
     _entry(
         "several:siamese",
         "two images, one backbone",
-        inputs=(Input("first", (3, 32, 32)), Input("second", (3, 32, 32))),
+        inputs=("first=image", "second=image"),
     ),
     _entry(
         "several:tracker",
         "SiamFC: a computed kernel (arXiv 1606.09549)",
-        inputs=(Input("template", (3, 32, 32)), Input("scene", (3, 64, 64))),
+        inputs=("template=image", "scene=image:64"),
     ),
     _entry(
         "several:gaze",
         "iTracker: four inputs of three kinds (arXiv 1606.05814)",
-        inputs=(
-            Input("face", (3, 32, 32)),
-            Input("left", (1, 24, 36)),
-            Input("right", (1, 24, 36)),
-            Input("pose", (3,)),
-        ),
+        replace(_RGB, task="tensors"),
+        inputs=("face=image", "left=image:24x36:grey", "right=image:24x36:grey", "pose=3"),
     ),
     _entry(
         "several:recurrent",
         "robust video matting's state (arXiv 2108.11515)",
-        inputs=(Input("frame", (3, 32, 32)), Input("state", (8, 16, 16))),
+        inputs=("frame=image", "state=8x16x16"),
         outputs=2,
     ),
-    _entry("several:tabular", "a perceptron on plain numbers", inputs=(Input("x", (12,)),)),
+    _entry("several:tabular", "a perceptron on plain numbers", inputs=("x=12",)),
 )
 
 _ODD = (

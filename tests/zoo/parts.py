@@ -69,7 +69,7 @@ class Logits(nn.Module):
     the norm into the layer. ``winner`` is added to the first output, so that one class wins clearly.
     """
 
-    def __init__(self, inputs: int, outputs: int = 5, winner: float = 6.0) -> None:
+    def __init__(self, inputs: int, outputs: int = 5, winner: float = 8.0) -> None:
         super().__init__()
         self.linear, self.norm = nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs)
         self.norm.bias.data[0] = winner

@@ -33,6 +33,7 @@ FORMAT = Format(
         "static": Bits(weights=(8,), activations=(8,)),
     },
     io=("float32", "uint8rgb"),
+    enumerated_sizes=True,
     options={
         "deployment_target": Option(
             ("iOS15", "iOS16", "iOS17", "iOS18"), "a Core ML recipe states the oldest iOS that it is for"

@@ -1,7 +1,7 @@
 """Network -> float ML Program, with coremltools."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,34 +14,42 @@ from coremltools.converters.mil.mil.passes.helper import block_context_manager
 from coremltools.converters.mil.mil.passes.pass_registry import register_pass
 from torch import Tensor, nn
 from torch._decomp import get_decompositions
+from torch.export import Dim
 
 from ca_deploy.errors import ModelError, first_line
 from ca_deploy.formats._origin import place_of
+from ca_deploy.formats.coreml.integer_division import divide_sizes_as_integers
 from ca_deploy.formats.coreml.quantise import ACTIVATIONS, QUANTISED
+from ca_deploy.formats.coreml.resize import resize_by_factor
 from ca_deploy.lowering.coreml import lower_for_coreml
-from ca_deploy.networks.program import program_of
+from ca_deploy.networks.dynamic_size import only_image, size_symbols
+from ca_deploy.networks.program import in_order, open_dimensions, program_of
+from ca_deploy.records.module_path import within_network
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
+    from ca_deploy.records.image_sizes import Size2d
     from ca_deploy.records.preprocessing import Preprocessing
+    from ca_deploy.records.signature import NetworkInput
 
 # coremltools 9 has no form of them.
 _RECURRENT = [torch.ops.aten.lstm.input, torch.ops.aten.gru.input]
-INPUT, OUTPUT, PROBABILITIES = "image", "logits", "probabilities"
+_NUMPY: dict[str, type[np.generic]] = {"int64": np.int32, "int32": np.int32, "bool": np.int32}  # others are float32
 
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A lowered program of ATen operations, and coremltools' type of its input.
+    """A lowered program of ATen operations, and coremltools' types of its inputs and outputs.
 
-    ``labels`` are those of a classifier, else None. ``modules`` maps nodes to the paths of their PyTorch modules in the
-    network.
+    ``probabilities`` is the output that a classifier's labels belong to; "" for other networks. ``modules`` maps nodes
+    to the paths of their PyTorch modules in the network.
     """
 
     network: "Network"
     program: torch.export.ExportedProgram
-    input: Any
-    labels: tuple[str, ...] | None
+    inputs: list[Any]
+    outputs: list[Any]
+    probabilities: str
     modules: Mapping[str, tuple[str, ...]]
 
 
@@ -65,45 +73,86 @@ class WithProbabilities(nn.Module):
         return logits, logits.softmax(1)
 
 
-def trace(network: "Network", camera: bool) -> Traced:
-    """Trace and lower the network. ``camera``: the input is a picture, normalised inside.
+class Chain(nn.Sequential):
+    """Modules in a row, of which the first takes several tensors."""
+
+    def forward(self, *tensors: Tensor) -> Any:
+        first, *others = self
+        given = first(*tensors)
+        for module in others:
+            given = module(given)
+        return given
+
+
+def trace(network: "Network", camera: bool, batch: int = 1, sizes: "Sequence[Size2d]" = ()) -> Traced:
+    """Trace and lower the network for ``batch`` samples. ``camera``: the only input is a picture, normalised inside.
+    ``sizes`` are those that the image may have, the network's own first; without them, it has that one.
 
     ``ImageType`` has a single scale for all channels. Where the standard deviations differ, the normalisation is part
     of the graph instead. A network with labels becomes a classifier.
 
     Raises:
-        ModelError: torch.export cannot trace the network, or the number of labels is not that of the outputs.
+        ModelError: torch.export cannot trace the network, or it has no form for all of the sizes.
     """
-    preprocessing, example = network.preprocessing, network.example()
-    one_scale = len(set(preprocessing.std)) == 1
+    signature, examples = network.signature, network.examples(batch)
     parts = [network.module]
-    if camera and not one_scale:
-        parts.insert(0, Normalise(preprocessing))
-    with torch.inference_mode():
-        shape = tuple(network.module(example).shape)
-    if network.labels and len(shape) == 2:
-        if len(network.labels) != shape[1]:
-            raise ModelError(
-                f"{network.name} has {shape[1]} outputs, but there are {len(network.labels)} labels. Pass a file with "
-                "one label per line: --labels FILE."
-            )
+    photo = signature.photo_or_refuse(network.name) if camera else None
+    one_scale = photo is not None and len(set(photo.std)) == 1
+    if photo is not None and not one_scale:
+        parts.insert(0, Normalise(photo))
+    is_classifier = _gives_logits(network)
+    if is_classifier:
         parts.append(WithProbabilities())
-    graph = program_of(nn.Sequential(*parts), network.name, example).module()
+    chain = nn.Sequential(*parts) if len(examples) == 1 else Chain(*parts)
+    open_sides = open_dimensions(signature, None, Dim.AUTO, Dim.AUTO) if sizes else None
+    first = program_of(chain, network.name, examples, open_sides)
+    graph = first.module()
     lower_for_coreml(graph)
-    program = torch.export.export(graph, (example,)).run_decompositions(get_decompositions(_RECURRENT))
-    shape = tuple(example.shape)
-    if camera:
-        std = preprocessing.std[0]
-        folded = (
-            {"scale": 1 / (preprocessing.divisor * std), "bias": [-mean / std for mean in preprocessing.mean]}
-            if one_scale
-            else {}
-        )
-        source = ct.ImageType(INPUT, shape, color_layout=ct.colorlayout.RGB, **folded)
+    if sizes:
+        divide_sizes_as_integers()
+        image = signature.inputs.index(only_image(signature, "--sizes"))
+        resize_by_factor(graph, network.name, size_symbols(first, image), sizes)
+    dynamic = in_order(graph, open_sides) if open_sides is not None else None
+    program = torch.export.export(graph, examples, dynamic_shapes=dynamic).run_decompositions(
+        get_decompositions(_RECURRENT)
+    )
+    if photo is not None:
+        std = photo.std[0]
+        folded = {"scale": 1 / (photo.divisor * std), "bias": [-mean / std for mean in photo.mean]} if one_scale else {}
+        shape = _shape(signature.inputs[0], examples[0], sizes)
+        inputs = [ct.ImageType(signature.inputs[0].name, shape, color_layout=ct.colorlayout.RGB, **folded)]
     else:
-        source = ct.TensorType(INPUT, shape, dtype=np.float32)
-    labels = network.labels if isinstance(parts[-1], WithProbabilities) else None
-    return Traced(network, program, source, labels, _modules(program, inside=f"{parts.index(network.module)}."))
+        inputs = [
+            ct.TensorType(taken.name, _shape(taken, example, sizes), dtype=_NUMPY.get(taken.dtype, np.float32))
+            for taken, example in zip(signature.inputs, examples, strict=True)
+        ]
+    outputs = [ct.TensorType(given.name, dtype=_NUMPY.get(given.dtype, np.float32)) for given in signature.outputs]
+    probabilities = ""
+    if is_classifier:
+        names = [taken.name for taken in signature.inputs] + [given.name for given in signature.outputs]
+        probabilities = "class_probabilities" if "probabilities" in names else "probabilities"
+        outputs.append(ct.TensorType(probabilities, dtype=np.float32))
+    modules = _modules(program, inside=f"{parts.index(network.module)}.")
+    return Traced(network, program, inputs, outputs, probabilities, modules)
+
+
+def _shape(taken: "NetworkInput", example: Tensor, sizes: "Sequence[Size2d]") -> Any:
+    shape = tuple(example.shape)
+    if taken.preprocessing is None or not sizes:
+        return shape
+    shapes = [(*shape[:2], *size) for size in sizes]
+    return ct.EnumeratedShapes(shapes, default=shapes[0])
+
+
+def _gives_logits(network: "Network") -> bool:
+    """Whether its labels make it a classifier: one number before the softmax for each."""
+    outputs = network.signature.outputs
+    return bool(
+        network.labels
+        and network.task.name == "classification"
+        and outputs[0].shape[1] == len(network.labels)
+        and outputs[0].activation == "none"
+    )
 
 
 def _modules(program: torch.export.ExportedProgram, inside: str) -> dict[str, tuple[str, ...]]:
@@ -117,7 +166,7 @@ def _modules(program: torch.export.ExportedProgram, inside: str) -> dict[str, tu
         path = f"{stack[-1]}." if stack else ""
         if node.op == "call_function" and path.startswith(inside):
             folded = found.get(node.args[0].name, ()) if "batch_norm" in node.name else ()
-            found[node.name] = (*folded, path.removeprefix(inside).removesuffix("."))
+            found[node.name] = (*folded, within_network(path.removeprefix(inside).removesuffix(".")))
     return found
 
 
@@ -144,21 +193,16 @@ def modules_of(model: Any, traced: Traced) -> dict[str, tuple[str, ...]]:
 def convert(traced: Traced, precision: str, target: str) -> Any:
     """The ML Program, an ``MLModel``. ``precision`` is float32 or float16; inputs and outputs stay float32.
 
-    With labels, :data:`PROBABILITIES` is a second output.
-
     Raises:
         ModelError: coremltools does not support an operation; the message names it and its module.
     """
-    outputs = [ct.TensorType(OUTPUT, dtype=np.float32)]
-    if traced.labels:
-        outputs.append(ct.TensorType(PROBABILITIES, dtype=np.float32))
     pipeline = ct.PassPipeline.DEFAULT
     pipeline.insert_pass(0, "ca_deploy::clip_as_relu6")
     try:
         return ct.convert(
             traced.program,
-            inputs=[traced.input],
-            outputs=outputs,
+            inputs=traced.inputs,
+            outputs=traced.outputs,
             convert_to="mlprogram",
             compute_precision=ct.precision.FLOAT32 if precision == "float32" else ct.precision.FLOAT16,
             minimum_deployment_target=getattr(ct.target, target),

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ca_deploy.errors import ModelError
+from ca_deploy.errors import ModelError, RecipeError
 from ca_deploy.formats._layers import nothing_left, overridden
 from ca_deploy.formats.coreml.bias_correction import ShiftBiases, bias_shifts
 from ca_deploy.formats.coreml.classifier import LABEL, LABEL_PROBABILITIES, add_classifier
 from ca_deploy.formats.coreml.compress import apply_passes, compress_weights
-from ca_deploy.formats.coreml.convert import OUTPUT, PROBABILITIES, Traced, convert, modules_of, trace
+from ca_deploy.formats.coreml.convert import Traced, convert, modules_of, trace
 from ca_deploy.formats.coreml.metadata import describe
 from ca_deploy.formats.coreml.package import save
 from ca_deploy.formats.coreml.quantise import Range, activation_passes, activation_ranges
@@ -28,12 +28,11 @@ from ca_deploy.mil.program import Program, read_program
 from ca_deploy.mil.specs import tensor_specs
 from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
+from ca_deploy.records.image_sizes import Size2d
 from ca_deploy.records.recipe import ExportRecipe
+from ca_deploy.records.samples import Samples
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ca_deploy.networks.source import Network
 
 _TOOLS = ("torch", "coremltools")
@@ -41,13 +40,15 @@ _TOOLS = ("torch", "coremltools")
 
 @dataclass(frozen=True, slots=True)
 class CoremlModel:
-    """An ``MLModel`` between two stages, the program that it was converted from, and a folder for temporary packages.
+    """An ``MLModel`` for ``batch`` samples between two stages, the program that it was converted from, and a folder for
+    temporary packages.
 
     ``kept_float`` maps operations that a recipe's ``[[layer]]`` keeps float to its pattern.
     """
 
     model: Any
     traced: Traced
+    batch: int
     folder: Path
     kept_float: Mapping[str, str]
 
@@ -65,15 +66,18 @@ class CoremlConverter:
 
     def __init__(self, network: "Network") -> None:
         self._network = network
-        self._traced: dict[bool, Traced] = {}
+        self._traced: dict[tuple[bool, int, tuple[Size2d, ...]], Traced] = {}
 
     def convert(self, conversion: Conversion, step: Step) -> CoremlModel:
         recipe = conversion.recipe
         camera, target = recipe.io == "uint8rgb", str(recipe.options["deployment_target"])
+        if camera and conversion.batch > 1:
+            raise RecipeError(f"{recipe.name} takes one picture at a time. Drop --batch {conversion.batch}.")
         step("tracing the network")
-        if camera not in self._traced:
-            self._traced[camera] = trace(self._network, camera)
-        traced = self._traced[camera]
+        key = (camera, conversion.batch, conversion.sizes)
+        if key not in self._traced:
+            self._traced[key] = trace(self._network, *key)
+        traced = self._traced[key]
         step("converting with coremltools")
         model = convert(traced, "float32", target)
         if recipe.mode != "float32":
@@ -81,11 +85,13 @@ class CoremlConverter:
             model = convert(traced, "float16", target)
         kept_float = overridden(recipe, modules_of(model, traced)) if recipe.layer else {}
         patterns = {name: found.match for name, found in kept_float.items()}
-        return CoremlModel(model, traced, conversion.path.parent, patterns)
+        return CoremlModel(model, traced, conversion.batch, conversion.path.parent, patterns)
 
-    def calibrate(self, model: CoremlModel, images: "NDArray[np.uint8]", recipe: ExportRecipe) -> Calibrated:
+    def calibrate(self, model: CoremlModel, samples: Samples, recipe: ExportRecipe) -> Calibrated:
         """In the reference executor, which needs no Mac, on the program as it would be saved."""
-        feeds = (self._feed(image, recipe) for image in images)
+        signature = self._network.signature
+        fed = samples if recipe.io == "uint8rgb" else signature.to_network(samples)
+        feeds = ([rows[taken.name] for taken in signature.inputs] for rows in fed.batches(model.batch))
         with _saved(model, model.model) as package, _one_thread():
             return Calibrated(read_program(read_package(package)), observe(package, feeds))
 
@@ -115,15 +121,18 @@ class CoremlConverter:
         return replace(model, model=compressed)
 
     def write(self, model: CoremlModel, conversion: Conversion) -> Converted:
-        recipe, labels = conversion.recipe, model.traced.labels
+        recipe, probabilities = conversion.recipe, model.traced.probabilities
         spec = model.model.get_spec()
-        if labels:
-            add_classifier(spec, PROBABILITIES, labels)
+        if probabilities:
+            add_classifier(spec, probabilities, self._network.labels or ())
         describe(spec, self._network, recipe)
         save(spec, Path(model.model.weights_dir), conversion.path)
         program = read_program(read_package(conversion.path))
         inputs, outputs = tensor_specs(program)
-        notes = [f"It is a classifier, with the outputs {LABEL}, {LABEL_PROBABILITIES} and {OUTPUT}."] if labels else []
+        notes = []
+        if probabilities:
+            logits = self._network.signature.outputs[0].name
+            notes = [f"It is a classifier, with the outputs {LABEL}, {LABEL_PROBABILITIES} and {logits}."]
         return Converted(
             inputs=inputs,
             outputs=outputs,
@@ -133,10 +142,6 @@ class CoremlConverter:
             notes=tuple(notes),
             float32_path=conversion.float32_path if recipe.mode != "float32" else None,
         )
-
-    def _feed(self, rgb: "NDArray[np.uint8]", recipe: ExportRecipe) -> "NDArray[Any]":
-        """uint8 RGB ``(S, S, 3)`` -> the program's input, a batch of one."""
-        return rgb[None] if recipe.io == "uint8rgb" else self._network.preprocessing.normalise(rgb)[None]
 
 
 def _activation_passes(

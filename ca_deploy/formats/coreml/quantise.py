@@ -51,7 +51,7 @@ def activation_passes(program: Program, ranges: Mapping[str, Range], kept_float:
 
     before, after = {}, {}
     for operation in program.operations:
-        if operation.kind not in QUANTISED or operation.name in kept_float:
+        if operation.kind not in QUANTISED or operation.name in kept_float or not operation.is_float:
             continue
         taken = tuple(v.name for key, v in operation.inputs.items() if key in ("x", "y") and v.name in ranges)
         before[operation.name] = config(taken)

@@ -32,6 +32,8 @@ def float_operators(
     for operation in program.operations:
         if operation.kind in (*_CONVERSIONS, *_MOVES) or operation.kind.startswith("constexpr_"):
             continue
+        if not operation.is_float:  # computes sizes or positions
+            continue
         taken = [v.name for key, v in operation.inputs.items() if key in ("x", "y") and isinstance(v, Name)]
         kinds = {made[name].kind if name in made else "input" for name in taken}
         layers = [operation.name]

@@ -1,9 +1,9 @@
 """Calibration: statistics of the activations of a float ML Program."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -31,13 +31,12 @@ class Activation(ObservedRange):
         return self.sum / self.images
 
 
-def observe(package: Path, images: "Iterable[NDArray[np.generic]]") -> dict[str, Activation]:
-    """Run images ``(1, …)``, in the form of the program's input, in the reference executor, and observe every tensor.
+def observe(package: Path, fed: "Iterable[Sequence[NDArray[Any]]]") -> dict[str, Activation]:
+    """Run the program's inputs in their order, batch by batch, in the reference executor, and observe every tensor.
 
     One pass collects all statistics; the positions of samples are reproducible.
     """
     executor = Executor(package)
-    (image_input,) = executor.program.inputs
     layers = [operation for operation in executor.program.operations if operation.kind in WEIGHTED]
     summed = {layer.inputs["x"].name for layer in layers if isinstance(layer.inputs["x"], Name)}
     random = np.random.default_rng(0)
@@ -49,6 +48,7 @@ def observe(package: Path, images: "Iterable[NDArray[np.generic]]") -> dict[str,
         if name in summed:
             activation.sum = value.clone() if activation.sum is None else activation.sum + value
 
-    for image in images:
-        executor.run({image_input.name: image}, watch)
+    names = [taken.name for taken in executor.program.inputs]
+    for values in fed:
+        executor.run(dict(zip(names, values, strict=True)), watch)
     return seen

@@ -1,20 +1,20 @@
 """Swift code that runs an exported Core ML package, generated from its manifest."""
 
+from collections.abc import Iterable
 from string import Template
 
 from ca_deploy.formats import _quoting as quoting
-from ca_deploy.formats._output import returned
-from ca_deploy.formats.coreml.swift_input import preprocess
+from ca_deploy.formats._output import returned, task_of
+from ca_deploy.formats.coreml.swift_input import GREY, preprocess
 from ca_deploy.records.manifest import Manifest
-from ca_deploy.tasks import task_of
 
-_SWIFT = Template("""// $headline with $file (written by ca-deploy).
+_FILE = Template("""// $headline with $file (written by ca-deploy).
 // Drag the package into the Xcode project; Xcode compiles it to an .mlmodelc of the same name.
 $imports
 
 let labels: [String] = [$labels]
 
-final class $class_name {
+${before}final class $class_name {
     private let model: MLModel
 
     init() throws {
@@ -24,7 +24,11 @@ final class $class_name {
         model = try MLModel(contentsOf: url)
     }
 
-    /// $returned The photo has to be upright.
+$methods
+}
+""")
+
+_RUN = Template("""    /// $returned The photo has to be upright.
     func run(_ photo: CGImage) throws -> [Float] {
         let input = try MLDictionaryFeatureProvider(dictionary: [$input: feature(photo)])
         let output = try model.prediction(from: input)
@@ -32,30 +36,36 @@ final class $class_name {
             throw CocoaError(.featureUnsupported)
         }
         return (0..<values.count).map { values[$$0].floatValue }
-    }
-
-$preprocess
-}
-""")
+    }""")
 
 
 def swift(manifest: Manifest) -> str:
-    """A class for an iOS or macOS app. The tests parse it, but do not compile it: they run on Linux.
+    """A class for an iOS or macOS app that takes one photo. The tests only parse it: they run on Linux.
 
     Raises:
         ArtifactError: mean or std is not finite.
     """
-    spec, task = manifest.inputs[0], task_of(manifest.task, manifest.outputs[0].shape[1:])
-    frameworks = ["CoreGraphics", "CoreML", *([] if spec.normalised else ["CoreVideo"]), "Foundation"]
-    return _SWIFT.substitute(
-        headline=task.headline,
-        class_name=task.class_name,
+    spec, preprocessing = manifest.inputs[0], manifest.preprocessing
+    run = _RUN.substitute(
         returned=returned(manifest),
-        file=quoting.swift(manifest.file),
-        imports="\n".join(f"import {framework}" for framework in frameworks),
-        stem=quoting.swift(manifest.file.removesuffix(".mlpackage")),
-        labels=", ".join(map(quoting.swift, manifest.labels or ())),
         input=quoting.swift(spec.name),
         output=quoting.swift(manifest.outputs[0].name),
-        preprocess=preprocess(manifest.preprocessing, spec),
+    )
+    methods = [run, preprocess(preprocessing, spec), *([GREY] if preprocessing.channels == "grey" else [])]
+    return source(manifest, task_of(manifest).headline, methods)
+
+
+def source(manifest: Manifest, headline: str, methods: Iterable[str], before: str = "") -> str:
+    """A file with a class of these methods; ``headline`` is what it does, and ``before`` are declarations before it."""
+    picture = any(not spec.normalised for spec in manifest.inputs)
+    frameworks = ["CoreGraphics", "CoreML", *(["CoreVideo"] if picture else []), "Foundation"]
+    return _FILE.substitute(
+        headline=headline,
+        file=quoting.swift(manifest.file),
+        imports="\n".join(f"import {framework}" for framework in frameworks),
+        labels=", ".join(map(quoting.swift, manifest.labels or ())),
+        before=before,
+        class_name=task_of(manifest).class_name,
+        stem=quoting.swift(manifest.file.removesuffix(".mlpackage")),
+        methods="\n\n".join(methods),
     )

@@ -12,7 +12,7 @@ from ca_deploy.records.tensors import TensorSpec
 
 _DRAW = Template("""    /// Draws $recipe.
     /// A pixel has the bytes $order.
-    private func draw(_ photo: CGImage, into pixels: UnsafeMutableRawPointer, bytesPerRow: Int) throws {
+    private func $name(_ photo: CGImage, into pixels: UnsafeMutableRawPointer, bytesPerRow: Int) throws {
         $fit
         guard let sRGB = CGColorSpace(name: CGColorSpace.sRGB), let context = CGContext(
             data: pixels, width: $width, height: $height, bitsPerComponent: 8, bytesPerRow: bytesPerRow, space: sRGB,
@@ -72,8 +72,8 @@ _RGBA = "CGImageAlphaInfo.noneSkipLast.rawValue"
 _OPAQUE_RGBA = "CGImageAlphaInfo.premultipliedLast.rawValue"
 
 
-def draw(preprocessing: Preprocessing, spec: TensorSpec) -> str:
-    """The method ``draw``: a photo into memory of ``height`` rows of four bytes a pixel."""
+def draw(preprocessing: Preprocessing, spec: TensorSpec, name: str) -> str:
+    """The method ``name``: a photo into memory of ``height`` rows of four bytes a pixel."""
     cover_height, cover_width = preprocessing.covered
     red, green, blue = preprocessing.padding
     values: dict[str, object] = {
@@ -102,6 +102,7 @@ def draw(preprocessing: Preprocessing, spec: TensorSpec) -> str:
     bitmap_info, order = _pixel(preprocessing, spec)
     return _DRAW.substitute(
         values,
+        name=name,
         recipe=preprocessing.recipe_text,
         order=order,
         bitmap_info=bitmap_info,

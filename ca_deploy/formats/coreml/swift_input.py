@@ -12,11 +12,11 @@ from ca_deploy.records.preprocessing import Channels, Preprocessing
 from ca_deploy.records.tensors import TensorSpec
 
 _TENSOR = Template("""    /// $channels (1, $depth, $height, $width), ($scaled - mean) / deviation.
-    private func feature(_ photo: CGImage) throws -> MLFeatureValue {
+    private func $feature(_ photo: CGImage) throws -> MLFeatureValue {
         let mean: [Float] = [$mean]
         let deviation: [Float] = [$std]
         var pixels = [UInt8](repeating: 0, count: $height * $width * 4)
-        try draw(photo, into: &pixels, bytesPerRow: $width * 4)
+        try $draw(photo, into: &pixels, bytesPerRow: $width * 4)
         let tensor = try MLMultiArray(shape: [1, $depth, $height, $width], dataType: .float32)
         for channel in 0..<$depth {
             for pixel in 0..<($height * $width) {
@@ -29,7 +29,7 @@ _TENSOR = Template("""    /// $channels (1, $depth, $height, $width), ($scaled -
     }""")
 
 _PICTURE = Template("""    /// A picture; normalisation is inside the model.$remark
-    private func feature(_ photo: CGImage) throws -> MLFeatureValue {
+    private func $feature(_ photo: CGImage) throws -> MLFeatureValue {
         var made: CVPixelBuffer?
         CVPixelBufferCreate(nil, $width, $height, $pixel_format, nil, &made)
         guard let picture = made else { throw CocoaError(.featureUnsupported) }
@@ -39,9 +39,9 @@ _PICTURE = Template("""    /// A picture; normalisation is inside the model.$rem
         $fill
         return MLFeatureValue(pixelBuffer: picture)
     }""")
-_COLOURED = "try draw(photo, into: start, bytesPerRow: CVPixelBufferGetBytesPerRow(picture))"
+_COLOURED = "try $draw(photo, into: start, bytesPerRow: CVPixelBufferGetBytesPerRow(picture))"
 _GREYED = """var pixels = [UInt8](repeating: 0, count: $height * $width * 4)
-        try draw(photo, into: &pixels, bytesPerRow: $width * 4)
+        try $draw(photo, into: &pixels, bytesPerRow: $width * 4)
         let bytes = start.assumingMemoryBound(to: UInt8.self)
         for row in 0..<$height {
             for column in 0..<$width {
@@ -49,7 +49,7 @@ _GREYED = """var pixels = [UInt8](repeating: 0, count: $height * $width * 4)
             }
         }"""
 
-_GREY = """    /// Brightness of a pixel, 0...255 (ITU-R 601).
+GREY = """    /// Brightness of a pixel, 0...255 (ITU-R 601).
     private func grey(_ pixels: [UInt8], _ pixel: Int) -> UInt8 {
         let red = Int(pixels[pixel * 4]), green = Int(pixels[pixel * 4 + 1]), blue = Int(pixels[pixel * 4 + 2])
         return UInt8((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16)
@@ -62,14 +62,17 @@ _BYTES: dict[Channels, str] = {
 }
 
 
-def preprocess(preprocessing: Preprocessing, spec: TensorSpec) -> str:
-    """The method ``feature``, which makes the input of ``spec`` of a photo, and those that it calls.
+def preprocess(preprocessing: Preprocessing, spec: TensorSpec, suffix: str = "") -> str:
+    """The method ``feature``, which makes the input of ``spec`` of a photo, and ``draw``, which it calls.
+
+    A ``suffix`` of both names tells methods for several inputs apart. Where the image is grey, they need :data:`GREY`.
 
     Raises:
         ArtifactError: mean or std is not finite.
     """
-    channels, size = preprocessing.channels, {"height": preprocessing.height, "width": preprocessing.width}
-    grey = channels == "grey"
+    channels, grey = preprocessing.channels, preprocessing.channels == "grey"
+    names = {"feature": f"feature{suffix}", "draw": f"draw{suffix}"}
+    size = {"height": preprocessing.height, "width": preprocessing.width, **names}
     if spec.normalised:
         divided = " / 255" if preprocessing.value_range == 1 else ""
         feature = _TENSOR.substitute(
@@ -89,4 +92,4 @@ def preprocess(preprocessing: Preprocessing, spec: TensorSpec) -> str:
             fill=Template(_GREYED if grey else _COLOURED).substitute(size),
             remark=" Its red is what the network takes first: blue." if channels == "BGR" else "",
         )
-    return "\n\n".join((feature, draw(preprocessing, spec), *([_GREY] if grey else [])))
+    return f"{feature}\n\n{draw(preprocessing, spec, names['draw'])}"

@@ -16,6 +16,7 @@ FORMAT = Format(
         "static": Bits(weights=(8,), activations=(8,)),
     },
     dynamic_batch=True,
+    dynamic_size=True,
     io=("float32", "int8", "uint8rgb"),
     options={"opset": Option(tuple(range(13, 26)), "an ONNX recipe states its opset")},
     layer_bits={

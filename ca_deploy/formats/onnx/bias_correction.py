@@ -15,6 +15,8 @@ import onnx
 import onnxruntime as ort
 from onnx import helper, numpy_helper
 
+from ca_deploy.records.samples import Samples
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -31,22 +33,20 @@ class _Rounded:
     bias_scale: "NDArray[np.float32]"
 
 
-def correct_biases(
-    quantised: onnx.ModelProto, model: onnx.ModelProto, images: "NDArray[np.float32] | NDArray[np.uint8]"
-) -> None:
-    """Correct the biases of ``quantised`` in place by the shift from the float ``model``, measured on ``images``.
+def correct_biases(quantised: onnx.ModelProto, model: onnx.ModelProto, fed: Samples, batch: int) -> None:
+    """Correct the biases of ``quantised`` in place by the shift from the float ``model``, measured on samples.
 
-    ``images`` is ``(N, …)`` in the form of the model's input. Convolutions without a bias are not corrected.
+    ``fed`` are samples in the form of the model's inputs. Convolutions without a bias are not corrected.
     """
     rounded = list(_rounded_convolutions(model, quantised))
     if not rounded:
         return
     session = ort.InferenceSession(_with_shifts(model, rounded).SerializeToString(), providers=["CPUExecutionProvider"])
-    chosen = np.unique(np.linspace(0, len(images) - 1, _MOST_IMAGES).astype(int))
+    chosen = np.unique(np.linspace(0, len(fed) - 1, _MOST_IMAGES).astype(int))
     names = [f"shift_{index}" for index in range(len(rounded))]
-    shifts = [session.run(names, {model.graph.input[0].name: images[i : i + 1]}) for i in chosen]
+    shifts = [session.run(names, rows) for rows in fed.rows(chosen.tolist()).batches(batch)]
     for convolution, per_image in zip(rounded, zip(*shifts, strict=True), strict=True):
-        steps = np.round(np.mean(per_image, axis=0).ravel() / convolution.bias_scale).astype(np.int32)
+        steps = np.round(np.mean(np.concatenate(per_image), axis=0).ravel() / convolution.bias_scale).astype(np.int32)
         corrected = numpy_helper.to_array(convolution.bias) + steps
         convolution.bias.CopyFrom(numpy_helper.from_array(corrected, convolution.bias.name))
 

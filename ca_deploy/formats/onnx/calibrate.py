@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
+from ca_deploy.records.samples import Samples
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -32,8 +34,8 @@ class Observed:
         return np.maximum(self.highest - self.lowest, np.finfo(np.float32).tiny) / _BINS
 
 
-def observe(model: onnx.ModelProto, images: "NDArray[np.float32] | NDArray[np.uint8]", histograms: bool) -> Observed:
-    """Observe the input and every float activation. ``images`` is ``(N, …)`` in the form of the model's input.
+def observe(model: onnx.ModelProto, fed: Samples, batch: int, histograms: bool) -> Observed:
+    """Observe the float inputs and activations. ``fed`` are samples in the form of the model's inputs.
 
     ONNX Runtime's own percentile calibration stores all activations of all images (1.32: ``HistogramCalibrater``),
     which takes 20 GB for 200 images of 224 px; this runs the images twice instead.
@@ -41,14 +43,14 @@ def observe(model: onnx.ModelProto, images: "NDArray[np.float32] | NDArray[np.ui
     names, session = _observed(model)
     lowest = np.full(len(names), np.inf)
     highest = np.full(len(names), -np.inf)
-    for values in _run(session, names, images):
+    for values in _run(session, names, fed, batch):
         lowest = np.minimum(lowest, [value.min() for value in values])
         highest = np.maximum(highest, [value.max() for value in values])
     seen = Observed(names, lowest, highest, None)
     if not histograms:
         return seen
     counts, width = np.zeros((len(names), _BINS), np.int64), seen.width
-    for values in _run(session, names, images):
+    for values in _run(session, names, fed, batch):
         for index, value in enumerate(values):
             bins = (_sample(value) - np.float32(lowest[index])) / np.float32(width[index])
             counts[index] += np.bincount(np.clip(bins.astype(np.int32), 0, _BINS - 1), minlength=_BINS)
@@ -82,11 +84,10 @@ def _observed(model: onnx.ModelProto) -> tuple[list[str], ort.InferenceSession]:
 
 
 def _run(
-    session: ort.InferenceSession, names: list[str], images: "NDArray[np.float32] | NDArray[np.uint8]"
+    session: ort.InferenceSession, names: list[str], fed: Samples, batch: int
 ) -> Iterator[list["NDArray[np.float32]"]]:
-    (image,) = session.get_inputs()
-    for index in range(len(images)):
-        yield session.run(names, {image.name: images[index : index + 1]})
+    for rows in fed.batches(batch):
+        yield session.run(names, rows)
 
 
 def _sample(value: "NDArray[np.float32]") -> "NDArray[np.float32]":

@@ -35,7 +35,7 @@ def take_camera_rgb(model: onnx.ModelProto, preprocessing: "Preprocessing") -> l
         graph.node.insert(index, node)
     graph.initializer.append(numpy_helper.from_array(factor, "image_factor"))
     graph.initializer.append(numpy_helper.from_array(offset, "image_offset"))
-    shape = [batch.dim_param or batch.dim_value, height.dim_value, width.dim_value, channels.dim_value]
+    shape = [side.dim_param or side.dim_value for side in (batch, height, width, channels)]
     image.CopyFrom(helper.make_tensor_value_info(image.name, TensorProto.UINT8, shape))
     model.CopyFrom(onnx.shape_inference.infer_shapes(model))
     return [node.name for node in steps]

@@ -12,21 +12,26 @@ import torch
 
 from ca_deploy.errors import ModelError, RecipeError, first_line
 from ca_deploy.formats._origin import place_of
-from ca_deploy.networks.program import traced
+from ca_deploy.lowering.pool_as_mean import pool_as_mean
+from ca_deploy.networks.program import in_order, open_dimensions, traced
+from ca_deploy.records.module_path import WRAPPED, within_network
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
 
-INPUT, OUTPUT = "image", "logits"
-
 # The module that a node came from. The exporter's other metadata (stack traces with local paths, the signature of the
 # whole program) only serves to debug the exporter.
 _SCOPES = "pkg.torch.onnx.name_scopes"
+_ADAPTIVE = (torch.ops.aten.adaptive_avg_pool2d.default, torch.ops.aten.adaptive_max_pool2d.default)
+_NO_MODULE = "_empty_nn_module_stack_from_metadata_hook"  # of the sizes that PyTorch's exporter computes
 _KEPT_METADATA = (_SCOPES, "pkg.torch.onnx.class_hierarchy")
 
 
-def to_onnx(network: "Network", opset: int, dynamic_batch: bool) -> onnx.ModelProto:
-    """``image (N, 3, S, S)`` -> ``logits (N, classes)``, float32; N is 1, or ``batch`` if ``dynamic_batch``.
+def to_onnx(
+    network: "Network", opset: int, dynamic_batch: bool, batch: int = 1, dynamic_size: bool = False
+) -> onnx.ModelProto:
+    """The inputs -> the outputs of the signature, by name, for ``batch`` samples, or any number if ``dynamic_batch``,
+    and for images of any size if ``dynamic_size``.
 
     The exporter's optimiser folds constants and BatchNorm, drops identities and merges equal nodes. Nodes are named
     after the module that they came from: ``features.3.attention.conv_h/Conv``.
@@ -35,18 +40,27 @@ def to_onnx(network: "Network", opset: int, dynamic_batch: bool) -> onnx.ModelPr
         ModelError: PyTorch cannot trace the network, or has no ONNX form for one of its operations.
         RecipeError: the network has no form in that opset.
     """
-    program = traced(network, dynamic_batch)
+    signature = network.signature
+    program = traced(network, dynamic_batch, batch, dynamic_size)
+    if dynamic_size:
+        pool_as_mean(program.graph_module)  # the exporter writes pooling to one row or column for one size only
+        _refuse_fixed_pools(network, program)
+    named = open_dimensions(
+        signature,
+        "batch" if dynamic_batch else None,
+        *(("height", "width") if dynamic_size else ()),
+    )
     try:
         exported = torch.onnx.export(
             program,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
+            input_names=[taken.name for taken in signature.inputs],
+            output_names=[given.name for given in signature.outputs],
             opset_version=opset,
             dynamo=True,
-            dynamic_shapes=({0: "batch"},) if dynamic_batch else None,  # names the dimension
+            dynamic_shapes=in_order(network.module, named) if dynamic_batch or dynamic_size else None,
             verbose=False,
         )
-    except torch.onnx.errors.OnnxExporterError as error:
+    except (torch.onnx.errors.OnnxExporterError, ir.passes.PassError) as error:
         raise _untranslatable(network, program, error) from error
     model = cast("torch.onnx.ONNXProgram", exported).model  # None comes from the old exporter only
     written = model.opset_imports[""]
@@ -56,8 +70,28 @@ def to_onnx(network: "Network", opset: int, dynamic_batch: bool) -> onnx.ModelPr
             "the recipe."
         )
     _strip_metadata(model)
+    if network.is_wrapped:
+        _leave_wrapper_out(model)
     _name_nodes(model)
     return ir.to_proto(model)
+
+
+def _refuse_fixed_pools(network: "Network", program: torch.export.ExportedProgram) -> None:
+    """Refuse adaptive pooling to several positions: its windows follow from the size that the network was traced with.
+
+    Raises:
+        ModelError: there is one; the message names its module.
+    """
+    for node in program.graph.nodes:
+        if node.op != "call_function" or node.target not in _ADAPTIVE:
+            continue
+        value = node.meta["val"]
+        height, width = (value[0] if isinstance(value, tuple | list) else value).shape[-2:]
+        if (height, width) != (1, 1):
+            raise ModelError(
+                f"{network.name} pools to {height}x{width} positions {place_of(node)}, which ONNX can only write for "
+                "one size of the image. Pool to 1x1, or drop --dynamic-size."
+            )
 
 
 def _untranslatable(network: "Network", program: torch.export.ExportedProgram, error: Exception) -> ModelError:
@@ -90,6 +124,16 @@ def _strip_metadata(model: ir.Model) -> None:
         node.metadata_props.update(kept)
 
 
+def _leave_wrapper_out(model: ir.Model) -> None:
+    """Let the paths of modules begin in the network, not in the one that ca-deploy wraps around it."""
+    for node in model.graph.all_nodes():
+        if scopes := _scopes(node):
+            node.metadata_props[_SCOPES] = repr([within_network(name) for name in scopes])
+    for value in list(model.graph.initializers.values()):
+        if value.name and WRAPPED in value.name:
+            value.name = within_network(value.name)
+
+
 def _name_nodes(model: ir.Model) -> None:
     used: Counter[str] = Counter()
     for node in model.graph:
@@ -110,7 +154,7 @@ def _module_of(node: ir.Node) -> str:
     weight = node.inputs[1] if len(node.inputs) > 1 else None
     if "batch_norm" in scopes[-1] and weight is not None and weight.name:
         return str(weight.name).rpartition(".")[0]  # a convolution with a folded BatchNorm has the scope of the latter
-    return scopes[-2] if len(scopes) > 1 else ""
+    return scopes[-2] if len(scopes) > 1 and scopes[-2] != _NO_MODULE else ""
 
 
 def modules_of(model: onnx.ModelProto) -> dict[str, tuple[str, ...]]:

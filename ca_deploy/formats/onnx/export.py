@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import TopologicalSortPass
@@ -17,7 +16,7 @@ from ca_deploy.formats.onnx.bias_correction import correct_biases
 from ca_deploy.formats.onnx.calibrate import Observed, Range, activation_ranges, observe
 from ca_deploy.formats.onnx.camera_input import take_camera_rgb
 from ca_deploy.formats.onnx.convert import modules_of, to_onnx
-from ca_deploy.formats.onnx.float16 import to_float16
+from ca_deploy.formats.onnx.float16 import forget_wrong_types, to_float16
 from ca_deploy.formats.onnx.integer_io import integer_io
 from ca_deploy.formats.onnx.quantise import quantise_dynamic, quantise_static
 from ca_deploy.formats.onnx.run_time import Planned, at_run_time
@@ -25,10 +24,9 @@ from ca_deploy.formats.onnx.specs import tensor_specs
 from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.recipe import ExportRecipe
+from ca_deploy.records.samples import Samples
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ca_deploy.networks.source import Network
 
 _TOOLS = ("torch", "onnx", "onnxscript", "onnxruntime")
@@ -36,22 +34,23 @@ _TOOLS = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 @dataclass(frozen=True, slots=True)
 class OnnxModel:
-    """A model between two stages.
+    """A model between two stages, for ``batch`` samples at once (1 where that is dynamic).
 
     ``normalisation`` names the nodes that normalise a camera's image; ``kept_float`` maps the nodes that the recipe
     keeps float to the pattern of their ``[[layer]]``.
     """
 
     proto: onnx.ModelProto
+    batch: int
     normalisation: tuple[str, ...]
     kept_float: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """Calibration images in the form of the model's input, ``(N, …)``, and statistics of the activations on them."""
+    """Calibration samples in the form of the model's inputs, and statistics of the activations on them."""
 
-    images: "NDArray[np.float32] | NDArray[np.uint8]"
+    fed: Samples
     observed: Observed
 
 
@@ -60,26 +59,29 @@ class OnnxConverter:
 
     def __init__(self, network: "Network") -> None:
         self._network = network
-        self._float_models: dict[tuple[int, bool], bytes] = {}
+        self._float_models: dict[tuple[int, bool, int, bool], bytes] = {}
 
     def convert(self, conversion: Conversion, step: Step) -> OnnxModel:
         recipe = conversion.recipe
         opset = cast(int, recipe.options["opset"])
-        key = (opset, conversion.dynamic_batch)
+        key = (opset, conversion.dynamic_batch, conversion.batch, conversion.dynamic_size)
         step("tracing the network to ONNX")
         if key not in self._float_models:
-            float_model = to_onnx(self._network, opset, conversion.dynamic_batch)
+            float_model = to_onnx(self._network, *key)
             self._float_models[key] = float_model.SerializeToString()
         proto = onnx.load_from_string(self._float_models[key])
         kept_float = overridden(recipe, modules_of(proto))
-        normalisation = take_camera_rgb(proto, self._network.preprocessing) if recipe.io == "uint8rgb" else []
+        normalisation: list[str] = []
+        if recipe.io == "uint8rgb":
+            normalisation = take_camera_rgb(proto, self._network.signature.photo_or_refuse(recipe.name))
         if recipe.mode != "float32":
             onnx.save(proto, conversion.float32_path)
-        return OnnxModel(proto, tuple(normalisation), {name: found.match for name, found in kept_float.items()})
+        patterns = {name: found.match for name, found in kept_float.items()}
+        return OnnxModel(proto, conversion.batch, tuple(normalisation), patterns)
 
-    def calibrate(self, model: OnnxModel, images: "NDArray[np.uint8]", recipe: ExportRecipe) -> Calibrated:
-        fed = images if model.normalisation else self._network.preprocessing.normalise(images)
-        return Calibrated(fed, observe(model.proto, fed, histograms=recipe.calibration == "percentile"))
+    def calibrate(self, model: OnnxModel, samples: Samples, recipe: ExportRecipe) -> Calibrated:
+        fed = samples if model.normalisation else self._network.signature.to_network(samples)
+        return Calibrated(fed, observe(model.proto, fed, model.batch, histograms=recipe.calibration == "percentile"))
 
     def ranges(self, model: OnnxModel, seen: Calibrated, recipe: ExportRecipe) -> dict[str, Range]:
         return activation_ranges(seen.observed, recipe.percentile)
@@ -105,7 +107,7 @@ class OnnxConverter:
             if not model.kept_float:
                 raise
             raise nothing_left(recipe) from error
-        correct_biases(quantised, model.proto, seen.images)
+        correct_biases(quantised, model.proto, seen.fed, model.batch)
         if recipe.io == "int8":
             integer_io(quantised)
         return replace(model, proto=quantised)
@@ -115,10 +117,12 @@ class OnnxConverter:
         proto = _sorted(model.proto)
         if recipe.is_integer:
             del proto.graph.value_info[:]  # shapes that readers infer themselves: 2 % of an integer file
+        elif recipe.mode == "float16":
+            forget_wrong_types(proto)
         onnx.checker.check_model(proto, full_check=True)
         onnx.save(proto, conversion.path)
         planned = at_run_time(proto, model.normalisation, model.kept_float) if recipe.is_integer else Planned((), ())
-        inputs, outputs = tensor_specs(proto, normalised=not model.normalisation)
+        inputs, outputs = tensor_specs(proto, self._network.signature, normalised=not model.normalisation)
         return Converted(
             inputs=inputs,
             outputs=outputs,

@@ -14,6 +14,11 @@ from ca_deploy.records.conversion import FloatOperator
 
 _BYTES = {TensorProto.INT8, TensorProto.UINT8}
 _FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16}
+_SIZES = {TensorProto.INT64, TensorProto.INT32}
+_OF_SIZES = {
+    "Add", "Concat", "Div", "Expand", "Gather", "Mod", "Mul", "Range", "Reshape", "Slice", "Squeeze",
+    "Sub", "Unsqueeze",
+}  # fmt: skip
 _CONVERSIONS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
 
 
@@ -44,6 +49,9 @@ def at_run_time(
     found: Counter[tuple[str, str]] = Counter()
     rounded: Counter[tuple[str, str]] = Counter()
     for node in graph.node:
+        if _computes_sizes(node, types):
+            types |= dict.fromkeys(node.output, TensorProto.INT64)
+            continue
         # A tensor that the planner inserted has no recorded type: it is on the float side of a conversion.
         touched = {types.get(name, TensorProto.FLOAT) for name in (*node.input, *node.output) if name}
         if node.op_type not in _CONVERSIONS and touched & _BYTES and node.name in kept_float:
@@ -74,3 +82,13 @@ def _between_conversions(node: onnx.NodeProto, graph: onnx.GraphProto) -> bool:
     before = {other.op_type for other in graph.node if set(other.output) & set(node.input)}
     after = {other.op_type for other in graph.node if set(other.input) & set(node.output)}
     return before <= {"DequantizeLinear"} and after <= {"QuantizeLinear"}
+
+
+def _computes_sizes(node: onnx.NodeProto, types: Mapping[str, int]) -> bool:
+    """Whether it computes integers of a shape. The plan records no types of such tensors; it is in order."""
+    if node.op_type in ("Shape", "Size"):
+        return True
+    if node.op_type == "Cast":
+        return next(attribute.i for attribute in node.attribute if attribute.name == "to") in _SIZES
+    taken = [types.get(name) for name in node.input if name]
+    return node.op_type in _OF_SIZES and bool(taken) and taken[0] in _SIZES

@@ -5,12 +5,20 @@ from typing import cast
 import onnx
 from onnx import helper, numpy_helper
 
+from ca_deploy.records.signature import Signature
 from ca_deploy.records.tensors import DType, Layout, TensorSpec, output_layout
 
 
-def tensor_specs(model: onnx.ModelProto, normalised: bool) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+def tensor_specs(
+    model: onnx.ModelProto, signature: Signature, normalised: bool
+) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     """The inputs and the outputs; integer ones with scale and zero point. Raw images (not normalised) are NHWC."""
-    inputs = tuple(_spec(value, model, "NCHW" if normalised else "NHWC", normalised) for value in model.graph.input)
+    images = {taken.name for taken in signature.images}
+    layout: Layout = "NCHW" if normalised else "NHWC"
+    inputs = tuple(
+        _spec(value, model, layout if value.name in images else "other", normalised or value.name not in images)
+        for value in model.graph.input
+    )
     outputs = []
     for value in model.graph.output:
         rank = len(value.type.tensor_type.shape.dim)
@@ -25,10 +33,12 @@ def _spec(value: onnx.ValueInfoProto, model: onnx.ModelProto, layout: Layout, no
     if tensor.elem_type != onnx.TensorProto.INT8:
         return TensorSpec(value.name, shape, dtype, layout, normalised=normalised)
     constants = {constant.name: constant for constant in model.graph.initializer}
-    neighbour = next(
+    neighbours = (
         node
         for node in model.graph.node
         if node.op_type in ("QuantizeLinear", "DequantizeLinear") and value.name in (node.input[0], node.output[0])
     )
+    if (neighbour := next(neighbours, None)) is None:  # integers of the network's own
+        return TensorSpec(value.name, shape, dtype, layout, normalised=normalised)
     scale, zero_point = (numpy_helper.to_array(constants[name]).item() for name in neighbour.input[1:3])
     return TensorSpec(value.name, shape, dtype, layout, scale, zero_point, normalised)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import litert_torch
 import torch
+from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor, nn
 
 from ca_deploy.errors import ModelError, first_line
@@ -15,6 +16,7 @@ from ca_deploy.lowering.drop_redundant_expand import drop_redundant_expand
 from ca_deploy.lowering.plain_transposed_conv import plain_transposed_conv
 from ca_deploy.lowering.pool_as_max import pool_as_max
 from ca_deploy.lowering.pool_as_mean import pool_as_mean
+from ca_deploy.networks.flat import module_of
 from ca_deploy.networks.program import program_of
 
 if TYPE_CHECKING:
@@ -54,32 +56,70 @@ class FloatModel:
     modules: tuple[tuple[str, ...], ...]
 
 
-def convert(network: "Network", normalise: bool = False) -> FloatModel:
-    """The network as a TFLite model: images ``(1, S, S, 3)`` in, logits out, both float32.
+def convert(network: "Network", normalise: bool = False, batch: int = 1) -> FloatModel:
+    """The network as a TFLite model for ``batch`` samples: its images are NHWC, its outputs as in PyTorch.
 
     All its tensors are named after PyTorch modules.
 
     Args:
         network: any network.
-        normalise: the input is RGB 0..255, normalised inside.
+        normalise: the only input is RGB 0..255, normalised inside.
+        batch: the number of samples that the model takes at once.
 
     Raises:
         ModelError: torch.export or litert-torch does not support the network; the message names the operator.
     """
-    module = nn.Sequential(Normalise(network.preprocessing), network.module) if normalise else network.module
-    image = network.example().permute(0, 2, 3, 1).contiguous()
-    graph_module = program_of(litert_torch.to_channel_last_io(module, args=[0]), network.name, image).module()
+    module = network.module
+    if normalise:
+        module = nn.Sequential(Normalise(network.signature.photo_or_refuse(network.name)), module)
+    images = [place for place, taken in enumerate(network.signature.inputs) if taken.preprocessing is not None]
+    examples = list(network.examples(batch))
+    for place in images:
+        examples[place] = examples[place].permute(0, 2, 3, 1).contiguous()
+    if images:
+        module = litert_torch.to_channel_last_io(module, args=images)
+    graph_module = program_of(module, network.name, examples).module()
+    _refuse_computed_kernels(network.name, graph_module, normalise)
     for rewrite in PASSES:
         rewrite(graph_module)
     graph_module.training = False  # litert-torch 0.10 checks it, and exported graphs refuse .eval()
     try:
-        content = litert_torch.convert(graph_module, (image,)).model_content()
+        content = litert_torch.convert(graph_module, tuple(examples)).model_content()
     except Exception as error:  # litert-torch has no common class for its errors
         raise ModelError(_explain(network.name, error)) from error
+    _prove_it_opens(network.name, content)
     model = flatbuffer.read(content)
+    flatbuffer.in_order_of_forward(model)
     modules = tuple(_modules(model, operator, normalise) for operator in model.subgraphs[0].operators)
     flatbuffer.shorten_names(model)
     return FloatModel(model, modules)
+
+
+def _refuse_computed_kernels(name: str, graph_module: torch.fx.GraphModule, normalise: bool) -> None:
+    """litert-torch 0.10 lays out the kernel of a convolution as weights are, and computes nonsense with one that the
+    network computes (11 dB with a tracker's cross-correlation)."""
+    for target in (torch.ops.aten.conv1d.default, torch.ops.aten.conv2d.default):
+        for node in graph_module.graph.find_nodes(op="call_function", target=target):
+            if node.args[1].op == "call_function":
+                path = _in_network(module_of(node), normalise)
+                raise ModelError(
+                    f"{name} cannot become TFLite: the kernel of {target}, in its "
+                    f"{f'module {path!r}' if path else 'forward'}, is computed by the network, which litert-torch gets "
+                    "wrong. Write it as a matrix product, or export to ONNX: --format onnx."
+                )
+
+
+def _prove_it_opens(name: str, content: bytes) -> None:
+    """litert-torch 0.10 leaves operators in a file that no runtime has, as STABLEHLO_IOTA of ``grid_sample``."""
+    try:
+        Interpreter(model_content=content).allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        unknown = re.search(r"builtin opcode '(\w+)'", str(error))
+        what = f"the operator {unknown.group(1)}, which LiteRT does not have" if unknown else "what LiteRT refuses"
+        raise ModelError(
+            f"litert-torch made a file of {name} with {what} ({first_line(error)}). Replace grid sampling and other "
+            "computed positions in the network by operators that LiteRT has, or export to ONNX: --format onnx."
+        ) from error
 
 
 def _modules(model: Any, operator: Any, normalise: bool) -> tuple[str, ...]:
@@ -95,10 +135,12 @@ def _modules(model: Any, operator: Any, normalise: bool) -> tuple[str, ...]:
 
 def _in_network(path: str, normalise: bool) -> str | None:
     """Path of a module in the network; "" is the network itself, None what ca-deploy puts around it."""
-    path = path.removeprefix("wrapped")
-    if not normalise:
-        return path
-    return path[2:] if path.startswith("1.") or path == "1" else None  # the second of two modules
+    path = path.removeprefix("wrapped").removeprefix(".")
+    if normalise:
+        if path != "1" and not path.startswith("1."):
+            return None
+        path = path[2:]  # the second of two modules
+    return path
 
 
 def _explain(name: str, error: Exception) -> str:

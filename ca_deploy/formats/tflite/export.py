@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ from ca_deploy.graphs import flatbuffer
 from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted, FloatOperator
 from ca_deploy.records.recipe import ExportRecipe, LayerOverride
+from ca_deploy.records.samples import Samples
+from ca_deploy.records.signature import NetworkInput
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +33,7 @@ _TOOLS = ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert")
 
 @dataclass(frozen=True, slots=True)
 class TfliteModel:
-    """A flatbuffer between two stages, unpacked (``schema.ModelT``) and packed.
+    """A flatbuffer for ``batch`` samples between two stages, unpacked (``schema.ModelT``) and packed.
 
     ``overrides`` maps the output tensors of operators to their ``[[layer]]``, and ``gaps`` the kinds of operators on
     which the quantizer fails to the reason why they stay float.
@@ -40,6 +42,7 @@ class TfliteModel:
     flatbuffer: Any
     content: bytes
     camera: bool
+    batch: int
     overrides: Mapping[str, LayerOverride]
     notes: tuple[str, ...] = ()
     gaps: Mapping[str, str] = field(default_factory=dict)
@@ -50,30 +53,31 @@ class TfliteConverter:
 
     def __init__(self, network: "Network") -> None:
         self._network = network
-        self._float_models: dict[bool, tuple[bytes, tuple[tuple[str, ...], ...]]] = {}
+        self._float_models: dict[tuple[bool, int], tuple[bytes, tuple[tuple[str, ...], ...]]] = {}
 
     def convert(self, conversion: Conversion, step: Step) -> TfliteModel:
         recipe = conversion.recipe
         camera = recipe.io == "uint8rgb"
         step("converting with litert-torch")
-        if camera not in self._float_models:
-            self._float_models[camera] = self._float_model(camera)
-        content, modules = self._float_models[camera]
+        key = (camera, conversion.batch)
+        if key not in self._float_models:
+            self._float_models[key] = self._float_model(*key)
+        content, modules = self._float_models[key]
         model = flatbuffer.read(content)
         overrides = overridden(recipe, dict(zip(_results(model), modules, strict=True)))
         if recipe.mode != "float32":
             conversion.float32_path.write_bytes(content)
-        return TfliteModel(model, content, camera, overrides)
+        return TfliteModel(model, content, camera, conversion.batch, overrides)
 
-    def calibrate(self, model: TfliteModel, images: "NDArray[np.uint8]", recipe: ExportRecipe) -> dict[int, Activation]:
-        fed = (self._feed(image, model.camera) for image in images)
+    def calibrate(self, model: TfliteModel, samples: Samples, recipe: ExportRecipe) -> dict[int, Activation]:
+        fed = self._fed(samples, model)
         watched = flatbuffer.activations(model.flatbuffer)
         return observe(model.content, fed, watched, threads=os.cpu_count() or 1)
 
     def ranges(self, model: TfliteModel, seen: dict[int, Activation], recipe: ExportRecipe) -> Ranges:
         ranges = activation_ranges(model.flatbuffer, seen, recipe)
         if model.camera:
-            ranges["image"] = RGB_RANGE
+            ranges[self._network.signature.inputs[0].name] = RGB_RANGE
         return ranges
 
     def apply(
@@ -99,12 +103,15 @@ class TfliteConverter:
         stayed_float = tuple(_stayed_float(written, recipe, model)) if recipe.is_integer else ()
         if model.camera:
             take_uint8(written)
-        flatbuffer.name_input_and_output(written)
+        self._name(written)
         conversion.path.write_bytes(flatbuffer.write(written))
         graph = written.subgraphs[0]
         return Converted(
-            inputs=(flatbuffer.tensor_spec(written, graph.inputs[0], "NHWC", normalised=not model.camera),),
-            outputs=(flatbuffer.tensor_spec(written, graph.outputs[0]),),
+            inputs=tuple(
+                flatbuffer.tensor_spec(written, index, "NHWC" if taken.preprocessing else "other", not model.camera)
+                for index, taken in zip(graph.inputs, self._network.signature.inputs, strict=True)
+            ),
+            outputs=tuple(flatbuffer.tensor_spec(written, index) for index in graph.outputs),
             operators=flatbuffer.operator_histogram(written),
             tools={tool: version(tool) for tool in _TOOLS},
             float_operators=stayed_float,
@@ -112,17 +119,30 @@ class TfliteConverter:
             float32_path=conversion.float32_path if recipe.mode != "float32" else None,
         )
 
-    def _float_model(self, camera: bool) -> tuple[bytes, tuple[tuple[str, ...], ...]]:
+    def _float_model(self, camera: bool, batch: int) -> tuple[bytes, tuple[tuple[str, ...], ...]]:
         """The float model, which the recipes of a network share, and the PyTorch modules of each operator."""
-        converted = convert(self._network, normalise=camera)
-        flatbuffer.name_input_and_output(converted.flatbuffer)
+        converted = convert(self._network, camera, batch)
+        self._name(converted.flatbuffer)
         return flatbuffer.write(converted.flatbuffer), converted.modules
 
-    def _feed(self, rgb: "NDArray[np.uint8]", camera: bool) -> "NDArray[np.float32]":
-        """uint8 RGB ``(S, S, 3)`` -> the float model's input, of the same shape."""
-        if camera:
-            return rgb.astype(np.float32)
-        return np.ascontiguousarray(self._network.preprocessing.normalise(rgb).transpose(1, 2, 0))
+    def _name(self, model: Any) -> None:
+        signature = self._network.signature
+        flatbuffer.name_inputs_and_outputs(
+            model, [taken.name for taken in signature.inputs], [given.name for given in signature.outputs]
+        )
+
+    def _fed(self, samples: Samples, model: TfliteModel) -> "Iterator[list[NDArray[Any]]]":
+        """Batch by batch, the float model's inputs in their order."""
+        signature = self._network.signature
+        fed = samples if model.camera else signature.to_network(samples)
+        for rows in fed.batches(model.batch):
+            yield [_to_model(taken, rows[taken.name], model.camera) for taken in signature.inputs]
+
+
+def _to_model(taken: NetworkInput, values: "NDArray[Any]", camera: bool) -> "NDArray[Any]":
+    if camera:
+        return values.astype(np.float32)
+    return values if taken.preprocessing is None else np.ascontiguousarray(np.moveaxis(values, 1, -1))
 
 
 def _results(model: Any) -> list[str]:

@@ -12,6 +12,7 @@ from ca_deploy.errors import ModelError
 from ca_deploy.formats._layers import nothing_left
 from ca_deploy.formats.tflite.gaps import Kinds, around_gaps
 from ca_deploy.formats.tflite.infinity import without_infinity
+from ca_deploy.formats.tflite.inner_outputs import keep_integer_inside
 from ca_deploy.graphs import flatbuffer
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def quantise(
     if quantised is None:
         raise ModelError(f"ai-edge-quantizer returned no model for {recipe.name}.")
     model = flatbuffer.read(quantised)
+    keep_integer_inside(model)
     if not _is_quantised(model):
         if overrides:
             raise nothing_left(recipe)

@@ -26,7 +26,7 @@ def activation_ranges(model: Any, seen: "Mapping[int, Activation]", recipe: "Exp
     ranges = {}
     for index, activation in seen.items():
         low, high = activation.minimum, activation.maximum
-        if index == graph.outputs[0]:
+        if index in graph.outputs:
             margin = _OUTPUT_MARGIN * (high - low)
             low, high = low - margin, high + margin
         elif recipe.calibration == "percentile":

@@ -1,6 +1,6 @@
 """Calibration: statistics of the activations of a float model."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,20 +25,21 @@ class Activation(ObservedRange):
 
 
 def observe(
-    content: bytes, images: "Iterable[NDArray[np.float32]]", tensors: Iterable[int], threads: int
+    content: bytes, fed: "Iterable[Sequence[NDArray[Any]]]", tensors: Iterable[int], threads: int
 ) -> dict[int, Activation]:
-    """Run ``images (S, S, 3)`` one by one in a float model, and observe ``tensors``, given by index.
+    """Run the model's inputs, batch by batch, in a float model, and observe ``tensors``, given by index.
 
     One pass collects all statistics; the positions of samples are reproducible.
     """
     # Without this option, XNNPACK reuses and fuses tensors.
     interpreter: Any = Interpreter(model_content=content, num_threads=threads, experimental_preserve_all_tensors=True)
     interpreter.allocate_tensors()
-    image_index = interpreter.get_input_details()[0]["index"]
+    places = [detail["index"] for detail in interpreter.get_input_details()]
     random = np.random.default_rng(0)
     seen = {index: Activation() for index in tensors}
-    for image in images:
-        interpreter.set_tensor(image_index, image[None])
+    for values in fed:
+        for place, value in zip(places, values, strict=True):
+            interpreter.set_tensor(place, value)
         interpreter.invoke()
         for index, activation in seen.items():
             _add(activation, interpreter.get_tensor(index), random)
@@ -47,5 +48,5 @@ def observe(
 
 def _add(activation: Activation, value: "NDArray[np.float32]", random: np.random.Generator) -> None:
     activation.add(value, random)
-    means = value.reshape(-1, value.shape[-1]).mean(0)
+    means = value.reshape(-1, value.shape[-1] if value.ndim else 1).mean(0)
     activation.channel_sums = means if activation.channel_sums is None else activation.channel_sums + means

@@ -11,6 +11,7 @@ from ca_deploy.mil.executor import Executor
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import recipe_names
 from ca_deploy.records.conversion import Converted
+from tests.samples import normalised
 
 RECIPES = [name for name in recipe_names() if name.startswith("coreml_")]
 LABELS = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
@@ -20,7 +21,7 @@ def run(path: Path, converted: Converted, network: Network, rgb: NDArray[np.uint
     """Feed the package with nothing but what ``converted`` says about it."""
     executor = Executor(path)
     (source,), (target,) = converted.inputs, converted.outputs
-    feed = network.preprocessing.normalise(rgb) if source.normalised else rgb
+    feed = normalised(network, rgb) if source.normalised else rgb
     return np.concatenate([executor.run({source.name: image[None]})[target.name] for image in feed])
 
 

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from ca_deploy.recipes import load_recipe
 from tests.formats.coreml.kit import run
-from tests.formats.kit import answers, export_on_photos, network_of, photos, seeded, sqnr_db
+from tests.formats.kit import export_on_photos, network_of, photos, seeded, sqnr_db
+from tests.samples import answers
 
 
 class Tokens(nn.Module):

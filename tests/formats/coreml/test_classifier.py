@@ -12,15 +12,14 @@ from ca_deploy.networks.source import Network
 from ca_deploy.records.conversion import Converted
 from tests.formats.coreml.kit import LABELS, specification
 from tests.formats.kit import photos
+from tests.samples import normalised
 
 
 @pytest.mark.parametrize("name", ["coreml_float32", "coreml_static_wi8_ai8_uint8rgb_io"])
 def test_it_names_the_class(name: str, network: Network, exported: dict[str, tuple[Path, Converted]]) -> None:
     path, converted = exported[name]
     rgb = photos(1, seed=7)
-    found = Executor(path).run(
-        {"image": network.preprocessing.normalise(rgb) if converted.inputs[0].normalised else rgb}
-    )
+    found = Executor(path).run({"image": normalised(network, rgb) if converted.inputs[0].normalised else rgb})
     logits = found["logits"][0]
     assert found["classLabel"] == LABELS[logits.argmax()]
     softmax = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()

@@ -11,8 +11,9 @@ from ca_deploy.mil.executor import Executor
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
 from tests.formats.coreml.kit import run
-from tests.formats.kit import answers, network_of, photos, seeded, sqnr_db
 from tests.formats.kit import export_on_photos as export
+from tests.formats.kit import network_of, photos, seeded, sqnr_db
+from tests.samples import answers
 
 
 def test_weights_are_compressed(exported: dict[str, tuple[Path, Converted]]) -> None:

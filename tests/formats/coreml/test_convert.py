@@ -14,8 +14,10 @@ from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
 from tests.formats.coreml.kit import RECIPES, run
-from tests.formats.kit import Branching, Expanding, Tiny, answers, network_of, photos, seeded
+from tests.formats.kit import Branching, Expanding, Tiny, network_of, photos, seeded
 from tests.formats.kit import export_on_photos as export
+from tests.samples import answers
+from tests.samples import network_of as network_with
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -34,8 +36,8 @@ def test_a_picture_is_normalised_inside(
     std: tuple[float, float, float], operation: str, network: Network, tmp_path: Path
 ) -> None:
     """One scale for all channels is ImageType's own; three are part of the graph."""
-    preprocessing = dataclasses.replace(network.preprocessing, mean=(0.4, 0.5, 0.6), std=std)
-    other = dataclasses.replace(network, preprocessing=preprocessing, labels=None)
+    preprocessing = dataclasses.replace(network.signature.photo_or_refuse("a test"), mean=(0.4, 0.5, 0.6), std=std)
+    other = network_with(network.original, preprocessing)
     recipe = dataclasses.replace(load_recipe("coreml_float32"), io="uint8rgb")
     converted = export(other, recipe, tmp_path / "camera.mlpackage")
     assert converted.operators[operation] == 1

@@ -10,16 +10,17 @@ import pytest
 import torch
 
 from ca_deploy.compat.check import check
-from ca_deploy.errors import ModelError, RecipeError
+from ca_deploy.errors import RecipeError
 from ca_deploy.files import sha256_of
 from ca_deploy.formats.coreml import statistics
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
 from tests.formats import kit
-from tests.formats.coreml.kit import RECIPES, run, specification
-from tests.formats.kit import answers, photos, sqnr_db
+from tests.formats.coreml.kit import LABELS, RECIPES, run, specification
 from tests.formats.kit import export_on_photos as export
+from tests.formats.kit import photos, sqnr_db
+from tests.samples import answers, network_of
 
 # The least that the tiny network reaches; the shipped recipes' own tolerances are for the bundled one.
 LEAST_DB = {"float32": 100, "float16": 50, "weight_only": 30, "palettized": 12, "static": 20}
@@ -90,6 +91,15 @@ def test_own_packages_leave_nothing_to_complain_of(exported: dict[str, tuple[Pat
 def test_requests_that_make_no_sense_are_refused(network: Network, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="calibration"):
         kit.export(network, load_recipe("coreml_static_wi8_ai8"), tmp_path / "b.mlpackage")
-    two = dataclasses.replace(network, labels=("yes", "no"))
-    with pytest.raises(ModelError, match=r"has 5 outputs, but there are 2 labels.*--labels"):
-        export(two, load_recipe("coreml_float32"), tmp_path / "c.mlpackage")
+
+
+def test_labels_of_values_that_are_no_logits_make_no_classifier(network: Network, tmp_path: Path) -> None:
+    """Core ML's classifier has one class: a softmax after a sigmoid would be wrong."""
+    module = torch.nn.Sequential(network.original, torch.nn.Sigmoid())
+    chances = dataclasses.replace(network_of(module, network.signature.photo_or_refuse("a test")), labels=LABELS)
+    assert chances.task.name == "classification:sigmoid"
+    converted = export(chances, load_recipe("coreml_float32"), tmp_path / "c.mlpackage")
+    assert "classify" not in converted.operators
+    assert [(spec.name, spec.shape) for spec in converted.outputs] == [("logits", (1, 5))]
+    rgb = photos(2, seed=3)
+    assert np.abs(run(tmp_path / "c.mlpackage", converted, chances, rgb) - answers(chances, rgb)).max() <= 1e-4

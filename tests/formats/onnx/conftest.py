@@ -12,6 +12,7 @@ from ca_deploy.records.conversion import Converted
 from ca_deploy.records.recipe import ExportRecipe
 from tests.formats.kit import export
 from tests.formats.onnx.kit import Export, TinyNet, as_network, photos
+from tests.samples import normalised
 
 
 @pytest.fixture(scope="package")
@@ -22,7 +23,7 @@ def network() -> Network:
     for norm in (module for module in tiny.module.modules() if isinstance(module, nn.BatchNorm2d)):
         norm.momentum = None  # average over all batches seen, here one
     with torch.no_grad():
-        tiny.module.train()(torch.from_numpy(tiny.preprocessing.normalise(photos(64, seed=1))))
+        tiny.module.train()(torch.from_numpy(normalised(tiny, photos(64, seed=1))))
     return as_network(tiny.module)
 
 

@@ -16,6 +16,7 @@ from ca_deploy.recipes import recipe_names
 from ca_deploy.records.conversion import Converted
 from ca_deploy.records.preprocessing import Preprocessing
 from ca_deploy.runtimes._exact_sums import exact_sums
+from tests.samples import network_of, normalised
 
 SIZE = 32
 RECIPES = [name for name in recipe_names() if name.startswith("onnx_")]
@@ -39,7 +40,7 @@ class TinyNet(nn.Module):
 
 
 def as_network(module: nn.Module, name: str = "tiny") -> Network:
-    return Network(name, module.eval(), Preprocessing(SIZE, SIZE), None, True, None, None, None, None)
+    return network_of(module.eval(), Preprocessing(SIZE, SIZE), name)
 
 
 def photos(count: int, seed: int) -> np.ndarray:
@@ -53,7 +54,7 @@ def feed(converted: Converted, network: Network, rgb: np.ndarray) -> np.ndarray:
     spec = converted.inputs[0]
     if not spec.normalised:
         return rgb
-    image = network.preprocessing.normalise(rgb)
+    image = normalised(network, rgb)
     if spec.scale is None or spec.zero_point is None:
         return image
     levels: NDArray[np.float32] = np.clip(np.round(image / np.float32(spec.scale)) + spec.zero_point, -128, 127)
@@ -74,12 +75,6 @@ def run(converted: Converted, path: Path, images: np.ndarray, batch: int = 1) ->
     spec = converted.outputs[0]
     if spec.scale is not None and spec.zero_point is not None:
         logits = (logits.astype(np.float32) - spec.zero_point) * np.float32(spec.scale)
-    return logits
-
-
-def reference(network: Network, rgb: np.ndarray) -> np.ndarray:
-    with torch.inference_mode():
-        logits: np.ndarray = network.module(torch.from_numpy(network.preprocessing.normalise(rgb))).numpy()
     return logits
 
 

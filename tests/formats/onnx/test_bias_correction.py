@@ -13,8 +13,8 @@ from tests.formats.onnx.kit import (
     as_network,
     exact_session,
     photos,
-    reference,
 )
+from tests.samples import answers, normalised, samples_of
 
 
 def test_biases_are_corrected_where_rounding_shifts_the_mean() -> None:
@@ -26,11 +26,11 @@ def test_biases_are_corrected_where_rounding_shifts_the_mean() -> None:
         convolution.weight[:, 0, 0, 0] = 1.0
     single = as_network(nn.Sequential(convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten()))
     model = to_onnx(single, 18, dynamic_batch=False)
-    images = single.preprocessing.normalise(photos(16, seed=2))
-    quantised = quantise_static(model, activation_ranges(observe(model, images, histograms=False), 100))
-    wanted = reference(single, photos(16, seed=2)).mean(axis=0)
+    images = normalised(single, photos(16, seed=2))
+    quantised = quantise_static(model, activation_ranges(observe(model, samples_of(images), 1, histograms=False), 100))
+    wanted = answers(single, photos(16, seed=2)).mean(axis=0)
     before = np.abs(mean_logits(quantised, images) - wanted).max()
-    correct_biases(quantised, model, images)
+    correct_biases(quantised, model, samples_of(images), 1)
     assert np.abs(mean_logits(quantised, images) - wanted).max() < before / 4
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
-from tests.formats.onnx.kit import SIZE, Export, photos, reference, run
+from tests.formats.onnx.kit import SIZE, Export, photos, run
+from tests.samples import answers
 
 
 def test_camera_image_is_normalised_inside_exactly(exported: Export, network: Network) -> None:
@@ -16,4 +17,4 @@ def test_camera_image_is_normalised_inside_exactly(exported: Export, network: Ne
     spec = converted.inputs[0]
     assert (spec.shape, spec.dtype, spec.layout, spec.normalised) == ((1, SIZE, SIZE, 3), "uint8", "NHWC", False)
     rgb = photos(4, seed=3)
-    assert np.abs(run(converted, path, rgb) - reference(network, rgb)).max() <= 1e-4
+    assert np.abs(run(converted, path, rgb) - answers(network, rgb)).max() <= 1e-4

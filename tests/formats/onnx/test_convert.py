@@ -19,9 +19,9 @@ from tests.formats.onnx.kit import (
     as_network,
     feed,
     photos,
-    reference,
     run,
 )
+from tests.samples import answers
 
 NET_SOURCE = """
 from torch import nn
@@ -65,11 +65,12 @@ def test_two_checkouts_give_the_same_bytes(recipe: str, tmp_path: Path) -> None:
 
 def test_program_is_exported_but_keeps_its_batch(network: Network, tmp_path: Path) -> None:
     program = as_network(nn.Identity())
-    program = replace(program, module=torch.export.export(network.module, (network.example(),)).module())
+    module = torch.export.export(network.module, network.examples()).module()
+    program = replace(program, module=module, original=module, signature=network.signature)
     converted = export(program, load_recipe("onnx_float32"), tmp_path / "p.onnx")
     rgb = photos(2, seed=3)
     logits = run(converted, tmp_path / "p.onnx", feed(converted, network, rgb))
-    assert np.abs(logits - reference(network, rgb)).max() <= 1e-4
+    assert np.abs(logits - answers(network, rgb)).max() <= 1e-4
     with pytest.raises(ModelError, match="--dynamic-batch"):
         export(program, load_recipe("onnx_float32"), tmp_path / "p.onnx", dynamic_batch=True)
 

@@ -13,14 +13,15 @@ from ca_deploy.networks.source import Network
 from ca_deploy.plugins import load
 from ca_deploy.recipes import load_recipe
 from tests.formats.kit import export
-from tests.formats.onnx.kit import RECIPES, Export, feed, photos, reference, run, sqnr_db
+from tests.formats.onnx.kit import RECIPES, Export, feed, photos, run, sqnr_db
+from tests.samples import answers, normalised
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_computes_what_pytorch_computes(recipe: str, exported: Export, network: Network) -> None:
     converted, path = exported(recipe)
     rgb = photos(16, seed=3)
-    logits, wanted = run(converted, path, feed(converted, network, rgb)), reference(network, rgb)
+    logits, wanted = run(converted, path, feed(converted, network, rgb)), answers(network, rgb)
     tolerances = load_recipe(recipe).tolerances
     if tolerances.max_abs_error is not None:
         assert np.abs(logits - wanted).max() <= tolerances.max_abs_error
@@ -68,8 +69,8 @@ def test_an_integer_file_comes_with_its_float32_twin(exported: Export, network: 
     converted, _ = exported("onnx_static_wi8_ai8")
     assert converted.float32_path is not None
     rgb = photos(2, seed=3)
-    logits = run(exported("onnx_float32")[0], converted.float32_path, network.preprocessing.normalise(rgb))
-    assert np.abs(logits - reference(network, rgb)).max() <= 1e-4
+    logits = run(exported("onnx_float32")[0], converted.float32_path, normalised(network, rgb))
+    assert np.abs(logits - answers(network, rgb)).max() <= 1e-4
     assert exported("onnx_float32")[0].float32_path is None
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import recipe_names
 from ca_deploy.records.conversion import Converted
+from tests.samples import normalised
 
 RECIPES = [name for name in recipe_names() if name.startswith("tflite_")]
 
@@ -18,7 +19,7 @@ def run(path: Path, converted: Converted, network: Network, rgb: NDArray[np.uint
     interpreter = Interpreter(model_path=str(path))
     runner = interpreter.get_signature_runner()
     (source,), (target,) = converted.inputs, converted.outputs
-    feed = network.preprocessing.normalise(rgb).transpose(0, 2, 3, 1) if source.normalised else rgb
+    feed = normalised(network, rgb).transpose(0, 2, 3, 1) if source.normalised else rgb
     if source.normalised and source.scale is not None and source.zero_point is not None:
         feed = np.clip(np.rint(feed / source.scale) + source.zero_point, -128, 127)
     feed = feed.astype(source.dtype)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from ca_deploy.models.coord_attention import CoordAttention
 from ca_deploy.recipes import load_recipe
-from tests.formats.kit import Tiny, answers, network_of, photos, seeded, sqnr_db
+from tests.formats.kit import Tiny, network_of, photos, seeded, sqnr_db
 from tests.formats.kit import export_on_photos as export
 from tests.formats.tflite.kit import run
+from tests.samples import answers
 
 
 def test_channels_of_zeros_keep_their_bias(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from ca_deploy.errors import ModelError
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
-from tests.formats.kit import SIZE, Branching, Expanding, Tiny, answers, network_of, photos, seeded
+from tests.formats.kit import SIZE, Branching, Expanding, Tiny, network_of, photos, seeded
 from tests.formats.kit import export_on_photos as export
 from tests.formats.tflite.kit import run
+from tests.samples import answers
 
 
 @pytest.mark.parametrize("program", [False, True])

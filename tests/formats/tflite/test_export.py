@@ -13,9 +13,10 @@ from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
 from tests.formats import kit
-from tests.formats.kit import answers, photos, sqnr_db
 from tests.formats.kit import export_on_photos as export
+from tests.formats.kit import photos, sqnr_db
 from tests.formats.tflite.kit import RECIPES, run
+from tests.samples import answers
 
 
 def test_float32_agrees_with_torch(network: Network, exported: dict[str, tuple[Path, Converted]]) -> None:

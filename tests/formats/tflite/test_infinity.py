@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from ca_deploy.errors import ModelError
 from ca_deploy.graphs import flatbuffer
 from ca_deploy.recipes import load_recipe
-from tests.formats.kit import answers, export_on_photos, network_of, photos, seeded, sqnr_db
+from tests.formats.kit import export_on_photos, network_of, photos, seeded, sqnr_db
 from tests.formats.tflite.kit import run
+from tests.samples import answers
 
 
 class Pooled(nn.Module):

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from ca_deploy.graphs import flatbuffer
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
-from tests.formats.kit import answers, export_on_photos, network_of, photos, seeded, sqnr_db
+from tests.formats.kit import export_on_photos, network_of, photos, seeded, sqnr_db
 from tests.formats.tflite.kit import RECIPES, run
+from tests.samples import answers
 
 STATIC_INT8 = [name for name in RECIPES if name.startswith("tflite_static_wi8_ai8")]
 

@@ -11,12 +11,10 @@ from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted, FloatOperator
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.recipe import ExportRecipe
+from ca_deploy.records.samples import Samples
 from ca_deploy.records.tensors import TensorSpec
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ca_deploy.networks.source import Network
 
 
@@ -31,8 +29,8 @@ class DummyConverter:
             torch.export.save(program, conversion.float32_path)
         return program
 
-    def calibrate(self, model: torch.export.ExportedProgram, images: "NDArray[np.uint8]", recipe: ExportRecipe) -> int:
-        return len(images)
+    def calibrate(self, model: torch.export.ExportedProgram, samples: Samples, recipe: ExportRecipe) -> int:
+        return len(samples)
 
     def ranges(self, model: torch.export.ExportedProgram, seen: int, recipe: ExportRecipe) -> float:
         return 127.0 if seen else 0.0
@@ -55,10 +53,13 @@ class DummyConverter:
     def write(self, model: torch.export.ExportedProgram, conversion: Conversion) -> Converted:
         torch.export.save(model, conversion.path)
         calls = Counter(str(node.target) for node in model.graph.nodes if node.op == "call_function")
-        shape = model.graph.output_node().args[0][0].meta["val"].shape
+        signature = self._network.signature
         return Converted(
-            inputs=(TensorSpec("image", tuple(self._network.example().shape), "float32", "NCHW"),),
-            outputs=(TensorSpec("logits", tuple(shape), "float32", "NC"),),
+            inputs=tuple(
+                TensorSpec(taken.name, taken.shape, taken.dtype, "NCHW" if taken.preprocessing else "other")
+                for taken in signature.inputs
+            ),
+            outputs=tuple(TensorSpec(given.name, given.shape, given.dtype, "NC") for given in signature.outputs),
             operators=dict(calls),
             tools={"torch": torch.__version__},
             float_operators=(FloatOperator("everything", 1, "it is a dummy"),) if conversion.recipe.is_integer else (),

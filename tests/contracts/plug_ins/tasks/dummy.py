@@ -1,22 +1,27 @@
 """Answers are the same where the first two numbers are in the same order."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ca_deploy.tasks import Score, Task
 
+if TYPE_CHECKING:
+    from ca_deploy.tasks import Answers
 
-def _order(answers: NDArray[np.float32]) -> NDArray[np.bool_]:
-    return np.asarray(answers[:, 0] > answers[:, 1])
+
+def _order(answers: "Answers") -> NDArray[np.bool_]:
+    (values,) = answers.values()
+    return np.asarray(values[:, 0] > values[:, 1])
 
 
-def _agreement(reference: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+def _agreement(reference: "Answers", other: "Answers") -> float:
     return float(100 * np.mean(_order(reference) == _order(other)))
 
 
-def _score(answers: NDArray[np.float32], truth: NDArray[np.int64], labels: Sequence[str]) -> Score:
+def _score(answers: "Answers", truth: NDArray[np.int64], labels: Sequence[str]) -> Score:
     right = _order(answers) == (truth == 0)
     return Score(right, {"order": float(100 * right.mean())})
 
@@ -24,10 +29,11 @@ def _score(answers: NDArray[np.float32], truth: NDArray[np.int64], labels: Seque
 TASK = Task(
     name="dummy",
     description="the order of two numbers",
-    is_likely=lambda answer: False,
+    likely=lambda signature, labels: "",
     headline="Put two numbers in order",
-    output="Two numbers, the larger one first if all is well.",
-    python=('print("first" if run(preprocess(sys.argv[1]))[0] > 0 else "second")',),
+    output=lambda signature: "Two numbers, the larger one first if all is well.",
+    python=lambda signature: ('print("first" if run(preprocess(sys.argv[1]))[0] > 0 else "second")',),
+    output_name="logits",
     agreement_name="equal order",
     right_name="in order",
     agreement=_agreement,
