@@ -13,6 +13,7 @@ from ca_deploy.delivery import write_atomically
 from ca_deploy.errors import ImageDataError
 from ca_deploy.files import sha256_of_bytes
 from ca_deploy.records.input_wish import InputWish
+from ca_deploy.records.preprocessing import Channels
 from ca_deploy.records.samples import Samples
 from ca_deploy.records.signature import NetworkInput, Signature
 from ca_deploy.records.tensors import DType
@@ -21,6 +22,7 @@ SUFFIXES = (".npz", ".npy")
 _DIGESTS = "sha256"
 _EARLY_PIXELS = "pixels"  # what ca-deploy 0.1.0 called the only image
 _MOST_BYTES = 16 * 2**30
+_CHANNELS: dict[int, Channels] = {1: "grey", 4: "RGBA"}  # of three, the options say whether they are RGB or BGR
 
 
 def save(path: Path, samples: Samples) -> None:
@@ -71,16 +73,24 @@ def wishes_of(path: Path) -> tuple[InputWish, ...]:
     """
     found = []
     for name, array in _read(path).items():
-        if name == _DIGESTS or array.ndim == 0 or not len(array):
+        if name == _DIGESTS:
             continue
+        if array.ndim == 0 or not len(array):
+            what = "no batch in front" if array.ndim == 0 else "no samples"
+            raise ImageDataError(f"Samples {path}: {name or 'its array'} has {what}, {array.shape}.")
         if array.dtype == np.uint8 and _is_picture(array.shape):
-            found.append(InputWish(name))
+            height, width, depth = (*map(int, array.shape[1:]), 1)[:3]
+            found.append(InputWish(name, size=(height, width), channels=_CHANNELS.get(depth)))
         else:
             found.append(InputWish(name, tuple(map(int, array.shape[1:])), _network_dtype(path, name, array)))
     return tuple(found)
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
+    if not path.is_file():
+        raise ImageDataError(
+            f"Samples {path} do not exist. Pass an .npz of named arrays, or an .npy of the only input."
+        )
     try:
         if path.suffix == ".npy":
             return {"": np.load(path, allow_pickle=False)}

@@ -97,8 +97,7 @@ def load_calibration(spec: CalibrationSpec, signature: Signature, count: int | N
     """
     wanted = count or spec.count
     if spec.source == "arrays" and spec.file is not None:
-        calibration, held_out = _from_file(spec, spec.file, wanted, signature)
-        warnings: list[str] = []
+        calibration, held_out, warnings = _from_file(spec, spec.file, wanted, signature)
     else:
         calibration, held_out, warnings = _from_photos(spec, wanted, signature)
     if len(calibration) < FEW:
@@ -182,13 +181,17 @@ def _random_values(taken: NetworkInput, count: int, random: "np.random.Generator
     return values.astype(taken.dtype)
 
 
-def _from_file(spec: CalibrationSpec, file: Path, wanted: int, signature: Signature) -> tuple[Samples, Samples]:
+def _from_file(
+    spec: CalibrationSpec, file: Path, wanted: int, signature: Signature
+) -> tuple[Samples, Samples, list[str]]:
     samples = arrays.load(file, signature)
     order = sorted({digest: row for row, digest in reversed(list(enumerate(samples.sha256)))}.items())
     rows = [row for _, row in order]
     held = spec.held_out if len(rows) >= 2 * spec.held_out else 0
     calibration, held_out = rows[: len(rows) - held][:wanted], rows[len(rows) - held :]
-    return samples.rows(calibration), samples.rows(held_out)
+    copies = len(samples) - len(rows)
+    warnings = [f"{copies} of the {len(samples)} samples are copies of others, and count once."] if copies else []
+    return samples.rows(calibration), samples.rows(held_out), warnings
 
 
 def _from_folder(

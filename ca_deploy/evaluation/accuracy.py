@@ -66,6 +66,8 @@ def evaluate_predictor(
         ImageDataError: no photo can be read, or the outputs do not match the classes.
         UsageError: the task cannot be evaluated on labelled photos.
     """
+    for one in filter(None, (model, against)):
+        _refuse_unscored(one)
     outputs, others, targets, unreadable = [], [], [], []
     depth = bit_depth(photos.paths)
     for number, (path, target) in enumerate(zip(photos.paths, photos.targets, strict=True)):
@@ -104,13 +106,18 @@ def evaluate_predictor(
 
 
 def _score(model: Predictor, answers: Outputs, truth: NDArray[np.int64], labels: Sequence[str]) -> Score:
+    _refuse_unscored(model)
+    assert model.task.score is not None
+    return model.task.score(answers, truth, labels)
+
+
+def _refuse_unscored(model: Predictor) -> None:
+    model.signature.photo_or_refuse(f"{model.name}: evaluating on labelled photos")
     if model.task.score is None:
         able = ", ".join(name for name in task_names() if find_task(name).score is not None)
         raise UsageError(
-            f"{model.name}: the task {model.task.name!r} cannot be evaluated on labelled photos. If the model has "
-            f"another task, name it with --task ({able})."
+            f"{model.name}: the task {model.task.name!r} cannot be evaluated on labelled photos; these can: {able}."
         )
-    return model.task.score(answers, truth, labels)
 
 
 def _answer(model: Predictor, image: Image.Image) -> Outputs:

@@ -85,7 +85,8 @@ class Executor:
                         observe(tensor.name, result)
                 for name in self._last_uses[index]:
                     values.pop(name, None)
-        return {name: _plain(values[name]) for name in self.program.outputs}
+        found = self._constants | values  # an output may be a constant
+        return {name: _plain(found[name]) for name in self.program.outputs}
 
     def _static_inputs(self, operation: Operation) -> dict[str, Any]:
         found = {}

@@ -60,7 +60,7 @@ def arguments_of(
     for wish in wishes:
         name = only if only is not None and wish.name in ("", IMAGE) and wish.name not in by_name else wish.name
         if name not in by_name:
-            raise unknown_name("input of the network", wish.name, by_name)
+            raise unknown_name("input of the network (from --input, or the samples)", wish.name, by_name)
         named[name] = wish
     fed = [argument for argument in every if argument in found.needed or argument.name in named]
     if not fed:

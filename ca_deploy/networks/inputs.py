@@ -1,5 +1,6 @@
 """What a network takes: put together from what a user says, a program's shape, and what a checkpoint carries."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -24,6 +25,7 @@ from ca_deploy.records.tensors import DType
 _BY_COUNT: dict[int, Channels] = {1: "grey", 3: "RGB", 4: "RGBA"}
 _USUAL_MARGIN = 8 / 7  # of resize over crop, as ImageNet's networks are evaluated
 DEPTHS = tuple(_BY_COUNT)
+_MOST_VALUES = 2**28  # 1 GiB of float32
 
 
 def inputs_of(
@@ -34,7 +36,13 @@ def inputs_of(
     Raises:
         UsageError: options that contradict each other or the network.
     """
-    return tuple(_input(argument, source, metadata, default) for argument in arguments)
+    inputs = tuple(_input(argument, source, metadata, default) for argument in arguments)
+    for taken in inputs:
+        if math.prod(taken.shape) > _MOST_VALUES:
+            raise UsageError(
+                f"Input {taken.name} is {taken.text}, more than {_MOST_VALUES:,} values: nothing runs that."
+            )
+    return inputs
 
 
 def _input(argument: Argument, source: ModelSource, metadata: Mapping[str, Any], default: Size) -> NetworkInput:

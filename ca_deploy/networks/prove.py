@@ -167,7 +167,8 @@ def _wanted(module: nn.Module, shape: tuple[int, ...], parameter: str) -> str:
     depths = {1: "grey", 3: "RGB", 4: "RGBA"}
     if isinstance(module, nn.Conv2d) and module.in_channels in depths and len(shape) == 4:
         if module.in_channels != shape[1]:
-            return f"takes {module.in_channels} channels. Pass --channels {depths[module.in_channels]}."
+            channels = "1 channel" if module.in_channels == 1 else f"{module.in_channels} channels"
+            return f"takes {channels}. Pass --channels {depths[module.in_channels]}."
     elif isinstance(module, nn.Linear) and module.in_features != shape[-1]:
         return f"takes vectors of {module.in_features}. Describe the input: --input {parameter}={module.in_features}."
     elif isinstance(module, nn.Embedding):

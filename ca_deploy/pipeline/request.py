@@ -141,8 +141,14 @@ def requested(
 def _described_by_samples(source: ModelSource, file: Path) -> ModelSource:
     """The source, with what a file's arrays say of the inputs that no ``--input`` describes."""
     wished = {wish.name for wish in source.inputs}
-    found = [wish for wish in arrays.wishes_of(file) if wish.name not in wished]
-    return replace(source, inputs=(*source.inputs, *found)) if len(found) > 1 or not wished else source
+    found = arrays.wishes_of(file)
+    if len(found) == 1 and len(wished) == 1:  # the same one, whatever the array is called
+        return source
+    if source.input_size is not None or source.crop is not None:
+        found = tuple(replace(wish, size=None) for wish in found)
+    if source.channels is not None:
+        found = tuple(replace(wish, channels=None) for wish in found)
+    return replace(source, inputs=(*source.inputs, *(wish for wish in found if wish.name not in wished)))
 
 
 def refuse_unfit(request: ExportRequest, network: "Network") -> None:

@@ -4,11 +4,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ca_deploy import ModelSource
 from ca_deploy.errors import CaDeployError, RecipeError, RuntimeUnavailable, UsageError
 from ca_deploy.pipeline.request import requested
+from ca_deploy.records.input_wish import input_wish
 from ca_deploy.shipped import data_folder
 from tests.pipeline.kit import TINY
 
@@ -73,3 +75,22 @@ def test_a_converter_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "litert_torch" else find(name))
     with pytest.raises(RuntimeUnavailable, match="Recipe tflite_float16 needs litert_torch, which this machine lacks"):
         requested(TINY, ["onnx_float32", "tflite_float16", "tflite_float32"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "expected"),
+    [
+        ((), {}, ("image=image:6x9", "state=5")),
+        (("image=image:6x9",), {}, ("image=image:6x9", "state=5")),
+        (("state=5",), {}, ("state=5", "image=image:6x9")),
+        ((), {"input_size": (6, 9)}, ("image=image", "state=5")),
+    ],
+)
+def test_samples_say_what_options_leave_open(
+    tmp_path: Path, given: tuple[str, ...], options: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    file = tmp_path / "samples.npz"
+    np.savez(file, image=np.zeros((3, 6, 9, 3), np.uint8), state=np.zeros((3, 5), np.float32))
+    source = ModelSource("tests.zoo.several:with_metadata", inputs=tuple(map(input_wish, given)), **options)
+    found = requested(source, ["onnx_float32"], tmp_path / "out", calibration=str(file)).source
+    assert found.inputs == tuple(map(input_wish, expected))

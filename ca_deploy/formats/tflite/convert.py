@@ -90,6 +90,7 @@ def convert(network: "Network", normalise: bool = False, batch: int = 1) -> Floa
     _prove_it_opens(network.name, content)
     model = flatbuffer.read(content)
     flatbuffer.in_order_of_forward(model)
+    _refuse_constant_outputs(network, model)
     modules = tuple(_modules(model, operator, normalise) for operator in model.subgraphs[0].operators)
     flatbuffer.shorten_names(model)
     return FloatModel(model, modules)
@@ -107,6 +108,18 @@ def _refuse_computed_kernels(name: str, graph_module: torch.fx.GraphModule, norm
                     f"{f'module {path!r}' if path else 'forward'}, is computed by the network, which litert-torch gets "
                     "wrong. Write it as a matrix product, or export to ONNX: --format onnx."
                 )
+
+
+def _refuse_constant_outputs(network: "Network", model: Any) -> None:
+    """The interpreter has no data for them."""
+    graph = model.subgraphs[0]
+    computed = {index for operator in graph.operators for index in operator.outputs} | set(graph.inputs)
+    for index, given in zip(graph.outputs, network.signature.outputs, strict=True):
+        if index not in computed:
+            raise ModelError(
+                f"{network.name} cannot become TFLite: its output {given.name!r} does not depend on its inputs. Leave "
+                "it out, and store its values in the app."
+            )
 
 
 def _prove_it_opens(name: str, content: bytes) -> None:
