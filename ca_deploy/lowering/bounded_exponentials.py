@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
+from ca_deploy.lowering._edit import Call, calls_like
+
 _aten = torch.ops.aten
 _EXACT_FROM = 15  # above it, PyTorch's softplus is x itself, and log(1 + exp(-x)) is below a float32's rounding
-_Call = Callable[..., Node]
 
 
 def bounded_exponentials(graph_module: GraphModule) -> int:
@@ -20,14 +21,8 @@ def bounded_exponentials(graph_module: GraphModule) -> int:
     graph, rewritten = graph_module.graph, 0
     for target, form in _FORMS.items():
         for node in graph.find_nodes(op="call_function", target=target):
-
-            def call(function: Any, *args: Any, like: Node = node) -> Node:
-                made = graph.call_function(function, args)
-                made.meta = dict(like.meta)
-                return made
-
             with graph.inserting_before(node):
-                result = form(call, *node.args, **node.kwargs)
+                result = form(calls_like(graph_module, node), *node.args, **node.kwargs)
             if result is None:
                 continue
             node.replace_all_uses_with(result)
@@ -38,7 +33,7 @@ def bounded_exponentials(graph_module: GraphModule) -> int:
     return rewritten
 
 
-def _elu(call: _Call, x: Node, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Node | None:
+def _elu(call: Call, x: Node, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Node | None:
     """``relu(x) + alpha (exp(min(x, 0)) - 1)``"""
     if scale != 1 or input_scale != 1:
         return None
@@ -46,7 +41,7 @@ def _elu(call: _Call, x: Node, alpha: float = 1.0, scale: float = 1.0, input_sca
     return call(_aten.add.Tensor, call(_aten.relu.default, x), call(_aten.mul.Scalar, below, alpha))
 
 
-def _softplus(call: _Call, x: Node, beta: float = 1.0, threshold: float = 20.0) -> Node | None:
+def _softplus(call: Call, x: Node, beta: float = 1.0, threshold: float = 20.0) -> Node | None:
     """``relu(x) + log(1 + exp(-|x|))``"""
     if beta != 1 or threshold < _EXACT_FROM:
         return None
@@ -55,7 +50,7 @@ def _softplus(call: _Call, x: Node, beta: float = 1.0, threshold: float = 20.0) 
     return call(_aten.add.Tensor, call(_aten.relu.default, x), logarithm)
 
 
-def _mish(call: _Call, x: Node) -> Node | None:
+def _mish(call: Call, x: Node) -> Node | None:
     """``x tanh(softplus(x))``"""
     gate = _softplus(call, x)
     return call(_aten.mul.Tensor, x, call(_aten.tanh.default, gate))

@@ -1,10 +1,11 @@
 """Write GELU's tanh form out for coremltools 9, which takes it for the exact one (4.7e-4 off)."""
 
 import math
-from typing import Any
 
 import torch
-from torch.fx import GraphModule, Node
+from torch.fx import GraphModule
+
+from ca_deploy.lowering._edit import calls_like
 
 _aten = torch.ops.aten
 
@@ -17,13 +18,7 @@ def spell_out_tanh_gelu(graph_module: GraphModule) -> int:
     for node in graph.find_nodes(op="call_function", target=_aten.gelu.default):
         if node.kwargs.get("approximate") != "tanh":
             continue
-        x = node.args[0]
-
-        def call(target: Any, *args: Any, like: Node = node) -> Node:
-            made = graph.call_function(target, args)
-            made.meta = dict(like.meta)
-            return made
-
+        x, call = node.args[0], calls_like(graph_module, node)
         with graph.inserting_before(node):
             cube = call(_aten.mul.Tensor, call(_aten.mul.Tensor, x, x), x)
             inner = call(_aten.add.Tensor, x, call(_aten.mul.Tensor, cube, 0.044715))

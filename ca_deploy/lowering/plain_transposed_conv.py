@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
+from ca_deploy.lowering._edit import calls_like
+
 _aten = torch.ops.aten
 # bias, stride, padding, output_padding, groups, dilation
 _DEFAULTS: tuple[Any, ...] = (None, [1, 1], [0, 0], [0, 0], 1, [1, 1])
@@ -38,12 +40,11 @@ def plain_transposed_conv(graph_module: GraphModule) -> int:
             if groups > 1:
                 weight = _add_weight(graph_module, weight, _without_groups(kernel, groups))
             sides: Any = ([0, 0], [0, 0]) if is_cropped else (padding, output_padding)
-            result = _call(
-                graph_module, node, _aten.conv_transpose2d.input, x, weight, bias, stride, *sides, 1, dilation
-            )
+            call = calls_like(graph_module, node)
+            result = call(_aten.conv_transpose2d.input, x, weight, bias, stride, *sides, 1, dilation)
             if is_cropped:
                 for axis, pad, size in zip((2, 3), padding, node.meta["val"].shape[2:], strict=True):
-                    result = _call(graph_module, node, _aten.slice.Tensor, result, axis, pad, pad + size)
+                    result = call(_aten.slice.Tensor, result, axis, pad, pad + size)
         node.replace_all_uses_with(result)
         graph.erase_node(node)
         rewritten += 1
@@ -51,12 +52,6 @@ def plain_transposed_conv(graph_module: GraphModule) -> int:
         graph.eliminate_dead_code()
         graph_module.recompile()
     return rewritten
-
-
-def _call(graph_module: GraphModule, like: Node, target: Any, *args: Any) -> Node:
-    made = graph_module.graph.call_function(target, args)
-    made.meta = dict(like.meta)
-    return made
 
 
 def _add_weight(graph_module: GraphModule, like: Node, value: Tensor) -> Node:

@@ -9,6 +9,8 @@ import operator
 import torch
 from torch.fx import GraphModule
 
+from ca_deploy.lowering._edit import whole_axes
+
 
 def pool_as_max(graph_module: GraphModule) -> int:
     """Edit ``graph_module`` in place; exact. Returns the number of poolings replaced.
@@ -17,13 +19,10 @@ def pool_as_max(graph_module: GraphModule) -> int:
     """
     graph, replaced = graph_module.graph, 0
     for node in graph.find_nodes(op="call_function", target=torch.ops.aten.adaptive_max_pool2d.default):
-        sizes_in, sizes_out = node.args[0].meta["val"].shape[-2:], node.meta["val"][0].shape[-2:]
         values = [user for user in node.users if user.target is operator.getitem and user.args[1] == 0]
         if any(user not in values and user.users for user in node.users) or not values:
             continue
-        if not all(out in (1, full) for full, out in zip(sizes_in, sizes_out, strict=True)):
-            continue
-        axes = [axis for axis, out in zip((-2, -1), sizes_out, strict=True) if out == 1]
+        axes = whole_axes(node.args[0].meta["val"], node.meta["val"][0])
         if not axes:
             continue
         with graph.inserting_before(node):

@@ -8,19 +8,14 @@ MEAN has its own scale and runs in XNNPACK.
 import torch
 from torch.fx import GraphModule
 
-from ca_deploy.lowering._symbolic import expression
+from ca_deploy.lowering._edit import whole_axes
 
 
 def pool_as_mean(graph_module: GraphModule) -> int:
     """Edit ``graph_module`` in place; equal up to float rounding. Returns the number of poolings replaced."""
     graph, replaced = graph_module.graph, 0
     for node in graph.find_nodes(op="call_function", target=torch.ops.aten.adaptive_avg_pool2d.default):
-        sizes_in, sizes_out = (
-            [expression(size) for size in one.meta["val"].shape[-2:]] for one in (node.args[0], node)
-        )
-        if not all(out in (1, full) for full, out in zip(sizes_in, sizes_out, strict=True)):
-            continue
-        axes = [axis for axis, out in zip((-2, -1), sizes_out, strict=True) if out == 1]
+        axes = whole_axes(node.args[0].meta["val"], node.meta["val"])
         if not axes:
             continue
         with graph.inserting_before(node):

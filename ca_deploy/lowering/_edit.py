@@ -1,0 +1,29 @@
+"""Edits of a traced network that several passes make."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch.fx import GraphModule, Node
+
+from ca_deploy.lowering._symbolic import expression
+
+Call = Callable[..., Node]
+
+
+def calls_like(graph_module: GraphModule, node: Node) -> Call:
+    """A function that adds a call ``target, *args`` where the graph inserts, with the metadata of ``node``."""
+
+    def call(target: Any, *args: Any) -> Node:
+        made = graph_module.graph.call_function(target, args)
+        made.meta = dict(node.meta)
+        return made
+
+    return call
+
+
+def whole_axes(taken: Any, given: Any) -> list[int]:
+    """The axes, of -2 and -1, that a pooling ``(…, H, W)`` makes one value of; [] where it does something else."""
+    sizes_in, sizes_out = ([expression(size) for size in value.shape[-2:]] for value in (taken, given))
+    if not all(out in (1, full) for full, out in zip(sizes_in, sizes_out, strict=True)):
+        return []
+    return [axis for axis, out in zip((-2, -1), sizes_out, strict=True) if out == 1]
