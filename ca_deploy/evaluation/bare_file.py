@@ -8,7 +8,7 @@ from ca_deploy.networks.inputs import DEPTHS, preprocessing_of
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.preprocessing import Size, sides
 from ca_deploy.records.signature import NetworkInput, NetworkOutput, Signature
-from ca_deploy.records.tensors import DType, TensorSpec
+from ca_deploy.records.tensors import DType, TensorSpec, batch_of
 from ca_deploy.runtimes import Session
 
 
@@ -21,26 +21,26 @@ def signature_of_file(path: Path, source: ModelSource, session: Session) -> Sign
     """
     if not session.inputs or not session.outputs:
         raise ArtifactError(f"{path} has {len(session.inputs)} inputs and {len(session.outputs)} outputs.")
-    only, batch = len(session.inputs) == 1, _batch(session)
+    only, batch = len(session.inputs) == 1, batch_of(session.inputs)
     return Signature(
-        tuple(_input(path, spec, source, only) for spec in session.inputs),
+        tuple(_input(path, spec, source, only, batch) for spec in session.inputs),
         tuple(NetworkOutput(spec.name, _of_one(spec.shape, batch), _real(spec)) for spec in session.outputs),
     )
 
 
 def plain_signature(session: Session) -> Signature:
     """All inputs and outputs as plain tensors, in the file's own layout."""
-    batch = _batch(session)
+    batch = batch_of(session.inputs)
     return Signature(
         tuple(NetworkInput(spec.name, _of_one(spec.shape, batch), _real(spec)) for spec in session.inputs),
         tuple(NetworkOutput(spec.name, _of_one(spec.shape, batch), _real(spec)) for spec in session.outputs),
     )
 
 
-def _input(path: Path, spec: TensorSpec, source: ModelSource, only: bool) -> NetworkInput:
+def _input(path: Path, spec: TensorSpec, source: ModelSource, only: bool, batch: int) -> NetworkInput:
     depth = (spec.shape[1] if spec.layout == "NCHW" else spec.shape[3]) if len(spec.shape) == 4 else 0
     if not only or depth not in DEPTHS:
-        return NetworkInput(spec.name, _of_one(spec.shape, spec.shape[0] if spec.shape else 1), _real(spec))
+        return NetworkInput(spec.name, _of_one(spec.shape, batch), _real(spec))
     if source.mean is None or source.std is None:
         raise UsageError(
             f"{path} has no manifest ({path.stem}.json) beside it, so its preprocessing is unknown. "
@@ -61,10 +61,6 @@ def _input(path: Path, spec: TensorSpec, source: ModelSource, only: bool) -> Net
 def _real(spec: TensorSpec) -> DType:
     """The type of the numbers, which a scale makes of integers."""
     return "float32" if spec.scale is not None else spec.dtype
-
-
-def _batch(session: Session) -> int:
-    return max([1, *(spec.shape[0] for spec in session.inputs if spec.shape)])
 
 
 def _of_one(shape: tuple[int, ...], batch: int) -> tuple[int, ...]:

@@ -1,5 +1,7 @@
 """Metrics of a tensor against its reference: pure functions on arrays of equal shape ``(N, …)``."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,18 @@ def cosine(reference: Logits, other: Logits) -> float:
     a, b = reference.astype(np.float64).ravel(), other.astype(np.float64).ravel()
     norm = np.linalg.norm(a) * np.linalg.norm(b)
     return float(a @ b / norm) if norm > 0 else float(np.array_equal(a, b))
+
+
+def largest(figures: Iterable[float | None]) -> float | None:
+    """Of those that are known; NaN, if one is."""
+    known = [figure for figure in figures if figure is not None]
+    return float(np.max(known)) if known else None
+
+
+def smallest(figures: Iterable[float | None]) -> float | None:
+    """As :func:`largest`."""
+    known = [figure for figure in figures if figure is not None]
+    return float(np.min(known)) if known else None
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:

@@ -1,6 +1,5 @@
 """Numerical parity: does the exported file compute what PyTorch computes?"""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,7 +57,7 @@ def measure(
         images=len(samples),
         max_abs_error=figures.max_abs_error,
         sqnr_db=figures.sqnr_db,
-        cosine=min((one.cosine for one in figures.outputs if one.cosine is not None), default=None),
+        cosine=metrics.smallest(one.cosine for one in figures.outputs),
         agreement=figures.agreement,
         images_sha256=samples.sha256,
         default_settings=_default_settings(subject, default, figures, reference, samples) if default else None,
@@ -107,18 +106,11 @@ class _Figures:
 
     @property
     def max_abs_error(self) -> float | None:
-        return _worst([one.max_abs_error for one in self.outputs], max)
+        return metrics.largest(one.max_abs_error for one in self.outputs)
 
     @property
     def sqnr_db(self) -> float | None:
-        return _worst([one.sqnr_db for one in self.outputs], min)
-
-
-def _worst(figures: Sequence[float | None], of: Callable[[list[float]], float]) -> float | None:
-    known = [figure for figure in figures if figure is not None]
-    if any(np.isnan(known)):
-        return float("nan")
-    return of(known) if known else None
+        return metrics.smallest(one.sqnr_db for one in self.outputs)
 
 
 def _compared(

@@ -1,12 +1,13 @@
 """Parity on images of several sizes: the same photos, resized."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ca_deploy.evaluation import metrics
 from ca_deploy.records.image_sizes import Size2d, size_text
 from ca_deploy.records.parity import ParityReport, SizeParity, Status
 from ca_deploy.records.samples import Samples
@@ -29,10 +30,10 @@ def with_sizes(own: ParityReport, others: Mapping[Size2d, ParityReport]) -> Pari
         own,
         status=own.status if all(found.status == own.status for found in every) else Status.FAIL,
         reason="; ".join(reasons),
-        max_abs_error=_worst([found.max_abs_error for found in every], max),
-        sqnr_db=_worst([found.sqnr_db for found in every], min),
-        cosine=_worst([found.cosine for found in every], min),
-        agreement=_worst([found.agreement for found in every], min),
+        max_abs_error=metrics.largest(found.max_abs_error for found in every),
+        sqnr_db=metrics.smallest(found.sqnr_db for found in every),
+        cosine=metrics.smallest(found.cosine for found in every),
+        agreement=metrics.smallest(found.agreement for found in every),
         sizes=tuple(
             SizeParity(*size, found.status, found.max_abs_error, found.sqnr_db, found.agreement)
             for size, found in others.items()
@@ -50,10 +51,3 @@ def _resized(images: NDArray[np.uint8] | NDArray[np.float32], size: Size2d) -> N
         return scaled.numpy()
     bytes_: NDArray[np.uint8] = scaled.round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
     return bytes_
-
-
-def _worst(figures: list[float | None], of: Callable[[list[float]], float]) -> float | None:
-    known = [figure for figure in figures if figure is not None]
-    if any(np.isnan(known)):
-        return float("nan")
-    return of(known) if known else None

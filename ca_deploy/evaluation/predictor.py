@@ -21,7 +21,7 @@ from ca_deploy.records.manifest import Manifest, manifest_of
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.samples import Samples
 from ca_deploy.records.signature import NetworkInput, Signature
-from ca_deploy.records.tensors import TensorSpec
+from ca_deploy.records.tensors import TensorSpec, batch_of
 from ca_deploy.runtimes import Session, find_runtime, open_session, runtime_names
 from ca_deploy.tasks import Task, meaning_of
 
@@ -53,7 +53,7 @@ class Predictor:
     @property
     def batch(self) -> int:
         """How many samples the file takes at once; 1 where that is free."""
-        return max([1, *(spec.shape[0] for spec in self.inputs.values() if spec.shape)])
+        return batch_of(self.inputs.values())
 
     def run(self, samples: Samples, progress: Progress = silent) -> Outputs:
         """The outputs by name in float32, each ``(N, …)``.
@@ -121,7 +121,8 @@ def network_predictor(network: Network) -> Predictor:
     from ca_deploy.runtimes._torch_module import TorchSession
 
     session = TorchSession(network)
-    return _predictor(f"PyTorch {network.name}", session, network.signature, network.task, network.labels, Path())
+    name, signature = f"PyTorch {network.name}", network.signature
+    return file_predictor(name, session, session.inputs, session.outputs, signature, network.task, network.labels)
 
 
 def open_predictor(
@@ -152,19 +153,24 @@ def open_predictor(
     session = open_session(path, runtime, threads)
     signature, labels = signature_of_file(path, source, session), labels_of(source, {})
     task = meaning_of(source.task, signature, labels).task
-    return _predictor(path.name, session, signature, task, labels, path)
+    return file_predictor(path.name, session, session.inputs, session.outputs, signature, task, labels)
 
 
 def exported_predictor(path: Path, manifest: Manifest, runtime: str | None = None, threads: int = 1) -> Predictor:
     """Like :func:`open_predictor`, for a file whose manifest has been read already."""
-    session = open_session(path, runtime, threads)
-    task = meaning_of(manifest.task, manifest.signature, manifest.labels).task
-    found = file_predictor(path, session, manifest.inputs, manifest.outputs, manifest.signature, task, manifest.labels)
+    return described_predictor(manifest, open_session(path, runtime, threads))
+
+
+def described_predictor(manifest: Manifest, session: Session) -> Predictor:
+    """A file that is open already, as its manifest describes it."""
+    signature, labels = manifest.signature, manifest.labels
+    task = meaning_of(manifest.task, signature, labels).task
+    found = file_predictor(manifest.file, session, manifest.inputs, manifest.outputs, signature, task, labels)
     return replace(found, manifest=manifest)
 
 
 def file_predictor(
-    path: Path,
+    name: str,
     session: Session,
     inputs: Sequence[TensorSpec],
     outputs: Sequence[TensorSpec],
@@ -180,13 +186,6 @@ def file_predictor(
     taken, given = ([one.name for one in side] for side in (signature.inputs, signature.outputs))
     if (len(taken), len(given)) != (len(inputs), len(outputs)):
         found = ", ".join(spec.name for spec in (*inputs, *outputs))
-        raise ArtifactError(f"{path} has {found}, and its network {', '.join((*taken, *given))}. Export it again.")
+        raise ArtifactError(f"{name} has {found}, and its network {', '.join((*taken, *given))}. Export it again.")
     found_inputs, found_outputs = dict(zip(taken, inputs, strict=True)), dict(zip(given, outputs, strict=True))
-    return Predictor(path.name, session, signature, found_inputs, found_outputs, task, labels)
-
-
-def _predictor(
-    name: str, session: Session, signature: Signature, task: Task, labels: tuple[str, ...] | None, path: Path
-) -> Predictor:
-    found = file_predictor(path, session, session.inputs, session.outputs, signature, task, labels)
-    return replace(found, name=name)
+    return Predictor(name, session, signature, found_inputs, found_outputs, task, labels)

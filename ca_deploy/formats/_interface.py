@@ -6,7 +6,7 @@ from ca_deploy.formats._identifiers import identifiers
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.preprocessing import Preprocessing
 from ca_deploy.records.signature import NetworkInput, NetworkOutput
-from ca_deploy.records.tensors import TensorSpec
+from ca_deploy.records.tensors import TensorSpec, batch_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,10 @@ class Interface:
 
 def takes_one_photo(manifest: Manifest) -> bool:
     """Whether the file makes one array of real numbers of one photo, for which there is shorter code."""
-    if manifest.signature.photo is None or len(manifest.outputs) != 1 or batch_of(manifest) > 1:
+    if manifest.signature.photo is None or len(manifest.outputs) != 1 or batch_of(manifest.inputs) > 1:
         return False
     (output,) = manifest.outputs
     return output.shape[:1] in ((1,), (-1,)) and (output.dtype == "float32" or output.scale is not None)
-
-
-def batch_of(manifest: Manifest) -> int:
-    """How many samples the file takes at once; 1 where that is free."""
-    return max([1, *(spec.shape[0] for spec in manifest.inputs if spec.shape)])
 
 
 def interface_of(manifest: Manifest, keywords: frozenset[str], taken: frozenset[str]) -> Interface:
@@ -76,4 +71,4 @@ def interface_of(manifest: Manifest, keywords: frozenset[str], taken: frozenset[
         parameters.append(Parameter(name, one, spec, like))
     names = identifiers((one.name for one in signature.outputs), keywords, "output")
     outputs = enumerate(zip(names, signature.outputs, manifest.outputs, strict=True))
-    return Interface(tuple(parameters), tuple(Result(place, *one) for place, one in outputs), batch_of(manifest))
+    return Interface(tuple(parameters), tuple(Result(place, *one) for place, one in outputs), batch_of(manifest.inputs))

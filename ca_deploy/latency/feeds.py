@@ -12,7 +12,7 @@ from ca_deploy.data import arrays
 from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, load_calibration, load_spec
 from ca_deploy.errors import UsageError
 from ca_deploy.evaluation.bare_file import plain_signature
-from ca_deploy.evaluation.predictor import Predictor, exported_predictor, file_predictor
+from ca_deploy.evaluation.predictor import Predictor, described_predictor, file_predictor
 from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.samples import Samples
 from ca_deploy.records.tensors import TensorSpec
@@ -42,13 +42,13 @@ def feeds_for(file: Path, session: Session, samples: Path | None = None, most: i
     manifest = manifest_of(file)
     if samples is not None:
         if manifest is not None:
-            predictor = exported_predictor(file, manifest)
+            predictor = described_predictor(manifest, session)
         else:
             signature, task = plain_signature(session), find_task(FALLBACK)
-            predictor = file_predictor(file, session, session.inputs, session.outputs, signature, task, None)
+            predictor = file_predictor(file.name, session, session.inputs, session.outputs, signature, task, None)
         return _of(predictor, session, arrays.load(samples, predictor.signature), str(samples), most)
     if manifest is not None:
-        predictor, spec = exported_predictor(file, manifest), load_spec(NOT_YOUR_DOMAIN)
+        predictor, spec = described_predictor(manifest, session), load_spec(NOT_YOUR_DOMAIN)
         held_out = load_calibration(replace(spec, count=1), predictor.signature).held_out
         return _of(predictor, session, held_out, spec.name, most)
     refuse_open_sides(file, session.inputs)

@@ -75,7 +75,7 @@ def judge(
     by_output = [
         tuple(np.concatenate(side) for side in zip(*pairs[number::each], strict=True)) for number in range(each)
     ]
-    found_db = _lowest([metrics.sqnr_db(mine, its) for mine, its in by_output])
+    found_db = float(np.min([metrics.sqnr_db(mine, its) for mine, its in by_output]))
     failed = not (same if demand_db is None else found_db >= demand_db)
     return Verification(
         status=Status.FAIL if failed else Status.PASS,
@@ -87,10 +87,6 @@ def judge(
         sqnr_db=found_db if np.isfinite(found_db) else None,
         here=runtime,
     )
-
-
-def _lowest(figures: Sequence[float]) -> float:
-    return float("nan") if np.isnan(figures).any() else min(figures)
 
 
 def _run_here(session: Session, feeds: Arrays) -> Arrays:

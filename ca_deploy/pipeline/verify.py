@@ -92,7 +92,7 @@ def _parity(
     session = open_session(path, runtime)
     network = reference.network
     subject = file_predictor(
-        path, session, converted.inputs, converted.outputs, network.signature, network.task, network.labels
+        path.name, session, converted.inputs, converted.outputs, network.signature, network.task, network.labels
     )
     default = differing_default(session, path, runtime) if runtime is None else None
     found = measure(

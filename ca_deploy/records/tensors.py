@@ -1,5 +1,6 @@
 """What goes in and out of a model: tensor specifications."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from ca_deploy.errors import UsageError
@@ -44,3 +45,9 @@ class TensorSpec:
             raise UsageError(f"Tensor {self.name!r}: shape {self.shape} does not have the layout {self.layout}.")
         if (self.scale is None) != (self.zero_point is None):
             raise UsageError(f"Tensor {self.name!r}: scale and zero_point belong together.")
+
+
+def batch_of(inputs: Iterable[TensorSpec]) -> int:
+    """How many samples a file takes at once: the first side that all its inputs share; 1 where that is free."""
+    firsts = {spec.shape[0] for spec in inputs if spec.shape}
+    return max(1, firsts.pop()) if len(firsts) == 1 else 1

@@ -1,7 +1,6 @@
 """A predictor feeds a file by name, in its own layout, type and batch, and reads its outputs back."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,7 +49,7 @@ def predictor(batch: int = 1, layout: Any = "NCHW") -> Predictor:
     inputs = (TensorSpec("image_1", shape, "float32", layout), TensorSpec("state_1", (batch, 2), "float32", "other"))
     outputs = (TensorSpec("sum_1", (batch, 2), "float32", "NC"), TensorSpec("count_1", (batch,), "int64", "other"))
     session: Any = Session(inputs, outputs)
-    return file_predictor(Path("net.x"), session, inputs, outputs, BOTH, find_task("tensors"), None)
+    return file_predictor("net.x", session, inputs, outputs, BOTH, find_task("tensors"), None)
 
 
 def test_outputs_have_the_networks_names_whatever_the_files() -> None:
@@ -91,7 +90,7 @@ def test_a_file_of_another_network_is_refused() -> None:
     one = predictor()
     inputs, outputs = tuple(one.inputs.values()), tuple(one.outputs.values())
     with pytest.raises(ArtifactError, match=r"has image_1, sum_1, count_1, and its network image, state, sum, count"):
-        file_predictor(Path("net.x"), one.session, inputs[:1], outputs, BOTH, find_task("tensors"), None)
+        file_predictor("net.x", one.session, inputs[:1], outputs, BOTH, find_task("tensors"), None)
 
 
 def many(count: int = 32) -> Samples:
