@@ -1,5 +1,6 @@
 """Image files: opened upright in 8-bit RGB, whatever their format."""
 
+import functools
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ def open_rgb(path: Path, depth: BitDepth = _BY_THE_FILE) -> "Image.Image":
         raise ImageDataError(f"Image {path} cannot be read: {error}") from error
 
 
+@functools.cache
 def _take_heif() -> None:
     """Let Pillow open HEIC photos, where pillow-heif is installed."""
     if not not_installed(["pillow_heif"]):

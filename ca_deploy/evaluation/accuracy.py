@@ -106,18 +106,19 @@ def evaluate_predictor(
 
 
 def _score(model: Predictor, answers: Outputs, truth: NDArray[np.int64], labels: Sequence[str]) -> Score:
-    _refuse_unscored(model)
-    assert model.task.score is not None
+    assert model.task.score is not None  # refused before the first photo
     return model.task.score(answers, truth, labels)
 
 
 def _refuse_unscored(model: Predictor) -> None:
     model.signature.photo_or_refuse(f"{model.name}: evaluating on labelled photos")
     if model.task.score is None:
-        able = ", ".join(name for name in task_names() if find_task(name).score is not None)
-        raise UsageError(
-            f"{model.name}: the task {model.task.name!r} cannot be evaluated on labelled photos; these can: {able}."
+        tasks = [task for task in map(find_task, task_names()) if task.score and not task.unfit(model.signature)]
+        able = ", ".join(task.name for task in tasks)
+        other = (
+            f"If it has another task, name it with --task ({able})." if able else "No task that can fits its outputs."
         )
+        raise UsageError(f"{model.name}: the task {model.task.name!r} cannot be evaluated on labelled photos. {other}")
 
 
 def _answer(model: Predictor, image: Image.Image) -> Outputs:

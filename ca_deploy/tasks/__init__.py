@@ -49,8 +49,9 @@ class Task:
     ``run(preprocess(photo))`` and print. ``headline`` is what a snippet does, to go before "with net.onnx"; ``output``
     returns a sentence on what its ``run`` returns, and ``class_name`` is its class in Kotlin and Swift. ``output_name``
     is what the only output of a network is called that does not name it. ``agreement_name`` and ``right_name`` are what
-    reports call the results of ``agreement`` and the share of ``Score.right``. ``variants`` are other readings of the
-    same outputs, by the name after the colon; ``variant`` chooses one where none is named.
+    reports call the results of ``agreement`` and the share of ``Score.right``. ``one_class``: the only output has one
+    value per class, of which one is right. ``variants`` are other readings of the same outputs, by the name after the
+    colon; ``variant`` chooses one where none is named.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Task:
     compared: "Callable[[NDArray[np.float32]], NDArray[np.float32]]" = lambda values: values
     agreement: "Callable[[Answers, Answers], float] | None" = None
     score: "Callable[[Answers, NDArray[np.int64], Sequence[str]], Score] | None" = None
+    one_class: bool = False
     variants: "Mapping[str, Task]" = field(default_factory=dict)
     variant: "Callable[[Signature], str]" = lambda signature: ""
 

@@ -1,6 +1,7 @@
 """Classes of an image: an output ``(N, classes)``, of which one is right, or (``sigmoid``) each on its own."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -139,20 +140,16 @@ _SIGMOID = Task(
     score=_score_alone,
 )
 
-TASK = Task(
+TASK = replace(
+    _SIGMOID,
     name="classification",
     description="one class per image, from logits (N, classes)",
     likely=_likely,
-    unfit=_unfit,
-    headline="Classify a photo",
-    output=_output,
     python=_python,
-    class_name="Classifier",
-    output_name="logits",
     agreement_name="top-1 agreement",
-    right_name="top-1",
     agreement=_agreement,
     score=_score,
+    one_class=True,
     variants={"sigmoid": _SIGMOID},
     variant=_variant,
 )

@@ -149,7 +149,7 @@ def _gives_logits(network: "Network") -> bool:
     outputs = network.signature.outputs
     return bool(
         network.labels
-        and network.task.name == "classification"
+        and network.task.one_class
         and outputs[0].shape[1] == len(network.labels)
         and outputs[0].activation == "none"
     )
