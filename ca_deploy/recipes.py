@@ -7,7 +7,7 @@ also ``coreml_weight_only_wi8_afp16`` and, with look-up tables, ``coreml_paletti
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from ca_deploy.errors import RecipeError, UsageError
@@ -17,10 +17,14 @@ from ca_deploy.records.codec import Unreadable, decode, parse_toml, schema
 from ca_deploy.records.faults import Fault, unknown_key, unknown_value
 from ca_deploy.records.recipe import (
     FLOOR_AGREEMENT_PERCENT,
+    FLOOR_CHANNEL_SQNR_DB,
     FLOOR_MAX_ABS_ERROR,
     FLOOR_SQNR_DB,
     FLOOR_SQNR_DB_4_BIT,
+    FLOOR_SYSTEMATIC,
     ExportRecipe,
+    OutputTolerances,
+    Tolerances,
 )
 from ca_deploy.shipped import data_files, find_data_file
 
@@ -48,7 +52,7 @@ def load_recipe(name: str) -> ExportRecipe:
     if recipe is None or faults:
         listed = "".join(f"\n  {fault}" for fault in faults)
         raise RecipeError(f"Recipe {path} has {len(faults)} error(s):{listed}")
-    return recipe
+    return replace(recipe, tolerances=recipe.tolerances.with_floors)
 
 
 def choose_recipes(formats: Sequence[str], int8: bool, fp16: bool, recipes: Sequence[str]) -> list[str]:
@@ -154,6 +158,13 @@ def _contradictions(recipe: ExportRecipe) -> Iterator[str]:
 
 def _loose_tolerances(recipe: ExportRecipe) -> Iterator[str]:
     found = recipe.tolerances
+    places: list[tuple[str, Tolerances | OutputTolerances]] = [("", found)]
+    places += [(f"outputs.{name}.", own) for name, own in found.outputs.items()]
+    for place, own in places:
+        if own.channel_sqnr_db is not None and own.channel_sqnr_db < FLOOR_CHANNEL_SQNR_DB:
+            yield f"tolerances.{place}channel_sqnr_db: at least {FLOOR_CHANNEL_SQNR_DB:g}."
+        if own.systematic is not None and own.systematic > FLOOR_SYSTEMATIC:
+            yield f"tolerances.{place}systematic: at most {FLOOR_SYSTEMATIC:g}."
     if recipe.mode == "float32":
         if found.max_abs_error is None or found.max_abs_error > FLOOR_MAX_ABS_ERROR:
             yield f"tolerances.max_abs_error: float32 needs one, at most {FLOOR_MAX_ABS_ERROR:g}."

@@ -154,7 +154,7 @@ def _paired(
         only_other_right=only_second,
         both_wrong=int((~first & ~second).sum()),
         p_value=metrics.mcnemar_p(only_first, only_second),
-        agreement=model.task.agreement(others, answers) if model.task.agreement else None,
+        agreement=float(100 * model.task.agrees(others, answers).mean()) if model.task.agrees else None,
         sqnr_db=sqnr if np.isfinite(sqnr) else None,
     )
 

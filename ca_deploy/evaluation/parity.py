@@ -3,25 +3,20 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ca_deploy.errors import UsageError
 from ca_deploy.evaluation import metrics
+from ca_deploy.evaluation.output_parity import compare_output
 from ca_deploy.evaluation.predictor import Outputs, Predictor
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.parity import DefaultSettings, OutputParity, ParityReport, Status
 from ca_deploy.records.recipe import Tolerances
 from ca_deploy.records.samples import Samples
-from ca_deploy.records.signature import NetworkOutput
 from ca_deploy.runtimes import Session
 
 FEWEST_IMAGES = 32
 # SQNR may differ by this much between kernels that all accumulate exactly, because they round at different points.
 KERNEL_NOISE_DB = 0.3
-# An error is judged in units of the output, but float32 cannot be exact to less than this share of large values: boxes
-# in pixels are in the hundreds.
-_OF_LARGEST = 1e-5
-_EQUAL_PERCENT = 99.9  # of the integers that a float file gives
 
 
 def measure(
@@ -44,12 +39,17 @@ def measure(
     found = subject.run(samples, progress)
     reference = in_order(subject, reference_name, reference, found)
     figures = _Figures.of(subject, reference, found, tolerances)
-    failures = list(figures.failures)
-    if len(samples) < FEWEST_IMAGES:
-        failures.append(f"only {len(samples)} images; parity needs {FEWEST_IMAGES} that calibration has not seen")
+    status, reasons = Status.PASS, list(figures.failures)
+    if reasons:
+        status = Status.FAIL
+    elif len(samples) < FEWEST_IMAGES:
+        status = Status.SKIPPED
+        reasons.append(
+            f"{len(samples)} images are too few: a verdict needs {FEWEST_IMAGES} that calibration has not seen"
+        )
     return ParityReport(
-        status=Status.FAIL if failures else Status.PASS,
-        reason="; ".join(failures),
+        status=status,
+        reason="; ".join(reasons),
         subject=subject.name,
         reference=reference_name,
         runtime=subject.session.runtime,
@@ -59,6 +59,7 @@ def measure(
         sqnr_db=figures.sqnr_db,
         cosine=metrics.smallest(one.cosine for one in figures.outputs),
         agreement=figures.agreement,
+        agreement_at_most=figures.agreement_at_most,
         images_sha256=samples.sha256,
         default_settings=_default_settings(subject, default, figures, reference, samples) if default else None,
         agreement_name=subject.task.agreement_name,
@@ -87,22 +88,36 @@ class _Figures:
 
     outputs: tuple[OutputParity, ...]
     agreement: float | None
+    agreement_at_most: float | None
     failures: tuple[str, ...]
 
     @classmethod
     def of(cls, subject: Predictor, reference: Outputs, found: Outputs, tolerances: Tolerances) -> "_Figures":
-        seen_as = subject.task.compared
+        task = subject.task
         outputs = tuple(
-            _compared(one, seen_as(reference[one.name]), seen_as(found[one.name]), tolerances.of(one.name))
+            compare_output(
+                one,
+                task.compared(reference[one.name]),
+                task.compared(found[one.name]),
+                tolerances.of(one.name),
+                task.like_scale,
+                subject.labels if task.one_class else None,
+            )
             for one in subject.signature.outputs
         )
         several = len(outputs) > 1
         failures = [f"{one.name}: {missed}" if several else missed for one in outputs for missed in one.missed]
-        task, least = subject.task, tolerances.agreement_percent
-        agreement = task.agreement(reference, found) if task.agreement else None
-        if least is not None and agreement is not None and not agreement >= least:
-            failures.append(f"agreement {agreement:.1f} % is below {least:g} %")
-        return cls(outputs, agreement, tuple(failures))
+        agreement = at_most = None
+        if task.agrees:
+            shares = task.agrees(reference, found)
+            agreement, at_most = float(100 * shares.mean()), metrics.at_most_percent(float(shares.sum()), len(shares))
+            least = tolerances.agreement_percent
+            if least is not None and not at_most >= least:
+                failures.append(
+                    f"agreement {agreement:.1f} % of {len(shares)} (at most {at_most:.1f} % in all images, with 95 % "
+                    f"confidence) is below {least:g} %"
+                )
+        return cls(outputs, agreement, at_most, tuple(failures))
 
     @property
     def max_abs_error(self) -> float | None:
@@ -111,30 +126,6 @@ class _Figures:
     @property
     def sqnr_db(self) -> float | None:
         return metrics.smallest(one.sqnr_db for one in self.outputs)
-
-
-def _compared(
-    given: NetworkOutput, reference: NDArray[np.float32], found: NDArray[np.float32], tolerances: Tolerances
-) -> OutputParity:
-    if not given.dtype.startswith("float"):
-        equal = float(100 * np.mean(reference == found))
-        least = tolerances.agreement_percent if tolerances.agreement_percent is not None else _EQUAL_PERCENT
-        unequal = () if equal >= least else (f"{equal:.1f} % of the values are equal, below {least:g} %",)
-        return OutputParity(given.name, equal_percent=equal, missed=unequal)
-    error, sqnr = metrics.max_abs_error(reference, found), metrics.sqnr_db(reference, found)
-    missed: tuple[str, ...] = ()
-    if tolerances.max_abs_error is not None:
-        # Each position by its own largest value, so that boxes in pixels do not excuse the scores beside them.
-        allowed = np.maximum(tolerances.max_abs_error, _OF_LARGEST * np.abs(reference).max(axis=0, initial=0))
-        errors = np.abs(reference.astype(np.float64) - found)
-        if not (errors <= allowed).all():
-            excess = np.where(np.isnan(errors), np.inf, errors - allowed)
-            place = np.unravel_index(np.argmax(excess), errors.shape)
-            missed += (f"max abs error {errors[place]:.3g} is above {allowed[place[1:]]:.3g}",)
-    if tolerances.sqnr_db is not None and not sqnr >= tolerances.sqnr_db:
-        missed += (f"SQNR {sqnr:.1f} dB is below {tolerances.sqnr_db:g} dB",)
-    finite = None if np.isinf(sqnr) and sqnr > 0 else sqnr
-    return OutputParity(given.name, error, finite, metrics.cosine(reference, found), None, missed)
 
 
 def _default_settings(

@@ -101,5 +101,5 @@ def samples_for(subject: Predictor, name: str | None) -> Samples:
 def tolerances_for(subject: Predictor) -> Tolerances:
     """The tolerances of the recipe; without a manifest, the floors of integer recipes."""
     if subject.manifest is not None:
-        return subject.manifest.recipe.tolerances
-    return Tolerances(sqnr_db=FLOOR_SQNR_DB, agreement_percent=FLOOR_AGREEMENT_PERCENT)
+        return subject.manifest.recipe.tolerances.with_floors
+    return Tolerances(sqnr_db=FLOOR_SQNR_DB, agreement_percent=FLOOR_AGREEMENT_PERCENT).with_floors

@@ -46,11 +46,51 @@ class DefaultSettings:
 
 
 @record
+class ChannelParity:
+    """One channel of an output, or an output without channels, compared with the reference's.
+
+    ``sqnr_db`` is ``10 log10(variance of the reference / mean squared error)``, None where they are equal.
+    ``variance_explained_percent`` is the same as a share (R², which may be negative). ``offset`` is the mean error, and
+    ``gain`` the slope of the output over the reference; ``systematic`` is the error that the two explain, at least and
+    beyond chance. It and ``offset`` are in standard deviations of the reference. ``values`` and ``reference_values``
+    count the different values among some thousand. ``constant``: the reference is, and the error is judged by the
+    spread of other channels.
+    """
+
+    channel: int
+    sqnr_db: float | None
+    variance_explained_percent: float
+    offset: float
+    gain: float
+    systematic: float
+    values: int
+    reference_values: int
+    constant: bool = False
+
+
+@record
+class ChannelsParity:
+    """The worst of the ``count`` channels of an output along ``axis`` (0 is the batch), in each respect.
+
+    ``position_sqnr_db`` is the lowest at any ``position`` of a map, over all channels, each by its own spread; None
+    where they are equal.
+    """
+
+    count: int
+    axis: int
+    noisiest: ChannelParity
+    most_systematic: ChannelParity
+    fewest_values: ChannelParity
+    position: tuple[int, ...] = ()
+    position_sqnr_db: float | None = None
+
+
+@record
 class OutputParity:
     """One output compared with the reference's: the figures are those of :class:`ParityReport`.
 
     ``equal_percent`` is the share of equal values of an output of integers, which has no SQNR and no error; None for
-    floats. ``missed`` lists the tolerances that it misses.
+    floats. ``missed`` lists the tolerances that it misses. ``channels`` is None for integers.
     """
 
     name: str
@@ -59,6 +99,7 @@ class OutputParity:
     cosine: float | None = None
     equal_percent: float | None = None
     missed: tuple[str, ...] = ()
+    channels: ChannelsParity | None = None
 
 
 @record
@@ -77,7 +118,8 @@ class SizeParity:
 class ParityReport:
     """The outputs of ``subject`` compared with those of ``reference`` on ``images`` held-out images or samples.
 
-    ``agreement`` is in percent, ``sqnr_db`` in dB (None where the outputs are equal), ``max_abs_error`` in units of the
+    ``agreement`` is in percent, and at most ``agreement_at_most`` in all images, with 95 % confidence (Clopper and
+    Pearson). ``sqnr_db`` is that of whole outputs in dB (None where they are equal), ``max_abs_error`` in units of the
     output; of several ``outputs`` or image ``sizes``, they are the worst. ``reason`` is why the comparison was skipped,
     or which tolerances were missed. ``agreement_name`` is what the task calls the agreement.
     """
@@ -98,3 +140,4 @@ class ParityReport:
     agreement_name: str = "top-1 agreement"
     outputs: tuple[OutputParity, ...] = ()
     sizes: tuple[SizeParity, ...] = ()
+    agreement_at_most: float | None = None

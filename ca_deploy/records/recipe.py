@@ -1,7 +1,7 @@
 """An export recipe: how to make one file. :mod:`ca_deploy.recipes` reads it from TOML."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, fields, replace
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
@@ -20,6 +20,10 @@ FLOOR_MAX_ABS_ERROR = 1e-4
 FLOOR_SQNR_DB = 15.0
 FLOOR_AGREEMENT_PERCENT = 97.0
 FLOOR_SQNR_DB_4_BIT = 10.0
+# Of each channel and position about its mean; what is systematic in standard deviations. All good files of the zoo and
+# of the bundled network are at least 2 dB better (benchmarks/channel_floors.py).
+FLOOR_CHANNEL_SQNR_DB = 9.0
+FLOOR_SYSTEMATIC = 0.15
 
 _Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Percent = Annotated[float, Field(ge=0, le=100)]
@@ -31,27 +35,39 @@ class OutputTolerances:
 
     max_abs_error: _Positive | None = None
     sqnr_db: _Positive | None = None
+    channel_sqnr_db: _Positive | None = None
+    systematic: _Positive | None = None
 
 
 @record
 class Tolerances:
     """What each output of a file has to reach, compared with PyTorch on held-out images; None is not checked.
 
-    ``outputs`` has tolerances of its own for an output, by its name.
+    ``sqnr_db`` is that of a whole output, ``channel_sqnr_db`` the least of any of its channels and positions, and
+    ``systematic`` the most of any channel (:class:`ca_deploy.records.parity.ChannelParity`). ``agreement_percent`` is
+    missed where the agreement is lower beyond chance. ``outputs`` has tolerances of its own for an output, by its name.
     """
 
     max_abs_error: _Positive | None = None
     sqnr_db: _Positive | None = None
     agreement_percent: _Percent | None = None
     outputs: Mapping[str, OutputTolerances] = field(default_factory=dict)
+    channel_sqnr_db: _Positive | None = None
+    systematic: _Positive | None = None
 
     def of(self, output: str) -> "Tolerances":
         """Those that apply to an output."""
         own = self.outputs.get(output, OutputTolerances())
-        return Tolerances(
-            self.max_abs_error if own.max_abs_error is None else own.max_abs_error,
-            self.sqnr_db if own.sqnr_db is None else own.sqnr_db,
-            self.agreement_percent,
+        given = {key.name: getattr(own, key.name) for key in fields(own)}
+        return replace(self, outputs={}, **{name: value for name, value in given.items() if value is not None})
+
+    @property
+    def with_floors(self) -> "Tolerances":
+        """With the loosest tolerances of channels, where there are none."""
+        return replace(
+            self,
+            channel_sqnr_db=FLOOR_CHANNEL_SQNR_DB if self.channel_sqnr_db is None else self.channel_sqnr_db,
+            systematic=FLOOR_SYSTEMATIC if self.systematic is None else self.systematic,
         )
 
 

@@ -23,6 +23,7 @@ def page(report: ParityReport) -> Page:
         "SQNR": sqnr,
         "cosine": "" if report.cosine is None else f"{report.cosine:.6f}",
         report.agreement_name: agreement,
+        "worst channel": channels(report.outputs[0]) if len(report.outputs) == 1 else "",
         "reason": report.reason,
         "note": report.default_settings.note if report.default_settings else "",
     }
@@ -33,8 +34,10 @@ def page(report: ParityReport) -> Page:
 
 def outputs(report: ParityReport) -> Table:
     """The figures of each output, and whether they are within the tolerances."""
-    rows = tuple((one.name, output_status(one), ", ".join(output_figures(one))) for one in report.outputs)
-    return Table((Column("output"), Column("parity"), Column("figures")), rows)
+    rows = tuple(
+        (one.name, output_status(one), ", ".join(output_figures(one)), channels(one)) for one in report.outputs
+    )
+    return Table((Column("output"), Column("parity"), Column("figures"), Column("worst channel")), rows)
 
 
 def output_status(found: OutputParity) -> Piece:
@@ -47,6 +50,14 @@ def output_figures(found: OutputParity) -> list[str]:
         return [f"{found.equal_percent:.1f} % equal"]
     error = f"max error {_error(found.max_abs_error)}"
     return [error] if found.sqnr_db is None else [error, f"SQNR {_db(found.sqnr_db)}"]
+
+
+def channels(found: OutputParity) -> str:
+    """The channel with the lowest SQNR about its mean; "" where an output has none, or all are equal."""
+    if found.channels is None or found.channels.noisiest.sqnr_db is None:
+        return ""
+    worst, number = found.channels.noisiest, f"{found.channels.noisiest.channel}: " if found.channels.count > 1 else ""
+    return f"{number}{worst.sqnr_db:.1f} dB about its mean ({worst.variance_explained_percent:.1f} % of its variance)"
 
 
 def status(report: ParityReport) -> Piece:

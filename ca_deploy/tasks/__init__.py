@@ -42,14 +42,15 @@ class Task:
 
     ``likely`` says why a network without a named task has this one, given its signature and labels, or "". ``unfit``
     says why a network cannot have this task, or "". ``compared`` makes of an output ``(N, …)`` what parity compares.
-    ``agreement`` returns the percentage of samples on which two answers agree; None where the task does not define it.
+    ``agrees`` returns for each sample the share ``(N,)`` of its decisions in which two answers agree; None where the
+    task has no decisions. ``like_scale``: the values of an output are in one unit and compete with each other.
     ``score`` compares answers with the indices of the true classes ``(N,)``, given the names of all classes, and raises
     ``ImageDataError`` for answers that do not match the classes; None where the task cannot be evaluated on labelled
     photos. ``python`` returns the main part of a snippet for one photo and one output: lines that call
     ``run(preprocess(photo))`` and print. ``headline`` is what a snippet does, to go before "with net.onnx"; ``output``
     returns a sentence on what its ``run`` returns, and ``class_name`` is its class in Kotlin and Swift. ``output_name``
     is what the only output of a network is called that does not name it. ``agreement_name`` and ``right_name`` are what
-    reports call the results of ``agreement`` and the share of ``Score.right``. ``one_class``: the only output has one
+    reports call the results of ``agrees`` and the share of ``Score.right``. ``one_class``: the only output has one
     value per class, of which one is right. ``variants`` are other readings of the same outputs, by the name after the
     colon; ``variant`` chooses one where none is named.
     """
@@ -66,7 +67,8 @@ class Task:
     agreement_name: str = "agreement"
     right_name: str = "right"
     compared: "Callable[[NDArray[np.float32]], NDArray[np.float32]]" = lambda values: values
-    agreement: "Callable[[Answers, Answers], float] | None" = None
+    agrees: "Callable[[Answers, Answers], NDArray[np.float64]] | None" = None
+    like_scale: bool = False
     score: "Callable[[Answers, NDArray[np.int64], Sequence[str]], Score] | None" = None
     one_class: bool = False
     variants: "Mapping[str, Task]" = field(default_factory=dict)

@@ -43,10 +43,10 @@ def _variant(signature: Signature) -> str:
     return "sigmoid" if output.shape[1] == 1 or output.activation == "sigmoid" else ""
 
 
-def _agreement(reference: "Answers", other: "Answers") -> float:
-    """Top-1 agreement in percent."""
+def _agrees(reference: "Answers", other: "Answers") -> NDArray[np.float64]:
+    """Where the most probable class is the same."""
     (one,), (two,) = reference.values(), other.values()
-    return float(100 * np.mean(one.argmax(1) == two.argmax(1)))
+    return np.asarray(one.argmax(1) == two.argmax(1), np.float64)
 
 
 def _score(answers: "Answers", truth: NDArray[np.int64], labels: Sequence[str]) -> Score:
@@ -66,11 +66,12 @@ def _present(values: NDArray[np.float32]) -> NDArray[np.bool_]:
     return values > (0.5 if probabilities else 0)
 
 
-def _decisions_agree(reference: "Answers", other: "Answers") -> float:
-    """The percentage of yes-or-no decisions that are the same."""
+def _decisions_agree(reference: "Answers", other: "Answers") -> NDArray[np.float64]:
+    """The share of yes-or-no decisions that are the same."""
     (one,), (two,) = reference.values(), other.values()
     both = _present(np.stack([one, two]))
-    return float(100 * np.mean(both[0] == both[1]))
+    share: NDArray[np.float64] = (both[0] == both[1]).mean(1)
+    return share
 
 
 def _score_alone(answers: "Answers", truth: NDArray[np.int64], labels: Sequence[str]) -> Score:
@@ -136,7 +137,8 @@ _SIGMOID = Task(
     output_name="logits",
     agreement_name="agreement of decisions",
     right_name="top-1",
-    agreement=_decisions_agree,
+    agrees=_decisions_agree,
+    like_scale=True,
     score=_score_alone,
 )
 
@@ -147,7 +149,7 @@ TASK = replace(
     likely=_likely,
     python=_python,
     agreement_name="top-1 agreement",
-    agreement=_agreement,
+    agrees=_agrees,
     score=_score,
     one_class=True,
     variants={"sigmoid": _SIGMOID},

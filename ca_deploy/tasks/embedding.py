@@ -36,5 +36,6 @@ TASK = Task(
     output=lambda signature: "The vector, to be compared by its direction.",
     output_name="embedding",
     compared=_direction,
+    like_scale=True,
     python=lambda signature: ("print(run(preprocess(sys.argv[1])))",),
 )

@@ -36,7 +36,13 @@ class Fixed:
         return {name: values[self.number - 1 : self.number] for name, values in self.answers.items()}
 
 
-def compared(reference: Mapping[str, NDArray[Any]], found: Mapping[str, NDArray[Any]], by: Tolerances) -> ParityReport:
+def compared(
+    reference: Mapping[str, NDArray[Any]],
+    found: Mapping[str, NDArray[Any]],
+    by: Tolerances,
+    count: int = COUNT,
+    task: str = "tensors",
+) -> ParityReport:
     names = {name: values.dtype.name for name, values in reference.items()}
     outputs = {name: TensorSpec(name, (1, *values.shape[1:]), "float32", "other") for name, values in reference.items()}
     given = tuple(
@@ -45,8 +51,8 @@ def compared(reference: Mapping[str, NDArray[Any]], found: Mapping[str, NDArray[
     )
     signature = Signature((NetworkInput("x", (1, 1)),), given)
     spec = TensorSpec("x", (1, 1), "float32", "other")
-    subject = Predictor("file", Fixed(found), signature, {"x": spec}, outputs, find_task("tensors"))
-    samples = Samples({"x": np.zeros((COUNT, 1), np.float32)}, tuple(map(str, range(COUNT))))
+    subject = Predictor("file", Fixed(found), signature, {"x": spec}, outputs, find_task(task))
+    samples = Samples({"x": np.zeros((count, 1), np.float32)}, tuple(map(str, range(count))))
     expected = {name: values.astype(np.float32) for name, values in reference.items()}
     return measure(subject, "network", expected, samples, by)
 
@@ -100,3 +106,21 @@ def test_nan_fails() -> None:
     reference = {"a": detections()}
     for by in (FLOAT32, Tolerances(sqnr_db=15)):
         assert compared(reference, {"a": reference["a"] * np.nan}, by).status == "fail"
+
+
+def test_too_few_samples_give_no_verdict_but_a_miss_is_a_miss() -> None:
+    few = {"a": detections()[:8]}
+    assert compared(few, few, Tolerances(sqnr_db=15), count=8).status == "skipped"
+    assert compared(few, {"a": few["a"] * 0}, Tolerances(sqnr_db=15), count=8).status == "fail"
+
+
+def test_an_agreement_is_missed_beyond_chance_only() -> None:
+    reference = np.eye(5, dtype=np.float32)[np.arange(128) % 5]
+    by = Tolerances(agreement_percent=97)
+    for flips, status in ((5, "pass"), (10, "fail")):
+        found = reference.copy()
+        found[:flips] = np.roll(found[:flips], 1, axis=1)
+        report = compared({"logits": reference}, {"logits": found}, by, count=128, task="classification")
+        assert report.status == status
+        assert report.agreement == pytest.approx(100 * (1 - flips / 128))
+    assert "agreement 92.2 % of 128 (at most 95.7 % in all images, with 95 % confidence) is below 97 %" in report.reason

@@ -14,11 +14,11 @@ ALONE = find_task("classification:sigmoid")
 LABELS = list("abcdefg")
 
 
-def test_agreement_counts_equal_first_classes() -> None:
+def test_two_agree_where_the_first_class_is_the_same() -> None:
     reference = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]], np.float32)
     other = np.array([[9, 0, 0], [0, 9, 0], [0, 0, 9], [9, 0, 0]], np.float32)
-    assert TASK.agreement is not None
-    assert TASK.agreement({"logits": reference}, {"logits": other}) == 75
+    assert TASK.agrees is not None
+    assert TASK.agrees({"logits": reference}, {"logits": other}).tolist() == [1, 1, 1, 0]
 
 
 def test_an_answer_is_right_by_its_first_class_and_by_its_first_five() -> None:
@@ -59,17 +59,17 @@ def test_several_that_are_each_on_their_own_are_scored_by_the_most_probable() ->
 
 
 def test_decisions_agree_one_by_one() -> None:
-    assert ALONE.agreement is not None
+    assert ALONE.agrees is not None
     reference = np.array([[0.9, 0.1], [0.6, 0.4]], np.float32)
     other = np.array([[0.8, 0.2], [0.4, 0.3]], np.float32)
-    assert ALONE.agreement({"logits": reference}, {"logits": other}) == 75
+    assert ALONE.agrees({"logits": reference}, {"logits": other}).tolist() == [1, 0.5]
 
 
 def test_nothing_that_is_clear_of_the_threshold_in_one_counts_by_the_range_of_both() -> None:
     """Whether numbers are logits or probabilities is the same for both answers."""
-    assert ALONE.agreement is not None
+    assert ALONE.agrees is not None
     reference, other = np.array([[0.2], [4.0]], np.float32), np.array([[0.3], [0.9]], np.float32)
-    assert ALONE.agreement({"logits": reference}, {"logits": other}) == 100
+    assert ALONE.agrees({"logits": reference}, {"logits": other}).tolist() == [1, 1]
 
 
 def ran(task: Task, given: NetworkOutput, answer: list[float], capsys: pytest.CaptureFixture[str]) -> str:

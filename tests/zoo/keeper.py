@@ -13,7 +13,7 @@ from ca_deploy.networks.source import load
 from ca_deploy.pipeline.verify import Reference, Verified, reference_answers, verify
 from ca_deploy.pipeline.worker import Worker
 from ca_deploy.progress import no_step
-from ca_deploy.recipes import load_recipe
+from ca_deploy.recipes import load_recipe, recipe_names
 from ca_deploy.records.conversion import Conversion
 from tests.zoo.catalogue import Entry
 from tests.zoo.images import samples
@@ -48,8 +48,8 @@ class Outcome:
 class Keeper:
     """A context manager that ends all its converters; their files and logs go to ``folder``."""
 
-    def __init__(self, folder: Path, calibration_count: int = 32) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, calibration_count: int = 32, modes: Sequence[str] = MODES) -> None:
+        self._folder, self._modes = folder, modes
         self._count = calibration_count
         self._workers: dict[str, Worker] = {}
         self._ending = ExitStack()
@@ -72,8 +72,9 @@ class Keeper:
             yield Outcome(entry, "", None, _line(error), fault=False, converter_s=0, own_s=0)
             return
         for format_name in formats:
-            for mode in MODES:
-                yield self._outcome(entry, f"{format_name}_{mode}", reference)
+            for recipe in (f"{format_name}_{mode}" for mode in self._modes):
+                if recipe in recipe_names():
+                    yield self._outcome(entry, recipe, reference)
 
     def _outcome(self, entry: Entry, recipe_name: str, reference: Reference) -> Outcome:
         recipe = load_recipe(recipe_name)

@@ -17,8 +17,8 @@ def _order(answers: "Answers") -> NDArray[np.bool_]:
     return np.asarray(values[:, 0] > values[:, 1])
 
 
-def _agreement(reference: "Answers", other: "Answers") -> float:
-    return float(100 * np.mean(_order(reference) == _order(other)))
+def _agrees(reference: "Answers", other: "Answers") -> NDArray[np.float64]:
+    return np.asarray(_order(reference) == _order(other), np.float64)
 
 
 def _score(answers: "Answers", truth: NDArray[np.int64], labels: Sequence[str]) -> Score:
@@ -36,6 +36,6 @@ TASK = Task(
     output_name="logits",
     agreement_name="equal order",
     right_name="in order",
-    agreement=_agreement,
+    agrees=_agrees,
     score=_score,
 )
