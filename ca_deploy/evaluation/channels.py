@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 _Values = NDArray[Any]
 
-# Of values that compete with each other, a channel counts with at least this share of the spread of all: nobody asks
-# how exactly the score of a class is known that is never likely.
+# Of values that compete with each other, a channel counts with at least this share of the spread of all, over samples
+# and channels: nobody asks how exactly the score of a class is known that is never likely.
 _WEAK = 0.1
 _ROUNDING = 16 * float(np.finfo(np.float32).eps)  # of the largest value: what float32 itself may be off
 _OF_CONSTANT = 0.01  # of a constant, where no other channel says what a small difference is
@@ -108,7 +108,10 @@ def _spread(values: _Values) -> _Spread:
 def _signals(spreads: Sequence[_Spread], like_scale: bool) -> list[float]:
     """The power that the error of each channel is compared with."""
     varying = [spread.variance for spread in spreads if not spread.constant]
-    floor = _WEAK**2 * float(np.mean(varying)) if like_scale and varying else 0.0
+    floor = 0.0
+    if like_scale:
+        of_all = np.mean([spread.variance for spread in spreads]) + np.var([spread.mean for spread in spreads])
+        floor = _WEAK**2 * float(of_all)
 
     def signal(spread: _Spread) -> float:
         if not spread.constant:

@@ -11,6 +11,7 @@ from ca_deploy.evaluation.channels import Channel, Channels, by_channel
 from ca_deploy.records.parity import ChannelParity, ChannelsParity, OutputParity
 from ca_deploy.records.recipe import Tolerances
 from ca_deploy.records.signature import NetworkOutput
+from ca_deploy.tasks import Task
 
 # An error is judged in units of the output, but float32 cannot be exact to less than this share of large values: boxes
 # in pixels are in the hundreds.
@@ -29,10 +30,10 @@ def compare_output(
     reference: _Values,
     found: _Values,
     tolerances: Tolerances,
-    like_scale: bool,
+    task: Task,
     labels: Sequence[str] | None = None,
 ) -> OutputParity:
-    """Both ``(N, …)``; ``like_scale``: the task says that the channels have one unit. ``labels`` name channels."""
+    """Both ``(N, …)``; ``labels`` name the classes of a task with one class per channel."""
     if not given.dtype.startswith("float"):
         equal = float(100 * np.mean(reference == found))
         least = tolerances.agreement_percent if tolerances.agreement_percent is not None else _EQUAL_PERCENT
@@ -40,12 +41,12 @@ def compare_output(
         return OutputParity(given.name, equal_percent=equal, missed=unequal)
     reference, found = _without_equal_infinities(reference, found)
     sqnr = metrics.sqnr_db(reference, found)
-    channels = by_channel(reference, found, like_scale or given.activation in _ONE_SCALE)
+    channels = by_channel(reference, found, task.like_scale or given.activation in _ONE_SCALE)
     missed = [
         *_not_finite(found),
         *_errors(reference, found, tolerances.max_abs_error),
         *_whole(sqnr, tolerances.sqnr_db),
-        *_parts(channels, tolerances, labels),
+        *_parts(channels, tolerances, task.least_channel_sqnr_db, labels if task.one_class else None),
     ]
     return OutputParity(
         given.name,
@@ -85,10 +86,11 @@ def _whole(sqnr_db: float, least: float | None) -> Iterator[str]:
         yield f"SQNR {sqnr_db:.1f} dB is below {least:g} dB"
 
 
-def _parts(found: Channels, tolerances: Tolerances, labels: Sequence[str] | None) -> Iterator[str]:
+def _parts(found: Channels, tolerances: Tolerances, useful_db: float, labels: Sequence[str] | None) -> Iterator[str]:
     """What channels and positions miss, the worst of them in figures."""
     least, most = tolerances.channel_sqnr_db, tolerances.systematic
     if least is not None:
+        least = max(least, useful_db)
         noisy = [one for one in found.channels if not one.sqnr_db >= least]
         if noisy:
             worst = min(noisy, key=_sqnr)

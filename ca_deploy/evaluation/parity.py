@@ -100,8 +100,8 @@ class _Figures:
                 task.compared(reference[one.name]),
                 task.compared(found[one.name]),
                 tolerances.of(one.name),
-                task.like_scale,
-                subject.labels if task.one_class else None,
+                task,
+                subject.labels,
             )
             for one in subject.signature.outputs
         )

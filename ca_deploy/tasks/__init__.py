@@ -44,6 +44,8 @@ class Task:
     says why a network cannot have this task, or "". ``compared`` makes of an output ``(N, …)`` what parity compares.
     ``agrees`` returns for each sample the share ``(N,)`` of its decisions in which two answers agree; None where the
     task has no decisions. ``like_scale``: the values of an output are in one unit and compete with each other.
+    ``least_channel_sqnr_db`` is the least SQNR of a channel about its mean with which an answer is useful, whatever a
+    recipe asks for.
     ``score`` compares answers with the indices of the true classes ``(N,)``, given the names of all classes, and raises
     ``ImageDataError`` for answers that do not match the classes; None where the task cannot be evaluated on labelled
     photos. ``python`` returns the main part of a snippet for one photo and one output: lines that call
@@ -69,6 +71,7 @@ class Task:
     compared: "Callable[[NDArray[np.float32]], NDArray[np.float32]]" = lambda values: values
     agrees: "Callable[[Answers, Answers], NDArray[np.float64]] | None" = None
     like_scale: bool = False
+    least_channel_sqnr_db: float = 0.0
     score: "Callable[[Answers, NDArray[np.int64], Sequence[str]], Score] | None" = None
     one_class: bool = False
     variants: "Mapping[str, Task]" = field(default_factory=dict)

@@ -12,16 +12,21 @@ from ca_deploy.evaluation.output_parity import compare_output
 from ca_deploy.records.parity import OutputParity
 from ca_deploy.records.recipe import Tolerances
 from ca_deploy.records.signature import NetworkOutput
+from ca_deploy.tasks import find_task
 
 BY = Tolerances(sqnr_db=15).with_floors
 COUNT = 128
 
 
 def compared(
-    reference: NDArray[np.float32], found: NDArray[Any], by: Tolerances = BY, labels: list[str] | None = None
+    reference: NDArray[np.float32],
+    found: NDArray[Any],
+    by: Tolerances = BY,
+    labels: list[str] | None = None,
+    task: str = "tensors",
 ) -> OutputParity:
     given = NetworkOutput("out", (1, *reference.shape[1:]))
-    return compare_output(given, reference, found.astype(np.float32), by, labels is not None, labels)
+    return compare_output(given, reference, found.astype(np.float32), by, find_task(task), labels)
 
 
 def boxes_and_scores() -> NDArray[np.float32]:
@@ -54,11 +59,19 @@ def test_answers_of_a_regressor_that_are_few_are_not_good() -> None:
     assert report.missed == (f"only {len(np.unique(found))} different values, where the reference has {COUNT}",)
 
 
+def test_a_quantity_has_to_be_within_a_tenth_of_its_deviation() -> None:
+    reference, noise = years(), np.random.default_rng(1).normal(0, 1, (COUNT, 1))
+    assert compared(reference, reference + noise / 3, task="regression").missed == ()
+    assert compared(reference, reference + noise).missed == ()
+    (missed,) = compared(reference, reference + noise, task="regression").missed
+    assert missed.endswith("dB about its mean is below 20 dB")
+
+
 def test_classes_are_named_by_their_labels() -> None:
     reference = np.random.default_rng(0).standard_normal((COUNT, 3)).astype(np.float32)
     found = reference.copy()
     found[:, [1, 2]] = reference[:, [2, 1]]
-    missed = compared(reference, found, labels=["daisy", "rose", "tulip"]).missed
+    missed = compared(reference, found, labels=["daisy", "rose", "tulip"], task="classification").missed
     assert any(text.startswith("channels 1 (rose), 2 (tulip): SQNR") for text in missed)
 
 

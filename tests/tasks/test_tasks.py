@@ -15,7 +15,7 @@ def signature(*shape: int, activation: Activation = "none", count: int = 1) -> S
 
 
 def test_every_task_is_found_by_its_file() -> None:
-    assert task_names() == ["classification", "embedding", "tensors"]
+    assert task_names() == ["classification", "embedding", "regression", "tensors"]
     for name in task_names():
         task = find_task(name)
         assert task.name == name
@@ -29,11 +29,23 @@ def test_a_vector_is_taken_for_logits_and_anything_else_for_numbers() -> None:
     found = meaning_of(None, signature(1000))
     assert (found.task.name, found.task.output_name) == ("classification", "logits")
     assert found.reason == "(1, 1000) is read as one number per class"
-    for shape in ((), (1,), (64, 64), (21, 64, 64)):
+    for shape in ((), (64, 64), (21, 64, 64)):
         found = meaning_of(None, signature(*shape))
         assert found.task.name == "tensors"
         assert found.reason == f"nothing says what out_0 {(1, *shape)} means"
     assert meaning_of(None, signature(5, count=2)).task.name == "tensors"
+
+
+def test_one_number_is_a_quantity() -> None:
+    found = meaning_of(None, signature(1))
+    assert (found.task.name, found.reason) == (
+        "regression",
+        "it gives one number (of a yes or no, it is classification:sigmoid)",
+    )
+    assert meaning_of("regression", signature(3)).task.name == "regression"
+    assert meaning_of(None, signature(1, activation="sigmoid")).task.name == "classification:sigmoid"
+    with pytest.raises(UsageError, match=r"a regressor gives one output of floats \(N, quantities\)"):
+        meaning_of("regression", signature(2, 4, 4))
 
 
 def test_labels_tell_what_the_values_are() -> None:

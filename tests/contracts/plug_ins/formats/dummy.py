@@ -45,8 +45,8 @@ class DummyConverter:
     ) -> torch.export.ExportedProgram:
         step("rounding weights")
         for weight in model.state_dict.values():
-            if weight.is_floating_point() and ranges:
-                scale = weight.abs().max().clamp(min=1e-9) / ranges
+            if weight.is_floating_point() and weight.ndim > 1 and ranges:
+                scale = weight.abs().amax(tuple(range(1, weight.ndim)), keepdim=True).clamp(min=1e-9) / ranges
                 weight.data.copy_((weight / scale).round() * scale)
         return model
 
