@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FAR = 0.2
 FAR_AT_FIRST = 0.25
 _FEWEST_AT_FIRST = 16  # of fewer samples, the brightness of each counts too much
-_MOST_SAMPLES = 32  # evenly spaced; more change the distances little, and each is an inference
+_MOST_SAMPLES = 32  # chosen by chance; more change the distances little, and each is an inference
 _MOST_PER_CHANNEL = 50.0  # one that was constant in training would dominate the others
 
 
@@ -60,7 +60,9 @@ def distance_from_training(network: "Network", samples: Samples) -> TrainingDist
     norms = [norm for norm in network.original.modules() if isinstance(norm, _BatchNorm) and _is_trained(norm)]
     if not norms or not network.trained or not len(samples):
         return None
-    chosen = samples.rows(list(range(0, len(samples), -(-len(samples) // _MOST_SAMPLES))))
+    # Not evenly spaced: a set may repeat its photos in turn.
+    some = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:_MOST_SAMPLES]
+    chosen = samples.rows(some.tolist())
     inputs = network.signature.inputs
     with torch.inference_mode(), _watching(norms) as seen:
         for rows in chosen.batches():
