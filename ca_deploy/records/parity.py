@@ -79,7 +79,8 @@ class ParityReport:
 
     ``agreement`` is in percent, ``sqnr_db`` in dB (None where the outputs are equal), ``max_abs_error`` in units of the
     output; of several ``outputs`` or image ``sizes``, they are the worst. ``reason`` is why the comparison was skipped,
-    or which tolerances were missed. ``agreement_name`` is what the task calls the agreement.
+    or which tolerances were missed. ``agreement_name`` is what the task calls the agreement. ``image_set`` says what
+    the images are: ``held-out images of photos/``. A manifest keeps their hashes in its ``images``.
     """
 
     status: Status
@@ -98,3 +99,4 @@ class ParityReport:
     agreement_name: str = "top-1 agreement"
     outputs: tuple[OutputParity, ...] = ()
     sizes: tuple[SizeParity, ...] = ()
+    image_set: str = ""
