@@ -51,4 +51,4 @@ def test_an_installed_wheel_loads_its_model_and_its_images(installed: Path) -> N
     )
     place, *counts = _run(installed, "-c", code).split()
     assert Path(place).is_relative_to(installed)
-    assert counts == ["128", "32"]
+    assert counts == ["128", "128"]

@@ -24,12 +24,13 @@ def compare(
     threads: int = 1,
     source: ModelSource | None = None,
     calibration: str | None = None,
+    images: str | Path | None = None,
     tolerances: Tolerances | None = None,
     load_inputs: Path | None = None,
     save_inputs: Path | None = None,
     progress: Progress = silent,
 ) -> "ParityReport":
-    """Numerical parity of any two models on the same held-out images.
+    """Numerical parity of any two models on the same held-out images, by default the very ones of the export.
 
     Args:
         model: an exported file (or a PyTorch model).
@@ -40,7 +41,9 @@ def compare(
             ``"mil"``, …
         threads: threads of the runtime.
         source: weights and preprocessing where the file has no manifest.
-        calibration: the set whose held-out images are used; by default the model's own.
+        calibration: a set whose held-out images are used, instead of those that the export held out. A file without a
+            manifest is compared on the set ``"scikit_image"``.
+        images: where the folder or file of the images that the export held out is now.
         tolerances: by default those of the recipe in the manifest, otherwise the floors of integer recipes.
         load_inputs: an ``.npz`` of samples, that ``save_inputs`` or ``numpy.savez`` wrote, instead of a set.
         save_inputs: the ``.npz`` to save the samples to.
@@ -52,17 +55,24 @@ def compare(
     from ca_deploy.data import arrays
     from ca_deploy.evaluation.parity import measure
     from ca_deploy.evaluation.predictor import open_predictor
-    from ca_deploy.evaluation.reference import reference_for, samples_for, tolerances_for
+    from ca_deploy.evaluation.reference import HeldOut, reference_for, samples_for, tolerances_for
     from ca_deploy.runtimes import differing_default
 
     subject = open_predictor(model, runtime, threads, source)
-    reference = reference_for(subject, against, source, threads)
-    samples = arrays.load(load_inputs, subject.signature) if load_inputs else samples_for(subject, calibration)
+    beside = Path(model).parent
+    reference = reference_for(subject, against, source, threads, beside)
+    if load_inputs is not None:
+        held_out = HeldOut(arrays.load(load_inputs, subject.signature), f"samples in {load_inputs.name}")
+    else:
+        held_out = samples_for(subject, beside, calibration, Path(images) if images is not None else None)
+    samples = held_out.samples
     if save_inputs is not None:
         arrays.save(save_inputs, samples)
     answers = reference.run(_under_names_of(reference, samples))
     default = differing_default(subject.session, Path(model), runtime, threads)
-    return measure(subject, reference.name, answers, samples, tolerances or tolerances_for(subject), progress, default)
+    allowed = tolerances or tolerances_for(subject)
+    found = measure(subject, reference.name, answers, samples, allowed, progress, default)
+    return dataclasses.replace(found, image_set=held_out.image_set)
 
 
 def _under_names_of(reference: "Predictor", samples: "Samples") -> "Samples":

@@ -25,6 +25,7 @@ def export(
     recipes: Sequence[str] = (),
     calibration: str | None = None,
     calibration_count: int | None = None,
+    held_out: int | None = None,
     output: str | Path = ".",
     dynamic_batch: bool = False,
     batch: int = 1,
@@ -47,6 +48,8 @@ def export(
         calibration: name of a set, TOML path, folder of photos, or ``.npz`` of samples of all inputs; by default the
             model's own set.
         calibration_count: number of calibration images; by default the set's own, 200 for a folder.
+        held_out: number of images held out to verify the files, 32 at least; by default the set's own, 128 for a
+            folder, or half of a smaller one.
         output: folder for the files; created if missing.
         dynamic_batch: make the batch dimension dynamic, which not every format can.
         batch: the number of samples that the files take at once.
@@ -73,6 +76,7 @@ def export(
         Path(output),
         calibration=calibration,
         calibration_count=calibration_count,
+        held_out=held_out,
         dynamic_batch=dynamic_batch,
         batch=batch,
         dynamic_size=dynamic_size,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def distill(
     output: Annotated[Path, typer.Option(help="New folder for the images.", show_default=False)],
     model: Annotated[str | None, typer.Argument(help="A model as for export.", show_default=False)] = None,
-    count: Annotated[int, typer.Option(min=1, help="Number of images; 32 of them are held out for parity.")] = 160,
+    count: Annotated[int, typer.Option(min=1, help="Number of images; half of them are held out for parity.")] = 256,
     seed: Annotated[int, typer.Option(help="The same seed gives the same images.")] = 0,
     *,
     source: "ModelSource",

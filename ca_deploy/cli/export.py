@@ -36,6 +36,9 @@ def export(
         ),
     ] = None,
     calibration_count: Annotated[int | None, typer.Option(min=1, help="Number of calibration images.")] = None,
+    held_out: Annotated[
+        int | None, typer.Option(min=32, help="Number of images held out to verify the files; 128 by default.")
+    ] = None,
     output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(),
     batch: Annotated[int, typer.Option(min=1, help="Number of images or samples per inference.")] = 1,
     dynamic_batch: Annotated[
@@ -76,6 +79,7 @@ def export(
         recipes=recipe or (),
         calibration=calibration,
         calibration_count=calibration_count,
+        held_out=held_out,
         output=output,
         dynamic_batch=dynamic_batch,
         batch=batch,

@@ -25,7 +25,10 @@ def parity(
     runtime: options.Runtime = None,
     threads: options.Threads = 1,
     calibration: Annotated[
-        str | None, typer.Option(help="The set or folder whose held-out images to compare on.")
+        str | None, typer.Option(help="A set or folder whose held-out images to compare on, instead of the export's.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Where the folder or file of the export's held-out images is now.")
     ] = None,
     load_inputs: Annotated[Path | None, typer.Option(help="Compare on the images in this .npz.")] = None,
     save_inputs: Annotated[Path | None, typer.Option(help="Save the images to this .npz.")] = None,
@@ -57,6 +60,7 @@ def parity(
         threads=threads,
         source=source,
         calibration=calibration,
+        images=images,
         tolerances=Tolerances(max_abs_error, sqnr_db, agreement_percent) if given else None,
         load_inputs=load_inputs,
         save_inputs=save_inputs,

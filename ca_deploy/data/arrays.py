@@ -54,9 +54,10 @@ def load(path: Path, signature: Signature) -> Samples:
         listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
         raise ImageDataError(f"Samples {path} has {listed}. All inputs need the same number of samples, at least one.")
     count = min(counts.values())
+    names = tuple(map(str, range(count)))
     if known is not None and known.dtype.kind == "U" and known.shape == (count,):
-        return Samples(checked, tuple(map(str, known)))
-    return Samples(checked, digests(checked, count))
+        return Samples(checked, tuple(map(str, known)), names)
+    return Samples(checked, digests(checked, count), names)
 
 
 def digests(arrays: Mapping[str, NDArray[Any]], count: int) -> tuple[str, ...]:

@@ -45,6 +45,9 @@ class BitDepth:
         return Image.fromarray((values / white * 255).clip(0, 255).astype(np.uint8))
 
 
+BY_THE_FILE = BitDepth()
+
+
 def bit_depth(paths: Sequence[Path]) -> BitDepth:
     """Of the files with more than 8 bits among ``paths``, of very many among a part; unreadable ones are passed over.
 

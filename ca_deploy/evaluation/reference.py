@@ -1,15 +1,20 @@
-"""The reference of a parity check: the network that the manifest names, and images not used in calibration."""
+"""The reference of a parity check: the network that the manifest names, and the images that the export held out."""
 
 import shlex
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, load_calibration, load_spec
+from ca_deploy.data.recorded import held_out_again
+from ca_deploy.data.shares import FEWEST_HELD_OUT
 from ca_deploy.errors import ArtifactError, ImageDataError, UsageError
 from ca_deploy.evaluation.predictor import Predictor, model_suffixes, network_predictor, open_predictor
 from ca_deploy.networks.source import load, source_of_object
+from ca_deploy.records.image_set import ImageSet
+from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.model import ModelSource, registered_models
+from ca_deploy.records.places import source_from
 from ca_deploy.records.recipe import FLOOR_AGREEMENT_PERCENT, FLOOR_SQNR_DB, Tolerances
 from ca_deploy.records.samples import Samples
 
@@ -22,8 +27,11 @@ def reference_for(
     against: "str | Path | ModelSource | nn.Module | None",
     source: ModelSource | None,
     threads: int,
+    beside: Path,
 ) -> Predictor:
     """The network or file to compare with; by default the registered model in the subject's manifest.
+
+    ``beside`` is the folder of the subject's file and manifest.
 
     Raises:
         UsageError: no reference is given, and the manifest names none, or one that is code.
@@ -35,6 +43,8 @@ def reference_for(
             return open_predictor(against, None, threads, source)
         against = ModelSource(str(against))
     record = subject.manifest.model if subject.manifest else None
+    if record is not None:
+        record = replace(record, source=source_from(record.source, beside))
     if against is not None and not isinstance(against, ModelSource):
         given = source or (record.source if record else ModelSource())
         described = replace(
@@ -83,19 +93,61 @@ def _filled_up(given: ModelSource, recorded: ModelSource) -> ModelSource:
     return replace(recorded, **kept)
 
 
-def samples_for(subject: Predictor, name: str | None) -> Samples:
-    """The held-out part of a set, without samples that the file was calibrated on."""
-    record = subject.manifest.calibration if subject.manifest else None
-    model = registered_models().get(subject.manifest.model.name) if subject.manifest else None
-    own = model.calibration if model and subject.manifest and subject.manifest.model.source.weights is None else None
-    spec = load_spec(name or own or NOT_YOUR_DOMAIN)
-    images = load_calibration(replace(spec, held_out=max(32, spec.held_out)), subject.signature).held_out
-    unseen = images.without(record.images_sha256 if record else ())
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Samples to compare on; ``image_set`` says what they are, for the report."""
+
+    samples: Samples
+    image_set: str
+
+
+def samples_for(subject: Predictor, beside: Path, name: str | None = None, moved: Path | None = None) -> HeldOut:
+    """The very samples that the export held out, or the held-out part of the set ``name``.
+
+    ``beside`` is the folder of the manifest, and ``moved`` where the user's folder or file of images is now.
+
+    Raises:
+        UsageError: both are given, or the subject has no manifest that names its images.
+        ImageDataError: too few of them are left for a verdict, or the set has none but what calibration has seen.
+    """
+    manifest = subject.manifest
+    if moved is not None and (name is not None or manifest is None):
+        why = "and --calibration are two sets" if name is not None else "needs a manifest that lists images"
+        raise UsageError(f"--images {moved} {why}. To compare on other images, pass --calibration alone.")
+    kind = "images" if subject.signature.images else "samples"
+    if name is None and manifest is not None and manifest.images is not None:
+        return _recorded(subject, _named(manifest, manifest.images), beside, moved, kind)
+    spec = load_spec(name or NOT_YOUR_DOMAIN)
+    images = load_calibration(replace(spec, held_out=max(FEWEST_HELD_OUT, spec.held_out)), subject.signature)
+    seen = manifest.images.calibration.values() if manifest is not None and manifest.images is not None else ()
+    unseen = images.held_out.without(seen)
     if not len(unseen):
         raise ImageDataError(
-            f"All images of the set {spec.name!r} were used in calibration. Name another with --calibration."
+            f"All images of the set {spec.name!r} were used in calibration, or are too few. Name another with "
+            "--calibration."
         )
-    return unseen
+    return HeldOut(unseen, f"held-out {kind} of {images.record(beside, calibrated=False).label}")
+
+
+def _named(manifest: Manifest, recorded: ImageSet) -> ImageSet:
+    """With the set that an earlier manifest does not name where nothing was calibrated: the model's own."""
+    if recorded.name or manifest.model.source.weights is not None:
+        return recorded
+    model = registered_models().get(manifest.model.name)
+    return replace(recorded, name=model.calibration if model and model.calibration else NOT_YOUR_DOMAIN)
+
+
+def _recorded(subject: Predictor, recorded: ImageSet, beside: Path, moved: Path | None, kind: str) -> HeldOut:
+    found = held_out_again(recorded, subject.signature, beside, moved)
+    wanted, left = len(recorded.held_out), len(found.samples)
+    if left < min(wanted, FEWEST_HELD_OUT) or not left:
+        raise ImageDataError(
+            f"Of the {wanted} {kind} of {recorded.label} that {subject.name} was compared on, {left} are left "
+            f"({found.losses or 'it was compared on none'}), and parity needs {FEWEST_HELD_OUT}. Say where they are "
+            "now with --images PATH, or compare on others with --calibration SET."
+        )
+    losses = f" ({found.losses})" if found.losses else ""
+    return HeldOut(found.samples, f"held-out {kind} of {recorded.label}{losses}")
 
 
 def tolerances_for(subject: Predictor) -> Tolerances:

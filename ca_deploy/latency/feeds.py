@@ -49,7 +49,8 @@ def feeds_for(file: Path, session: Session, samples: Path | None = None, most: i
         return _of(predictor, session, arrays.load(samples, predictor.signature), str(samples), most)
     if manifest is not None:
         predictor, spec = described_predictor(manifest, session), load_spec(NOT_YOUR_DOMAIN)
-        held_out = load_calibration(replace(spec, count=1), predictor.signature).held_out
+        few = replace(spec, count=1, held_out=most * predictor.batch)
+        held_out = load_calibration(few, predictor.signature).held_out
         return _of(predictor, session, held_out, spec.name, most)
     refuse_open_sides(file, session.inputs)
     random = np.random.default_rng(0)

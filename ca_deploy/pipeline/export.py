@@ -10,12 +10,12 @@ from ca_deploy.compat import check as compat
 from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
 from ca_deploy.delivery import deliver, staging, zip_folder
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable, WorkerError
-from ca_deploy.evaluation.parity import FEWEST_IMAGES
 from ca_deploy.files import sha256_of, size_of
 from ca_deploy.formats import find_format
 from ca_deploy.networks.program import save_program, traced
 from ca_deploy.networks.source import Network, load
 from ca_deploy.pipeline.converters import Converters
+from ca_deploy.pipeline.image_doubts import Doubts, doubts_about
 from ca_deploy.pipeline.request import ExportRequest, refuse_unfit
 from ca_deploy.pipeline.verify import Reference, Verified, reference_answers, verify
 from ca_deploy.progress import NamedStep
@@ -25,6 +25,7 @@ from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.image_sizes import ImageSizes
 from ca_deploy.records.manifest import SCHEMA_VERSION, CalibrationRecord, Manifest, ModelRecord, manifest_path
 from ca_deploy.records.parity import Status
+from ca_deploy.records.places import source_beside
 from ca_deploy.targets import find_target
 
 
@@ -60,7 +61,9 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
             network = load(request.source, request.module)
             refuse_unfit(request, network)
             step("", "reading calibration images")
-            images = _images(request, network)
+            chosen = load_spec(request.calibration or network.default_calibration or NOT_YOUR_DOMAIN)
+            images = load_calibration(chosen, network.signature, request.calibration_count, request.held_out)
+            doubts = doubts_about(network, images)
             sizes = _image_sizes(request, network, step)
             source = request.source
             if request.module is not None:
@@ -94,7 +97,7 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
                 if request.targets:
                     step(name, "checking operators")
                 manifest = replace(
-                    _manifest(request, conversion, converted, reference, images, verified, sizes),
+                    _manifest(request, conversion, converted, reference, images, doubts, verified, sizes),
                     compatibility=_compatibility(conversion.path, request.targets),
                 )
                 seconds = time.perf_counter() - started
@@ -127,20 +130,9 @@ def _compatibility(path: Path, targets: Sequence[str]) -> tuple[CompatRecord, ..
     try:
         reports = compat.check(path, fitting) if fitting else []
     except (ArtifactError, RuntimeUnavailable, WorkerError) as error:
-        reports = [CompatReport(name, "", path.name, skipped=str(error)) for name in fitting]
+        why = str(error).replace(str(path), path.name)
+        reports = [CompatReport(name, "", path.name, skipped=why) for name in fitting]
     return tuple(report.record() for report in reports)
-
-
-def _images(request: ExportRequest, network: Network) -> CalibrationSet:
-    """The requested images, or the model's own; where too few to hold some out, parity uses the model's own set."""
-    name, count = request.calibration, request.calibration_count
-    default = network.default_calibration or NOT_YOUR_DOMAIN
-    chosen = load_calibration(load_spec(name or default), network.signature, count)
-    if len(chosen.held_out) >= FEWEST_IMAGES:
-        return chosen
-    fallback = load_calibration(load_spec(default), network.signature)
-    warning = f"Too few images in {name} to hold out {FEWEST_IMAGES}: parity was measured on the set {default!r}."
-    return replace(chosen, held_out=fallback.held_out, warnings=(*chosen.warnings, warning))
 
 
 def _manifest(
@@ -149,23 +141,30 @@ def _manifest(
     converted: Converted,
     reference: Reference,
     images: CalibrationSet,
+    doubts: Doubts,
     verified: Verified,
     sizes: ImageSizes | None,
 ) -> Manifest:
     path, recipe, network = conversion.path, conversion.recipe, reference.network
     calibrated = recipe.needs_calibration
     untrained = () if network.trained else ("The network is untrained (--random-weights): its outputs mean nothing.",)
+    recorded = images.record(request.output, calibrated)
+    kind = "images" if network.signature.images else "samples"
     return Manifest(
         schema_version=SCHEMA_VERSION,
         ca_deploy_version=version("ca-deploy"),
         file=path.name,
+        format=recipe.format,
+        inputs=converted.inputs,
+        outputs=converted.outputs,
+        signature=network.signature,
+        labels=network.labels,
         sha256=sha256_of(path),
         size_bytes=size_of(path),
         float32_size_bytes=size_of(converted.float32_path or path),
-        format=recipe.format,
         model=ModelRecord(
             name=network.name,
-            source=request.source,
+            source=source_beside(request.source, request.output),
             checkpoint_sha256=network.checkpoint_sha256,
             checkpoint_layout=network.checkpoint_layout,
             trained=network.trained,
@@ -174,18 +173,14 @@ def _manifest(
         ),
         recipe=recipe,
         calibration=CalibrationRecord(
-            images.name, images.domain, images.calibration.sha256, accuracy_unknown=images.domain == "random"
+            images.name, images.domain, len(images.calibration), accuracy_unknown=images.domain == "random"
         )
         if calibrated
         else None,
-        inputs=converted.inputs,
-        outputs=converted.outputs,
-        signature=network.signature,
-        labels=network.labels,
         operators=converted.operators,
         float_operators=converted.float_operators,
         lowering=(),
-        parity=verified.parity,
+        parity=replace(verified.parity, image_set=f"held-out {kind} of {recorded.label}", images_sha256=()),
         speed=verified.speed,
         tools=converted.tools,
         warnings=(
@@ -193,13 +188,16 @@ def _manifest(
             *converted.notes,
             *((sizes.text,) if sizes else ()),
             *untrained,
-            *(images.warnings if calibrated else ()),
+            *(images.warnings if calibrated else images.notes),
+            *(doubts.calibration if calibrated else ()),
+            *doubts.held_out,
             *verified.warnings,
         ),
         session_settings=verified.settings or {},
         task=network.task.name,
         task_reason=network.task_reason,
         image_sizes=sizes,
+        images=recorded,
     )
 
 

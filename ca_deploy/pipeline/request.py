@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca_deploy.data import arrays
+from ca_deploy.data.shares import FEWEST_HELD_OUT
 from ca_deploy.errors import ArtifactError, RecipeError, RuntimeUnavailable, UsageError, unknown_name
 from ca_deploy.formats import Format, find_format, format_names
 from ca_deploy.networks.source import source_of_object
@@ -13,6 +14,7 @@ from ca_deploy.recipes import load_recipe
 from ca_deploy.records.image_sizes import Size2d, size_text
 from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.model import ModelSource
+from ca_deploy.records.places import source_beside, source_from
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.targets import find_target
 from ca_deploy.tasks import find_task
@@ -31,11 +33,11 @@ class ExportRequest:
     """A model, the recipes to export it with, and options.
 
     ``calibration`` is the name of a set, a TOML path, a folder of images, or a file of samples; by default the model's
-    own set. ``batch`` is the number of samples that the files take at once. ``dynamic_size`` leaves height and width of
-    the image open; ``sizes`` are those that it may have, beside the network's own.
-    ``calibration_count`` is the number of calibration images; by default the set's own (200 for a folder). ``targets``
-    check the files of their formats. ``zipped`` also packs a file that is a folder into a .zip. ``module`` is a network
-    in memory, which ``source`` then describes.
+    own set. ``calibration_count`` is the number of calibration images, and ``held_out`` of those that verify the files;
+    by default the set's own (200 and 128 for a folder, or half of a smaller one). ``batch`` is the number of samples
+    that the files take at once. ``dynamic_size`` leaves height and width of the image open; ``sizes`` are those that it
+    may have, beside the network's own. ``targets`` check the files of their formats. ``zipped`` also packs a file that
+    is a folder into a .zip. ``module`` is a network in memory, which ``source`` then describes.
     """
 
     source: ModelSource
@@ -43,6 +45,7 @@ class ExportRequest:
     output: Path
     calibration: str | None = None
     calibration_count: int | None = None
+    held_out: int | None = None
     dynamic_batch: bool = False
     batch: int = 1
     dynamic_size: bool = False
@@ -69,6 +72,7 @@ def requested(
     output: Path,
     calibration: str | None = None,
     calibration_count: int | None = None,
+    held_out: int | None = None,
     dynamic_batch: bool = False,
     batch: int = 1,
     dynamic_size: bool = False,
@@ -103,6 +107,7 @@ def requested(
         output=output,
         calibration=calibration,
         calibration_count=calibration_count,
+        held_out=held_out,
         dynamic_batch=dynamic_batch,
         batch=batch,
         dynamic_size=dynamic_size,
@@ -112,6 +117,8 @@ def requested(
         module=module,
     )
     formats = asked.formats()
+    if held_out is not None and held_out < FEWEST_HELD_OUT:
+        raise UsageError(f"--held-out {held_out}: a verdict on parity needs {FEWEST_HELD_OUT} images at least.")
     if batch < 1 or (batch > 1 and dynamic_batch):
         raise UsageError(f"--batch {batch}: it is the fixed number of samples per inference, without --dynamic-batch.")
     _refuse_what_no_format_of_these_can(asked)
@@ -199,8 +206,11 @@ def _refuse_other_models_files(asked: ExportRequest) -> None:
                 found = manifest_of(place)
             except ArtifactError:  # damaged, or of another file: it says nothing that a new one would not
                 continue
-            if found is not None and found.model.source.model != asked.source.model:
+            if found is None or found.model.source.model == asked.source.model:
+                continue
+            made_from = source_from(found.model.source, asked.output)
+            if source_beside(made_from, asked.output).model != source_beside(asked.source, asked.output).model:
                 raise UsageError(
-                    f"{place} was made from another network, {found.model.source.model}, and would be replaced. Give "
-                    "this one a name of its own with --name, or choose another folder with --output."
+                    f"{place} was made from another network, {made_from.model}, and would be replaced. Give this one a "
+                    "name of its own with --name, or choose another folder with --output."
                 )

@@ -51,7 +51,7 @@ class Verified:
 def reference_answers(network: Network, samples: Samples) -> Reference:
     """Run the network itself on the samples."""
     predictor = network_predictor(network)
-    return Reference(network, predictor.name, samples, predictor.run(samples))
+    return Reference(network, predictor.name, samples, predictor.run(samples) if len(samples) else {})
 
 
 def verify(
@@ -60,9 +60,12 @@ def verify(
     """Compare the file with the reference, and time it against the float32 file of the same format.
 
     ``sizes`` are those at which it is also compared, of a file that takes images of several sizes; the worst counts.
-    Where no installed runtime can run it, parity is "skipped", with the reason.
+    Where no installed runtime can run it, or no sample is held out, parity is "skipped", with the reason.
     """
     path, tolerances = conversion.path, conversion.recipe.tolerances
+    if not len(reference.samples):
+        why = f"no image is held out; parity needs {FEWEST_IMAGES}"
+        return Verified(ParityReport(Status.SKIPPED, why, path.name, reference.name, "", tolerances))
     try:
         runtimes = runtimes_for(path)
         if not runtimes:

@@ -11,6 +11,7 @@ from ca_deploy.files import sha256_of
 from ca_deploy.records.codec import Unreadable, decode, parse_json
 from ca_deploy.records.compat import CompatRecord
 from ca_deploy.records.conversion import FloatOperator
+from ca_deploy.records.image_set import ImageSet
 from ca_deploy.records.image_sizes import ImageSizes
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport
@@ -20,13 +21,16 @@ from ca_deploy.records.record import record
 from ca_deploy.records.signature import Signature
 from ca_deploy.records.tensors import TensorSpec, closed
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _EARLY_OPTIONS = ("opset", "deployment_target")
+_EARLY_HASHES = "images_sha256"
 
 
 @record
 class ModelRecord:
     """The exported network and its weights; ``trained`` is False for random weights.
+
+    Paths in ``source`` are relative to the manifest (:mod:`ca_deploy.records.places`).
 
     ``from_object``: the network was an ``nn.Module`` in memory, and ``source.model`` names its class.
     """
@@ -42,11 +46,11 @@ class ModelRecord:
 
 @record
 class CalibrationRecord:
-    """The images that the activation ranges come from, by the sha256 of the image files."""
+    """The set of images that the activation ranges come from; ``images`` is their number."""
 
     name: str
     domain: str
-    images_sha256: tuple[str, ...]
+    images: int
     accuracy_unknown: bool
 
 
@@ -68,23 +72,23 @@ class Manifest:
     ``inputs`` and ``outputs`` are the file's, and ``signature`` is the network's, with the preprocessing of its images.
     ``task`` names the meaning of the outputs (:mod:`ca_deploy.tasks`). ``session_settings`` are the session options
     with which the runtime computes the same outputs on every processor. ``image_sizes`` are those that the
-    image may have; None where it is only one.
+    image may have; None where it is only one. ``images`` are those that it was calibrated and compared on.
     """
 
     schema_version: int
     ca_deploy_version: str
     file: str
-    sha256: str
-    size_bytes: int
-    float32_size_bytes: int
     format: str
-    model: ModelRecord
-    recipe: ExportRecipe
-    calibration: CalibrationRecord | None
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     signature: Signature
     labels: tuple[str, ...] | None
+    sha256: str
+    size_bytes: int
+    float32_size_bytes: int
+    model: ModelRecord
+    recipe: ExportRecipe
+    calibration: CalibrationRecord | None
     operators: Mapping[str, int]
     float_operators: tuple[FloatOperator, ...]
     lowering: tuple[str, ...]
@@ -97,6 +101,7 @@ class Manifest:
     task: str | None = None
     task_reason: str = ""
     image_sizes: ImageSizes | None = None
+    images: ImageSet | None = None
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -165,7 +170,25 @@ def _earlier(content: dict[str, Any], version: int) -> dict[str, Any]:
     if version < 3 and "preprocessing" in content:  # one image in, one tensor out
         content = {**content, "signature": _signature_of_one_image(content)}
         del content["preprocessing"]
-    return {**content, "schema_version": SCHEMA_VERSION}
+    return {**_with_image_set(content), "schema_version": SCHEMA_VERSION}
+
+
+def _with_image_set(content: dict[str, Any]) -> dict[str, Any]:
+    """With the hashes of both parts, which stood in two places without names, in one."""
+    moved = {**content}
+    digests = {}
+    for part in ("calibration", "parity"):
+        table = content.get(part)
+        listed = table.get(_EARLY_HASHES) if isinstance(table, dict) else None
+        if isinstance(table, dict) and isinstance(listed, list) and all(isinstance(one, str) for one in listed):
+            moved[part] = {key: value for key, value in table.items() if key != _EARLY_HASHES}
+            digests[part] = {digest: digest for digest in listed}
+    if "calibration" in digests:
+        moved["calibration"]["images"] = len(digests["calibration"])
+    calibration = content.get("calibration")
+    name = calibration.get("name") if isinstance(calibration, dict) else None
+    both = {"calibration": digests.get("calibration", {}), "held_out": digests.get("parity", {})}
+    return {**moved, "images": {"name": name if isinstance(name, str) else "", "source": None, **both}}
 
 
 def _signature_of_one_image(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -121,7 +121,8 @@ class ParityReport:
     ``agreement`` is in percent, and at most ``agreement_at_most`` in all images, with 95 % confidence (Clopper and
     Pearson). ``sqnr_db`` is that of whole outputs in dB (None where they are equal), ``max_abs_error`` in units of the
     output; of several ``outputs`` or image ``sizes``, they are the worst. ``reason`` is why the comparison was skipped,
-    or which tolerances were missed. ``agreement_name`` is what the task calls the agreement.
+    or which tolerances were missed. ``agreement_name`` is what the task calls the agreement. ``image_set`` says what
+    the images are: ``held-out images of photos/``. A manifest keeps their hashes in its ``images``.
     """
 
     status: Status
@@ -141,3 +142,4 @@ class ParityReport:
     outputs: tuple[OutputParity, ...] = ()
     sizes: tuple[SizeParity, ...] = ()
     agreement_at_most: float | None = None
+    image_set: str = ""

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 class Samples:
     """Samples of every input, each array ``(N, …)``: photos are uint8 ``(N, H, W, C)``, cropped but not normalised.
 
-    ``sha256`` has one digest per sample.
+    ``sha256`` has one digest per sample, and ``names`` what the set calls it, or nothing.
     """
 
     arrays: "Mapping[str, NDArray[Any]]"
     sha256: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.sha256)
@@ -25,6 +26,11 @@ class Samples:
         """The samples whose digests are not among ``seen``."""
         known = set(seen)
         return self.rows([number for number, digest in enumerate(self.sha256) if digest not in known])
+
+    @property
+    def digests_by_name(self) -> dict[str, str]:
+        """The sha256 of each sample by its name, or by its number."""
+        return dict(zip(self.names or map(str, range(len(self))), self.sha256, strict=True))
 
     def first(self, count: int) -> "Samples":
         """The first samples, at most ``count``."""
@@ -39,5 +45,7 @@ class Samples:
     def rows(self, rows: list[int]) -> "Samples":
         """The samples at these places."""
         return Samples(
-            {name: array[rows] for name, array in self.arrays.items()}, tuple(self.sha256[row] for row in rows)
+            {name: array[rows] for name, array in self.arrays.items()},
+            tuple(self.sha256[row] for row in rows),
+            tuple(self.names[row] for row in rows) if self.names else (),
         )

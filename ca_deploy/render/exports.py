@@ -54,6 +54,8 @@ def _row(export: Export) -> tuple[Phrase, ...]:
 
 def _remarks(manifest: Manifest) -> Iterator[Phrase]:
     yield _signature(manifest)
+    if manifest.parity.image_set:
+        yield f"compared on {manifest.parity.images} {manifest.parity.image_set}"
     if len(manifest.parity.outputs) > 1:
         for one in manifest.parity.outputs:
             yield f"output {one.name}: ", parity.output_status(one), f", {', '.join(parity.output_figures(one))}"

@@ -18,7 +18,7 @@ def page(report: ParityReport) -> Page:
     facts: dict[str, Phrase] = {
         "parity": status(report),
         "runtime": report.runtime,
-        "images": str(report.images),
+        "images": f"{report.images} {report.image_set}".rstrip(),
         "max abs error": error,
         "SQNR": sqnr,
         "cosine": "" if report.cosine is None else f"{report.cosine:.6f}",

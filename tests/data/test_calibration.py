@@ -21,7 +21,8 @@ def photos(folder: Path, count: int) -> Path:
     """``count`` images, each in its own colour."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        Image.new("RGB", (9, 8), (number, 255 - number, 7 * number % 256)).save(folder / f"{number:03}.png")
+        colour = (number % 256, 255 - number % 256, (7 * number + number // 256) % 256)
+        Image.new("RGB", (9, 8), colour).save(folder / f"{number:03}.png")
     return folder
 
 
@@ -45,7 +46,7 @@ def test_order_depends_on_the_images_not_on_their_names(tmp_path: Path) -> None:
 
 def test_parity_images_are_none_of_the_calibration_images(tmp_path: Path) -> None:
     found = read(photos(tmp_path, 80))
-    assert (len(found.calibration), len(found.held_out)) == (48, 32)
+    assert (len(found.calibration), len(found.held_out)) == (40, 40)
     assert not set(found.calibration.sha256) & set(found.held_out.sha256)
 
 
@@ -61,15 +62,27 @@ def test_copies_count_once(tmp_path: Path) -> None:
     assert hashes(read(tmp_path)) == hashes(read(tmp_path / "a"))
 
 
-def test_too_few_to_hold_any_out_are_all_used(tmp_path: Path) -> None:
-    found = read(photos(tmp_path, 20))
-    assert (len(found.calibration), len(found.held_out)) == (20, 0)
+def test_half_of_few_is_held_out_and_a_note_says_how_many_a_verdict_needs(tmp_path: Path) -> None:
+    found = read(photos(tmp_path / "few", 20))
+    assert (len(found.calibration), len(found.held_out)) == (10, 10)
+    (note,) = found.notes
+    assert note.startswith("Of the 20 images in few/, 10 are held out, too few for a verdict on parity")
+    assert "Give 40 or more; 256 for the usual 128." in note
+
+
+def test_more_can_be_held_out_where_some_are_left(tmp_path: Path) -> None:
+    photos(tmp_path, 80)
+    found = load_calibration(load_spec(str(tmp_path)), signature_of(SMALL), held_out=70)
+    assert (len(found.calibration), len(found.held_out)) == (10, 70)
+    with pytest.raises(ImageDataError, match=r"too few to hold 73 out.*Give 81 or more, or --held-out 72 at most"):
+        load_calibration(load_spec(str(tmp_path)), signature_of(SMALL), held_out=73)
 
 
 def test_few_images_give_a_warning_and_enough_do_not(tmp_path: Path) -> None:
-    few, enough = read(photos(tmp_path / "few", 80)), read(photos(tmp_path / "enough", 140))
-    assert any("Only 48 calibration images; 100 or more" in warning for warning in few.warnings)
+    few, enough = read(photos(tmp_path / "few", 80)), read(photos(tmp_path / "enough", 260))
+    assert any("Only 40 calibration images; 100 or more" in warning for warning in few.warnings)
     assert enough.warnings == ()
+    assert (len(enough.calibration), len(enough.held_out)) == (132, 128)
 
 
 def test_the_unreadable_are_named_and_the_rest_is_used(tmp_path: Path) -> None:
@@ -78,8 +91,9 @@ def test_the_unreadable_are_named_and_the_rest_is_used(tmp_path: Path) -> None:
     for number, path in enumerate(bad):
         path.write_text(f"no image {number}")
     found = read(tmp_path)
-    assert (len(found.calibration), len(found.held_out)) == (38, 32)
-    assert all(sum(str(path) in warning for warning in found.warnings) == 1 for path in bad)
+    assert (len(found.calibration), len(found.held_out)) == (33, 37)
+    assert all(sum(f"Image {path.name}" in note for note in found.notes) == 1 for path in bad)
+    assert not any(str(tmp_path) in warning for warning in found.warnings)
 
 
 def test_no_readable_image_is_an_error(tmp_path: Path) -> None:
@@ -109,7 +123,7 @@ def test_shipped_set_says_what_it_is(name: str) -> None:
     assert spec.name == name
     assert spec.description
     assert spec.count >= 128
-    assert spec.held_out >= 32
+    assert spec.held_out >= 128
 
 
 def test_names_are_listed() -> None:
@@ -155,7 +169,7 @@ def test_broken_toml_names_file_and_line(tmp_path: Path) -> None:
 def test_images_from_elsewhere_come_with_a_warning(name: str, said: str) -> None:
     found = read(name)
     assert any(said in warning for warning in found.warnings)
-    assert (len(found.calibration), len(found.held_out)) == (128, 32)
+    assert (len(found.calibration), len(found.held_out)) == (128, 128)
     assert not set(found.calibration.sha256) & set(found.held_out.sha256)
     assert hashes(found) == hashes(read(name))
 
@@ -175,4 +189,4 @@ def one_bad_of(tmp_path: Path) -> Callable[[int], Path]:
 
 
 def test_one_bad_image_does_not_cost_a_parity_image(one_bad_of: Callable[[int], Path]) -> None:
-    assert len(read(one_bad_of(120)).held_out) == 32
+    assert len(read(one_bad_of(120)).held_out) == 60

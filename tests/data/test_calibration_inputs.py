@@ -37,13 +37,13 @@ def test_plain_tensors_beside_images_are_random_and_a_warning_says_so() -> None:
     assert (state.shape, state.dtype.name, ids.shape, ids.dtype.name) == ((128, 4), "float32", (128, 3), "int64")
     assert set(np.unique(ids)) == {0, 1}
     assert np.array_equal(state, again.calibration.arrays["state"])
-    assert not np.array_equal(state[:32], found.held_out.arrays["state"])
+    assert not np.array_equal(state, found.held_out.arrays["state"])
     assert any("state, ids had random values" in warning and "FILE.npz" in warning for warning in found.warnings)
 
 
 def test_a_network_without_images_gets_random_values_whatever_the_set() -> None:
     found = load_calibration(load_spec("scikit_image"), signature(STATE), 10)
-    assert (len(found.calibration), len(found.held_out)) == (10, 32)
+    assert (len(found.calibration), len(found.held_out)) == (10, 128)
     assert not set(found.calibration.sha256) & set(found.held_out.sha256)
     assert any("Only 10 calibration samples; 100 or more" in warning for warning in found.warnings)
 
@@ -55,10 +55,10 @@ def file_of(path: Path, count: int) -> Path:
 
 
 def test_a_file_of_samples_is_a_set(tmp_path: Path) -> None:
-    path = file_of(tmp_path / "mine.npz", 200)
+    path = file_of(tmp_path / "mine.npz", 300)
     found = load_calibration(load_spec(str(path)), signature(STATE))
     assert (found.name, found.domain, found.warnings) == ("mine", "own samples", ())
-    assert (len(found.calibration), len(found.held_out)) == (168, 32)
+    assert (len(found.calibration), len(found.held_out)) == (172, 128)
     assert not set(found.calibration.sha256) & set(found.held_out.sha256)
     fewer = load_calibration(load_spec(str(path)), signature(STATE), 100)
     assert (len(fewer.calibration), fewer.held_out.sha256) == (100, found.held_out.sha256)
@@ -75,10 +75,11 @@ def test_the_order_of_samples_and_copies_do_not_matter(tmp_path: Path) -> None:
     assert np.array_equal(one.held_out.arrays["state"], other.held_out.arrays["state"])
 
 
-def test_few_samples_are_all_used_and_a_warning_says_so(tmp_path: Path) -> None:
+def test_half_of_few_samples_is_held_out_and_warnings_say_so(tmp_path: Path) -> None:
     found = load_calibration(load_spec(str(file_of(tmp_path / "few.npz", 20))), signature(STATE))
-    assert (len(found.calibration), len(found.held_out)) == (20, 0)
-    assert any("Only 20 calibration samples" in warning for warning in found.warnings)
+    assert (len(found.calibration), len(found.held_out)) == (10, 10)
+    assert any("Only 10 calibration samples" in warning for warning in found.warnings)
+    assert any("Of the 20 samples in few.npz, 10 are held out" in note for note in found.notes)
 
 
 def test_a_toml_finds_its_file_beside_it(tmp_path: Path) -> None:

@@ -159,9 +159,9 @@ def test_the_shipped_set_is_large_enough_and_small_enough() -> None:
     found = load_calibration(spec, signature_of(Preprocessing(resize=224, crop=224)))
     assert found.domain == "distilled"
     assert len(found.calibration) >= 128
-    assert len(found.held_out) >= 32
+    assert len(found.held_out) >= 128
     assert not found.warnings
     assert not set(found.calibration.sha256) & set(found.held_out.sha256)
     assert found.calibration.arrays["image"].shape[1:] == (224, 224, 3)
     files = (data_folder("calibration") / "distilled_flowers5").iterdir()
-    assert sum(path.stat().st_size for path in files) <= 4_000_000
+    assert sum(path.stat().st_size for path in files) <= 6_000_000

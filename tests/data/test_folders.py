@@ -72,7 +72,7 @@ def test_of_very_many_images_a_part_is_read_that_names_decide(tmp_path: Path, mo
         return sha256_of(path)
 
     monkeypatch.setattr("ca_deploy.data.images.sha256_of", counted)
-    found = load_calibration(load_spec(os.fspath(tmp_path)), signature_of(Preprocessing(8, 8)), 40)
+    found = load_calibration(load_spec(os.fspath(tmp_path)), signature_of(Preprocessing(8, 8)), 40, held_out=32)
     assert len(read) == 72
     assert len(found.calibration) == 40
     assert any("Of 120 images, 72 were looked at" in warning for warning in found.warnings)

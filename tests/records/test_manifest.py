@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from ca_deploy.recipes import load_recipe
 from ca_deploy.records.codec import to_json
 from ca_deploy.records.compat import Verdict
 from ca_deploy.records.conversion import FloatOperator
+from ca_deploy.records.image_set import ImageSet
 from ca_deploy.records.manifest import (
     SCHEMA_VERSION,
     CalibrationRecord,
@@ -55,7 +57,7 @@ def manifest_for(model_file: Path) -> Manifest:
         format="tflite",
         model=ModelRecord("net", source, "c0ffee", "native", True, 1000),
         recipe=recipe,
-        calibration=CalibrationRecord("mine", "own photos", ("aa", "bb"), False),
+        calibration=CalibrationRecord("mine", "own photos", 2, False),
         inputs=(TensorSpec("image", (1, 32, 32, 3), "int8", "NHWC", 0.02, -3),),
         outputs=(TensorSpec("logits", (1, 2), "float32", "NC"),),
         signature=signature_of(Preprocessing(36, 32, (0.5, 0.4, 0.3)), classes=2),
@@ -69,6 +71,14 @@ def manifest_for(model_file: Path) -> Manifest:
         speed=SpeedRecord(1.5, 3.0, 50, 1, "x86_64"),
         tools={"torch": "2"},
         warnings=("few images",),
+        images=ImageSet(
+            name="mine",
+            source="folder",
+            domain="own photos",
+            place=Path("../mine"),
+            calibration={"a.jpg": "aa", "b.jpg": "bb"},
+            held_out={"c.jpg": "cc"},
+        ),
     )
 
 
@@ -161,12 +171,14 @@ def test_the_schema_of_one_image_and_one_output_is_read(
     content = json.loads(to_json(wanted))
     del content["signature"]
     content |= {"schema_version": 2, "preprocessing": json.loads(to_json(given))}
+    _as_before_image_sets(content)
     manifest_path(model_file).write_text(json.dumps(content))
     found = manifest_of(model_file)
     assert found is not None
     assert found.preprocessing == given
     assert found.signature.inputs == (NetworkInput("image", shape, preprocessing=given),)
-    assert replace(found, signature=wanted.signature) == wanted
+    early = ImageSet("mine", None, calibration={"aa": "aa", "bb": "bb"}, held_out={"cc": "cc"})
+    assert replace(found, signature=wanted.signature) == replace(wanted, images=early)
     for key, value, said in (
         ("preprocessing", None, "signature"),
         ("inputs", 5, "inputs"),
@@ -175,6 +187,36 @@ def test_the_schema_of_one_image_and_one_output_is_read(
         manifest_path(model_file).write_text(json.dumps({**content, key: value}))
         with pytest.raises(ArtifactError, match=rf"is damaged(.|\n)*{said}"):
             manifest_of(model_file)
+
+
+def _as_before_image_sets(content: dict[str, Any]) -> None:
+    """Change what this version writes to what those before schema version 4 did."""
+    for part, key in (("calibration", "calibration"), ("parity", "held_out")):
+        content[part]["images_sha256"] = list(content["images"][key].values())
+    del content["images"], content["calibration"]["images"]
+
+
+def test_schema_3_has_the_hashes_in_two_places(model_file: Path) -> None:
+    wanted = manifest_for(model_file)
+    content = json.loads(to_json(wanted))
+    _as_before_image_sets(content)
+    manifest_path(model_file).write_text(json.dumps({**content, "schema_version": 3}))
+    found = manifest_of(model_file)
+    assert found is not None
+    assert found.images == ImageSet("mine", None, calibration={"aa": "aa", "bb": "bb"}, held_out={"cc": "cc"})
+    assert replace(found, images=wanted.images) == wanted
+    bare = {**content, "schema_version": 3, "calibration": None}
+    manifest_path(model_file).write_text(json.dumps(bare))
+    found = manifest_of(model_file)
+    assert found is not None
+    assert found.images == ImageSet("", None, held_out={"cc": "cc"})
+
+
+def test_what_an_app_needs_comes_first_and_the_long_list_of_images_last(model_file: Path) -> None:
+    keys = list(json.loads(to_json(manifest_for(model_file))))
+    assert keys[4:8] == ["inputs", "outputs", "signature", "labels"]
+    assert keys[-1] == "images"
+    assert list(json.loads(to_json(manifest_for(model_file)))["images"])[-2:] == ["calibration", "held_out"]
 
 
 def test_a_network_of_several_inputs_has_no_preprocessing_of_its_own(model_file: Path) -> None:

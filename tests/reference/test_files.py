@@ -16,7 +16,8 @@ INT8 = ["tflite_static_wi8_ai8", "onnx_static_wi8_ai8"]
 def test_float32_files_compute_what_pytorch_computes(reference_exports: dict[str, Export], recipe: str) -> None:
     parity = reference_exports[recipe].manifest.parity
     assert parity.status == "pass"
-    assert parity.images >= 32
+    assert parity.images >= 128
+    assert parity.image_set == "held-out images of distilled_flowers5"
     assert parity.max_abs_error is not None
     assert parity.max_abs_error <= 1e-4
 
@@ -27,8 +28,10 @@ def test_int8_files_pass_and_are_small(reference_exports: dict[str, Export], rec
     assert manifest.parity.status == "pass"
     assert manifest.size_bytes <= largest_share * manifest.float32_size_bytes
     assert manifest.calibration is not None
-    assert not set(manifest.calibration.images_sha256) & set(manifest.parity.images_sha256)
-    assert len(manifest.calibration.images_sha256) >= 128
+    assert manifest.images is not None
+    assert not set(manifest.images.calibration.values()) & set(manifest.images.held_out.values())
+    assert (manifest.calibration.images, len(manifest.images.calibration)) == (128, 128)
+    assert not any("far from what" in warning or "nearly" in warning for warning in manifest.warnings)
 
 
 @pytest.mark.parametrize("recipe", INT8)

@@ -43,7 +43,7 @@ def test_everything_that_has_to_be_said_about_a_file() -> None:
             CompatReport("xnnpack", "", "net.tflite", skipped=MARKUP).record(),
         ),
         warnings=(MARKUP,),
-        parity=replace(PARITY, status=Status.FAIL, reason=MARKUP),
+        parity=replace(PARITY, status=Status.FAIL, reason=MARKUP, image_set="held-out images of photos/"),
         task="classification",
         task_reason=MARKUP,
     )
@@ -51,6 +51,7 @@ def test_everything_that_has_to_be_said_about_a_file() -> None:
     assert name == Line(Piece(MARKUP, Role.STRONG), gap=True)
     said: list[Phrase] = [
         f"net in (1, 32, 32, 3) -> net out (1, 5); task classification: {MARKUP} (--task says otherwise)",
+        "compared on 32 held-out images of photos/",
         f"stayed float: 2 x HARD_SWISH ({MARKUP})",
         "2.50 x the speed of float32 on this machine (a hint, not a phone's latency)",
         f"on nnapi: nothing of it is accelerated: 2 x {MARKUP} (falls back)",

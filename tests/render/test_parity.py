@@ -42,6 +42,13 @@ def test_every_figure_that_was_measured() -> None:
     )
 
 
+def test_the_set_of_images_is_named() -> None:
+    report = ParityReport(
+        Status.PASS, "", "a", "b", "c", Tolerances(), images=120, image_set=f"held-out images of {MARKUP}/"
+    )
+    assert facts(report)[1]["images"] == f"120 held-out images of {MARKUP}/"
+
+
 def test_agreement_is_called_what_the_task_calls_it() -> None:
     report = ParityReport(Status.PASS, "", "a", "b", "c", Tolerances(), agreement=96.875, agreement_name="equal order")
     _, rows = facts(report)
