@@ -61,6 +61,7 @@ def export(
         ``Export.passed`` is False.
 
     Raises:
+        ExportFailed: some recipes failed; the files of the others are delivered, and are its ``exports``.
         CaDeployError: see :mod:`ca_deploy.errors`; nothing is left half-written.
     """
     from ca_deploy.pipeline import export as pipeline

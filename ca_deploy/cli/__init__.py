@@ -1,6 +1,7 @@
 """The command line: one module per command, which parses, calls one function, and renders.
 
-Exit codes: 0 success; 1 a check failed (parity missed its tolerances); 2 unusable input; 130 interrupted.
+Exit codes: 0 success; 1 a check failed (parity missed its tolerances), or one of several files could not be made;
+2 unusable input; 130 interrupted.
 """
 
 import logging

@@ -1,5 +1,6 @@
 """``ca-deploy export``"""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import StepLines, command, print_json
+from ca_deploy.errors import ExportFailed
 
 if TYPE_CHECKING:
     from ca_deploy.records.model import ModelSource
@@ -62,32 +64,44 @@ def export(
     """Export a trained network to ONNX, TFLite or Core ML, quantise it, and prove that it computes the same.
 
     Without MODEL: the bundled CA-MobileNetV2, trained on five flowers.
-    Exit code 1: a file was written, but missed its tolerances.
+    Exit code 1: a file missed its tolerances, or one of several could not be made; what was made is written.
     """
     import ca_deploy
     from ca_deploy.render import terminal as render
     from ca_deploy.render.exports import flat, page
 
-    exports = ca_deploy.export(
-        options.of_model(source, model),
-        formats=format or (),
-        int8=int8,
-        fp16=fp16,
-        recipes=recipe or (),
-        calibration=calibration,
-        calibration_count=calibration_count,
-        output=output,
-        dynamic_batch=dynamic_batch,
-        batch=batch,
-        dynamic_size=dynamic_size,
-        sizes=options.several_sizes("sizes", sizes),
-        check=check or (),
-        zipped=zip,
-        step=StepLines(),
-    )
+    failed: ExportFailed | None = None
+    try:
+        exports = ca_deploy.export(
+            options.of_model(source, model),
+            formats=format or (),
+            int8=int8,
+            fp16=fp16,
+            recipes=recipe or (),
+            calibration=calibration,
+            calibration_count=calibration_count,
+            output=output,
+            dynamic_batch=dynamic_batch,
+            batch=batch,
+            dynamic_size=dynamic_size,
+            sizes=options.several_sizes("sizes", sizes),
+            check=check or (),
+            zipped=zip,
+            step=StepLines(),
+        )
+    except ExportFailed as error:
+        if not error.exports:
+            raise
+        failed, exports = error, list(error.exports)
     if json:
-        print_json([{"path": e.path, "log": e.log, "seconds": e.seconds, **flat(e.manifest)} for e in exports])
+        missing = failed.failures if failed else {}
+        print_json(
+            [{"path": e.path, "log": e.log, "seconds": e.seconds, **flat(e.manifest)} for e in exports]
+            + [{"path": None, "status": "failed", "recipe": name, "error": str(e)} for name, e in missing.items()]
+        )
     else:
         render.show(page(exports))
-    if any(e.manifest.parity.status == "fail" for e in exports):
+    if failed:
+        sys.stderr.write(f"Error: {failed}\n")
+    if failed or any(e.manifest.parity.status == "fail" for e in exports):
         raise typer.Exit(1)

@@ -1,7 +1,7 @@
 """``export()``: from a model's name to verified files."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -9,7 +9,14 @@ from pathlib import Path
 from ca_deploy.compat import check as compat
 from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
 from ca_deploy.delivery import deliver, staging, zip_folder
-from ca_deploy.errors import ArtifactError, RuntimeUnavailable, WorkerError
+from ca_deploy.errors import (
+    ArtifactError,
+    CaDeployError,
+    ExportFailed,
+    OutputError,
+    RuntimeUnavailable,
+    WorkerError,
+)
 from ca_deploy.evaluation.parity import FEWEST_IMAGES
 from ca_deploy.files import sha256_of, size_of
 from ca_deploy.formats import find_format
@@ -50,6 +57,7 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
     and :attr:`Export.passed` is False. ``step`` is called with the recipe and its progress.
 
     Raises:
+        ExportFailed: some recipes failed; the files of the others, which it carries, are delivered.
         CaDeployError: see :mod:`ca_deploy.errors`; nothing is left half-written.
     """
     started = time.perf_counter()
@@ -86,11 +94,21 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
             }
             finished = converters.begin(conversions, step)
             reference = reference_answers(network, images.held_out)
-            exports = {}
+            exports: dict[str, Export] = {}
+            failures: dict[str, CaDeployError] = {}
             for conversion, converted in finished:
                 name = conversion.recipe.name
-                step(name, "verifying against PyTorch")
-                verified = verify(conversion, converted, reference, sizes.verified if sizes else ())
+                try:
+                    if isinstance(converted, CaDeployError):
+                        raise converted
+                    step(name, "verifying against PyTorch")
+                    verified = verify(conversion, converted, reference, sizes.verified if sizes else ())
+                except OutputError:
+                    raise
+                except CaDeployError as error:
+                    step(name, "failed")
+                    failures[name] = error
+                    continue
                 if request.targets:
                     step(name, "checking operators")
                 manifest = replace(
@@ -99,9 +117,21 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
                 )
                 seconds = time.perf_counter() - started
                 exports[name] = Export(request.output / manifest.file, manifest, conversion.log, seconds)
+        if not exports:
+            raise _failed((), failures)
         sets = [_with_companions(scratch / made.manifest.file, made.manifest, request) for made in exports.values()]
         deliver(scratch, [path for files in sets for path in files])
-    return [exports[recipe.name] for recipe in request.recipes]
+    done = [exports[recipe.name] for recipe in request.recipes if recipe.name in exports]
+    if failures:
+        raise _failed(done, failures)
+    return done
+
+
+def _failed(done: Sequence[Export], failures: Mapping[str, CaDeployError]) -> CaDeployError:
+    """The error to raise: the recipes' own where they all failed for one reason."""
+    first, *others = failures.values()
+    alone = not done and all(str(error) == str(first) for error in others)
+    return first if alone else ExportFailed(done, failures)
 
 
 def _image_sizes(request: ExportRequest, network: Network, step: NamedStep) -> ImageSizes | None:
