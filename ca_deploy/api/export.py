@@ -64,10 +64,13 @@ def export(
         ExportFailed: some recipes failed; the files of the others are delivered, and are its ``exports``.
         CaDeployError: see :mod:`ca_deploy.errors`; nothing is left half-written.
     """
-    from ca_deploy.pipeline import export as pipeline
+    from ca_deploy.api import preflight
     from ca_deploy.pipeline.request import requested
 
     named, module = model_of(model, source)
+    if module is None:
+        preflight.check_source(named)
+    preflight.check_calibration(calibration)
     request = requested(
         named,
         choose_recipes(listed(formats), int8, fp16, listed(recipes)),
@@ -82,4 +85,7 @@ def export(
         zipped=zipped,
         module=module,
     )
+    preflight.check_output(request.output)
+    from ca_deploy.pipeline import export as pipeline  # imports PyTorch
+
     return pipeline.export(request, step)

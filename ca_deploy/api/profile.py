@@ -60,6 +60,7 @@ def profile(
         CaDeployError: see :mod:`ca_deploy.errors`. A failure after the first measurement is in
             ``LatencyReport.failures`` instead.
     """
+    from ca_deploy import graphs
     from ca_deploy.latency import session
 
     if isinstance(files, str | Path):
@@ -84,4 +85,6 @@ def profile(
         output=output,
         command_line=tuple(sys.argv),
     )
+    for file in files:
+        graphs.check_place(Path(file))
     return session.profile_on(device, [Path(file) for file in files], wishes, keep, step)

@@ -28,12 +28,17 @@ def distill(
     Use them with `ca-deploy export --int8 --calibration OUTPUT`.
     """
     import ca_deploy
-    from ca_deploy.data.distillation import save_images
+    from ca_deploy.api import preflight
     from ca_deploy.delivery import deliver, staging
     from ca_deploy.render import terminal as render
     from ca_deploy.render.distill import page
 
-    network = ca_deploy.load(options.of_model(source, model))
+    source = options.of_model(source, model)
+    preflight.check_source(source)
+    preflight.check_output(output)
+    from ca_deploy.data.distillation import save_images  # imports PyTorch
+
+    network = ca_deploy.load(source)
     with staging(output) as scratch:
         images = ca_deploy.distill(network, count, seed, progress=CountLine("steps"))
         paths = save_images(images, scratch / "images")
