@@ -80,9 +80,6 @@ def verify(
         speed = against_float32(path, timed, _shapes(converted, reference.network)) if timed else None
     except RuntimeUnavailable as error:
         return Verified(ParityReport(Status.SKIPPED, str(error), path.name, reference.name, "", tolerances))
-    if speed is not None and speed.median_ms > speed.float32_median_ms:
-        times = speed.median_ms / speed.float32_median_ms
-        warnings.append(f"{times:.1f} times slower than float32 on this machine (1 thread).")
     return Verified(parity, speed, settings, tuple(warnings))
 
 

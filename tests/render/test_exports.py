@@ -7,6 +7,7 @@ from ca_deploy.records.conversion import FloatOperator
 from ca_deploy.records.manifest import SpeedRecord
 from ca_deploy.records.parity import ParityReport, Status
 from ca_deploy.records.recipe import Tolerances
+from ca_deploy.records.statistics import Difference, Ratio
 from ca_deploy.render.blocks import Hint, Line, Phrase, Piece, Role, Table
 from ca_deploy.render.exports import page
 from tests.hostile import MARKUP, manifest
@@ -30,6 +31,29 @@ def test_one_table_of_figures() -> None:
     assert only_remark == Line("no operator stayed float", indent=2)
     assert isinstance(hint, Hint)
     assert hint.text.startswith("Beside each file: its manifest")
+
+
+def _speed(low: float, high: float, load: float = 0.5) -> Phrase:
+    verdict = Difference.FASTER if high < 1 else Difference.SLOWER if low > 1 else Difference.NONE
+    ratio = (low + high) / 2
+    speed = SpeedRecord(ratio * 5, 5.0, 15, 1, "x86_64", Ratio(ratio, low, high, verdict), load, 2)
+    *_, said, _ = page([Export(Path("net"), replace(MANIFEST, speed=speed), Path("net.log"), 1.0)]).blocks
+    assert isinstance(said, Line)
+    return said.text
+
+
+def test_one_sentence_on_the_speed_with_its_interval_and_the_load_of_a_busy_machine() -> None:
+    assert _speed(0.4, 0.6) == (
+        "2.00 x the speed of float32 on this machine (1.67 to 2.50; a hint, not a phone's latency)"
+    )
+    assert _speed(0.95, 1.05) == (
+        "about as fast as float32 on this machine (0.95 to 1.05 x its speed; a hint, not a phone's latency)"
+    )
+    assert _speed(1.5, 2.5, load=7.25) == (
+        Piece("slower than float32", Role.CAUTION),
+        ": 0.50 x the speed of float32 on this machine (0.40 to 0.67; a hint, not a phone's latency; "
+        "a busy machine: load 7.2 on 2 cores, this export's included)",
+    )
 
 
 def test_everything_that_has_to_be_said_about_a_file() -> None:
