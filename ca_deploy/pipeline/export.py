@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ca_deploy.compat import check as compat
+from ca_deploy.compat.brief import briefs
 from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
 from ca_deploy.delivery import deliver, staging, zip_folder
 from ca_deploy.errors import (
@@ -114,6 +115,7 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
                 manifest = replace(
                     _manifest(request, conversion, converted, reference, images, verified, sizes),
                     compatibility=_compatibility(conversion.path, request.targets),
+                    acceleration=briefs(conversion.path, but=request.targets),
                 )
                 seconds = time.perf_counter() - started
                 exports[name] = Export(request.output / manifest.file, manifest, conversion.log, seconds)

@@ -64,6 +64,8 @@ def _remarks(manifest: Manifest) -> Iterator[Phrase]:
         yield "no operator stayed float"
     if manifest.speed:
         yield _speed(manifest.speed)
+    if manifest.acceleration:
+        yield f"{'; '.join(manifest.acceleration)} (why, and what to write instead: ca-deploy check FILE)"
     for record in manifest.compatibility:
         yield f"on {record.target}: {record.skipped or record.verdict}{_worst(record)}"
     for warning in manifest.warnings:
