@@ -23,6 +23,7 @@ from ca_deploy.files import sha256_of, size_of
 from ca_deploy.formats import find_format
 from ca_deploy.networks.program import save_program, traced
 from ca_deploy.networks.source import Network, load
+from ca_deploy.pipeline.class_names import named_by_folders
 from ca_deploy.pipeline.converters import Converters
 from ca_deploy.pipeline.request import ExportRequest, refuse_unfit
 from ca_deploy.pipeline.verify import Reference, Verified, reference_answers, verify
@@ -68,10 +69,10 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
             step("", "loading the network")
             network = load(request.source, request.module)
             refuse_unfit(request, network)
+            network, source = named_by_folders(network, request.source, request.calibration, scratch)
             step("", "reading calibration images")
             images = _images(request, network)
             sizes = _image_sizes(request, network, step)
-            source = request.source
             if request.module is not None:
                 step("", "tracing the network")
                 any_batch = request.dynamic_batch or request.batch > 1
@@ -115,6 +116,7 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
                 manifest = replace(
                     _manifest(request, conversion, converted, reference, images, verified, sizes),
                     compatibility=_compatibility(conversion.path, request.targets),
+                    assumptions=network.assumptions,
                     acceleration=briefs(conversion.path, but=request.targets),
                 )
                 seconds = time.perf_counter() - started

@@ -82,7 +82,8 @@ class Manifest:
     ``inputs`` and ``outputs`` are the file's, and ``signature`` is the network's, with the preprocessing of its images.
     ``task`` names the meaning of the outputs (:mod:`ca_deploy.tasks`). ``session_settings`` are the session options
     with which the runtime computes the same outputs on every processor. ``image_sizes`` are those that the
-    image may have; None where it is only one. ``acceleration`` is what delegates take of the file, one clause each.
+    image may have; None where it is only one. ``acceleration`` is what delegates take of the file, one clause each;
+    ``assumptions`` are what nobody said about the network, each with the options that change it.
     """
 
     schema_version: int
@@ -112,6 +113,7 @@ class Manifest:
     task_reason: str = ""
     image_sizes: ImageSizes | None = None
     acceleration: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
     @property
     def preprocessing(self) -> Preprocessing:

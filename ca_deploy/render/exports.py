@@ -26,11 +26,13 @@ _BESIDE = "Beside each file: its manifest (.json), code that feeds it (.py; .kt 
 
 
 def page(done: Sequence[Export]) -> Page:
-    """A table of figures, then the remarks on each file."""
+    """A table of figures, the remarks on each file, and what was assumed of all of them."""
     blocks: list[Block] = [Table(_COLUMNS, tuple(_row(export) for export in done))]
     for export in done:
         blocks.append(Line(Piece(str(export.path), Role.STRONG), gap=True))
         blocks += (Line(remark, indent=2) for remark in _remarks(export.manifest))
+    assumed = dict.fromkeys(export.manifest.assumptions for export in done if export.manifest.assumptions)
+    blocks += (Line((Piece("assumed", Role.CAUTION), f": {'; '.join(said)}"), gap=True, wrap=True) for said in assumed)
     return Page((*blocks, Hint(_BESIDE, gap=True)), least_width=96)
 
 

@@ -33,6 +33,15 @@ def test_one_table_of_figures() -> None:
     assert hint.text.startswith("Beside each file: its manifest")
 
 
+def test_what_was_assumed_of_all_files_is_said_once() -> None:
+    told = replace(MANIFEST, assumptions=("mean 0 (--mean)", MARKUP))
+    done = Export(Path("net"), told, Path("net.log"), 1.0)
+    *_, assumed, hint = page([done, done]).blocks
+    text = (Piece("assumed", Role.CAUTION), f": mean 0 (--mean); {MARKUP}")
+    assert assumed == Line(text, gap=True, wrap=True)
+    assert isinstance(hint, Hint)
+
+
 def _speed(low: float, high: float, load: float = 0.5) -> Phrase:
     verdict = Difference.FASTER if high < 1 else Difference.SLOWER if low > 1 else Difference.NONE
     ratio = (low + high) / 2
