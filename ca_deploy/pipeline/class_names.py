@@ -30,7 +30,7 @@ def named_by_folders(
     file.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
     meaning = meaning_of(source.task, network.signature, names)
     listed = ", ".join((*names[:_SHOWN], "…") if len(names) > _SHOWN else names)
-    clause = f"classes {listed}, as the folders of {calibration} in their order (--labels)"
+    clause = f"classes {listed}, as the folders of {Path(calibration or '').resolve().name} in their order (--labels)"
     named = replace(
         network,
         labels=names,
