@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import CountLine, command, print_json
 
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 @command
 @options.model_options(only=(*options.NETWORK, *options.PREPROCESSING))
 def distill(
-    output: Annotated[Path, typer.Option(help="New folder for the images.", show_default=False)],
-    model: Annotated[str | None, typer.Argument(help="A model as for export.", show_default=False)] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="New folder for the images.", show_default=False)],
+    model: Annotated[
+        str | None,
+        typer.Argument(help="A model as for export.", show_default=False, autocompletion=_completion.models),
+    ] = None,
     count: Annotated[int, typer.Option(min=1, help="Number of images; 32 of them are held out for parity.")] = 160,
     seed: Annotated[int, typer.Option(help="The same seed gives the same images.")] = 0,
     *,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import CountLine, command, print_json
 
@@ -15,9 +16,24 @@ if TYPE_CHECKING:
 @command
 @options.model_options(only=options.COMPARED)
 def evaluate(
-    model: Annotated[str, typer.Argument(help="An exported file, or a model as for export.", show_default=False)],
-    data: Annotated[Path, typer.Option(help="ImageFolder tree: DATA/<class>/<photo>.", show_default=False)],
-    against: Annotated[str | None, typer.Option(help="A second file or model, for a paired comparison.")] = None,
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="An exported file, or a model as for export.",
+            show_default=False,
+            autocompletion=_completion.models,
+        ),
+    ],
+    data: Annotated[Path, typer.Option(help="ImageFolder tree: `DATA/<class>/<photo>`.", show_default=False)],
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            "-a",
+            help="A second file or model, for a paired comparison.",
+            autocompletion=_completion.models,
+        ),
+    ] = None,
     runtime: options.Runtime = None,
     threads: options.Threads = 1,
     *,

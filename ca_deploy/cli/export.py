@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import StepLines, command, print_json
 from ca_deploy.errors import ExportFailed
@@ -20,25 +21,42 @@ def export(
     model: Annotated[
         str | None,
         typer.Argument(
-            help="A name of `ca-deploy list models`, package.module:factory, or FILE.pt2.", show_default=False
+            help="A name of `ca-deploy list models`, package.module:factory, or FILE.pt2.",
+            show_default=False,
+            autocompletion=_completion.models,
         ),
     ] = None,
     format: Annotated[
-        list[str] | None, typer.Option("--format", help="A name of `ca-deploy list formats`. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="A name of `ca-deploy list formats`. Repeatable.",
+            autocompletion=_completion.formats,
+        ),
     ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="INT8 weights and activations, float input and output.")] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="16-bit float weights.")] = False,
     recipe: Annotated[
-        list[str] | None, typer.Option(help="A name of `ca-deploy list recipes`, or FILE.toml. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--recipe",
+            "-r",
+            help="A name of `ca-deploy list recipes`, or FILE.toml. Repeatable.",
+            autocompletion=_completion.recipes,
+        ),
     ] = None,
     calibration: Annotated[
         str | None,
         typer.Option(
-            help="A name of `ca-deploy list calibrations`, FILE.toml, a folder of photos, or FILE.npz of samples."
+            "--calibration",
+            "-c",
+            help="A name of `ca-deploy list calibrations`, FILE.toml, a folder of photos, or FILE.npz of samples.",
+            autocompletion=_completion.calibrations,
         ),
     ] = None,
     calibration_count: Annotated[int | None, typer.Option(min=1, help="Number of calibration images.")] = None,
-    output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")] = Path(),
     batch: Annotated[int, typer.Option(min=1, help="Number of images or samples per inference.")] = 1,
     dynamic_batch: Annotated[
         bool, typer.Option("--dynamic-batch", help="Dynamic batch dimension, where the format can have one.")
@@ -54,7 +72,10 @@ def export(
     ] = None,
     check: Annotated[
         list[str] | None,
-        typer.Option(help="A name of `ca-deploy list targets`: findings go into the manifest. Repeatable."),
+        typer.Option(
+            help="A name of `ca-deploy list targets`: findings go into the manifest. Repeatable.",
+            autocompletion=_completion.targets,
+        ),
     ] = None,
     zip: Annotated[bool, typer.Option("--zip", help="Also pack an .mlpackage (a folder) into a .zip.")] = False,
     *,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import CountLine, command, print_json
 
@@ -20,12 +21,23 @@ def parity(
     ],
     against: Annotated[
         str | None,
-        typer.Option(help="A model or another file; by default the manifest's, if `ca-deploy list models` has it."),
+        typer.Option(
+            "--against",
+            "-a",
+            help="A model or another file; by default the manifest's, if `ca-deploy list models` has it.",
+            autocompletion=_completion.models,
+        ),
     ] = None,
     runtime: options.Runtime = None,
     threads: options.Threads = 1,
     calibration: Annotated[
-        str | None, typer.Option(help="The set or folder whose held-out images to compare on.")
+        str | None,
+        typer.Option(
+            "--calibration",
+            "-c",
+            help="The set or folder whose held-out images to compare on.",
+            autocompletion=_completion.calibrations,
+        ),
     ] = None,
     load_inputs: Annotated[Path | None, typer.Option(help="Compare on the images in this .npz.")] = None,
     save_inputs: Annotated[Path | None, typer.Option(help="Save the images to this .npz.")] = None,

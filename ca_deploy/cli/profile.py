@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import StepLines, command, print_json
 from ca_deploy.errors import CaDeployError, UsageError
@@ -17,10 +18,20 @@ _WHAT = "What else to do"
 def profile(
     files: Annotated[list[Path] | None, typer.Argument(help="Exported files.", show_default=False)] = None,
     device: Annotated[
-        str, typer.Option(help="A name of `ca-deploy list devices`, or ssh://[user@]host[:port] for any host.")
+        str,
+        typer.Option(
+            "--device",
+            "-d",
+            help="A name of `ca-deploy list devices`, or `ssh://[user@]host[:port]` for any host.",
+            autocompletion=_completion.devices,
+        ),
     ] = "local",
     runtime: Annotated[
-        str | None, typer.Option(help="A name of `ca-deploy list runtimes`; by default the file's own.")
+        str | None,
+        typer.Option(
+            help="A name of `ca-deploy list runtimes`; by default the file's own.",
+            autocompletion=_completion.runtimes,
+        ),
     ] = None,
     threads: Annotated[str, typer.Option(help="Thread count, or several: 1,2,4.", rich_help_panel=_HOW)] = "1",
     affinity: Annotated[
@@ -55,7 +66,8 @@ def profile(
         typer.Option(help="Feed the samples in this .npz, instead of made-up values.", rich_help_panel=_HOW),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder for report, plot and raw outputs.", rich_help_panel=_WHAT)
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for report, plot and raw outputs.", rich_help_panel=_WHAT),
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the files on the device.", rich_help_panel=_WHAT)] = False,
     compare: Annotated[
