@@ -54,7 +54,8 @@ def export(
         sizes: sizes, height and width, that the image may have beside its own, which not every format can.
         check: targets (``"xnnpack"``) that check the files of their formats; findings go into the manifest.
         zipped: also pack Core ML's folder into a .zip.
-        step: called with ``(recipe, progress in a few words)``.
+        step: called with ``(recipe, progress in a few words)``, and with a :class:`ca_deploy.progress.Counted` as often
+            as something is counted.
 
     Returns:
         One :class:`Export` per recipe, in the order requested. A file that misses its tolerances is kept, and
@@ -86,6 +87,7 @@ def export(
         module=module,
     )
     preflight.check_output(request.output)
-    from ca_deploy.pipeline import export as pipeline  # imports PyTorch
+    step("", "importing PyTorch")
+    from ca_deploy.pipeline import export as pipeline
 
     return pipeline.export(request, step)

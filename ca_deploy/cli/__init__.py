@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ca_deploy.cli._command import interrupt
+from ca_deploy.cli._command import FetchLines, interrupt
 from ca_deploy.cli._examples import EXAMPLES, examples
 from ca_deploy.cli.check import check
 from ca_deploy.cli.distill import distill
@@ -65,7 +65,7 @@ def main() -> None:
     sys.path[:] = search_path()
     log = logging.getLogger("ca_deploy")  # reports what is fetched, and where to
     log.setLevel(logging.INFO)
-    log.addHandler(logging.StreamHandler())
+    log.addHandler(FetchLines())
     # PyTorch's threads would otherwise wait actively, and slow down the converters that run in parallel.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for asked_to_end in ASK_TO_END:

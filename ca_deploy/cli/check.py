@@ -7,7 +7,7 @@ import typer
 
 from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import StepLines, command, print_json
+from ca_deploy.cli._command import command, print_json, progress
 from ca_deploy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,14 +69,15 @@ def check(
     worst = verdict_named("unknown" if strict else fail_on)
     if graph is not None and (file is None or len(target or ()) != 1):
         raise UsageError("--graph draws a FILE on one target: name it with --target.")
-    reports = ca_deploy.check(
-        file,
-        target or (),
-        before=options.of_model(source, before) if before is not None else None,
-        int8=int8,
-        fp16=fp16,
-        step=StepLines(),
-    )
+    with progress(in_turn=True) as display:
+        reports = ca_deploy.check(
+            file,
+            target or (),
+            before=options.of_model(source, before) if before is not None else None,
+            int8=int8,
+            fp16=fp16,
+            step=display.step,
+        )
     if graph is not None and file is not None:
         _draw(file, reports[0], graph)
     if json:

@@ -1,5 +1,6 @@
 """``ca-deploy distill``"""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import CountLine, command, print_json
+from ca_deploy.cli._command import command, print_json, progress
 
 if TYPE_CHECKING:
     from ca_deploy.records.model import ModelSource
@@ -44,7 +45,8 @@ def distill(
 
     network = ca_deploy.load(source)
     with staging(output) as scratch:
-        images = ca_deploy.distill(network, count, seed, progress=CountLine("steps"))
+        with progress() as display:
+            images = ca_deploy.distill(network, count, seed, progress=partial(display.count, "steps"))
         paths = save_images(images, scratch / "images")
         deliver(scratch, paths)
     size = sum((output / path.name).stat().st_size for path in paths)

@@ -1,5 +1,6 @@
 """``ca-deploy evaluate``"""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import CountLine, command, print_json
+from ca_deploy.cli._command import command, print_json, progress
 
 if TYPE_CHECKING:
     from ca_deploy.records.model import ModelSource
@@ -45,15 +46,16 @@ def evaluate(
     from ca_deploy.render import terminal as render
     from ca_deploy.render.accuracy import page
 
-    report = ca_deploy.evaluate(
-        model,
-        data,
-        against=against,
-        runtime=runtime,
-        threads=threads,
-        source=source,
-        progress=CountLine("photos"),
-    )
+    with progress() as display:
+        report = ca_deploy.evaluate(
+            model,
+            data,
+            against=against,
+            runtime=runtime,
+            threads=threads,
+            source=source,
+            progress=partial(display.count, "photos"),
+        )
     if json:
         print_json(report)
     else:

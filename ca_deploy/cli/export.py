@@ -8,7 +8,7 @@ import typer
 
 from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import StepLines, command, print_json
+from ca_deploy.cli._command import command, print_json, progress
 from ca_deploy.errors import ExportFailed
 
 if TYPE_CHECKING:
@@ -93,23 +93,24 @@ def export(
 
     failed: ExportFailed | None = None
     try:
-        exports = ca_deploy.export(
-            options.of_model(source, model),
-            formats=format or (),
-            int8=int8,
-            fp16=fp16,
-            recipes=recipe or (),
-            calibration=calibration,
-            calibration_count=calibration_count,
-            output=output,
-            dynamic_batch=dynamic_batch,
-            batch=batch,
-            dynamic_size=dynamic_size,
-            sizes=options.several_sizes("sizes", sizes),
-            check=check or (),
-            zipped=zip,
-            step=StepLines(),
-        )
+        with progress() as display:
+            exports = ca_deploy.export(
+                options.of_model(source, model),
+                formats=format or (),
+                int8=int8,
+                fp16=fp16,
+                recipes=recipe or (),
+                calibration=calibration,
+                calibration_count=calibration_count,
+                output=output,
+                dynamic_batch=dynamic_batch,
+                batch=batch,
+                dynamic_size=dynamic_size,
+                sizes=options.several_sizes("sizes", sizes),
+                check=check or (),
+                zipped=zip,
+                step=display.step,
+            )
     except ExportFailed as error:
         if not error.exports:
             raise

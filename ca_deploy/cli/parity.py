@@ -1,5 +1,6 @@
 """``ca-deploy parity``"""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import CountLine, command, print_json
+from ca_deploy.cli._command import command, print_json, progress
 
 if TYPE_CHECKING:
     from ca_deploy.records.model import ModelSource
@@ -62,18 +63,19 @@ def parity(
     if against is not None and not against.rstrip("/").endswith(model_suffixes()):
         reference = source = options.of_model(source, against)
     given = any(value is not None for value in (max_abs_error, sqnr_db, agreement_percent))
-    report = ca_deploy.compare(
-        file,
-        reference,
-        runtime=runtime,
-        threads=threads,
-        source=source,
-        calibration=calibration,
-        tolerances=Tolerances(max_abs_error, sqnr_db, agreement_percent) if given else None,
-        load_inputs=load_inputs,
-        save_inputs=save_inputs,
-        progress=CountLine("images"),
-    )
+    with progress() as display:
+        report = ca_deploy.compare(
+            file,
+            reference,
+            runtime=runtime,
+            threads=threads,
+            source=source,
+            calibration=calibration,
+            tolerances=Tolerances(max_abs_error, sqnr_db, agreement_percent) if given else None,
+            load_inputs=load_inputs,
+            save_inputs=save_inputs,
+            progress=partial(display.count, "images"),
+        )
     if json:
         print_json(report)
     else:

@@ -1,5 +1,7 @@
 """``ca-deploy profile``"""
 
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +9,7 @@ import typer
 
 from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import StepLines, command, print_json
+from ca_deploy.cli._command import command, print_json, progress
 from ca_deploy.errors import CaDeployError, UsageError
 
 _HOW = "How to measure"
@@ -90,35 +92,35 @@ def profile(
     from ca_deploy.render import terminal as render
     from ca_deploy.render.latency import page
 
-    steps = StepLines()
-    report = ca_deploy.profile(
-        files or (),
-        device,
-        runtime=runtime,
-        threads=threads,
-        affinity=affinity,
-        protocol=protocol,
-        runs=runs,
-        min_seconds=min_seconds,
-        starts=starts,
-        seed=seed,
-        runner=runner,
-        benchmark_binary=benchmark_binary,
-        bundle=bundle,
-        operators=ops,
-        verify=verify,
-        inputs=inputs,
-        output=output,
-        keep=keep,
-        step=lambda text: steps("", text),
-    )
+    with progress() as display:
+        report = ca_deploy.profile(
+            files or (),
+            device,
+            runtime=runtime,
+            threads=threads,
+            affinity=affinity,
+            protocol=protocol,
+            runs=runs,
+            min_seconds=min_seconds,
+            starts=starts,
+            seed=seed,
+            runner=runner,
+            benchmark_binary=benchmark_binary,
+            bundle=bundle,
+            operators=ops,
+            verify=verify,
+            inputs=inputs,
+            output=output,
+            keep=keep,
+            step=partial(display.step, ""),
+        )
     if json:
         print_json(report)
     else:
         render.show(page(report))
     if report.failures:
         if output:
-            steps("", f"what was measured before is kept in {output}")
+            sys.stderr.write(f"What was measured before is kept in {output}.\n")
         raise CaDeployError(" ".join(report.failures.values()))
     if any(found.verification and found.verification.status != "pass" for found in report.measurements):
         raise typer.Exit(1)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from ca_deploy.pipeline.class_names import named_by_folders
 from ca_deploy.pipeline.converters import Converters
 from ca_deploy.pipeline.request import ExportRequest, refuse_unfit
 from ca_deploy.pipeline.verify import Reference, Verified, reference_answers, verify
-from ca_deploy.progress import NamedStep
+from ca_deploy.progress import DONE, NamedStep, counting
 from ca_deploy.records.codec import to_json
 from ca_deploy.records.compat import CompatRecord, CompatReport
 from ca_deploy.records.conversion import Conversion, Converted
@@ -95,7 +96,9 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
                 for format, recipes in formats.items()
             }
             finished = converters.begin(conversions, step)
-            reference = reference_answers(network, images.held_out)
+            what = f"running the network on {len(images.held_out)} held-out samples"
+            reference = reference_answers(network, images.held_out, counting(partial(step, ""), what))
+            step("", DONE)
             exports: dict[str, Export] = {}
             failures: dict[str, CaDeployError] = {}
             for conversion, converted in finished:
@@ -103,12 +106,13 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
                 try:
                     if isinstance(converted, CaDeployError):
                         raise converted
-                    step(name, "verifying against PyTorch")
-                    verified = verify(conversion, converted, reference, sizes.verified if sizes else ())
+                    progress = counting(partial(step, name), "verifying against PyTorch")
+                    verified = verify(conversion, converted, reference, sizes.verified if sizes else (), progress)
                 except OutputError:
                     raise
                 except CaDeployError as error:
                     step(name, "failed")
+                    step(name, DONE)
                     failures[name] = error
                     continue
                 if request.targets:
@@ -119,6 +123,7 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
                     assumptions=network.assumptions,
                     acceleration=briefs(conversion.path, but=request.targets),
                 )
+                step(name, DONE)
                 seconds = time.perf_counter() - started
                 exports[name] = Export(request.output / manifest.file, manifest, conversion.log, seconds)
         if not exports:
