@@ -13,6 +13,7 @@
     ├── ArtifactError           an exported file or manifest that cannot be opened
     ├── RuntimeUnavailable      a runtime that is not installed, or cannot run this file
     │   └── UnsupportedOperation    an operation of the file that the runtime does not know
+    ├── ExportFailed            some recipes of an export failed; the files of the others are delivered (exit code 1)
     ├── WorkerError             a converter process that crashed, was killed, or failed
     └── DeviceError             a device that cannot be reached, was lost, is full, or cannot run the files
 
@@ -21,7 +22,11 @@ error into an exit code.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ca_deploy.pipeline.export import Export
 
 
 class CaDeployError(Exception):
@@ -70,6 +75,22 @@ class UnsupportedOperation(RuntimeUnavailable):
 
 class WorkerError(CaDeployError):
     """A converter process that crashed, was killed, or failed; names its log."""
+
+
+class ExportFailed(CaDeployError):
+    """Some recipes of one export failed.
+
+    ``exports`` are the files of the others, which are delivered; it is empty where all failed, for different reasons.
+    ``failures`` has the error of each recipe that failed.
+    """
+
+    def __init__(self, exports: "Sequence[Export]", failures: Mapping[str, CaDeployError]) -> None:
+        self.exports = tuple(exports)
+        self.failures = dict(failures)
+        recipes: dict[str, list[str]] = {}
+        for recipe, error in failures.items():
+            recipes.setdefault(str(error), []).append(recipe)
+        super().__init__("\n".join(f"{', '.join(names)} failed: {said}" for said, names in recipes.items()))
 
 
 class DeviceError(CaDeployError):

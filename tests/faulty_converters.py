@@ -75,3 +75,11 @@ class FillsTheDisk(Works):
 class Hangs(Works):
     def fail(self) -> None:
         time.sleep(600)
+
+
+class CrashesOnce(Works):
+    """On the float32 recipe only."""
+
+    def convert(self, conversion: Conversion, step: Step) -> None:
+        if conversion.recipe.mode == "float32":
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -36,6 +36,7 @@ def check(
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`.
     """
+    from ca_deploy.api import preflight
     from ca_deploy.compat.check import check as check_file
     from ca_deploy.pipeline.before_export import check_before_export
 
@@ -53,4 +54,5 @@ def check(
             "A model to check is a name or a ModelSource. Save an nn.Module by torch.export.save, and name it."
         )
     source = ModelSource(before) if isinstance(before, str) else before
+    preflight.check_source(source)
     return check_before_export(source, targets, mode_of(int8, fp16), step)

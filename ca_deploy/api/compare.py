@@ -52,6 +52,16 @@ def compare(
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`.
     """
+    from ca_deploy.api import preflight
+
+    preflight.check_runtime(runtime)
+    preflight.check_model(model, source)
+    if isinstance(against, str | Path | ModelSource):
+        preflight.check_model(against, source)
+    preflight.check_calibration(calibration)
+    preflight.check_samples(load_inputs)
+    if save_inputs is not None:
+        preflight.check_output(save_inputs.parent)
     from ca_deploy.data import arrays
     from ca_deploy.evaluation.parity import measure
     from ca_deploy.evaluation.predictor import open_predictor

@@ -32,6 +32,14 @@ def evaluate(
     Raises:
         CaDeployError: see :mod:`ca_deploy.errors`.
     """
+    from ca_deploy.api import preflight
+    from ca_deploy.data.class_folders import class_folders
+
+    preflight.check_runtime(runtime)
+    preflight.check_model(model, source)
+    if against is not None:
+        preflight.check_model(against, source)
+    class_folders(Path(data))
     from ca_deploy.evaluation.accuracy import evaluate_predictor, labelled_photos
     from ca_deploy.evaluation.predictor import open_predictor
 

@@ -57,19 +57,24 @@ def export(
         sizes: sizes, height and width, that the image may have beside its own, which not every format can.
         check: targets (``"xnnpack"``) that check the files of their formats; findings go into the manifest.
         zipped: also pack Core ML's folder into a .zip.
-        step: called with ``(recipe, progress in a few words)``.
+        step: called with ``(recipe, progress in a few words)``, and with a :class:`ca_deploy.progress.Counted` as often
+            as something is counted.
 
     Returns:
         One :class:`Export` per recipe, in the order requested. A file that misses its tolerances is kept, and
         ``Export.passed`` is False.
 
     Raises:
+        ExportFailed: some recipes failed; the files of the others are delivered, and are its ``exports``.
         CaDeployError: see :mod:`ca_deploy.errors`; nothing is left half-written.
     """
-    from ca_deploy.pipeline import export as pipeline
+    from ca_deploy.api import preflight
     from ca_deploy.pipeline.request import requested
 
     named, module = model_of(model, source)
+    if module is None:
+        preflight.check_source(named)
+    preflight.check_calibration(calibration)
     request = requested(
         named,
         choose_recipes(listed(formats), int8, fp16, listed(recipes)),
@@ -85,4 +90,8 @@ def export(
         zipped=zipped,
         module=module,
     )
+    preflight.check_output(request.output)
+    step("", "importing PyTorch")
+    from ca_deploy.pipeline import export as pipeline
+
     return pipeline.export(request, step)

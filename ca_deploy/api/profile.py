@@ -60,6 +60,8 @@ def profile(
         CaDeployError: see :mod:`ca_deploy.errors`. A failure after the first measurement is in
             ``LatencyReport.failures`` instead.
     """
+    from ca_deploy.graphs import check_place
+    from ca_deploy.graphs.readers import by_suffix
     from ca_deploy.latency import session
 
     if isinstance(files, str | Path):
@@ -84,4 +86,7 @@ def profile(
         output=output,
         command_line=tuple(sys.argv),
     )
+    for file in map(Path, files):
+        if file.suffix in by_suffix():  # others are refused by what cannot measure them
+            check_place(file)
     return session.profile_on(device, [Path(file) for file in files], wishes, keep, step)

@@ -1,6 +1,7 @@
 """The command line: one module per command, which parses, calls one function, and renders.
 
-Exit codes: 0 success; 1 a check failed (parity missed its tolerances); 2 unusable input; 130 interrupted.
+Exit codes: 0 success; 1 a check failed (parity missed its tolerances), or one of several files could not be made;
+2 unusable input; 130 interrupted.
 """
 
 import logging
@@ -11,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from ca_deploy.cli._command import interrupt
+from ca_deploy.cli._command import FetchLines, interrupt
+from ca_deploy.cli._examples import EXAMPLES, examples
 from ca_deploy.cli.check import check
 from ca_deploy.cli.distill import distill
 from ca_deploy.cli.doctor import doctor
@@ -27,8 +29,9 @@ from ca_deploy.processes.python_path import search_path
 app = typer.Typer(
     name="ca-deploy",
     help="Take a trained Coordinate-Attention network from PyTorch to a phone, with proof that it still works.",
+    epilog=examples("ca-deploy export --format tflite --int8 --output demo", "ca-deploy export -h"),
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
@@ -45,21 +48,16 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def _common(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+        bool,
+        typer.Option("--version", "-V", help="Print the version and exit.", is_eager=True, callback=_print_version),
     ] = False,
 ) -> None:
     """Options before the name of the command."""
 
 
-app.command()(export)
-app.command()(check)
-app.command()(parity)
-app.command()(evaluate)
-app.command()(distill)
-app.command()(profile)
-app.command()(doctor)
-app.command()(schema)
-app.add_typer(list_app, name="list")
+for _command in (export, check, parity, evaluate, distill, profile, doctor, schema):
+    app.command(epilog=examples(*EXAMPLES[_command.__name__]))(_command)
+app.add_typer(list_app, name="list", epilog=examples(*EXAMPLES["list"]))
 
 
 def main() -> None:
@@ -67,7 +65,7 @@ def main() -> None:
     sys.path[:] = search_path()
     log = logging.getLogger("ca_deploy")  # reports what is fetched, and where to
     log.setLevel(logging.INFO)
-    log.addHandler(logging.StreamHandler())
+    log.addHandler(FetchLines())
     # PyTorch's threads would otherwise wait actively, and slow down the converters that run in parallel.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for asked_to_end in ASK_TO_END:

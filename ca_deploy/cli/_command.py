@@ -1,15 +1,19 @@
 """Shared by all commands: errors as a message and an exit code, results on standard output, progress on error."""
 
 import functools
+import logging
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import typer
 
 from ca_deploy.errors import CaDeployError
+
+if TYPE_CHECKING:
+    from ca_deploy.render.progress import Display
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,27 +58,27 @@ def print_json(content: object) -> None:
     sys.stdout.write(to_json(content))
 
 
-class StepLines:
-    """One line per step on standard error, with the time since the start."""
+class FetchLines(logging.Handler):
+    """What is fetched, and where to, as a step of the display that is open, or as a line on standard error."""
 
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
+    display: "Display | None" = None
 
-    def __call__(self, recipe: str, text: str) -> None:
-        name = f"{recipe}: " if recipe else ""
-        sys.stderr.write(f"[{time.perf_counter() - self._started:6.1f} s] {name}{text}\n")
-        sys.stderr.flush()
+    def emit(self, record: logging.LogRecord) -> None:
+        if FetchLines.display is not None:
+            FetchLines.display.step("", record.getMessage())
+        else:
+            sys.stderr.write(f"{record.getMessage()}\n")
 
 
-class CountLine:
-    """A counter on standard error: ``photos 120/276``; ten lines in all where that is not a terminal."""
+@contextmanager
+def progress(in_turn: bool = False) -> "Iterator[Display]":
+    """Progress on standard error, which native libraries' notices do not disturb."""
+    from ca_deploy.processes.native_messages import without_notices
+    from ca_deploy.render.progress import shown_on
 
-    def __init__(self, what: str) -> None:
-        self._what = what
-
-    def __call__(self, done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{self._what} {done}/{total}" + ("\n" if done == total else ""))
-        elif done * 10 // total > (done - 1) * 10 // total:
-            sys.stderr.write(f"{self._what} {done}/{total}\n")
-        sys.stderr.flush()
+    with without_notices() as stream, shown_on(stream, in_turn) as display:
+        FetchLines.display = display
+        try:
+            yield display
+        finally:
+            FetchLines.display = None

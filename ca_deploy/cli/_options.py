@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ca_deploy.cli import _completion
 from ca_deploy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ _Triple = tuple[float, float, float]
 # By the name of the field of ModelSource.
 _MODEL_OPTIONS: dict[str, Any] = {
     "weights": Annotated[
-        Path | None, typer.Option(help="Trained weights: .safetensors, .pth, .pt.", rich_help_panel=_MODEL)
+        Path | None,
+        typer.Option("--weights", "-w", help="Trained weights: .safetensors, .pth, .pt.", rich_help_panel=_MODEL),
     ],
     "weights_key": Annotated[
         str | None,
@@ -31,7 +33,12 @@ _MODEL_OPTIONS: dict[str, Any] = {
     ],
     "input_size": Annotated[
         str | None,
-        typer.Option(help="Size of the input image in pixels: 224, or HEIGHTxWIDTH.", rich_help_panel=_MODEL),
+        typer.Option(
+            "--input-size",
+            "-s",
+            help="Size of the input image in pixels: 224, or HEIGHTxWIDTH.",
+            rich_help_panel=_MODEL,
+        ),
     ],
     "num_classes": Annotated[int | None, typer.Option(help="Number of classes.", rich_help_panel=_MODEL)],
     "width": Annotated[float | None, typer.Option(help="Width multiplier.", rich_help_panel=_MODEL)],
@@ -43,7 +50,11 @@ _MODEL_OPTIONS: dict[str, Any] = {
     ],
     "task": Annotated[
         str | None,
-        typer.Option(help="Meaning of the output, a name of `ca-deploy list tasks`.", rich_help_panel=_MODEL),
+        typer.Option(
+            help="Meaning of the output, a name of `ca-deploy list tasks`.",
+            autocompletion=_completion.tasks,
+            rich_help_panel=_MODEL,
+        ),
     ],
     "inputs": Annotated[
         list[str] | None,
@@ -94,7 +105,8 @@ _MODEL_OPTIONS: dict[str, Any] = {
         ),
     ],
     "labels": Annotated[
-        Path | None, typer.Option(help="Text file, one class per line.", rich_help_panel=_PREPROCESSING)
+        Path | None,
+        typer.Option("--labels", "-l", help="Text file, one class per line.", rich_help_panel=_PREPROCESSING),
     ],
 }
 
@@ -102,10 +114,13 @@ COMPARED = tuple(name for name in _MODEL_OPTIONS if name != "name")
 NETWORK = ("weights", "weights_key", "input_size", "num_classes", "width", "inputs")
 PREPROCESSING = ("mean", "std", "resize", "crop", "fit", "channels", "value_range")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Json = Annotated[bool, typer.Option("--json", "-j", help="Print JSON instead of tables.")]
 Runtime = Annotated[
     str | None,
-    typer.Option(help="A name of `ca-deploy list runtimes`; by default the first that opens such a file."),
+    typer.Option(
+        help="A name of `ca-deploy list runtimes`; by default the first that opens such a file.",
+        autocompletion=_completion.runtimes,
+    ),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import StepLines, command, print_json
+from ca_deploy.cli._command import command, print_json, progress
 from ca_deploy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +28,12 @@ def check(
     ] = None,
     target: Annotated[
         list[str] | None,
-        typer.Option(help="A name of `ca-deploy list targets`, with a level as in nnapi:29. Repeatable."),
+        typer.Option(
+            "--target",
+            "-t",
+            help="A name of `ca-deploy list targets`, with a level as in nnapi:29. Repeatable.",
+            autocompletion=_completion.targets,
+        ),
     ] = None,
     fail_on: Annotated[
         str, typer.Option(help="The mildest verdict for exit code 1: unsupported, falls-back, float, unknown.")
@@ -39,7 +45,11 @@ def check(
     graph: Annotated[Path | None, typer.Option(help="Draw the partitions of one target to this .svg.")] = None,
     before: Annotated[
         str | None,
-        typer.Option(help="Instead of FILE, a model as for export.", rich_help_panel=_BEFORE),
+        typer.Option(
+            help="Instead of FILE, a model as for export.",
+            rich_help_panel=_BEFORE,
+            autocompletion=_completion.models,
+        ),
     ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="With --before: as INT8.", rich_help_panel=_BEFORE)] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="With --before: as float16.", rich_help_panel=_BEFORE)] = False,
@@ -59,14 +69,15 @@ def check(
     worst = verdict_named("unknown" if strict else fail_on)
     if graph is not None and (file is None or len(target or ()) != 1):
         raise UsageError("--graph draws a FILE on one target: name it with --target.")
-    reports = ca_deploy.check(
-        file,
-        target or (),
-        before=options.of_model(source, before) if before is not None else None,
-        int8=int8,
-        fp16=fp16,
-        step=StepLines(),
-    )
+    with progress(in_turn=True) as display:
+        reports = ca_deploy.check(
+            file,
+            target or (),
+            before=options.of_model(source, before) if before is not None else None,
+            int8=int8,
+            fp16=fp16,
+            step=display.step,
+        )
     if graph is not None and file is not None:
         _draw(file, reports[0], graph)
     if json:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import command, print_json
+from ca_deploy.cli._command import command, print_json, progress
 
 
 @command
@@ -26,7 +26,8 @@ def doctor(
     from ca_deploy.render.doctor import page
 
     if make_bundle is not None:
-        bundle.make_bundle(make_bundle)
+        with progress():
+            bundle.make_bundle(make_bundle)
     found = examine()
     if json:
         print_json(found)

@@ -1,12 +1,14 @@
 """``ca-deploy evaluate``"""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import CountLine, command, print_json
+from ca_deploy.cli._command import command, print_json, progress
 
 if TYPE_CHECKING:
     from ca_deploy.records.model import ModelSource
@@ -15,9 +17,24 @@ if TYPE_CHECKING:
 @command
 @options.model_options(only=options.COMPARED)
 def evaluate(
-    model: Annotated[str, typer.Argument(help="An exported file, or a model as for export.", show_default=False)],
-    data: Annotated[Path, typer.Option(help="ImageFolder tree: DATA/<class>/<photo>.", show_default=False)],
-    against: Annotated[str | None, typer.Option(help="A second file or model, for a paired comparison.")] = None,
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="An exported file, or a model as for export.",
+            show_default=False,
+            autocompletion=_completion.models,
+        ),
+    ],
+    data: Annotated[Path, typer.Option(help="ImageFolder tree: `DATA/<class>/<photo>`.", show_default=False)],
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            "-a",
+            help="A second file or model, for a paired comparison.",
+            autocompletion=_completion.models,
+        ),
+    ] = None,
     runtime: options.Runtime = None,
     threads: options.Threads = 1,
     *,
@@ -29,15 +46,16 @@ def evaluate(
     from ca_deploy.render import terminal as render
     from ca_deploy.render.accuracy import page
 
-    report = ca_deploy.evaluate(
-        model,
-        data,
-        against=against,
-        runtime=runtime,
-        threads=threads,
-        source=source,
-        progress=CountLine("photos"),
-    )
+    with progress() as display:
+        report = ca_deploy.evaluate(
+            model,
+            data,
+            against=against,
+            runtime=runtime,
+            threads=threads,
+            source=source,
+            progress=partial(display.count, "photos"),
+        )
     if json:
         print_json(report)
     else:

@@ -1,12 +1,15 @@
 """``ca-deploy export``"""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import StepLines, command, print_json
+from ca_deploy.cli._command import command, print_json, progress
+from ca_deploy.errors import ExportFailed
 
 if TYPE_CHECKING:
     from ca_deploy.records.model import ModelSource
@@ -18,28 +21,45 @@ def export(
     model: Annotated[
         str | None,
         typer.Argument(
-            help="A name of `ca-deploy list models`, package.module:factory, or FILE.pt2.", show_default=False
+            help="A name of `ca-deploy list models`, package.module:factory, or FILE.pt2.",
+            show_default=False,
+            autocompletion=_completion.models,
         ),
     ] = None,
     format: Annotated[
-        list[str] | None, typer.Option("--format", help="A name of `ca-deploy list formats`. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="A name of `ca-deploy list formats`. Repeatable.",
+            autocompletion=_completion.formats,
+        ),
     ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="INT8 weights and activations, float input and output.")] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="16-bit float weights.")] = False,
     recipe: Annotated[
-        list[str] | None, typer.Option(help="A name of `ca-deploy list recipes`, or FILE.toml. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--recipe",
+            "-r",
+            help="A name of `ca-deploy list recipes`, or FILE.toml. Repeatable.",
+            autocompletion=_completion.recipes,
+        ),
     ] = None,
     calibration: Annotated[
         str | None,
         typer.Option(
-            help="A name of `ca-deploy list calibrations`, FILE.toml, a folder of photos, or FILE.npz of samples."
+            "--calibration",
+            "-c",
+            help="A name of `ca-deploy list calibrations`, FILE.toml, a folder of photos, or FILE.npz of samples.",
+            autocompletion=_completion.calibrations,
         ),
     ] = None,
     calibration_count: Annotated[int | None, typer.Option(min=1, help="Number of calibration images.")] = None,
     held_out: Annotated[
         int | None, typer.Option(min=32, help="Number of images held out to verify the files; 128 by default.")
     ] = None,
-    output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")] = Path(),
     batch: Annotated[int, typer.Option(min=1, help="Number of images or samples per inference.")] = 1,
     dynamic_batch: Annotated[
         bool, typer.Option("--dynamic-batch", help="Dynamic batch dimension, where the format can have one.")
@@ -55,7 +75,10 @@ def export(
     ] = None,
     check: Annotated[
         list[str] | None,
-        typer.Option(help="A name of `ca-deploy list targets`: findings go into the manifest. Repeatable."),
+        typer.Option(
+            help="A name of `ca-deploy list targets`: findings go into the manifest. Repeatable.",
+            autocompletion=_completion.targets,
+        ),
     ] = None,
     zip: Annotated[bool, typer.Option("--zip", help="Also pack an .mlpackage (a folder) into a .zip.")] = False,
     *,
@@ -65,33 +88,46 @@ def export(
     """Export a trained network to ONNX, TFLite or Core ML, quantise it, and prove that it computes the same.
 
     Without MODEL: the bundled CA-MobileNetV2, trained on five flowers.
-    Exit code 1: a file was written, but missed its tolerances.
+    Exit code 1: a file missed its tolerances, or one of several could not be made; what was made is written.
     """
     import ca_deploy
     from ca_deploy.render import terminal as render
     from ca_deploy.render.exports import flat, page
 
-    exports = ca_deploy.export(
-        options.of_model(source, model),
-        formats=format or (),
-        int8=int8,
-        fp16=fp16,
-        recipes=recipe or (),
-        calibration=calibration,
-        calibration_count=calibration_count,
-        held_out=held_out,
-        output=output,
-        dynamic_batch=dynamic_batch,
-        batch=batch,
-        dynamic_size=dynamic_size,
-        sizes=options.several_sizes("sizes", sizes),
-        check=check or (),
-        zipped=zip,
-        step=StepLines(),
-    )
+    failed: ExportFailed | None = None
+    try:
+        with progress() as display:
+            exports = ca_deploy.export(
+                options.of_model(source, model),
+                formats=format or (),
+                int8=int8,
+                fp16=fp16,
+                recipes=recipe or (),
+                calibration=calibration,
+                calibration_count=calibration_count,
+                held_out=held_out,
+                output=output,
+                dynamic_batch=dynamic_batch,
+                batch=batch,
+                dynamic_size=dynamic_size,
+                sizes=options.several_sizes("sizes", sizes),
+                check=check or (),
+                zipped=zip,
+                step=display.step,
+            )
+    except ExportFailed as error:
+        if not error.exports:
+            raise
+        failed, exports = error, list(error.exports)
     if json:
-        print_json([{"path": e.path, "log": e.log, "seconds": e.seconds, **flat(e.manifest)} for e in exports])
+        missing = failed.failures if failed else {}
+        print_json(
+            [{"path": e.path, "log": e.log, "seconds": e.seconds, **flat(e.manifest)} for e in exports]
+            + [{"path": None, "status": "failed", "recipe": name, "error": str(e)} for name, e in missing.items()]
+        )
     else:
         render.show(page(exports))
-    if any(e.manifest.parity.status == "fail" for e in exports):
+    if failed:
+        sys.stderr.write(f"Error: {failed}\n")
+    if failed or any(e.manifest.parity.status == "fail" for e in exports):
         raise typer.Exit(1)

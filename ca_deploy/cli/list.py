@@ -4,6 +4,7 @@ import typer
 
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import command, print_json
+from ca_deploy.cli._examples import examples
 
 app = typer.Typer(
     help="The available models, formats, recipes, calibration sets, tasks, runtimes, targets and devices.",
@@ -21,7 +22,6 @@ def _show(title: str, rows: dict[str, str], json: bool) -> None:
         render.show(page(title, rows))
 
 
-@app.command()
 @command
 def models(json: options.Json = False) -> None:
     """Networks that have a name."""
@@ -30,7 +30,6 @@ def models(json: options.Json = False) -> None:
     _show("Models", {name: model.description for name, model in registered_models().items()}, json)
 
 
-@app.command()
 @command
 def formats(json: options.Json = False) -> None:
     """File formats, with the packages that are not installed."""
@@ -44,7 +43,6 @@ def formats(json: options.Json = False) -> None:
     _show("Formats", rows, json)
 
 
-@app.command()
 @command
 def recipes(json: options.Json = False) -> None:
     """Export recipes."""
@@ -53,7 +51,6 @@ def recipes(json: options.Json = False) -> None:
     _show("Recipes", {name: load_recipe(name).description for name in recipe_names()}, json)
 
 
-@app.command()
 @command
 def calibrations(json: options.Json = False) -> None:
     """Calibration sets that ship with ca-deploy; a folder of your own photos is better than any of them."""
@@ -62,7 +59,6 @@ def calibrations(json: options.Json = False) -> None:
     _show("Calibration sets", {name: load_spec(name).description for name in calibration_names()}, json)
 
 
-@app.command()
 @command
 def tasks(json: options.Json = False) -> None:
     """Tasks: meanings of a network's output."""
@@ -71,7 +67,6 @@ def tasks(json: options.Json = False) -> None:
     _show("Tasks", {name: find_task(name).description for name in task_names()}, json)
 
 
-@app.command()
 @command
 def runtimes(json: options.Json = False) -> None:
     """Runtimes that open files for `parity` and `evaluate`, with what is missing here."""
@@ -88,7 +83,6 @@ def runtimes(json: options.Json = False) -> None:
     _show("Runtimes", rows, json)
 
 
-@app.command()
 @command
 def targets(json: options.Json = False) -> None:
     """Targets that `check` knows, with the packages that are not installed."""
@@ -103,7 +97,6 @@ def targets(json: options.Json = False) -> None:
     _show("Targets", rows, json)
 
 
-@app.command()
 @command
 def devices(json: options.Json = False) -> None:
     """Devices within reach: this machine, phones, hosts of ~/.ssh/config, emulated processors."""
@@ -116,3 +109,8 @@ def devices(json: options.Json = False) -> None:
         print_json(found)
     else:
         render.show(page(found))
+
+
+for _listing in (models, formats, recipes, calibrations, tasks, runtimes, targets, devices):
+    _line = f"ca-deploy list {_listing.__name__}"
+    app.command(epilog=examples(_line, f"{_line} --json"))(_listing)

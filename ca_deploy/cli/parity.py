@@ -1,12 +1,14 @@
 """``ca-deploy parity``"""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import CountLine, command, print_json
+from ca_deploy.cli._command import command, print_json, progress
 
 if TYPE_CHECKING:
     from ca_deploy.records.model import ModelSource
@@ -20,12 +22,23 @@ def parity(
     ],
     against: Annotated[
         str | None,
-        typer.Option(help="A model or another file; by default the manifest's, if `ca-deploy list models` has it."),
+        typer.Option(
+            "--against",
+            "-a",
+            help="A model or another file; by default the manifest's, if `ca-deploy list models` has it.",
+            autocompletion=_completion.models,
+        ),
     ] = None,
     runtime: options.Runtime = None,
     threads: options.Threads = 1,
     calibration: Annotated[
-        str | None, typer.Option(help="A set or folder whose held-out images to compare on, instead of the export's.")
+        str | None,
+        typer.Option(
+            "--calibration",
+            "-c",
+            help="A set or folder whose held-out images to compare on, instead of the export's.",
+            autocompletion=_completion.calibrations,
+        ),
     ] = None,
     images: Annotated[
         Path | None, typer.Option(help="Where the folder or file of the export's held-out images is now.")
@@ -53,19 +66,20 @@ def parity(
     if against is not None and not against.rstrip("/").endswith(model_suffixes()):
         reference = source = options.of_model(source, against)
     given = any(value is not None for value in (max_abs_error, sqnr_db, agreement_percent))
-    report = ca_deploy.compare(
-        file,
-        reference,
-        runtime=runtime,
-        threads=threads,
-        source=source,
-        calibration=calibration,
-        images=images,
-        tolerances=Tolerances(max_abs_error, sqnr_db, agreement_percent) if given else None,
-        load_inputs=load_inputs,
-        save_inputs=save_inputs,
-        progress=CountLine("images"),
-    )
+    with progress() as display:
+        report = ca_deploy.compare(
+            file,
+            reference,
+            runtime=runtime,
+            threads=threads,
+            source=source,
+            calibration=calibration,
+            images=images,
+            tolerances=Tolerances(max_abs_error, sqnr_db, agreement_percent) if given else None,
+            load_inputs=load_inputs,
+            save_inputs=save_inputs,
+            progress=partial(display.count, "images"),
+        )
     if json:
         print_json(report)
     else:

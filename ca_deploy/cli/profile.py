@@ -1,12 +1,15 @@
 """``ca-deploy profile``"""
 
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import StepLines, command, print_json
+from ca_deploy.cli._command import command, print_json, progress
 from ca_deploy.errors import CaDeployError, UsageError
 
 _HOW = "How to measure"
@@ -17,10 +20,20 @@ _WHAT = "What else to do"
 def profile(
     files: Annotated[list[Path] | None, typer.Argument(help="Exported files.", show_default=False)] = None,
     device: Annotated[
-        str, typer.Option(help="A name of `ca-deploy list devices`, or ssh://[user@]host[:port] for any host.")
+        str,
+        typer.Option(
+            "--device",
+            "-d",
+            help="A name of `ca-deploy list devices`, or `ssh://[user@]host[:port]` for any host.",
+            autocompletion=_completion.devices,
+        ),
     ] = "local",
     runtime: Annotated[
-        str | None, typer.Option(help="A name of `ca-deploy list runtimes`; by default the file's own.")
+        str | None,
+        typer.Option(
+            help="A name of `ca-deploy list runtimes`; by default the file's own.",
+            autocompletion=_completion.runtimes,
+        ),
     ] = None,
     threads: Annotated[str, typer.Option(help="Thread count, or several: 1,2,4.", rich_help_panel=_HOW)] = "1",
     affinity: Annotated[
@@ -55,7 +68,8 @@ def profile(
         typer.Option(help="Feed the samples in this .npz, instead of made-up values.", rich_help_panel=_HOW),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder for report, plot and raw outputs.", rich_help_panel=_WHAT)
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for report, plot and raw outputs.", rich_help_panel=_WHAT),
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the files on the device.", rich_help_panel=_WHAT)] = False,
     compare: Annotated[
@@ -78,35 +92,35 @@ def profile(
     from ca_deploy.render import terminal as render
     from ca_deploy.render.latency import page
 
-    steps = StepLines()
-    report = ca_deploy.profile(
-        files or (),
-        device,
-        runtime=runtime,
-        threads=threads,
-        affinity=affinity,
-        protocol=protocol,
-        runs=runs,
-        min_seconds=min_seconds,
-        starts=starts,
-        seed=seed,
-        runner=runner,
-        benchmark_binary=benchmark_binary,
-        bundle=bundle,
-        operators=ops,
-        verify=verify,
-        inputs=inputs,
-        output=output,
-        keep=keep,
-        step=lambda text: steps("", text),
-    )
+    with progress() as display:
+        report = ca_deploy.profile(
+            files or (),
+            device,
+            runtime=runtime,
+            threads=threads,
+            affinity=affinity,
+            protocol=protocol,
+            runs=runs,
+            min_seconds=min_seconds,
+            starts=starts,
+            seed=seed,
+            runner=runner,
+            benchmark_binary=benchmark_binary,
+            bundle=bundle,
+            operators=ops,
+            verify=verify,
+            inputs=inputs,
+            output=output,
+            keep=keep,
+            step=partial(display.step, ""),
+        )
     if json:
         print_json(report)
     else:
         render.show(page(report))
     if report.failures:
         if output:
-            steps("", f"what was measured before is kept in {output}")
+            sys.stderr.write(f"What was measured before is kept in {output}.\n")
         raise CaDeployError(" ".join(report.failures.values()))
     if any(found.verification and found.verification.status != "pass" for found in report.measurements):
         raise typer.Exit(1)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ca_deploy.data.bit_depth import bit_depth
+from ca_deploy.data.class_folders import class_folders
 from ca_deploy.data.folders import images_below
 from ca_deploy.data.images import open_rgb
 from ca_deploy.errors import ImageDataError, UsageError
@@ -41,11 +42,7 @@ def labelled_photos(root: Path, labels: Sequence[str] | None) -> LabelledPhotos:
     Raises:
         ImageDataError: ``root`` has no class folders, or a folder that is not one of the model's classes.
     """
-    if not root.is_dir():
-        raise ImageDataError(f"Data folder {root} does not exist. Pass a folder with one folder of photos per class.")
-    folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    if not folders:
-        raise ImageDataError(f"Data folder {root} has no class folders. Arrange it as {root.name}/<class>/<photo>.jpg.")
+    folders = class_folders(root)
     order = list(labels) if labels else folders
     strangers = sorted(set(folders) - set(order))
     if strangers:

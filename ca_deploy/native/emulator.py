@@ -6,6 +6,7 @@ its ``-cpu max`` computes some INT8 results wrongly, so only named processors ar
 """
 
 import json
+import logging
 import os
 import platform
 import shutil
@@ -21,6 +22,7 @@ from ca_deploy.native import debian
 from ca_deploy.native.bundle import LOADER, support_files
 from ca_deploy.processes.python_path import python_environment, python_module
 
+_log = logging.getLogger(__name__)
 _PLUGIN = Path(__file__).parent / "instruction_count.c"
 _SUITE = "bookworm"
 _QEMU = f"qemu-7.2-{_SUITE}"
@@ -119,6 +121,7 @@ def counts(file: Path) -> dict[str, int]:
 
 
 def _fetch_qemu(folder: Path) -> None:
+    _log.info("Preparing the emulator (once): QEMU")
     architecture = "amd64" if platform.machine() == "x86_64" else "arm64"
     debian.fetch(["qemu-user"], _SUITE, architecture, folder, dependencies=True)
     binaries = folder / "usr/bin"
@@ -146,6 +149,7 @@ def _compile(folder: Path) -> None:
     compiler = _compiler()
     if compiler is None:
         raise DeviceError("The instruction counter needs a C compiler. Install gcc, or `pip install ziglang`.")
+    _log.info("Preparing the emulator (once): its instruction counter is compiled")
     command = [*compiler, "-O2", "-shared", "-fPIC", "-o", str(folder / "instruction_count.so"), str(_PLUGIN)]
     done = subprocess.run(command, env=python_environment(), capture_output=True, text=True)
     if done.returncode:

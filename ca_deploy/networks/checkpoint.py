@@ -12,7 +12,7 @@ from torch import nn
 
 from ca_deploy.errors import CheckpointError, first_line
 from ca_deploy.files import sha256_of
-from ca_deploy.networks import checkpoint_metadata, safe_pickle
+from ca_deploy.networks import checkpoint_metadata, safe_pickle, weights_file
 from ca_deploy.networks.candidates import Candidate, candidates_in
 from ca_deploy.networks.choice import choose, named
 from ca_deploy.networks.fit import Fit, Target, fits_of
@@ -59,11 +59,7 @@ def read_checkpoint(path: Path, wanted: str | None = None) -> Checkpoint:
     Raises:
         CheckpointError: missing, empty, truncated, without weights, or with Python objects that are code.
     """
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise CheckpointError(f"Checkpoint {path} {what}. Pass the weights file with --weights FILE.")
-    if path.stat().st_size == 0:
-        raise CheckpointError(f"Checkpoint {path} is empty (0 bytes). Copy it again from its source.")
+    weights_file.check_place(path)
     content, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else (_read_torch(path), {})
     return Checkpoint(path, sha256_of(path), candidates_in(content, path), metadata, wanted)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ca_deploy import programs
 from ca_deploy.errors import CheckpointError, ModelError, UsageError, first_line
 from ca_deploy.files import sha256_of
+from ca_deploy.networks.assumptions import assumptions
 from ca_deploy.networks.inputs import inputs_of
 from ca_deploy.networks.labels import labels_of
 from ca_deploy.processes.python_path import append_current_folder
@@ -38,7 +39,8 @@ class Network:
 
     ``module`` takes the tensors of ``signature.inputs`` in order, and returns the outputs: a tensor, or a tuple of
     several. ``original`` is the network itself, which may take and return anything. ``task_reason`` says why it has
-    this task; "" where it was named. ``notes`` are for the manifest.
+    this task; "" where it was named. ``notes`` are for the manifest, and so are
+    ``assumptions``, what nobody said about its images.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Network:
     author: str | None = None
     licence: str | None = None
     notes: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
     @property
     def is_wrapped(self) -> bool:
@@ -126,6 +129,7 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         author=metadata.get("author") or (bundled.author if bundled else None),
         licence=metadata.get("licence") or (bundled.licence if bundled else None),
         notes=(*((note,) if note else ()), *proven.notes),
+        assumptions=assumptions(arguments, proven.signature.inputs, source, metadata, registered is not None),
     )
 
 

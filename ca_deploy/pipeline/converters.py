@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
+from ca_deploy.errors import CaDeployError, OutputError, WorkerError
 from ca_deploy.formats import Format
 from ca_deploy.pipeline.worker import Worker
 from ca_deploy.processes.memory import converters_that_fit
@@ -24,10 +25,9 @@ class Converters:
 
     def __init__(self, logs: Mapping[Format, Path]) -> None:
         at_once = converters_that_fit(len(logs))
-        self._logs = logs
         self._pool = ThreadPoolExecutor(at_once)
         self._workers = ExitStack()
-        self._early = {format: self._start(format) for format in list(logs)[:at_once]}
+        self._early = {format: self._start(format, logs[format]) for format in list(logs)[:at_once]}
 
     def __enter__(self) -> "Converters":
         return self
@@ -39,21 +39,35 @@ class Converters:
 
     def begin(
         self, conversions: Mapping[Format, Sequence[Conversion]], step: NamedStep
-    ) -> Iterator[tuple[Conversion, Converted]]:
-        """Start the conversions of each format, one after another, and return immediately; yields each when it is done.
+    ) -> Iterator[tuple[Conversion, Converted | CaDeployError]]:
+        """Start the conversions of each format, one after another, and return immediately.
+
+        Yields each when it is done, with the file's description or the error that it ended in
+        (:meth:`ca_deploy.pipeline.worker.Worker.convert`). After an error the format's next conversion begins, in a new
+        process where the old one is dead.
 
         Raises:
-            CaDeployError: while iterating; see :meth:`ca_deploy.pipeline.worker.Worker.convert`.
+            OutputError: while iterating: nothing more can be written.
         """
-        finished: SimpleQueue[tuple[Conversion, Converted] | Exception] = SimpleQueue()
+        finished: SimpleQueue[tuple[Conversion, Converted | CaDeployError] | Exception] = SimpleQueue()
 
         def convert(format: Format) -> None:
             try:
-                worker = self._early.get(format) or self._start(format)
+                worker = self._early.get(format)
                 for conversion in conversions[format]:
-                    converted = worker.convert(conversion, partial(step, conversion.recipe.name))
-                    finished.put((conversion, converted))
-                worker.finish()
+                    worker = worker or self._start(format, conversion.log)
+                    result: Converted | CaDeployError
+                    try:
+                        result = worker.convert(conversion, partial(step, conversion.recipe.name))
+                    except OutputError:
+                        raise
+                    except CaDeployError as error:
+                        result = error
+                        if isinstance(error, WorkerError):
+                            worker = None
+                    finished.put((conversion, result))
+                if worker is not None:
+                    worker.finish()
             except Exception as error:
                 finished.put(error)
 
@@ -61,13 +75,13 @@ class Converters:
             self._pool.submit(convert, format)
         return _results(finished, sum(map(len, conversions.values())))
 
-    def _start(self, format: Format) -> Worker:
-        return self._workers.enter_context(Worker(format, self._logs[format]))
+    def _start(self, format: Format, log: Path) -> Worker:
+        return self._workers.enter_context(Worker(format, log))
 
 
 def _results(
-    finished: "SimpleQueue[tuple[Conversion, Converted] | Exception]", count: int
-) -> Iterator[tuple[Conversion, Converted]]:
+    finished: "SimpleQueue[tuple[Conversion, Converted | CaDeployError] | Exception]", count: int
+) -> Iterator[tuple[Conversion, Converted | CaDeployError]]:
     for _ in range(count):
         result = finished.get()
         if isinstance(result, Exception):

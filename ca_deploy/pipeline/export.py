@@ -1,24 +1,34 @@
 """``export()``: from a model's name to verified files."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from ca_deploy.compat import check as compat
+from ca_deploy.compat.brief import briefs
 from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
 from ca_deploy.delivery import deliver, staging, zip_folder
-from ca_deploy.errors import ArtifactError, RuntimeUnavailable, WorkerError
+from ca_deploy.errors import (
+    ArtifactError,
+    CaDeployError,
+    ExportFailed,
+    OutputError,
+    RuntimeUnavailable,
+    WorkerError,
+)
 from ca_deploy.files import sha256_of, size_of
 from ca_deploy.formats import find_format
 from ca_deploy.networks.program import save_program, traced
 from ca_deploy.networks.source import Network, load
+from ca_deploy.pipeline.class_names import named_by_folders
 from ca_deploy.pipeline.converters import Converters
 from ca_deploy.pipeline.image_doubts import Doubts, doubts_about
 from ca_deploy.pipeline.request import ExportRequest, refuse_unfit
 from ca_deploy.pipeline.verify import Reference, Verified, reference_answers, verify
-from ca_deploy.progress import NamedStep
+from ca_deploy.progress import DONE, NamedStep, counting
 from ca_deploy.records.codec import to_json
 from ca_deploy.records.compat import CompatRecord, CompatReport
 from ca_deploy.records.conversion import Conversion, Converted
@@ -51,6 +61,7 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
     and :attr:`Export.passed` is False. ``step`` is called with the recipe and its progress.
 
     Raises:
+        ExportFailed: some recipes failed; the files of the others, which it carries, are delivered.
         CaDeployError: see :mod:`ca_deploy.errors`; nothing is left half-written.
     """
     started = time.perf_counter()
@@ -60,12 +71,12 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
             step("", "loading the network")
             network = load(request.source, request.module)
             refuse_unfit(request, network)
+            network, source = named_by_folders(network, request.source, request.calibration, scratch)
             step("", "reading calibration images")
             chosen = load_spec(request.calibration or network.default_calibration or NOT_YOUR_DOMAIN)
             images = load_calibration(chosen, network.signature, request.calibration_count, request.held_out)
             doubts = doubts_about(network, images)
             sizes = _image_sizes(request, network, step)
-            source = request.source
             if request.module is not None:
                 step("", "tracing the network")
                 any_batch = request.dynamic_batch or request.batch > 1
@@ -88,23 +99,51 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
                 for format, recipes in formats.items()
             }
             finished = converters.begin(conversions, step)
-            reference = reference_answers(network, images.held_out)
-            exports = {}
+            what = f"running the network on {len(images.held_out)} held-out samples"
+            reference = reference_answers(network, images.held_out, counting(partial(step, ""), what))
+            step("", DONE)
+            exports: dict[str, Export] = {}
+            failures: dict[str, CaDeployError] = {}
             for conversion, converted in finished:
                 name = conversion.recipe.name
-                step(name, "verifying against PyTorch")
-                verified = verify(conversion, converted, reference, sizes.verified if sizes else ())
+                try:
+                    if isinstance(converted, CaDeployError):
+                        raise converted
+                    progress = counting(partial(step, name), "verifying against PyTorch")
+                    verified = verify(conversion, converted, reference, sizes.verified if sizes else (), progress)
+                except OutputError:
+                    raise
+                except CaDeployError as error:
+                    step(name, "failed")
+                    step(name, DONE)
+                    failures[name] = error
+                    continue
                 if request.targets:
                     step(name, "checking operators")
                 manifest = replace(
                     _manifest(request, conversion, converted, reference, images, doubts, verified, sizes),
                     compatibility=_compatibility(conversion.path, request.targets),
+                    assumptions=network.assumptions,
+                    acceleration=briefs(conversion.path, but=request.targets),
                 )
+                step(name, DONE)
                 seconds = time.perf_counter() - started
                 exports[name] = Export(request.output / manifest.file, manifest, conversion.log, seconds)
+        if not exports:
+            raise _failed((), failures)
         sets = [_with_companions(scratch / made.manifest.file, made.manifest, request) for made in exports.values()]
         deliver(scratch, [path for files in sets for path in files])
-    return [exports[recipe.name] for recipe in request.recipes]
+    done = [exports[recipe.name] for recipe in request.recipes if recipe.name in exports]
+    if failures:
+        raise _failed(done, failures)
+    return done
+
+
+def _failed(done: Sequence[Export], failures: Mapping[str, CaDeployError]) -> CaDeployError:
+    """The error to raise: the recipes' own where they all failed for one reason."""
+    first, *others = failures.values()
+    alone = not done and all(str(error) == str(first) for error in others)
+    return first if alone else ExportFailed(done, failures)
 
 
 def _image_sizes(request: ExportRequest, network: Network, step: NamedStep) -> ImageSizes | None:

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from ca_deploy.errors import ModelError, RecipeError
 from ca_deploy.formats import Converter
-from ca_deploy.progress import Step
+from ca_deploy.progress import Step, counting
 from ca_deploy.records.conversion import Conversion, Converted
 
 Model = TypeVar("Model")
@@ -26,8 +26,8 @@ def carry_out(converter: Converter[Model, Seen, Ranges], conversion: Conversion,
     if recipe.needs_calibration:
         if samples is None:
             raise RecipeError(f"{recipe.name} needs calibration images. Pass them with --calibration.")
-        step(f"calibrating on {len(samples)} samples")
-        seen = converter.calibrate(model, samples, recipe)
+        watched = samples.watched(counting(step, f"calibrating on {len(samples)} samples"))
+        seen = converter.calibrate(model, watched, recipe)
         ranges = converter.ranges(model, seen, recipe)
     if recipe.mode != "float32":
         model = converter.apply(model, recipe, seen, ranges, step)

@@ -11,6 +11,7 @@ from ca_deploy.evaluation.predictor import Outputs, file_predictor, network_pred
 from ca_deploy.latency import against_float32
 from ca_deploy.networks.dynamic_size import at_size
 from ca_deploy.networks.source import Network
+from ca_deploy.progress import Progress, silent
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.image_sizes import Size2d
 from ca_deploy.records.manifest import SpeedRecord
@@ -48,14 +49,18 @@ class Verified:
     warnings: tuple[str, ...] = ()
 
 
-def reference_answers(network: Network, samples: Samples) -> Reference:
+def reference_answers(network: Network, samples: Samples, progress: Progress = silent) -> Reference:
     """Run the network itself on the samples."""
     predictor = network_predictor(network)
-    return Reference(network, predictor.name, samples, predictor.run(samples) if len(samples) else {})
+    return Reference(network, predictor.name, samples, predictor.run(samples, progress) if len(samples) else {})
 
 
 def verify(
-    conversion: Conversion, converted: Converted, reference: Reference, sizes: Sequence[Size2d] = ()
+    conversion: Conversion,
+    converted: Converted,
+    reference: Reference,
+    sizes: Sequence[Size2d] = (),
+    progress: Progress = silent,
 ) -> Verified:
     """Compare the file with the reference, and time it against the float32 file of the same format.
 
@@ -70,7 +75,7 @@ def verify(
         runtimes = runtimes_for(path)
         if not runtimes:
             raise RuntimeUnavailable(f"No runtime opens {path.suffix} files.")
-        parity, settings, warnings = _parity(path, None, conversion, converted, reference)
+        parity, settings, warnings = _parity(path, None, conversion, converted, reference, progress)
         if sizes:
             resized = {size: _parity(path, None, conversion, converted, reference.at(size))[0] for size in sizes}
             parity = with_sizes(parity, resized)
@@ -83,14 +88,16 @@ def verify(
         speed = against_float32(path, timed, _shapes(converted, reference.network)) if timed else None
     except RuntimeUnavailable as error:
         return Verified(ParityReport(Status.SKIPPED, str(error), path.name, reference.name, "", tolerances))
-    if speed is not None and speed.median_ms > speed.float32_median_ms:
-        times = speed.median_ms / speed.float32_median_ms
-        warnings.append(f"{times:.1f} times slower than float32 on this machine (1 thread).")
     return Verified(parity, speed, settings, tuple(warnings))
 
 
 def _parity(
-    path: Path, runtime: str | None, conversion: Conversion, converted: Converted, reference: Reference
+    path: Path,
+    runtime: str | None,
+    conversion: Conversion,
+    converted: Converted,
+    reference: Reference,
+    progress: Progress = silent,
 ) -> tuple[ParityReport, Mapping[str, str], list[str]]:
     session = open_session(path, runtime)
     network = reference.network
@@ -104,6 +111,7 @@ def _parity(
         reference.answers,
         reference.samples,
         conversion.recipe.tolerances,
+        progress,
         default=default,
     )
     note = found.default_settings.note if found.default_settings else ""

@@ -16,7 +16,7 @@ from ca_deploy.errors import CaDeployError, WorkerError, last_line
 from ca_deploy.formats import Converter, Format
 from ca_deploy.pipeline.stages import carry_out
 from ca_deploy.processes import child
-from ca_deploy.progress import Step
+from ca_deploy.progress import Counted, Step
 from ca_deploy.records.conversion import Conversion, Converted
 
 
@@ -46,8 +46,8 @@ class Worker:
         self._child.send(conversion)
         last_step = "starting"
         for event in self._child.events():
-            if isinstance(event, str):
-                last_step = event
+            if isinstance(event, str | Counted):
+                last_step = str(event)
                 step(event)
             elif isinstance(event, Converted):
                 return event

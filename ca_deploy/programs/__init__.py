@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca_deploy.errors import ProgramError, first_line
-from ca_deploy.programs.archive import damaged, read_members, rebuilt, refused
+from ca_deploy.programs.archive import check_place, damaged, read_members, rebuilt, refused
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
+
+__all__ = ["check_place", "load"]
 
 
 def load(path: Path) -> "ExportedProgram":

@@ -27,15 +27,24 @@ _REFUSED = (
 )
 
 
+def check_place(path: Path) -> None:
+    """Reject a path that cannot be a program, before anything slow starts.
+
+    Raises:
+        ProgramError: missing, or a folder.
+    """
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise ProgramError(f"Program {path} {what}. Create one with torch.export.save(program, 'model.pt2').")
+
+
 def read_members(path: Path) -> dict[str, bytes]:
     """The members of the program, by their names below the archive's top folder.
 
     Raises:
         ProgramError: missing; not an archive, or a damaged one; or with a member that is refused, which is named.
     """
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise ProgramError(f"Program {path} {what}. Create one with torch.export.save(program, 'model.pt2').")
+    check_place(path)
     try:
         with path.open("rb") as file:
             start = file.read(64)

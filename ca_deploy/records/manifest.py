@@ -19,6 +19,7 @@ from ca_deploy.records.preprocessing import Preprocessing
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.records.record import record
 from ca_deploy.records.signature import Signature
+from ca_deploy.records.statistics import Ratio
 from ca_deploy.records.tensors import TensorSpec, closed
 
 SCHEMA_VERSION = 4
@@ -56,13 +57,26 @@ class CalibrationRecord:
 
 @record
 class SpeedRecord:
-    """Median time per inference, of the file and of the float32 file, interleaved on the exporting machine."""
+    """Median time per inference, of the file and of the float32 file, interleaved on the exporting machine.
+
+    ``ratio`` is the file's time over that of the float32 file. ``load_1min`` is the machine's load average right
+    before, in which this export's own converters count, and ``cores`` the number of its processors. None in manifests
+    of earlier versions, and where the system does not say.
+    """
 
     median_ms: float
     float32_median_ms: float
     runs: int
     threads: int
     machine: str
+    ratio: Ratio | None = None
+    load_1min: float | None = None
+    cores: int | None = None
+
+    @property
+    def was_busy(self) -> bool:
+        """Whether other work kept the machine from timing a thread alone."""
+        return self.load_1min is not None and self.cores is not None and self.load_1min > self.cores
 
 
 @record
@@ -73,6 +87,8 @@ class Manifest:
     ``task`` names the meaning of the outputs (:mod:`ca_deploy.tasks`). ``session_settings`` are the session options
     with which the runtime computes the same outputs on every processor. ``image_sizes`` are those that the
     image may have; None where it is only one. ``images`` are those that it was calibrated and compared on.
+    ``acceleration`` is what delegates take of the file, one clause each; ``assumptions`` are what nobody said about the
+    network, each with the options that change it.
     """
 
     schema_version: int
@@ -101,6 +117,8 @@ class Manifest:
     task: str | None = None
     task_reason: str = ""
     image_sizes: ImageSizes | None = None
+    acceleration: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
     images: ImageSet | None = None
 
     @property

@@ -1,8 +1,10 @@
 """What a network is calibrated and compared on: arrays by the name of the input."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from ca_deploy.progress import Progress, silent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -12,12 +14,14 @@ if TYPE_CHECKING:
 class Samples:
     """Samples of every input, each array ``(N, …)``: photos are uint8 ``(N, H, W, C)``, cropped but not normalised.
 
-    ``sha256`` has one digest per sample, and ``names`` what the set calls it, or nothing.
+    ``sha256`` has one digest per sample, and ``names`` what the set calls it, or nothing. ``progress`` is called by
+    :meth:`batches`.
     """
 
     arrays: "Mapping[str, NDArray[Any]]"
     sha256: tuple[str, ...]
     names: tuple[str, ...] = ()
+    progress: Progress = field(default=silent, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.sha256)
@@ -41,6 +45,11 @@ class Samples:
         for start in range(0, len(self), size):
             rows = [min(start + offset, len(self) - 1) for offset in range(size)]
             yield {name: array[rows] for name, array in self.arrays.items()}
+            self.progress(min(start + size, len(self)), len(self))
+
+    def watched(self, progress: Progress) -> "Samples":
+        """The same samples; ``progress`` is called with (done, total) as they are used in batches."""
+        return replace(self, progress=progress)
 
     def rows(self, rows: list[int]) -> "Samples":
         """The samples at these places."""

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ca_deploy.records.statistics import Difference
 from ca_deploy.render import parity
 from ca_deploy.render.blocks import Block, Column, Hint, Line, Page, Phrase, Piece, Role, Table
 
 if TYPE_CHECKING:
     from ca_deploy.pipeline.export import Export
     from ca_deploy.records.compat import CompatRecord
-    from ca_deploy.records.manifest import Manifest
+    from ca_deploy.records.manifest import Manifest, SpeedRecord
 
 _COLUMNS = (
     Column("recipe"),
@@ -25,11 +26,13 @@ _BESIDE = "Beside each file: its manifest (.json), code that feeds it (.py; .kt 
 
 
 def page(done: Sequence[Export]) -> Page:
-    """A table of figures, then the remarks on each file."""
+    """A table of figures, the remarks on each file, and what was assumed of all of them."""
     blocks: list[Block] = [Table(_COLUMNS, tuple(_row(export) for export in done))]
     for export in done:
         blocks.append(Line(Piece(str(export.path), Role.STRONG), gap=True))
         blocks += (Line(remark, indent=2) for remark in _remarks(export.manifest))
+    assumed = dict.fromkeys(export.manifest.assumptions for export in done if export.manifest.assumptions)
+    blocks += (Line((Piece("assumed", Role.CAUTION), f": {'; '.join(said)}"), gap=True, wrap=True) for said in assumed)
     return Page((*blocks, Hint(_BESIDE, gap=True)), least_width=96)
 
 
@@ -64,14 +67,32 @@ def _remarks(manifest: Manifest) -> Iterator[Phrase]:
     if manifest.recipe.is_integer and not manifest.float_operators:
         yield "no operator stayed float"
     if manifest.speed:
-        ratio = manifest.speed.float32_median_ms / manifest.speed.median_ms
-        yield f"{ratio:.2f} x the speed of float32 on this machine (a hint, not a phone's latency)"
+        yield _speed(manifest.speed)
+    if manifest.acceleration:
+        yield f"{'; '.join(manifest.acceleration)} (why, and what to write instead: ca-deploy check FILE)"
     for record in manifest.compatibility:
         yield f"on {record.target}: {record.skipped or record.verdict}{_worst(record)}"
     for warning in manifest.warnings:
         yield Piece("note", Role.CAUTION), f": {warning}"
     if manifest.parity.reason:
         yield "parity ", parity.status(manifest.parity), f": {manifest.parity.reason}"
+
+
+def _speed(speed: SpeedRecord) -> Phrase:
+    """One sentence: how fast beside float32, with the interval, and the load of a busy machine."""
+    times = f"{speed.float32_median_ms / speed.median_ms:.2f} x the speed of float32 on this machine"
+    hint = "a hint, not a phone's latency"
+    if speed.was_busy:
+        hint += f"; a busy machine: load {speed.load_1min:.1f} on {speed.cores} cores, this export's included"
+    if speed.ratio is None:
+        return f"{times} ({hint})"
+    interval = f"{1 / speed.ratio.high:.2f} to {1 / speed.ratio.low:.2f}"
+    match speed.ratio.verdict:
+        case Difference.NONE:
+            return f"about as fast as float32 on this machine ({interval} x its speed; {hint})"
+        case Difference.SLOWER:
+            return Piece("slower than float32", Role.CAUTION), f": {times} ({interval}; {hint})"
+    return f"{times} ({interval}; {hint})"
 
 
 def _signature(manifest: Manifest) -> str:

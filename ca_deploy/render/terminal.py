@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import sys
 from collections.abc import Sequence
 
 from rich import table as rich_table
@@ -21,14 +23,22 @@ _STYLES = {
 }
 
 
+_AS_WIDE_AS_IT_IS = 100_000
+
+
 def show(page: Page) -> None:
-    """Print a page on standard output, in colour if that is a terminal."""
+    """Print a page on standard output, in colour if that is a terminal.
+
+    A table folds at the width of the terminal, or at ``COLUMNS``; in a pipe or a file each row stays one line.
+    """
     console = Console(width=max(page.least_width, Console().width))
+    folds = sys.stdout.isatty() or "COLUMNS" in os.environ
+    tables = console if folds else Console(width=_AS_WIDE_AS_IT_IS)
     for _, alike in itertools.groupby(page.blocks, type):
         blocks = list(alike)
         bars = [block for block in blocks if isinstance(block, Bars)]
         for block in [_side_by_side(bars)] if bars else blocks:
-            _print(console, block)
+            _print(tables if isinstance(block, Table | Facts) else console, block)
 
 
 def _print(console: Console, block: Block) -> None:

@@ -28,6 +28,15 @@ class Request:
     step: Step
 
 
+class Brief(Protocol):
+    """What the summary of an export says of a file: one clause, or "" where there is nothing to say.
+
+    It runs in the exporting process, right after the file was verified in its runtime, and takes a second at most.
+    """
+
+    def __call__(self, path: Path) -> str: ...
+
+
 class Checker(Protocol):
     """The check itself. It runs in a child process, so it may be slow, print, or crash."""
 
@@ -39,7 +48,8 @@ class Target:
     """One runtime, delegate or accelerator. ``checker`` is ``module:function``, imported in the child process only.
 
     ``level`` describes what may follow the colon (``"Android API level"``), "" for a target without levels.
-    ``levels`` lists the valid ones, empty where any is; ``default_level`` applies when none is given.
+    ``levels`` lists the valid ones, empty where any is; ``default_level`` applies when none is given. ``brief``
+    is ``module:function`` of a :class:`Brief`, "" for a target that has none.
     """
 
     name: str
@@ -50,10 +60,15 @@ class Target:
     level: str = ""
     levels: tuple[str, ...] = ()
     default_level: str = ""
+    brief: str = ""
 
     def missing_packages(self) -> list[str]:
         """The required packages that are not installed."""
         return not_installed(self.packages)
+
+    def load_brief(self) -> Brief:
+        brief: Brief = load(self.brief)
+        return brief
 
     def load_checker(self) -> Checker:
         checker: Checker = load(self.checker)

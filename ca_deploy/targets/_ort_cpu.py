@@ -2,14 +2,16 @@
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 
 import onnx
 from onnx import TensorProto
 
 from ca_deploy.errors import first_line
-from ca_deploy.graphs import Graph, Node
+from ca_deploy.graphs import Graph, Node, read
 from ca_deploy.graphs import onnx as reader
 from ca_deploy.graphs.ort_plan import planned
 from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
@@ -55,6 +57,34 @@ def check(request: Request) -> CompatReport:
     notes = [f"{len(graph.nodes)} nodes become {len(plan.graph.node)}: {outcome.fusions()}."]
     report = CompatReport("ort_cpu", runtime, request.path.name, tuple(findings), notes=tuple(notes))
     return assess(report, graph)
+
+
+def brief(path: Path) -> str:
+    """See :class:`ca_deploy.targets.Brief`: of an integer file, the operators that ONNX Runtime computes in float."""
+    graph, model = read(path), reader.load(path)
+    if not graph.is_integer:
+        return ""
+    outcome = _Outcome(model, planned(model, disabled_optimizers=()), graph)
+    islands = _connected(graph, {node.index for node in graph.nodes if outcome.is_float(node)})
+    if not islands:
+        return "ONNX Runtime computes every operator in integers on ARM"
+    count = sum(map(len, islands))
+    return (
+        f"ONNX Runtime computes {count} operator{'s' if count > 1 else ''} in float on ARM, in {len(islands)} "
+        f"island{'s' if len(islands) > 1 else ''} between integer ones"
+    )
+
+
+def _connected(graph: Graph, chosen: Collection[int]) -> list[set[int]]:
+    """The chosen nodes, those together that pass tensors to each other."""
+    producers = graph.producers()
+    islands: list[set[int]] = []
+    for index in sorted(chosen):
+        makers = {producers[tensor].index for tensor in graph.nodes[index].inputs if tensor in producers}
+        joined = [island for island in islands if island & makers]
+        islands = [island for island in islands if island not in joined]
+        islands.append({index}.union(*joined))
+    return islands
 
 
 class _Outcome:

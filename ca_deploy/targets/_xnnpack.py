@@ -3,13 +3,14 @@
 import re
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from ai_edge_litert.interpreter import Interpreter
 
 from ca_deploy.errors import first_line
 from ca_deploy.files import sha256_of_bytes
-from ca_deploy.graphs import Graph, Node, tflite
+from ca_deploy.graphs import Graph, Node, read, tflite
 from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._advice import Advice, advice_for, load_advice
@@ -54,6 +55,14 @@ def check(request: Request) -> CompatReport:
     findings, too_new = version_findings(graph, findings, request.level)
     report = CompatReport("xnnpack", runtime, request.path.name, findings, notes=(*notes, *too_new))
     return replace(assess(report, graph, taken), measured_partitions=None if real is None else len(real))
+
+
+def brief(path: Path) -> str:
+    """See :class:`ca_deploy.targets.Brief`."""
+    graph = read(path)
+    pieces = delegated(path.read_bytes(), graph)
+    count = f"{sum(map(len, pieces))} of {len(graph.nodes)} operators"
+    return f"XNNPACK takes {count}, in {len(pieces)} piece{'s' if len(pieces) != 1 else ''}"
 
 
 def probe(model: Any, graph: Graph, request: Request) -> list[Probe]:

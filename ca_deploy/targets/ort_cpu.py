@@ -11,4 +11,5 @@ TARGET = Target(
     level="settings",
     levels=("arm", "x86"),
     default_level="arm",
+    brief="ca_deploy.targets._ort_cpu:brief",
 )

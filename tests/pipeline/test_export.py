@@ -143,7 +143,7 @@ def test_dynamic_batch_is_refused_before_anything_is_loaded(tmp_path: Path, name
             formats=["onnx", name],
             dynamic_batch=True,
             output=tmp_path / "out",
-            step=lambda recipe, text: steps.append(text),
+            step=lambda recipe, text: steps.append(str(text)),
         )
     assert steps == []
     assert not (tmp_path / "out").exists()

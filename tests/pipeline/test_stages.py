@@ -9,6 +9,7 @@ from ca_deploy.errors import RecipeError
 from ca_deploy.formats import find_format
 from ca_deploy.networks.source import load
 from ca_deploy.pipeline.stages import carry_out
+from ca_deploy.progress import Counted
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Conversion
 from tests.formats.kit import photos
@@ -24,7 +25,7 @@ def conversion(name: str, folder: Path, count: int = 0) -> Conversion:
 
 def test_each_stage_is_announced_in_its_order(tmp_path: Path) -> None:
     converter = plugins.load(find_format("onnx").converter)(load(TINY))
-    heard: dict[str, list[str]] = {}
+    heard: dict[str, list[str | Counted]] = {}
     for name, count in (("onnx_float32", 0), ("onnx_float16", 0), ("onnx_static_wi8_ai8", 5)):
         heard[name] = []
         made = conversion(name, tmp_path, count)
@@ -32,6 +33,9 @@ def test_each_stage_is_announced_in_its_order(tmp_path: Path) -> None:
         assert made.path.is_file()
         assert (converted.float32_path is None) == (name == "onnx_float32")
         assert converted.float32_path is None or converted.float32_path.is_file()
+    counts = [step for step in heard["onnx_static_wi8_ai8"] if isinstance(step, Counted)]
+    assert counts[:5] == [Counted("calibrating on 5 samples", number, 5) for number in range(1, 6)]
+    heard["onnx_static_wi8_ai8"] = [step for step in heard["onnx_static_wi8_ai8"] if isinstance(step, str)]
     begin, end = "tracing the network to ONNX", "writing the file"
     assert heard == {
         "onnx_float32": [begin, end],

@@ -51,8 +51,9 @@ def test_a_good_file_passes_and_is_timed_against_its_float32_twin(make: Made, re
     assert (found.parity.subject, found.parity.reference) == ("tiny.onnx", "PyTorch tiny_trained")
     assert found.settings == {"session.qdqisint8allowed": "1"}
     assert found.speed is not None
-    slower = found.speed.median_ms > found.speed.float32_median_ms
-    assert any("times slower than float32" in warning for warning in found.warnings) == slower
+    assert found.speed.ratio is not None
+    assert found.speed.ratio.ratio == pytest.approx(found.speed.median_ms / found.speed.float32_median_ms)
+    assert found.speed.ratio.low <= found.speed.ratio.ratio <= found.speed.ratio.high
 
 
 def test_a_float32_file_has_no_twin(make: Made, reference: Reference) -> None:

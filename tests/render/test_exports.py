@@ -7,6 +7,7 @@ from ca_deploy.records.conversion import FloatOperator
 from ca_deploy.records.manifest import SpeedRecord
 from ca_deploy.records.parity import ParityReport, Status
 from ca_deploy.records.recipe import Tolerances
+from ca_deploy.records.statistics import Difference, Ratio
 from ca_deploy.render.blocks import Hint, Line, Phrase, Piece, Role, Table
 from ca_deploy.render.exports import page
 from tests.hostile import MARKUP, manifest
@@ -32,12 +33,45 @@ def test_one_table_of_figures() -> None:
     assert hint.text.startswith("Beside each file: its manifest")
 
 
+def test_what_was_assumed_of_all_files_is_said_once() -> None:
+    told = replace(MANIFEST, assumptions=("mean 0 (--mean)", MARKUP))
+    done = Export(Path("net"), told, Path("net.log"), 1.0)
+    *_, assumed, hint = page([done, done]).blocks
+    text = (Piece("assumed", Role.CAUTION), f": mean 0 (--mean); {MARKUP}")
+    assert assumed == Line(text, gap=True, wrap=True)
+    assert isinstance(hint, Hint)
+
+
+def _speed(low: float, high: float, load: float = 0.5) -> Phrase:
+    verdict = Difference.FASTER if high < 1 else Difference.SLOWER if low > 1 else Difference.NONE
+    ratio = (low + high) / 2
+    speed = SpeedRecord(ratio * 5, 5.0, 15, 1, "x86_64", Ratio(ratio, low, high, verdict), load, 2)
+    *_, said, _ = page([Export(Path("net"), replace(MANIFEST, speed=speed), Path("net.log"), 1.0)]).blocks
+    assert isinstance(said, Line)
+    return said.text
+
+
+def test_one_sentence_on_the_speed_with_its_interval_and_the_load_of_a_busy_machine() -> None:
+    assert _speed(0.4, 0.6) == (
+        "2.00 x the speed of float32 on this machine (1.67 to 2.50; a hint, not a phone's latency)"
+    )
+    assert _speed(0.95, 1.05) == (
+        "about as fast as float32 on this machine (0.95 to 1.05 x its speed; a hint, not a phone's latency)"
+    )
+    assert _speed(1.5, 2.5, load=7.25) == (
+        Piece("slower than float32", Role.CAUTION),
+        ": 0.50 x the speed of float32 on this machine (0.40 to 0.67; a hint, not a phone's latency; "
+        "a busy machine: load 7.2 on 2 cores, this export's included)",
+    )
+
+
 def test_everything_that_has_to_be_said_about_a_file() -> None:
     nodes = tuple(Finding(n, "n", "", MARKUP, Verdict.FALLS_BACK, Evidence.RULE, "a source") for n in range(2))
     told = replace(
         MANIFEST,
         float_operators=(FloatOperator("HARD_SWISH", 2, MARKUP),),
         speed=SpeedRecord(2.0, 5.0, 50, 1, "x86_64"),
+        acceleration=("XNNPACK takes 98 of 100 operators, in 2 pieces",),
         compatibility=(
             CompatReport("nnapi", "", "net.tflite", nodes).record(),
             CompatReport("xnnpack", "", "net.tflite", skipped=MARKUP).record(),
@@ -54,6 +88,7 @@ def test_everything_that_has_to_be_said_about_a_file() -> None:
         "compared on 32 held-out images of photos/",
         f"stayed float: 2 x HARD_SWISH ({MARKUP})",
         "2.50 x the speed of float32 on this machine (a hint, not a phone's latency)",
+        "XNNPACK takes 98 of 100 operators, in 2 pieces (why, and what to write instead: ca-deploy check FILE)",
         f"on nnapi: nothing of it is accelerated: 2 x {MARKUP} (falls back)",
         f"on xnnpack: {MARKUP}",
         (Piece("note", Role.CAUTION), f": {MARKUP}"),

@@ -20,13 +20,16 @@ class Shown:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch, self._capsys = monkeypatch, capsys
 
-    def __call__(self, *blocks: Block, width: int = 80, least_width: int = 0, colour: bool = False) -> str:
+    def __call__(self, *blocks: Block, width: int | None = 80, least_width: int = 0, colour: bool = False) -> str:
         for name in ("FORCE_COLOR", "NO_COLOR", "COLORTERM"):
             self._monkeypatch.delenv(name, raising=False)
         if colour:
             self._monkeypatch.setenv("FORCE_COLOR", "1")
         self._monkeypatch.setenv("TERM", "xterm-256color")
-        self._monkeypatch.setenv("COLUMNS", str(width))
+        if width is None:
+            self._monkeypatch.delenv("COLUMNS", raising=False)
+        else:
+            self._monkeypatch.setenv("COLUMNS", str(width))
         terminal.show(Page(blocks, least_width))
         return self._capsys.readouterr().out
 
@@ -75,6 +78,13 @@ def test_a_table_folds_what_is_too_wide_and_keeps_its_least_width(shown: Shown) 
     lines = shown(table, least_width=120).splitlines()
     assert lines[1:] == [f"{'a' * 90}  1.25", f"{'b':90}    10", "in all".ljust(96)]
     assert shown(table).splitlines()[1:3] == [f"{'a' * 74}  1.25", f"{'a' * 16}{' ' * 64}"]
+
+
+def test_in_a_pipe_each_row_is_one_line(shown: Shown) -> None:
+    table = Table((Column("file"), Column("ms", "right")), (("a " * 90, "1.25"), ("b", "10")))
+    assert shown(table, width=None).splitlines()[1:] == [f"{'a ' * 90}  1.25", f"{'b':180}    10"]
+    assert shown(Facts("title", (("name", "word " * 40),)), width=None).splitlines()[1].count("word") == 40
+    assert len(shown(Hint("word " * 40), width=None).splitlines()) == 3
 
 
 def test_bars_in_succession_stand_side_by_side(shown: Shown) -> None:

@@ -1,0 +1,115 @@
+"""Files that options name, checked in the first second: before PyTorch is imported and a network is loaded.
+
+What is found here would be found later too, by the code that reads the file; its message is the same.
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from ca_deploy import graphs, programs
+from ca_deploy.data.calibration import load_spec
+from ca_deploy.data.folders import image_suffixes, images_below
+from ca_deploy.delivery import staging
+from ca_deploy.errors import ImageDataError, UsageError
+from ca_deploy.evaluation.predictor import model_suffixes
+from ca_deploy.graphs.readers import by_suffix
+from ca_deploy.networks import weights_file
+from ca_deploy.networks.labels import labels_of
+from ca_deploy.records.model import ModelSource
+from ca_deploy.runtimes import find_runtime
+
+
+def check_source(source: ModelSource) -> None:
+    """The name of a model, its weights and its labels.
+
+    Raises:
+        UsageError: the name is unknown, or the labels cannot be read.
+        CheckpointError: the weights are missing or empty.
+        ProgramError: the program is missing.
+    """
+    source.registered()
+    if source.is_program:
+        programs.check_place(Path(source.model))
+    if source.weights is not None:
+        weights_file.check_place(source.weights)
+    labels_of(source, {})
+
+
+def check_model(model: str | Path | ModelSource, source: ModelSource | None) -> None:
+    """An exported file, or else a model that ``source`` describes.
+
+    Raises:
+        UsageError: it is something else.
+        ArtifactError: the file is missing, or cannot be a model.
+        CaDeployError: see :func:`check_source`.
+    """
+    if isinstance(model, ModelSource):
+        check_source(model)
+        return
+    if not isinstance(model, str | Path):
+        raise UsageError(f"A model is the path of a file or a name here, not a {type(model).__name__}.")
+    path = Path(model)
+    if path.suffix not in model_suffixes():
+        check_source(replace(source or ModelSource(), model=str(model)))
+        return
+    if path.suffix in by_suffix():
+        graphs.check_place(path)
+    if source is not None:
+        check_source(source)
+
+
+def check_runtime(name: str | None) -> None:
+    """
+    Raises:
+        UsageError: no runtime has that name.
+    """
+    if name is not None:
+        find_runtime(name)
+
+
+def check_calibration(name: str | None) -> None:
+    """The name of a set, a TOML, a folder with an image in it, or a file of samples; None is the model's own set.
+
+    Raises:
+        UsageError: there is no set of that name.
+        ImageDataError: the TOML is malformed; the folder is missing or has no image; the file is missing.
+    """
+    if name is None:
+        return
+    spec = load_spec(name)
+    if spec.folder is not None and not _has_image(spec.folder):
+        images_below(spec.folder)  # raises with the reason, unless the images are behind links
+    if spec.file is not None:
+        check_samples(spec.file)
+
+
+def check_samples(path: Path | None) -> None:
+    """
+    Raises:
+        ImageDataError: the file is missing.
+    """
+    if path is not None and not path.is_file():
+        raise ImageDataError(
+            f"Samples {path} do not exist. Pass an .npz of named arrays, or an .npy of the only input."
+        )
+
+
+def check_output(folder: Path) -> None:
+    """Create the folder for results.
+
+    Raises:
+        OutputError: it is a file, cannot be written, or the disk is full.
+    """
+    with staging(folder):
+        pass
+
+
+def _has_image(folder: Path) -> bool:
+    """Whether any image is there; ends at the first, because a folder may have a million files."""
+    suffixes = image_suffixes()
+    return any(
+        not name.startswith(".") and Path(name).suffix.lower() in suffixes
+        for _, _, names in os.walk(folder)
+        for name in names
+    )
