@@ -23,7 +23,7 @@ class Outputs(
 _CLASS = Template("""class $class_name(context: Context) {
     $properties
 
-    /** Photos have to be upright, and arrays flat: the last axis changes fastest. */
+    /** ${photos}Arrays are flat: the last axis changes fastest. */
     fun run(
         $parameters
     ): Outputs {
@@ -118,6 +118,7 @@ def kotlin_general(manifest: Manifest, runtime: Runtime) -> str:
     code = _CLASS.substitute(
         class_name=task_of(manifest).class_name,
         properties=runtime.properties,
+        photos="Photos are upright, as [openPhoto] gives them. " if interface.images else "",
         parameters="\n        ".join(_parameter(one, interface.batch) for one in interface.parameters),
         tensors="\n                ".join(f"{_tensor(one, interface.batch, owners)}," for one in interface.parameters),
         results="\n            ".join(map(_result, interface.results)),

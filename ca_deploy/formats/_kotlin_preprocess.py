@@ -1,94 +1,80 @@
 """From a photo to a file's input, in Kotlin for Android: the geometry and the arithmetic of
-:class:`~ca_deploy.records.preprocessing.Preprocessing` and ``Predictor.to_input``, as far as one file needs them.
-
-Android has its own bilinear filter: where a photo is scaled, its colours may be a few levels off.
-"""
+:class:`~ca_deploy.records.preprocessing.Preprocessing` and ``Predictor.to_input``, as far as one file needs them."""
 
 from collections.abc import Iterable
 from string import Template
 
 from ca_deploy.formats import _quoting as quoting
-from ca_deploy.formats._input import LIMITS, cuts_strips, input_text, is_square_crop
+from ca_deploy.formats._input import LIMITS, input_text, is_square_crop
+from ca_deploy.formats._kotlin_photo import FILTER, GREY, OPAQUE, OPEN_PHOTO, SCALED
 from ca_deploy.records.preprocessing import Channels, Preprocessing
 from ca_deploy.records.tensors import TensorSpec
 
 _PREPROCESS = Template("""/**
  * The network's input: $recipe.
  *
- * Gives $input_text. The photo has to be upright.
+ * Gives $input_text. The photo is upright, as [openPhoto] gives it, and no
+ * `Bitmap.Config.HARDWARE`. Its colours become sRGB.
  */
 fun preprocess(bitmap: Bitmap): ByteBuffer {
     $fit
-    val input = Bitmap.createBitmap(WIDTH, HEIGHT, Bitmap.Config.ARGB_8888)
-    val canvas = Canvas(input)
-    $draw
-    val pixels = IntArray(WIDTH * HEIGHT)
-    input.getPixels(pixels, 0, WIDTH, 0, 0, WIDTH, HEIGHT)
     val buffer = ByteBuffer.allocateDirect(WIDTH * HEIGHT * $bytes).order(ByteOrder.nativeOrder())
     $loop
     buffer.rewind()
     return buffer
 }""")
 
-_HALVED = """/** Halves a photo of twice its later size or more: Android's filter looks at four pixels only. */
-private fun halved(bitmap: Bitmap, place: Rect): Bitmap {
-    var photo = bitmap
-    while (photo.width >= 2 * place.width() || photo.height >= 2 * place.height()) {
-        val width = maxOf(photo.width / 2, minOf(photo.width, place.width()))
-        val height = maxOf(photo.height / 2, minOf(photo.height, place.height()))
-        photo = Bitmap.createScaledBitmap(photo, width, height, true)
-    }
-    return photo
-}"""
-_GREY = """/** Brightness of a pixel, 0..255 (ITU-R 601). */
-private fun grey(pixel: Int): Int =
-    (19595 * Color.red(pixel) + 38470 * Color.green(pixel) + 7471 * Color.blue(pixel) + 0x8000) shr 16"""
-
-_STRIP = (
+_KEPT = (
     "val longest = 16 * minOf(bitmap.width, bitmap.height) // of a longer strip the centre is kept",
-    "val kept = Rect(0, 0, minOf(bitmap.width, longest), minOf(bitmap.height, longest))",
-    "kept.offset((bitmap.width - kept.width()) / 2, (bitmap.height - kept.height()) / 2)",
-    "val photo = Bitmap.createBitmap(bitmap, kept.left, kept.top, kept.width(), kept.height())",
+    "val photoWidth = minOf(bitmap.width, longest)",
+    "val photoHeight = minOf(bitmap.height, longest)",
 )
 _SQUARE = (
-    "val shorter = minOf($photo.width, $photo.height)",
-    "val width = $photo.width * RESIZE / shorter",
-    "val height = $photo.height * RESIZE / shorter",
+    "val shorter = minOf(photoWidth, photoHeight)",
+    "val width = photoWidth * RESIZE / shorter",
+    "val height = photoHeight * RESIZE / shorter",
 )
 _COVER = (
-    "val byWidth = COVER_WIDTH * $photo.height >= COVER_HEIGHT * $photo.width // the larger factor covers both sides",
-    "val width = if (byWidth) COVER_WIDTH else $photo.width * COVER_HEIGHT / $photo.height",
-    "val height = if (byWidth) $photo.height * COVER_WIDTH / $photo.width else COVER_HEIGHT",
+    "val byWidth = COVER_WIDTH * photoHeight >= COVER_HEIGHT * photoWidth // the larger factor covers both sides",
+    "val width = if (byWidth) COVER_WIDTH else photoWidth * COVER_HEIGHT / photoHeight",
+    "val height = if (byWidth) photoHeight * COVER_WIDTH / photoWidth else COVER_HEIGHT",
 )
 _CENTRE = (
     "val left = round((width - WIDTH) / 2.0).toInt()",
     "val top = round((height - HEIGHT) / 2.0).toInt()",
-    "val place = Rect(-left, -top, width - left, height - top)",
+    "val pixels = scaled(bitmap, Filter(photoWidth, width, left, WIDTH), Filter(photoHeight, height, top, HEIGHT))",
+)
+_STRETCH = (
+    "val pixels = scaled(bitmap, Filter(bitmap.width, WIDTH, 0, WIDTH), Filter(bitmap.height, HEIGHT, 0, HEIGHT))",
 )
 _LETTERBOX = (
-    "val factor = minOf(WIDTH / $photo.width.toDouble(), HEIGHT / $photo.height.toDouble())",
-    "val width = maxOf(1, round($photo.width * factor).toInt())",
-    "val height = maxOf(1, round($photo.height * factor).toInt())",
-    "val left = (WIDTH - width) / 2",
-    "val top = (HEIGHT - height) / 2",
-    "val place = Rect(left, top, left + width, top + height)",
+    "val factor = minOf(WIDTH / photoWidth.toDouble(), HEIGHT / photoHeight.toDouble())",
+    "val width = maxOf(1, round(photoWidth * factor).toInt())",
+    "val height = maxOf(1, round(photoHeight * factor).toInt())",
+    "val photo = scaled(bitmap, Filter(photoWidth, width, 0, width), Filter(photoHeight, height, 0, height))",
+    "val pixels = IntArray(WIDTH * HEIGHT) { PADDING }",
+    "for (row in 0 until height) {",
+    "    val place = (row + (HEIGHT - height) / 2) * WIDTH + (WIDTH - width) / 2",
+    "    photo.copyInto(pixels, place, row * width, (row + 1) * width)",
+    "}",
 )
-_WHITE = ("canvas.drawColor(Color.WHITE) // behind transparent pixels",)
-_PADDED = (
-    "canvas.drawColor(PADDING)",
-    "canvas.drawRect(place, Paint().apply { color = Color.WHITE }) // behind transparent pixels",
-)
-_DRAW = "canvas.drawBitmap(halved($photo, place), null, place, Paint(Paint.FILTER_BITMAP_FLAG))"
 
 _SHIFTS: dict[Channels, str] = {"RGB": "16, 8, 0", "BGR": "0, 8, 16", "RGBA": "16, 8, 0, 24"}
 
 
 def imports(preprocessing: Preprocessing, spec: TensorSpec) -> tuple[str, ...]:
-    """The classes and functions that :func:`preprocess` needs."""
-    graphics = ["Bitmap", "Canvas", "Color", "Rect", *(["Paint"] if preprocessing.fit != "none" else [])]
+    """The classes and functions that :func:`preprocess` and its :func:`helpers` need."""
     rounds = preprocessing.fit in ("crop", "letterbox") or spec.scale is not None
-    functions = ["kotlin.math.round"] if rounds else []
-    return (*(f"android.graphics.{name}" for name in graphics), "java.nio.ByteBuffer", "java.nio.ByteOrder", *functions)
+    return (
+        *(f"android.graphics.{name}" for name in ("Bitmap", "BitmapFactory", "Matrix")),
+        *(["android.graphics.Color"] if preprocessing.fit == "letterbox" else []),
+        "android.media.ExifInterface",
+        "java.io.InputStream",
+        "java.nio.ByteBuffer",
+        "java.nio.ByteOrder",
+        *(["kotlin.math.abs"] if preprocessing.fit != "none" else []),
+        *(["kotlin.math.round"] if rounds else []),
+    )
 
 
 def constants(preprocessing: Preprocessing, spec: TensorSpec) -> str:
@@ -121,40 +107,36 @@ def preprocess(preprocessing: Preprocessing, spec: TensorSpec) -> str:
     Raises:
         ArtifactError: the input's scale is not finite.
     """
-    fit, draw = _placed(preprocessing)
     return _PREPROCESS.substitute(
         recipe=preprocessing.recipe_text,
         input_text=input_text(spec, preprocessing),
-        fit="\n    ".join(fit),
-        draw="\n    ".join(draw),
+        fit="\n    ".join(_fitted(preprocessing)),
         bytes=f"{preprocessing.depth} * 4" if spec.dtype == "float32" else preprocessing.depth,
         loop=_loop(preprocessing, spec),
     )
 
 
 def helpers(given: Iterable[Preprocessing]) -> list[str]:
-    """The functions that those of :func:`preprocess` for these photos call."""
+    """The functions that those of :func:`preprocess` for these photos call, and the one that opens a photo for them."""
     photos = list(given)
+    if not photos:
+        return []
     scales, grey = any(one.fit != "none" for one in photos), any(one.channels == "grey" for one in photos)
-    return [*([_HALVED] if scales else []), *([_GREY] if grey else [])]
+    return [OPEN_PHOTO, OPAQUE, *([FILTER, SCALED] if scales else []), *([GREY] if grey else [])]
 
 
-def _placed(preprocessing: Preprocessing) -> tuple[list[str], list[str]]:
-    """Lines that find the place of the photo on the canvas, and lines that draw it there."""
-    if preprocessing.fit == "none":
-        size = f"{preprocessing.height} x {preprocessing.width} px (height x width)"
-        check = f'require(bitmap.width == WIDTH && bitmap.height == HEIGHT) {{ "The photo has to be {size}." }}'
-        return [check], [*_WHITE, "canvas.drawBitmap(bitmap, null, Rect(0, 0, WIDTH, HEIGHT), null)"]
-    place = {
-        "crop": (*(_SQUARE if is_square_crop(preprocessing) else _COVER), *_CENTRE),
-        "stretch": ("val place = Rect(0, 0, WIDTH, HEIGHT)",),
-        "letterbox": _LETTERBOX,
+def _fitted(preprocessing: Preprocessing) -> tuple[str, ...]:
+    """Lines that make the ``pixels`` of the input of a bitmap."""
+    size = f"{preprocessing.height} x {preprocessing.width} px (height x width)"
+    return {
+        "crop": (*_KEPT, *(_SQUARE if is_square_crop(preprocessing) else _COVER), *_CENTRE),
+        "stretch": _STRETCH,
+        "letterbox": (*_KEPT, *_LETTERBOX),
+        "none": (
+            f'require(bitmap.width == WIDTH && bitmap.height == HEIGHT) {{ "The photo has to be {size}." }}',
+            "val pixels = opaque(bitmap, 0, 0, WIDTH, HEIGHT)",
+        ),
     }[preprocessing.fit]
-    background = _PADDED if preprocessing.fit == "letterbox" else _WHITE
-    cuts = cuts_strips(preprocessing)
-    photo = "photo" if cuts else "bitmap"
-    fit, draw = ([Template(line).substitute(photo=photo) for line in lines] for lines in (place, (*background, _DRAW)))
-    return [*(_STRIP if cuts else ()), *fit], draw
 
 
 def _loop(preprocessing: Preprocessing, spec: TensorSpec) -> str:

@@ -13,8 +13,10 @@ OPEN_RGB = '''def open_rgb(photo: str) -> Image.Image:
     image = ImageOps.exif_transpose(Image.open(photo))
     if image.mode.startswith("I") or image.mode == "F":  # 16 bits or more: Pillow would clip at 255
         values = np.asarray(image, np.float64)
-        full = 255 if image.mode in "IF" and values.max() <= 255 else 65535
-        image = Image.fromarray((values / full * 255).clip(0, 255).astype(np.uint8))
+        white = 65535
+        if image.mode in "IF" and values.max() <= 255:
+            white = 1 if image.mode == "F" and values.max() <= 1 else 255
+        image = Image.fromarray((values / white * 255).clip(0, 255).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -31,12 +33,15 @@ _PREPROCESS = Template('''def $name(photo: str) -> np.ndarray:
 ''')
 
 _STRIP = (
-    "shorter = min(image.size)",
-    "if max(image.size) > 16 * shorter:  # a strip, of which the centre is kept",
-    "    image = ImageOps.fit(image, [min(side, 16 * shorter) for side in image.size])",
+    "longest = 16 * min(image.size)",
+    "if max(image.size) > longest:  # a strip, of which the centre is kept",
+    "    width, height = (min(side, longest) for side in image.size)",
+    "    left, top = (image.width - width) // 2, (image.height - height) // 2",
+    "    image = image.crop((left, top, left + width, top + height))",
 )
 _SQUARE = (
     *_STRIP,
+    "shorter = min(image.size)",
     "image = image.resize([side * RESIZE // shorter for side in image.size], Image.Resampling.BILINEAR)",
     "left, top = round((image.width - CROP) / 2), round((image.height - CROP) / 2)",
     "image = image.crop((left, top, left + CROP, top + CROP))",

@@ -132,7 +132,7 @@ class Preprocessing:
         return np.ascontiguousarray(np.moveaxis(scaled, -1, -3))
 
     def _fitted(self, image: "Image.Image") -> "Image.Image":
-        from PIL import Image, ImageOps
+        from PIL import Image
 
         size = (self.width, self.height)
         if self.fit == "none":
@@ -144,10 +144,11 @@ class Preprocessing:
             return image
         if self.fit == "stretch":
             return image.resize(size, Image.Resampling.BILINEAR)
-        shorter = min(image.size)
-        if max(image.size) > _STEEPEST * shorter:
-            most = _STEEPEST * shorter
-            image = ImageOps.fit(image, (min(image.width, most), min(image.height, most)))
+        longest = _STEEPEST * min(image.size)
+        if max(image.size) > longest:
+            width, height = (min(side, longest) for side in image.size)
+            left, top = (image.width - width) // 2, (image.height - height) // 2
+            image = image.crop((left, top, left + width, top + height))
         if self.fit == "letterbox":
             factor = min(self.width / image.width, self.height / image.height)
             inner = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))

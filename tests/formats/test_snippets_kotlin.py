@@ -105,7 +105,8 @@ def test_the_grammar_finds_names_in_strings_and_the_same_code_around_them(recipe
     given = manifest(recipe, name, [*TEXTS, *PAYLOADS])
     strings, code = take_apart("kotlin", snippet(given, ".kt"))
     names = [given.file, given.inputs[0].name] if given.format == "onnx" else [given.file]
-    assert strings == [*(given.labels or ()), *names]
+    own = "Android cannot read this photo."
+    assert [text for text in strings if text != own] == [*(given.labels or ()), *names]
     plain = manifest(recipe, "net", ["daisy"] * len(given.labels or ()))
     assert code == take_apart("kotlin", snippet(plain, ".kt"))[1]
 

@@ -26,7 +26,8 @@ def noise(height: int, width: int, channels: int) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Of odd sizes and formats: strips, lying on its side by EXIF, transparent in two ways, grey in 8 and 16 bits."""
+    """Of odd sizes and formats: strips, lying on its side by EXIF, transparent in two ways, grey in 8 and 16
+    bits, grey in floats."""
     folder = tmp_path_factory.mktemp("photos")
     for height, width in SHAPES:
         Image.fromarray(noise(height, width, 3)).save(folder / f"{height}x{width}.png")
@@ -37,6 +38,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     Image.fromarray(noise(39, 52, 3)).quantize(16).save(folder / "palette.png", transparency=3)
     Image.fromarray(noise(39, 53, 1)[..., 0]).save(folder / "grey.png")
     Image.fromarray(np.arange(0, 63000, 30, dtype=np.uint16).reshape(42, 50)).save(folder / "grey_16_bits.png")
+    for white in (1, 255, 4095):
+        values = np.linspace(0, white, 41 * 38, dtype=np.float32).reshape(41, 38)
+        Image.fromarray(values).save(folder / f"floats_to_{white}.tif")
     return sorted(folder.iterdir())
 
 

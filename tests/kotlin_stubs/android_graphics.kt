@@ -1,145 +1,98 @@
 package android.graphics
 
-import kotlin.math.floor
-import kotlin.math.roundToInt
+import java.nio.ByteBuffer
 
-/** Pixels are 0xAARRGGBB, as Android hands them out: colours are not multiplied by alpha. */
-class Bitmap private constructor(val width: Int, val height: Int, val isMutable: Boolean, internal val pixels: IntArray) {
+/** As Android's, it keeps colours multiplied by alpha, and hands them out divided by it again: 0xAARRGGBB. */
+class Bitmap private constructor(val width: Int, val height: Int, internal val pixels: IntArray) {
     enum class Config { ARGB_8888 }
 
     init {
         require(width > 0 && height > 0) { "width and height must be > 0" }
     }
 
+    private val isTransparent = pixels.any { it ushr 24 != 0xFF }
+
+    fun hasAlpha() = isTransparent
+
     fun getPixels(pixels: IntArray, offset: Int, stride: Int, x: Int, y: Int, width: Int, height: Int) {
+        require(x >= 0 && y >= 0 && x + width <= this.width && y + height <= this.height)
         for (row in 0 until height) {
-            val start = (y + row) * this.width + x
-            this.pixels.copyInto(pixels, offset + row * stride, start, start + width)
+            for (column in 0 until width) {
+                pixels[offset + row * stride + column] = divided(this.pixels[(y + row) * this.width + x + column])
+            }
         }
     }
 
     companion object {
         @JvmStatic
         fun createBitmap(colors: IntArray, width: Int, height: Int, config: Config) =
-            Bitmap(width, height, false, colors.copyOf(width * height))
+            Bitmap(width, height, IntArray(width * height) { multiplied(colors[it]) })
 
         @JvmStatic
-        fun createBitmap(width: Int, height: Int, config: Config) =
-            Bitmap(width, height, true, IntArray(width * height))
-
-        @JvmStatic
-        fun createBitmap(source: Bitmap, x: Int, y: Int, width: Int, height: Int): Bitmap {
-            require(x >= 0 && y >= 0 && x + width <= source.width && y + height <= source.height)
-            if (!source.isMutable && width == source.width && height == source.height) return source
-            return Bitmap(width, height, true, IntArray(width * height).also { source.getPixels(it, 0, width, x, y, width, height) })
+        fun createBitmap(source: Bitmap, x: Int, y: Int, width: Int, height: Int, m: Matrix, filter: Boolean): Bitmap {
+            require(x == 0 && y == 0 && width == source.width && height == source.height && !filter)
+            val (newWidth, newHeight) = if (m.swaps) Pair(height, width) else Pair(width, height)
+            val turned = IntArray(width * height)
+            for (row in 0 until height) {
+                for (column in 0 until width) {
+                    val (right, down) = m.mapped(2 * column + 1 - width, 2 * row + 1 - height)
+                    val place = (down + newHeight - 1) / 2 * newWidth + (right + newWidth - 1) / 2
+                    turned[place] = source.pixels[row * width + column]
+                }
+            }
+            return Bitmap(newWidth, newHeight, turned)
         }
 
-        @JvmStatic
-        fun createScaledBitmap(src: Bitmap, dstWidth: Int, dstHeight: Int, filter: Boolean): Bitmap {
-            if (!src.isMutable && dstWidth == src.width && dstHeight == src.height) return src
-            val scaled = createBitmap(dstWidth, dstHeight, Config.ARGB_8888)
-            val paint = if (filter) Paint(Paint.FILTER_BITMAP_FLAG) else null
-            Canvas(scaled).drawBitmap(src, null, Rect(0, 0, dstWidth, dstHeight), paint)
-            return scaled
+        private fun multiplied(color: Int) = changed(color) { value, alpha -> (value * alpha + 127) / 255 }
+
+        private fun divided(color: Int) = changed(color) { value, alpha ->
+            if (alpha == 0) 0 else (value * 255 + alpha / 2) / alpha
+        }
+
+        private fun changed(color: Int, change: (Int, Int) -> Int): Int {
+            val alpha = color ushr 24
+            return listOf(16, 8, 0).fold(alpha shl 24) { made, shift ->
+                made or (change((color shr shift) and 0xFF, alpha) shl shift)
+            }
         }
     }
 }
 
-class Rect(@JvmField var left: Int, @JvmField var top: Int, @JvmField var right: Int, @JvmField var bottom: Int) {
-    fun width() = right - left
+/** A turn by quarters, or a mirroring; y runs downwards, and positive angles clockwise. */
+class Matrix {
+    private var rows = listOf(1, 0, 0, 1)
 
-    fun height() = bottom - top
+    internal val swaps get() = rows[0] == 0
 
-    fun offset(dx: Int, dy: Int) {
-        left += dx
-        right += dx
-        top += dy
-        bottom += dy
+    fun setScale(sx: Float, sy: Float) {
+        rows = listOf(sx.toInt(), 0, 0, sy.toInt())
     }
+
+    fun setRotate(degrees: Float) {
+        rows = mapOf(
+            90f to listOf(0, -1, 1, 0), 180f to listOf(-1, 0, 0, -1), 270f to listOf(0, 1, -1, 0),
+        ).getValue(degrees)
+    }
+
+    fun postScale(sx: Float, sy: Float): Boolean {
+        rows = rows.mapIndexed { i, value -> value * (if (i < 2) sx else sy).toInt() }
+        return true
+    }
+
+    internal fun mapped(x: Int, y: Int) = Pair(rows[0] * x + rows[1] * y, rows[2] * x + rows[3] * y)
 }
 
-class Paint(val flags: Int) {
-    constructor() : this(0)
-
-    var color = Color.BLACK
-
-    companion object {
-        const val FILTER_BITMAP_FLAG = 2
+/** Reads what `tests/photos.py` writes instead of a format: orientation, width, height, and pixels 0xAARRGGBB. */
+object BitmapFactory {
+    @JvmStatic
+    fun decodeByteArray(data: ByteArray, offset: Int, length: Int): Bitmap? {
+        val numbers = ByteBuffer.wrap(data, offset, length).asIntBuffer()
+        val (width, height) = Pair(numbers[1], numbers[2])
+        return Bitmap.createBitmap(IntArray(width * height) { numbers[3 + it] }, width, height, Bitmap.Config.ARGB_8888)
     }
 }
 
 object Color {
-    const val BLACK = -0x1000000
-    const val WHITE = -1
-
     @JvmStatic
-    fun rgb(red: Int, green: Int, blue: Int) = BLACK or (red shl 16) or (green shl 8) or blue
-
-    @JvmStatic
-    fun red(color: Int) = (color shr 16) and 0xFF
-
-    @JvmStatic
-    fun green(color: Int) = (color shr 8) and 0xFF
-
-    @JvmStatic
-    fun blue(color: Int) = color and 0xFF
-}
-
-/** Draws over what is there, by alpha; what lies outside of the bitmap is lost. */
-class Canvas(private val bitmap: Bitmap) {
-    init {
-        check(bitmap.isMutable) { "Immutable bitmap passed to Canvas constructor" }
-    }
-
-    fun drawColor(color: Int) = draw(Rect(0, 0, bitmap.width, bitmap.height)) { _, _ -> multiplied(color) }
-
-    fun drawRect(r: Rect, paint: Paint) = draw(r) { _, _ -> multiplied(paint.color) }
-
-    /** With the filter between the four nearest pixels, without it the nearest one. */
-    fun drawBitmap(bitmap: Bitmap, src: Rect?, dst: Rect, paint: Paint?) {
-        val from = src ?: Rect(0, 0, bitmap.width, bitmap.height)
-        val filtered = ((paint?.flags ?: 0) and Paint.FILTER_BITMAP_FLAG) != 0
-
-        fun at(x: Int, y: Int): DoubleArray {
-            val row = y.coerceIn(from.top, from.bottom - 1)
-            return multiplied(bitmap.pixels[row * bitmap.width + x.coerceIn(from.left, from.right - 1)])
-        }
-        draw(dst) { x, y ->
-            val u = from.left + (x + 0.5 - dst.left) * from.width() / dst.width()
-            val v = from.top + (y + 0.5 - dst.top) * from.height() / dst.height()
-            if (filtered) {
-                val (left, top) = Pair(floor(u - 0.5), floor(v - 0.5))
-                val (right, below) = Pair(u - 0.5 - left, v - 0.5 - top)
-                val (column, row) = Pair(left.toInt(), top.toInt())
-                DoubleArray(4) {
-                    val above = at(column, row)[it] * (1 - right) + at(column + 1, row)[it] * right
-                    val under = at(column, row + 1)[it] * (1 - right) + at(column + 1, row + 1)[it] * right
-                    above * (1 - below) + under * below
-                }
-            } else {
-                at(floor(u).toInt(), floor(v).toInt())
-            }
-        }
-    }
-
-    private fun draw(place: Rect, source: (Int, Int) -> DoubleArray) {
-        for (y in maxOf(0, place.top) until minOf(bitmap.height, place.bottom)) {
-            for (x in maxOf(0, place.left) until minOf(bitmap.width, place.right)) {
-                val over = source(x, y)
-                val under = multiplied(bitmap.pixels[y * bitmap.width + x])
-                bitmap.pixels[y * bitmap.width + x] = packed(DoubleArray(4) { over[it] + under[it] * (1 - over[0]) })
-            }
-        }
-    }
-
-    /** Alpha 0..1, and red, green and blue 0..255 multiplied by it. */
-    private fun multiplied(color: Int): DoubleArray {
-        val alpha = (color ushr 24) / 255.0
-        return doubleArrayOf(alpha, alpha * Color.red(color), alpha * Color.green(color), alpha * Color.blue(color))
-    }
-
-    private fun packed(channels: DoubleArray): Int {
-        val (red, green, blue) = (1..3).map { if (channels[0] > 0) (channels[it] / channels[0]).roundToInt() else 0 }
-        return ((channels[0] * 255).roundToInt() shl 24) or (Color.rgb(red, green, blue) and 0xFFFFFF)
-    }
+    fun rgb(red: Int, green: Int, blue: Int) = (0xFF shl 24) or (red shl 16) or (green shl 8) or blue
 }

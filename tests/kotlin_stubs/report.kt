@@ -3,8 +3,11 @@ package report
 import android.content.AssetManager
 import android.content.Context
 import android.graphics.Bitmap
+import java.io.File
+import java.io.InputStream
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import java.util.HexFormat
 
 /** A tensor that a model gives: a type of ONNX in capitals, and a shape. Its values are 0, 1, 2, ... */
 class Given(val type: String, vararg val shape: Int) {
@@ -47,7 +50,7 @@ object Seen {
 
     fun hexadecimal(data: ByteBuffer): String {
         val left = data.duplicate()
-        return ByteArray(left.remaining()).also { left.get(it) }.joinToString("") { "%02x".format(it) }
+        return HexFormat.of().formatHex(ByteArray(left.remaining()).also { left.get(it) })
     }
 }
 
@@ -72,6 +75,9 @@ fun reportInput(case: String, photo: Bitmap, classify: (Context, Bitmap) -> Floa
     run(photo, classify)
     println("$case ${Seen.shape} ${Seen.bytes}")
 }
+
+/** A file in the working folder. */
+fun stream(name: String): InputStream = File(name).inputStream()
 
 fun app() = object : Context() {
     override val assets = AssetManager()

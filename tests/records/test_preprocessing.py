@@ -7,7 +7,7 @@ from PIL import Image
 from torch.nn import functional
 
 from ca_deploy.errors import UsageError
-from ca_deploy.records.preprocessing import Preprocessing, one_per_channel, rgb_of
+from ca_deploy.records.preprocessing import Fit, Preprocessing, one_per_channel, rgb_of
 
 MEAN, STD = (0.1, 0.2, 0.3), (0.5, 0.25, 2.0)
 
@@ -44,6 +44,13 @@ def test_stretch_letterbox_and_none() -> None:
     assert np.array_equal(exact.to_pixels(image), np.asarray(image))
     with pytest.raises(UsageError, match=r"have to be 20x40 px.*one is 40x20"):
         exact.to_pixels(photo(40, 20))
+
+
+@pytest.mark.parametrize("fit", ["crop", "letterbox"])
+def test_of_a_strip_the_centre_is_kept_pixel_by_pixel(fit: Fit) -> None:
+    image = photo(3, 1001)
+    how = Preprocessing(32, 32, fit=fit)
+    assert np.array_equal(how.to_pixels(image), how.to_pixels(image.crop((476, 0, 524, 3))))
 
 
 def test_channels_are_the_networks() -> None:
