@@ -36,7 +36,7 @@ def check(
     all_nodes: Annotated[
         bool, typer.Option("--all", help="List accelerated nodes too, and all kinds of findings.")
     ] = False,
-    graph: Annotated[Path | None, typer.Option(help="Draw the partitions of one target to this .svg.")] = None,
+    graph: Annotated[Path | None, typer.Option(help="Draw the partitions of one target to this .svg or .png.")] = None,
     before: Annotated[
         str | None,
         typer.Option(help="Instead of FILE, a model as for export.", rich_help_panel=_BEFORE),
@@ -52,6 +52,7 @@ def check(
     Without --target: all targets that check such a file. Exit code 1: there are findings.
     """
     import ca_deploy
+    from ca_deploy.compat.picture import check_picture
     from ca_deploy.records.compat import verdict_named
     from ca_deploy.render import terminal as render
     from ca_deploy.render.compat import page
@@ -59,16 +60,19 @@ def check(
     worst = verdict_named("unknown" if strict else fail_on)
     if graph is not None and (file is None or len(target or ()) != 1):
         raise UsageError("--graph draws a FILE on one target: name it with --target.")
+    if graph is not None:
+        check_picture(graph)
+    steps = StepLines()
     reports = ca_deploy.check(
         file,
         target or (),
         before=options.of_model(source, before) if before is not None else None,
         int8=int8,
         fp16=fp16,
-        step=StepLines(),
+        step=steps,
     )
     if graph is not None and file is not None:
-        _draw(file, reports[0], graph)
+        _draw(file, reports[0], graph, steps)
     if json:
         print_json([report.record(all_nodes) for report in reports])
     else:
@@ -79,10 +83,11 @@ def check(
         raise typer.Exit(1)
 
 
-def _draw(file: Path, report: "CompatReport", place: Path) -> None:
+def _draw(file: Path, report: "CompatReport", place: Path, step: StepLines) -> None:
     from ca_deploy.compat.picture import picture
     from ca_deploy.delivery import write_atomically
     from ca_deploy.graphs import read
 
     if not report.skipped:
-        write_atomically(place, picture(read(file), report))
+        write_atomically(place, picture(read(file), report, place.suffix))
+        step(report.target, f"the partitions are drawn in {place}")

@@ -95,14 +95,20 @@ def test_an_older_runtime(tmp_path: Path) -> None:
 
 def test_a_picture(tmp_path: Path) -> None:
     path = _good().save(tmp_path / "model.tflite")
-    assert _run(path, "--target", "xnnpack", "--graph", tmp_path / "out.svg").exit_code == 1
+    done = _run(path, "--target", "xnnpack", "--graph", tmp_path / "out.svg", "--json")
+    assert done.exit_code == 1 and len(json.loads(done.stdout)) == 1
+    assert f"drawn in {tmp_path / 'out.svg'}" in done.stderr
     boxes = [e for e in ET.parse(tmp_path / "out.svg").getroot().iter() if e.tag.endswith("}g")]
     rectangles = [rectangle for box in boxes if (rectangle := box.find("{*}rect")) is not None]
     assert len(rectangles) == len(boxes)
     colours = {rectangle.attrib["fill"] for rectangle in rectangles}
     assert len(colours) == 3  # two partitions, and what falls between them
     assert "not in int8" in "".join(boxes[1].itertext())
+    assert _run(path, "--target", "xnnpack", "--graph", tmp_path / "out.png").exit_code == 1
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
     assert _run(path, "--graph", tmp_path / "out.svg").exit_code == 2
+    refused = _run(tmp_path / "missing.tflite", "--target", "xnnpack", "--graph", tmp_path / "out.jpg")
+    assert refused.exit_code == 2 and ".svg or .png" in refused.stderr
 
 
 def test_custom_operators_are_named(tmp_path: Path) -> None:
