@@ -49,7 +49,8 @@ def check(
 ) -> None:
     """Which operators of FILE run where you think, why the others do not, and what to write instead.
 
-    Without --target: all targets that check such a file. Exit code 1: there are findings.
+    Without --target: a line for each target that checks such a file, the CPU first, and the details of the first one
+    with findings. Exit code 1: there are findings, on any of the targets.
     """
     import ca_deploy
     from ca_deploy.compat.picture import check_picture
@@ -76,7 +77,7 @@ def check(
     if json:
         print_json([report.record(all_nodes) for report in reports])
     else:
-        render.show(page(reports, all_nodes))
+        render.show(page(reports, all_nodes, asked=bool(target)))
     if target and any(report.skipped for report in reports):
         raise typer.Exit(2)
     if any(report.at_least(worst) for report in reports):

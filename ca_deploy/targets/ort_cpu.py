@@ -11,4 +11,5 @@ TARGET = Target(
     level="settings",
     levels=("arm", "x86"),
     default_level="arm",
+    place=0,
 )

@@ -9,4 +9,5 @@ TARGET = Target(
     checker="ca_deploy.targets._xnnpack:check",
     packages=("ai_edge_litert",),
     level="oldest TFLite version",
+    place=0,
 )
