@@ -14,7 +14,10 @@ _ACTIVATIONS = {"float32", "float16", *_EIGHT_BITS, *_SIXTEEN_BITS}  # others, a
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """``text`` says what to do. ``introduces`` are the operators that replace the node's; ``recipe`` does it all."""
+    """``text`` says what to do, and ``recipe`` does it where that is the name of one.
+
+    ``introduces`` are the operators that replace the node's, by their names in every format that has such a target.
+    """
 
     text: str = ""
     introduces: tuple[str, ...] = ()

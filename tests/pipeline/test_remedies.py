@@ -4,6 +4,10 @@ from collections import Counter
 from itertools import product
 from typing import NamedTuple
 
+import pytest
+
+import ca_deploy
+from ca_deploy import ModelSource
 from ca_deploy.compat.advice import is_opposed
 from ca_deploy.compat.check import check
 from ca_deploy.pipeline.export import Export
@@ -68,3 +72,18 @@ def _agree(one: Wish, other: Wish, wishes: set[Wish]) -> bool:
         return one.recipe.startswith(other.recipe) or other.recipe.startswith(one.recipe)
     wanted = {(wish.target, wish.remedy) for wish in wishes}
     return (one.target, other.remedy) in wanted or (other.target, one.remedy) in wanted
+
+
+@pytest.mark.parametrize(
+    ("target", "advised", "operators"),
+    [("xnnpack", "Folded", {"HARD_SWISH"}), ("ort_cpu", "Pooled", {"HardSwish", "ReduceMean"})],
+)
+def test_a_network_written_as_advised_has_no_findings(target: str, advised: str, operators: set[str]) -> None:
+    def report(network: str) -> CompatReport:
+        source = ModelSource(f"tests.pipeline.advised:{network}", input_size=32)
+        (found,) = ca_deploy.check(before=source, targets=[target], int8=True)
+        return found
+
+    found = report("Found")
+    assert operators <= {finding.operator for finding in found.findings if finding.remedy}
+    assert report(advised).findings == ()
