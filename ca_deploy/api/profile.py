@@ -35,7 +35,7 @@ def profile(
     keep: bool = False,
     step: Step = no_step,
 ) -> "LatencyReport":
-    """The latency of files on a device; several files are interleaved, so that they can be compared.
+    """The latency of files on a device; several files are interleaved, and ranked from best to worst.
 
     Args:
         files: exported files, at least one.

@@ -11,6 +11,7 @@ from ca_deploy.cli._command import command, print_json, progress
 from ca_deploy.errors import UsageError
 
 if TYPE_CHECKING:
+    from ca_deploy.progress import NamedStep
     from ca_deploy.records.compat import CompatReport
     from ca_deploy.records.model import ModelSource
 
@@ -42,7 +43,7 @@ def check(
     all_nodes: Annotated[
         bool, typer.Option("--all", help="List accelerated nodes too, and all kinds of findings.")
     ] = False,
-    graph: Annotated[Path | None, typer.Option(help="Draw the partitions of one target to this .svg.")] = None,
+    graph: Annotated[Path | None, typer.Option(help="Draw the partitions of one target to this .svg or .png.")] = None,
     before: Annotated[
         str | None,
         typer.Option(
@@ -59,9 +60,11 @@ def check(
 ) -> None:
     """Which operators of FILE run where you think, why the others do not, and what to write instead.
 
-    Without --target: all targets that check such a file. Exit code 1: there are findings.
+    Without --target: a line for each target that checks such a file, the CPU first, and the details of the first one
+    with findings. Exit code 1: there are findings, on any of the targets.
     """
     import ca_deploy
+    from ca_deploy.compat.picture import check_picture
     from ca_deploy.records.compat import verdict_named
     from ca_deploy.render import terminal as render
     from ca_deploy.render.compat import page
@@ -69,6 +72,8 @@ def check(
     worst = verdict_named("unknown" if strict else fail_on)
     if graph is not None and (file is None or len(target or ()) != 1):
         raise UsageError("--graph draws a FILE on one target: name it with --target.")
+    if graph is not None:
+        check_picture(graph)
     with progress(in_turn=True) as display:
         reports = ca_deploy.check(
             file,
@@ -78,22 +83,23 @@ def check(
             fp16=fp16,
             step=display.step,
         )
-    if graph is not None and file is not None:
-        _draw(file, reports[0], graph)
+        if graph is not None and file is not None:
+            _draw(file, reports[0], graph, display.step)
     if json:
         print_json([report.record(all_nodes) for report in reports])
     else:
-        render.show(page(reports, all_nodes))
+        render.show(page(reports, all_nodes, asked=bool(target)))
     if target and any(report.skipped for report in reports):
         raise typer.Exit(2)
     if any(report.at_least(worst) for report in reports):
         raise typer.Exit(1)
 
 
-def _draw(file: Path, report: "CompatReport", place: Path) -> None:
+def _draw(file: Path, report: "CompatReport", place: Path, step: "NamedStep") -> None:
     from ca_deploy.compat.picture import picture
     from ca_deploy.delivery import write_atomically
     from ca_deploy.graphs import read
 
     if not report.skipped:
-        write_atomically(place, picture(read(file), report))
+        write_atomically(place, picture(read(file), report, place.suffix))
+        step(report.target, f"the partitions are drawn in {place}")

@@ -79,7 +79,7 @@ def profile(
     threshold: Annotated[float, typer.Option(min=0, help="Percent slower that --compare accepts.")] = 5.0,
     json: options.Json = False,
 ) -> None:
-    """Latency of FILES on a device; several files are interleaved, so that they can be compared.
+    """Latency of FILES on a device; several files are interleaved, and ranked from best to worst.
 
     An emulated device counts instructions and reports no milliseconds. Exit code 1: --verify or --compare failed.
     """

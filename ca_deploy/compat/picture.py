@@ -1,95 +1,102 @@
-"""A drawing of a graph on a target as SVG: one colour per partition shows where the graph breaks."""
+"""A drawing of a graph on a target, as SVG or PNG: one colour per partition shows where the graph breaks."""
 
-import colorsys
-from html import escape
+import io
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
 
+from ca_deploy.compat.layout import BOX_HEIGHT, BOX_WIDTH, LABEL_SIZE, MARGIN, Drawing, layout
+from ca_deploy.errors import UsageError
 from ca_deploy.graphs import Graph
-from ca_deploy.records.compat import CompatReport, Verdict
-from ca_deploy.targets._partitions import partitions
+from ca_deploy.records.compat import CompatReport
 
-_COLUMN, _ROW, _WIDTH, _HEIGHT, _TOP = 270, 26, 250, 18, 70  # pixels
-_REFUSED = {
-    Verdict.FALLS_BACK: "#d33",
-    Verdict.UNSUPPORTED: "#808",
-    Verdict.FLOAT_IN_INT8: "#e80",
-    Verdict.UNKNOWN: "#999",
-}
-_NODE = "font:10px sans-serif;fill:#fff"
+_EDGE = "#b0b0b0"
+_LARGEST_SIDE = 8000  # pixels of a PNG; more would fill the memory, and no viewer shows it
 
 
-def picture(graph: Graph, report: CompatReport) -> str:
-    """The SVG document: rows are steps of the computation, from the input down; edges are activations.
+def check_picture(place: Path) -> None:
+    """Refuse a place for a picture before anything slow starts.
 
-    Accelerated nodes have the colour of their partition, others that of their verdict, with the reason as tooltip.
+    Raises:
+        UsageError: another suffix than those of pictures, or there is no such folder.
     """
-    verdicts = {finding.index: finding for finding in report.nodes}
-    pieces = partitions(graph, {f.index for f in report.nodes if f.verdict == Verdict.ACCELERATED})
-    colours = {index: _hue(number) for number, piece in enumerate(pieces) for index in piece}
-    places = _places(graph)
-    width = _COLUMN * (1 + max(column for column, _ in places.values())) + 20
-    height = _TOP + _ROW * (1 + max(row for _, row in places.values())) + 20
-    makers = graph.producers()
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif">',
-        f'<rect width="{width}" height="{height}" fill="#fff"/>',
-        f'<text x="10" y="22" font-size="16">{escape(f"{report.file} on {report.target}: {report.verdict}")}</text>',
-        *_legend(report, len(pieces)),
-    ]
-    for node in graph.nodes:
-        for tensor in dict.fromkeys(node.inputs):
-            maker = makers.get(tensor)
-            if maker is not None and maker.index < node.index:
-                lines.append(_edge(places[maker.index], places[node.index]))
-    for node in graph.nodes:
-        finding = verdicts[node.index]
-        x, y = _corner(places[node.index])
-        colour = colours.get(node.index) or _REFUSED.get(finding.verdict, "#999")
-        said = f"{node.operator} {node.name}: {finding.verdict}" + (f". {finding.reason}" if finding.reason else "")
-        label = f"{node.operator} {node.module}"[:46]
-        lines += [
-            f'<g><title>{escape(said)}</title><rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="3" '
-            f'fill="{colour}"/><text x="{x + 5}" y="{y + 13}" style="{_NODE}">{escape(label)}</text></g>'
-        ]
-    return "\n".join([*lines, "</svg>"]) + "\n"
+    if place.suffix not in _WRITERS:
+        raise UsageError(f"{place}: a picture is written as {' or '.join(_WRITERS)}. Give it one of these suffixes.")
+    if not place.parent.is_dir():
+        raise UsageError(f"{place}: the folder {place.parent} does not exist. Make it first.")
 
 
-def _places(graph: Graph) -> dict[int, tuple[int, int]]:
-    """Node -> (column, row); the row is one below the lowest row that the node reads from."""
-    makers = graph.producers()
-    rows: dict[int, int] = {}
-    taken: dict[int, int] = {}
-    places = {}
-    for node in graph.nodes:
-        above = [rows[makers[t].index] for t in node.inputs if t in makers and makers[t].index in rows]
-        row = rows[node.index] = 1 + max(above, default=-1)
-        places[node.index] = (taken.get(row, 0), row)
-        taken[row] = taken.get(row, 0) + 1
-    return places
+def picture(graph: Graph, report: CompatReport, suffix: str) -> bytes:
+    """The file's content. In an SVG, the reason for each verdict is the node's tooltip."""
+    return _WRITERS[suffix](layout(graph, report))
 
 
-def _corner(place: tuple[int, int]) -> tuple[int, int]:
-    return 10 + _COLUMN * place[0], _TOP + _ROW * place[1]
+def _svg(drawing: Drawing) -> bytes:
+    width, height = str(drawing.width), str(drawing.height)
+    root = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", width=width, height=height)
+    root.attrib |= {"viewBox": f"0 0 {width} {height}", "font-family": "sans-serif"}
+    ET.SubElement(root, "title").text = " ".join(drawing.title)
+    _rectangle(root, 0, 0, drawing.width, drawing.height, "#fff")
+    for number, line in enumerate(drawing.title):
+        y = drawing.title_size * 5 * (number + 1) // 4
+        _text(root, MARGIN, y, drawing.title_size, "#000", line)
+    for x, y, colour, text in drawing.legend:
+        _rectangle(root, x, y, drawing.legend_size, drawing.legend_size, colour)
+        _text(root, x + drawing.legend_size * 3 // 2, y + drawing.legend_size, drawing.legend_size, "#000", text)
+    for points in drawing.edges:
+        line = " ".join(f"{x},{y}" for x, y in points)
+        ET.SubElement(root, "polyline", points=line, fill="none", stroke=_EDGE)
+    for box in drawing.boxes:
+        group = ET.SubElement(root, "g")
+        ET.SubElement(group, "title").text = box.hint
+        _rectangle(group, box.x, box.y, BOX_WIDTH, BOX_HEIGHT, box.colour)
+        _text(group, box.x + 5, box.y + 13, LABEL_SIZE, "#fff", box.label)
+    ET.indent(root, "")
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
-def _edge(start: tuple[int, int], end: tuple[int, int]) -> str:
-    (x1, y1), (x2, y2) = _corner(start), _corner(end)
-    return f'<line x1="{x1 + _WIDTH // 2}" y1="{y1 + _HEIGHT}" x2="{x2 + _WIDTH // 2}" y2="{y2}" stroke="#bbb"/>'
+def _rectangle(parent: ET.Element, x: int, y: int, width: int, height: int, colour: str) -> None:
+    sides = {"x": x, "y": y, "width": width, "height": height}
+    ET.SubElement(parent, "rect", {name: str(side) for name, side in sides.items()}, fill=colour)
 
 
-def _legend(report: CompatReport, pieces: int) -> list[str]:
-    entries = [(f"{pieces} accelerated partitions, one colour each", _hue(0))] if pieces else []
-    entries += [
-        (verdict, colour) for verdict, colour in _REFUSED.items() if any(f.verdict == verdict for f in report.nodes)
-    ]
-    lines, x = [], 10
-    for text, colour in entries:
-        lines.append(f'<rect x="{x}" y="36" width="14" height="14" fill="{colour}"/>')
-        lines.append(f'<text x="{x + 20}" y="48" font-size="12">{escape(text)}</text>')
-        x += 40 + 7 * len(text)
-    return lines
+def _text(parent: ET.Element, x: int, y: int, size: int, colour: str, text: str) -> None:
+    attributes = {"x": str(x), "y": str(y), "font-size": str(size), "fill": colour}
+    ET.SubElement(parent, "text", attributes).text = text
 
 
-def _hue(number: int) -> str:
-    """A green or blue, distinct from that of the neighbouring numbers; reds are for rejected nodes."""
-    red, green, blue = colorsys.hls_to_rgb(0.3 + (number * 0.13) % 0.4, 0.35, 0.6)
-    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+def _png(drawing: Drawing) -> bytes:
+    import matplotlib
+    from PIL import Image, ImageDraw, ImageFont
+
+    scale = min(2.0, _LARGEST_SIDE / max(drawing.width, drawing.height))
+    fonts = str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"))  # knows most scripts
+
+    def at(x: int, y: int) -> tuple[float, float]:
+        return x * scale, y * scale
+
+    def fill(x: int, y: int, width: int, height: int, colour: str) -> None:
+        draw.rectangle([at(x, y), at(x + width, y + height)], colour)
+
+    sizes = (drawing.title_size, drawing.legend_size, LABEL_SIZE)
+    title, legend, small = (ImageFont.truetype(fonts, max(1, size * scale)) for size in sizes)
+    image = Image.new("RGB", (round(drawing.width * scale), round(drawing.height * scale)), "#fff")
+    draw = ImageDraw.Draw(image)
+    for number, line in enumerate(drawing.title):
+        y = drawing.title_size * 5 * (number + 1) // 4
+        draw.text(at(MARGIN, y), line, "#000", title, anchor="ls")
+    for x, y, colour, text in drawing.legend:
+        fill(x, y, drawing.legend_size, drawing.legend_size, colour)
+        place = at(x + drawing.legend_size * 3 // 2, y + drawing.legend_size)
+        draw.text(place, text, "#000", legend, anchor="ls")
+    for points in drawing.edges:
+        draw.line([at(*point) for point in points], _EDGE, max(1, round(scale)))
+    for box in drawing.boxes:
+        fill(box.x, box.y, BOX_WIDTH, BOX_HEIGHT, box.colour)
+        draw.text(at(box.x + 5, box.y + 13), box.label, "#fff", small, anchor="ls")
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+_WRITERS: dict[str, Callable[[Drawing], bytes]] = {".svg": _svg, ".png": _png}

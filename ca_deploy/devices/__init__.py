@@ -13,6 +13,7 @@ from typing import Protocol, Self
 
 from ca_deploy.errors import unknown_name
 from ca_deploy.plugins import names_in
+from ca_deploy.progress import Step
 from ca_deploy.records.devices import Check, Completed, Conditions, DeviceInfo, DeviceSummary, InstructionCounts
 
 
@@ -53,6 +54,13 @@ class Device(Protocol):
 
 class CountingDevice(Device, Protocol):
     """An emulated device."""
+
+    def prepare(self, step: Step) -> None:
+        """Fetch and build the emulator, where that was not done before; it may take minutes.
+
+        Raises:
+            DeviceError: something it needs is missing; the message says what to do.
+        """
 
     def count(self, argv: Sequence[str], timeout_s: float) -> tuple[Completed, InstructionCounts]:
         """Run the C runner; also returns the exact number of instructions of its timed inferences, and of nothing else.

@@ -9,6 +9,7 @@ from ca_deploy.devices._here import Here
 from ca_deploy.devices._process import last_words
 from ca_deploy.errors import DeviceError, unknown_name
 from ca_deploy.native import emulator
+from ca_deploy.progress import Step
 from ca_deploy.records.devices import Check, Completed, Conditions, Core, DeviceInfo, DeviceSummary, InstructionCounts
 
 
@@ -21,6 +22,11 @@ class Emulated(Here):
         super().__init__(f"emulated:{processor.name}", keep)
         self._processor = processor
         self._qemu: list[str] | None = None
+
+    def prepare(self, step: Step) -> None:
+        step(f"preparing {self.name}" + ("" if emulator.is_cached() else ": QEMU 7.2 is fetched from Debian 12, once"))
+        self.command([])
+        emulator.plugin()
 
     def command(self, argv: Sequence[str]) -> list[str]:
         if self._qemu is None:

@@ -6,8 +6,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
-from ca_deploy.devices import Device
+from ca_deploy.devices import CountingDevice, Device
 from ca_deploy.errors import ArtifactError, DeviceError, UsageError
 from ca_deploy.files import sha256_of
 from ca_deploy.latency.benchmark_binary import BenchmarkBinary
@@ -16,6 +17,7 @@ from ca_deploy.latency.feeds import feeds_for, refuse_open_sides, write_case
 from ca_deploy.latency.jobs import Job, Run, Wishes
 from ca_deploy.latency.launch import Launcher, launcher
 from ca_deploy.latency.measurable import on_device, runtime_of
+from ca_deploy.latency.ranking import ranking
 from ca_deploy.latency.runner_output import RunnerOutput
 from ca_deploy.latency.statistics import ratio_of_medians, summarise
 from ca_deploy.latency.validity import judge
@@ -52,6 +54,8 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
         raise UsageError("--ops measures time, and an emulated device has none: leave it out.")
     if device.counts_instructions and wishes.threads != (1,):
         raise UsageError("An emulated device counts instructions of one thread: leave out --threads.")
+    if device.counts_instructions:
+        cast(CountingDevice, device).prepare(step)
     launchers = {runtime: _launcher(device, info, runtime, wishes) for runtime in dict.fromkeys(runtimes.values())}
     if wishes.benchmark_binary is not None and len(launchers) > 1:
         raise UsageError(
@@ -100,6 +104,7 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
         measurements=measurements,
         comparisons=_comparisons(measurements, wishes.seed),
         failures=failures,
+        ranking=ranking(measurements, wishes.seed),
     )
 
 

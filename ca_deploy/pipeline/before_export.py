@@ -19,7 +19,7 @@ from ca_deploy.records.calibration import CalibrationSpec
 from ca_deploy.records.compat import CompatReport
 from ca_deploy.records.conversion import Conversion
 from ca_deploy.records.model import ModelSource
-from ca_deploy.targets import find_target, target_names
+from ca_deploy.targets import find_target, in_order, target_names
 
 _PROGRAM = ".pt2"
 # Operators do not depend on the ranges that calibration finds.
@@ -46,7 +46,8 @@ def check_before_export(
     makers = {find_format(name).suffix: f"{name}_{mode}" for name in format_names()}
     makers = {suffix: recipe for suffix, recipe in makers.items() if recipe in recipe_names()}
     wanted: dict[str, list[str]] = {}
-    for name in targets or target_names():
+    names = list(targets) or in_order(target_names())
+    for name in names:
         suffixes = find_target(name)[0].suffixes
         possible = [suffix for suffix in suffixes if suffix in makers or (suffix == _PROGRAM and mode == "float32")]
         if possible:
@@ -61,14 +62,14 @@ def check_before_export(
     network = load(source)
     with tempfile.TemporaryDirectory() as folder:
         reports = []
-        for suffix, names in wanted.items():
+        for suffix, asked in wanted.items():
             path = Path(folder, f"{network.name}{suffix}")
             if suffix == _PROGRAM:
                 save_program(network, Path(folder), source)
             else:
                 _export(source, network, makers[suffix], path, step)
-            reports += check(path, names, step)
-    return reports
+            reports += check(path, asked, step)
+    return sorted(reports, key=lambda report: names.index(report.target))
 
 
 def _export(source: ModelSource, network: Network, recipe_name: str, path: Path, step: NamedStep) -> None:

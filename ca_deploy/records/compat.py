@@ -76,7 +76,8 @@ class Finding:
 
     ``module`` is the PyTorch module it came from, "" where the file does not record it. ``source`` is what the
     verdict rests on: the runtime and its version, or the document or source file of a rule. ``reason`` and
-    ``remedy`` may be "".
+    ``remedy`` may be "". ``introduces`` are the operators that the remedy puts in the node's place, and ``recipe`` is
+    the export recipe that carries it out, "" where it takes a change of the network.
     """
 
     index: int
@@ -89,11 +90,13 @@ class Finding:
     reason: str = ""
     remedy: str = ""
     cost: Cost = Cost()
+    recipe: str = ""
+    introduces: tuple[str, ...] = ()
 
 
 @record
 class Kind:
-    """Findings that differ only in their node: one ``example``, the nodes' ``indices``, and their total ``cost``."""
+    """Findings of one reason and one remedy: an ``example``, the nodes' ``indices``, and their total ``cost``."""
 
     example: Finding
     indices: tuple[int, ...]
@@ -121,7 +124,7 @@ class CompatRecord:
 
 @record
 class CompatReport:
-    """All nodes of one file on one target; ``kinds`` groups findings that differ only in their node.
+    """All nodes of one file on one target; ``kinds`` groups findings of one reason and one remedy.
 
     ``partitions`` is the number of accelerated partitions predicted from the verdicts, ``measured_partitions`` the
     runtime's own for the whole model (None where the runtime does not run on this machine). ``skipped`` is the reason
@@ -162,6 +165,11 @@ class CompatReport:
         if not self.accelerated_nodes:
             return "nothing of it is accelerated" if self.known else "unknown"
         return f"breaks into {pieces} pieces" if pieces is not None and pieces > 1 else "accelerated in part"
+
+    def members(self, kind: Kind) -> tuple[Finding, ...]:
+        """The findings of one of the report's ``kinds``, in graph order."""
+        indices = set(kind.indices)
+        return tuple(node for node in self.nodes if node.index in indices)
 
     @property
     def known(self) -> bool:

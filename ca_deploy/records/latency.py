@@ -12,7 +12,7 @@ from ca_deploy.records.codec import Unreadable, decode, parse_json
 from ca_deploy.records.devices import Conditions, DeviceInfo, InstructionCounts
 from ca_deploy.records.parity import Status
 from ca_deploy.records.record import record
-from ca_deploy.records.statistics import Comparison, Statistics, Validity
+from ca_deploy.records.statistics import Comparison, Rank, Statistics, Validity
 
 SCHEMA_VERSION = 1
 
@@ -167,7 +167,11 @@ class Measurement:
 
 @record
 class LatencyReport:
-    """Files measured together. ``failures`` says what could not be measured and why; {} when all went well."""
+    """Files measured together.
+
+    ``comparisons`` are with the first measurement, ``ranking`` is from best to worst. ``failures`` says what could not
+    be measured and why; {} when all went well.
+    """
 
     schema_version: int
     ca_deploy_version: str
@@ -182,6 +186,7 @@ class LatencyReport:
     measurements: tuple[Measurement, ...]
     comparisons: tuple[Comparison, ...]
     failures: Mapping[str, str]
+    ranking: tuple[Rank, ...] = ()
 
 
 def read_report(path: Path) -> LatencyReport:

@@ -59,6 +59,21 @@ class Comparison:
 
 
 @record
+class Rank:
+    """The place of one measurement (by its name) among those of a report, 1 for the best.
+
+    ``ratio`` is its median time, or its instructions, over the best one's, with the 95 % interval from ``low`` to
+    ``high``; they are None for counts, which are exact. Measurements that cannot be told apart share a rank.
+    """
+
+    measurement: str
+    rank: int
+    ratio: float
+    low: float | None
+    high: float | None
+
+
+@record
 class Validity:
     """Whether the figures of a measurement can be trusted, and what speaks against it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # the records are slow to import, and only annotations need them
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ca_deploy.render.blocks import Bar, Bars, Block, Column, Line, Page, Phrase, Piece, Role, Table
@@ -10,23 +10,25 @@ from ca_deploy.render.blocks import Bar, Bars, Block, Column, Line, Page, Phrase
 if TYPE_CHECKING:
     from ca_deploy.records.devices import DeviceInfo
     from ca_deploy.records.latency import LatencyReport, Measurement, OperatorProfile, Verification
-    from ca_deploy.records.statistics import Comparison
 
 _ROLES = {
     "valid": Role.GOOD, "doubtful": Role.CAUTION, "invalid": Role.BAD,
     "pass": Role.GOOD, "skipped": Role.CAUTION, "fail": Role.BAD,
-    "faster": Role.GOOD, "no difference": Role.PLAIN, "slower": Role.BAD,
 }  # fmt: skip
 _STATISTICS = ("min", "median", "mean", "p90", "p95", "p99", "max")
 _SHARES_SHOWN = 12
 
 
 def page(found: LatencyReport) -> Page:
-    """The device, a table of figures, the remarks on each file, and the comparisons."""
+    """The device, a table of figures, the ranking, what is true of all files, and the remarks on each of them."""
     blocks: list[Block] = [_device(found.device), _instructions(found) if found.emulated else _milliseconds(found)]
+    if len(found.measurements) > 1:
+        blocks += _ranking(found)
+    common = _common_reasons(found.measurements)
+    if common:
+        blocks.append(Line((Piece("all files", Role.CAUTION), f": {'; '.join(common)}"), gap=True))
     for measurement in found.measurements:
-        blocks += _remarks(measurement)
-    blocks += (_comparison(comparison) for comparison in found.comparisons)
+        blocks += _remarks(measurement, common)
     return Page(tuple(blocks), least_width=130)
 
 
@@ -79,14 +81,34 @@ def _figures(*headings: Phrase) -> Iterator[Column]:
     return (Column(heading, "right") for heading in headings)
 
 
-def _remarks(one: Measurement) -> Iterator[Block]:
+def _ranking(found: LatencyReport) -> Iterator[Block]:
+    """From best to worst; the same rank for those that cannot be told apart, which is said too."""
+    rows: list[tuple[Phrase, ...]] = []
+    for place, one in enumerate(found.ranking, start=1):
+        interval = "exact" if one.low is None else f"{one.low:.3f} to {one.high:.3f}"
+        alike = "not distinguishable from the first of this rank" if one.rank < place else ""
+        rows.append((str(one.rank), one.measurement, f"{one.ratio:.3f}", "" if one.ratio == 1 else interval, alike))
+    if rows:
+        columns = (*_figures("rank"), Column("file"), *_figures("x the best", "95 % interval"), Column(""))
+        yield Line("ranking by instructions, which are not time" if found.emulated else "ranking by median", gap=True)
+        yield Table(columns, tuple(rows))
+    if left := [one.name for one in found.measurements if one.name not in {rank.measurement for rank in found.ranking}]:
+        yield Line(f"not ranked, because a benchmark program keeps no samples: {', '.join(left)}")
+
+
+def _common_reasons(measurements: Sequence[Measurement]) -> list[str]:
+    """What speaks against the figures of every one of several files, as the load of the device does."""
+    judged = [one.validity.reasons for one in measurements if one.validity is not None]
+    return [reason for reason in judged[0] if all(reason in other for other in judged)] if len(judged) > 1 else []
+
+
+def _remarks(one: Measurement, common: Sequence[str]) -> Iterator[Block]:
     yield Line(Piece(one.name, Role.STRONG), gap=True)
     engine = one.engine
     where = f", {engine.delegate}" if engine.delegate else ""
     yield Line(f"{engine.runtime} {engine.runtime_version} by the {engine.runner} runner{where}", indent=2)
-    if one.validity is not None:
-        because = f": {'; '.join(one.validity.reasons)}" if one.validity.reasons else ""
-        yield Line((_word(one.validity.verdict), because), indent=2)
+    if one.validity is not None and (own := [reason for reason in one.validity.reasons if reason not in common]):
+        yield Line((_word(one.validity.verdict), f": {'; '.join(own)}"), indent=2)
     if one.verification is not None:
         yield _verification(one.verification)
     if one.operators is not None:
@@ -112,17 +134,6 @@ def _shares(profile: OperatorProfile) -> Iterator[Block]:
     if profile.attention_percent is not None:
         yield Line(f"attention costs {profile.attention_percent:.1f} % of the time in operators", indent=2)
     yield Line(f"{profile.source}, {profile.runs} runs of their own", indent=2)
-
-
-def _comparison(comparison: Comparison) -> Line:
-    ratio = comparison.ratio
-    return Line(
-        (
-            f"{comparison.subject} takes {ratio.ratio:.3f} x the time of {comparison.reference} "
-            f"(95 %: {ratio.low:.3f} to {ratio.high:.3f}): ",
-            _word(ratio.verdict),
-        )
-    )
 
 
 def _ms(value: float | None) -> str:

@@ -3,6 +3,7 @@
 A target is named ``xnnpack``, or with a level (a version, an Android API level) ``xnnpack:2.14``, ``nnapi:29``.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -49,7 +50,8 @@ class Target:
 
     ``level`` describes what may follow the colon (``"Android API level"``), "" for a target without levels.
     ``levels`` lists the valid ones, empty where any is; ``default_level`` applies when none is given. ``brief``
-    is ``module:function`` of a :class:`Brief`, "" for a target that has none.
+    is ``module:function`` of a :class:`Brief`, "" for a target that has none. ``place`` is its place in reports on all
+    targets: 0 for what runs on every device, more for what fewer devices have.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Target:
     levels: tuple[str, ...] = ()
     default_level: str = ""
     brief: str = ""
+    place: int = 9
 
     def missing_packages(self) -> list[str]:
         """The required packages that are not installed."""
@@ -95,8 +98,13 @@ def find_target(name: str) -> tuple[Target, str]:
 
 
 def targets_for(path: Path) -> list[str]:
-    """The names of all targets that check files of this format."""
-    return [name for name in target_names() if path.suffix in find_target(name)[0].suffixes]
+    """The names of all targets that check files of this format, in the order of reports."""
+    return in_order(name for name in target_names() if path.suffix in find_target(name)[0].suffixes)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Targets (with their levels, or without) by their place in reports."""
+    return sorted(names, key=lambda name: find_target(name)[0].place)
 
 
 def usable_target(name: str, path: Path) -> tuple[Target, str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ca_deploy.errors import CaDeployError
+from ca_deploy.targets._remedies import Remedy, read_remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Advice:
     operators: tuple[str, ...]
     types: tuple[str, ...]
     reason: str
-    remedy: str
+    remedy: Remedy
     source: str
 
 
@@ -35,14 +36,19 @@ def advice_for(advice: tuple[Advice, ...], operator: str, kind: str) -> Advice |
 
 
 def _read(entry: dict[str, object], where: str) -> Advice:
-    texts = {key: entry.pop(key, "") for key in ("reason", "remedy", "source")}
+    texts = {key: entry.pop(key, "") for key in ("reason", "source")}
     lists = {key: entry.pop(key, []) for key in ("operators", "types")}
     wrong = [key for key, text in texts.items() if not isinstance(text, str) or not text]
     wrong += [key for key, names in lists.items() if not isinstance(names, list)]
+    try:
+        remedy = read_remedy(entry.pop("remedy", {}))
+    except ValueError as error:
+        raise CaDeployError(f"{where}: an [[advice]] is malformed: {error}.") from None
     if entry or wrong or not lists["operators"]:
         raise CaDeployError(f"{where}: an [[advice]] needs operators, reason, remedy and source; see {entry or wrong}.")
     return Advice(
         operators=tuple(str(n) for n in lists["operators"]),  # type: ignore[attr-defined]
         types=tuple(str(n) for n in lists["types"]),  # type: ignore[attr-defined]
+        remedy=remedy,
         **{key: str(text) for key, text in texts.items()},
     )

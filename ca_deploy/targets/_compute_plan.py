@@ -39,7 +39,7 @@ def preferred_devices(path: Path) -> dict[str, str]:
 def placed(finding: Finding, device: str) -> Finding:
     """The finding with Core ML's own placement in place of a hint."""
     if device == NEURAL_ENGINE:
-        known = replace(finding, verdict=Verdict.ACCELERATED, reason="", remedy="")
+        known = replace(finding, verdict=Verdict.ACCELERATED, reason="", remedy="", recipe="", introduces=())
     else:
         known = replace(finding, verdict=Verdict.FALLS_BACK, reason=f"Core ML prefers {device} for it on this Mac")
     return replace(known, evidence=Evidence.CHECKER, source="MLComputePlan")

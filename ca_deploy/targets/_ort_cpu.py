@@ -18,11 +18,13 @@ from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._advice import advice_for, load_advice
 from ca_deploy.targets._partitions import assess
+from ca_deploy.targets._remedies import Remedy, with_remedy
 
 _QUANTISE = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
 _INTEGERS = (TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16)
 # These move or select elements without computing, so float costs nothing.
 _BOOKKEEPING = ("Constant", "Shape", "Identity", "Cast", "Gather", "Unsqueeze", "Squeeze", "Range", "ConstantOfShape")
+_QUANTISE_IT = Remedy("Quantise it, or move it out of the integer part of the network.")
 
 
 def check(request: Request) -> CompatReport:
@@ -46,13 +48,9 @@ def check(request: Request) -> CompatReport:
             made = replace(made, verdict=Verdict.FALLS_BACK, reason=reason, remedy=remedy)
         elif graph.is_integer and outcome.is_float(node):
             said = advice_for(advice, node.operator, "int8")
-            made = replace(
-                made,
-                verdict=Verdict.FLOAT_IN_INT8,
-                reason="it runs in float between a DequantizeLinear and a QuantizeLinear"
-                + (f": {said.reason}" if said else ""),
-                remedy=said.remedy if said else "Quantise it, or move it out of the integer part of the network.",
-            )
+            reason = "it runs in float between a DequantizeLinear and a QuantizeLinear"
+            made = replace(made, verdict=Verdict.FLOAT_IN_INT8, reason=reason + (f": {said.reason}" if said else ""))
+            made = with_remedy(made, said.remedy if said else _QUANTISE_IT, graph)
         findings.append(made)
     notes = [f"{len(graph.nodes)} nodes become {len(plan.graph.node)}: {outcome.fusions()}."]
     report = CompatReport("ort_cpu", runtime, request.path.name, tuple(findings), notes=tuple(notes))

@@ -15,6 +15,7 @@ from ca_deploy.graphs import onnx as reader
 from ca_deploy.records.compat import CompatReport, Evidence, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._partitions import assess
+from ca_deploy.targets._remedies import NO_REMEDY, Remedy, with_remedy
 from ca_deploy.targets._rules import judge, load_rules
 
 _TABLES = Path(onnxruntime.__file__).parent / "tools" / "mobile_helpers"
@@ -45,15 +46,15 @@ def check(request: Request) -> CompatReport:
             continue
         if not supported.is_op_supported(node):
             reason = "it is not in the provider's table of supported operators"
-            remedy = rules.remedies.get(node.op_type, "")
+            remedy = rules.remedies.get(node.op_type, NO_REMEDY)
         elif not all(tensor.is_static for tensor in graph.data_inputs(graph.nodes[finding.index])):
             reason = "its input has a dynamic shape"
-            remedy = "Fix the input's shape: onnxruntime.tools.make_dynamic_shape_fixed."
+            remedy = Remedy("Fix the input's shape: onnxruntime.tools.make_dynamic_shape_fixed.")
         else:
             limits = supported._ops.get(table_entry) or "because of its rank or its neighbours"
             reason = f"the checker excludes it: {limits}"
-            remedy = ""
+            remedy = NO_REMEDY
         verdict = Verdict.UNSUPPORTED if graph.nodes[finding.index].custom else Verdict.FALLS_BACK
-        findings.append(replace(checked, verdict=verdict, reason=reason, remedy=remedy))
+        findings.append(with_remedy(replace(checked, verdict=verdict, reason=reason), remedy, graph))
     report = CompatReport(request.target, f"{source}; rules: {rules.version}", request.path.name, tuple(findings))
     return assess(report, graph)

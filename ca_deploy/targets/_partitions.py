@@ -76,7 +76,7 @@ def assess(report: CompatReport, graph: Graph, taken: Collection[int] | None = N
 
     alike: dict[tuple[str, ...], list[Finding]] = {}
     for finding in report.findings:
-        key = (finding.verdict, finding.operator, finding.reason, finding.remedy, finding.evidence, finding.source)
+        key = (finding.verdict, finding.reason, finding.remedy, finding.evidence)
         alike.setdefault(key, []).append(finding)
     return replace(
         report,

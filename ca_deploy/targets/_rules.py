@@ -3,13 +3,15 @@
 A ``targets/<name>.toml`` has a ``version`` and ``source``, ``unlisted`` (the reason for rejecting operators without a
 rule), and one ``[[rule]]`` per group of operators: ``operators``, ``source``, ``since`` (the first level that supports
 them) and ``limits``, each a ``condition`` of :mod:`ca_deploy.targets._limits` with ``values``, ``from`` or ``below``
-(the levels to which it applies), ``reason`` and ``remedy``.
+(the levels to which it applies), ``reason`` and ``remedy``. Each remedy, also those by operator in ``[remedies]``, is a
+text or a table as in :class:`ca_deploy.targets._remedies.Remedy`.
 """
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from ca_deploy.errors import CaDeployError
@@ -18,6 +20,7 @@ from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._limits import CONDITIONS
 from ca_deploy.targets._partitions import assess
+from ca_deploy.targets._remedies import NO_REMEDY, Remedy, read_remedy, with_remedy
 
 _ALWAYS = "*"  # a rule for all operators, applied after their own
 
@@ -29,10 +32,21 @@ class Limit:
     condition: str
     values: tuple[int | str, ...]
     reason: str
-    remedy: str
+    remedy: Remedy
     verdict: Verdict
     first: int
     below: int
+
+    @property
+    def is_of_types(self) -> bool:
+        """Whether it limits types, so that to write the operator in another way does not help."""
+        return self.condition in ("input_types", "all_input_types", "output_types", "no_integer_weights")
+
+    @property
+    def broken(self) -> str:
+        """The reason for a verdict: what the target accepts, which this node is not."""
+        accepted = self.verdict != Verdict.UNKNOWN and self.condition != "never" and not self.reason.startswith("hint:")
+        return f"outside its limits: {self.reason}" if accepted else self.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,7 @@ class RuleSet:
     version: str
     source: str
     unlisted: str
-    remedies: dict[str, str]
+    remedies: dict[str, Remedy]
     rules: tuple[Rule, ...]
     one_piece: bool
     node_units: bool
@@ -101,7 +115,7 @@ def load_rules(name: str) -> RuleSet:
         version=content["version"],
         source=content["source"],
         unlisted=content["unlisted"],
-        remedies=content.get("remedies", {}),
+        remedies={name: read_remedy(entry) for name, entry in content.get("remedies", {}).items()},
         rules=tuple(_rule(entry) for entry in content["rule"]),
         one_piece=content.get("one_piece", False),
         node_units=content.get("node_units", False),
@@ -114,7 +128,7 @@ def _rule(entry: dict[str, Any]) -> Rule:
             condition=limit["condition"],
             values=tuple(limit.get("values", ())),
             reason=limit["reason"],
-            remedy=limit.get("remedy", ""),
+            remedy=read_remedy(limit.get("remedy", "")),
             verdict=Verdict(limit.get("verdict", Verdict.FALLS_BACK)),
             first=limit.get("from", 0),
             below=limit.get("below", 10**9),
@@ -127,8 +141,8 @@ def _rule(entry: dict[str, Any]) -> Rule:
 _TOP: dict[str, type] = {"version": str, "source": str, "unlisted": str, "remedies": dict, "rule": list}
 _TOP |= {"one_piece": bool, "node_units": bool}
 _RULE: dict[str, type] = {"operators": list, "source": str, "since": int, "limits": list, "alone": bool}
-_LIMIT: dict[str, type] = {
-    "condition": str, "values": list, "reason": str, "remedy": str, "verdict": str, "from": int, "below": int
+_LIMIT: dict[str, type | UnionType] = {
+    "condition": str, "values": list, "reason": str, "remedy": str | dict, "verdict": str, "from": int, "below": int
 }  # fmt: skip
 _VERDICTS = (Verdict.FALLS_BACK, Verdict.UNSUPPORTED, Verdict.UNKNOWN)
 
@@ -136,6 +150,8 @@ _VERDICTS = (Verdict.FALLS_BACK, Verdict.UNSUPPORTED, Verdict.UNKNOWN)
 def _wrong(content: dict[str, Any]) -> Iterable[str]:
     """All violations of the schema."""
     yield from _wrong_keys("the file", content, _TOP, ("version", "source", "unlisted", "rule"))
+    for name, entry in content.get("remedies", {}).items():
+        yield from _wrong_remedy(f"the remedy for {name}", entry)
     seen: set[str] = set()
     for rule in content.get("rule", ()):
         where = f"rule {rule.get('operators')}"
@@ -150,9 +166,12 @@ def _wrong(content: dict[str, Any]) -> Iterable[str]:
                 yield f"{where} has an unknown condition {limit.get('condition')!r}"
             if limit.get("verdict", Verdict.FALLS_BACK) not in _VERDICTS:
                 yield f"{where} has an unknown verdict {limit['verdict']!r}"
+            yield from _wrong_remedy(f"a limit of {where}", limit.get("remedy", ""))
 
 
-def _wrong_keys(where: str, entry: dict[str, Any], known: dict[str, type], needed: tuple[str, ...]) -> Iterable[str]:
+def _wrong_keys(
+    where: str, entry: dict[str, Any], known: Mapping[str, type | UnionType], needed: tuple[str, ...]
+) -> Iterable[str]:
     for key in needed:
         if not entry.get(key):
             yield f"{where} lacks {key}"
@@ -161,19 +180,26 @@ def _wrong_keys(where: str, entry: dict[str, Any], known: dict[str, type], neede
             yield f"{where} has a wrong {key}"
 
 
+def _wrong_remedy(where: str, entry: object) -> Iterable[str]:
+    try:
+        read_remedy(entry)
+    except ValueError as error:
+        yield f"{where}: {error}"
+
+
 def _judge(
     rules: RuleSet, by_operator: dict[str, Rule], graph: Graph, node: Node, level: int, listed_only: bool
 ) -> Finding:
     rule, always = by_operator.get(node.operator), by_operator.get(_ALWAYS)
     source = rule.source if rule else rules.source
     made = Finding(node.index, node.name, node.module, node.operator, Verdict.ACCELERATED, Evidence.RULE, source)
-    remedy = rules.remedies.get(node.operator, "")
+    remedy = rules.remedies.get(node.operator, NO_REMEDY)
     if rule is None and not listed_only:
         verdict = Verdict.UNSUPPORTED if node.custom else Verdict.FALLS_BACK
-        return replace(made, verdict=verdict, reason=rules.unlisted, remedy=remedy)
+        return with_remedy(replace(made, verdict=verdict, reason=rules.unlisted), remedy, graph)
     if rule and rule.since > level > 0:
         reason = f"{node.operator} is supported from level {rule.since} on"
-        return replace(made, verdict=Verdict.FALLS_BACK, reason=reason, remedy=remedy)
+        return with_remedy(replace(made, verdict=Verdict.FALLS_BACK, reason=reason), remedy, graph)
     for sayer in [r for r in (rule, None if rule and rule.alone else always) if r is not None]:
         for limit in sayer.limits:
             kept = (
@@ -183,13 +209,8 @@ def _judge(
                 reason = f"the file does not show whether this limit is met: {limit.reason}"
                 return replace(made, verdict=Verdict.UNKNOWN, source=sayer.source, reason=reason)
             if not kept:
-                return replace(
-                    made,
-                    verdict=limit.verdict,
-                    source=sayer.source,
-                    reason=limit.reason,
-                    remedy=limit.remedy or remedy,
-                )
+                found = replace(made, verdict=limit.verdict, source=sayer.source, reason=limit.broken)
+                return with_remedy(found, limit.remedy if limit.remedy.text or limit.is_of_types else remedy, graph)
     return made
 
 
@@ -208,7 +229,7 @@ def _in_node_units(graph: Graph, findings: list[Finding]) -> list[Finding]:
         left = [other for other in unit if other.index not in taken]
         if node.operator in ("QuantizeLinear", "DequantizeLinear") and (left or not unit):
             reason = f"it belongs to {left[0].operator}, which is rejected" if left else "it belongs to no operator"
-            finding = replace(finding, verdict=Verdict.FALLS_BACK, reason=reason, remedy="")
+            finding = with_remedy(replace(finding, verdict=Verdict.FALLS_BACK, reason=reason), NO_REMEDY, graph)
         found.append(finding)
     return found
 

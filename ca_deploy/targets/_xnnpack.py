@@ -1,6 +1,7 @@
 """What the XNNPACK delegate of the installed LiteRT accepts: of each node alone, and of the whole model."""
 
 import re
+import textwrap
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from ca_deploy.targets import Request
 from ca_deploy.targets._advice import Advice, advice_for, load_advice
 from ca_deploy.targets._partitions import assess, partitions
 from ca_deploy.targets._probe import constant_makers, one_node_model
+from ca_deploy.targets._remedies import NO_REMEDY, with_remedy
 from ca_deploy.targets._tflite_versions import version_findings
 
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
@@ -44,8 +46,7 @@ def check(request: Request) -> CompatReport:
     try:
         real = delegated(request.path.read_bytes(), graph)
     except (RuntimeError, ValueError) as error:
-        said = re.sub(r"^\S+\.cc:\d+ ", "", first_line(error))
-        notes.append(f"{runtime} cannot run the whole model ({said}): its partitions are predicted.")
+        notes.append(f"{runtime} cannot run the whole model ({_complaint(error)}): its partitions are predicted.")
     probes = probe(tflite.load(request.path), graph, request)
     advice = load_advice("xnnpack")
     findings = tuple(_finding(graph, node, probes[node.index], runtime, advice) for node in graph.nodes)
@@ -122,8 +123,13 @@ def _try(content: bytes, graph: Graph, node: Node) -> Probe:
     try:
         delegates = _delegates(content)
     except (RuntimeError, ValueError) as error:
-        return Probe(False, re.sub(r"^\S+\.cc:\d+ ", "", first_line(error)))
+        return Probe(False, _complaint(error))
     return Probe(bool(delegates))
+
+
+def _complaint(error: Exception) -> str:
+    """The runtime's words without the place in its source; it strings complaints on all nodes together."""
+    return textwrap.shorten(re.sub(r"^\S+\.cc:\d+ ", "", first_line(error)), 160, placeholder=" …")
 
 
 def _finding(graph: Graph, node: Node, probe: Probe, runtime: str, advice: tuple[Advice, ...]) -> Finding:
@@ -134,7 +140,7 @@ def _finding(graph: Graph, node: Node, probe: Probe, runtime: str, advice: tuple
     if probe.taken:
         if graph.is_integer and kind.startswith("float32") and node.operator not in _CONVERSIONS:
             reason = "delegated, but in float32: it is not quantised"
-            remedy = "Quantise it: use a static recipe, or operators that the quantizer supports."
+            remedy = "Write it with operators that the quantizer supports, or leave it in float on purpose."
             return replace(made, verdict=Verdict.FLOAT_IN_INT8, reason=reason, remedy=remedy)
         return made
     if node.custom or "nresolved custom op" in probe.error:
@@ -142,17 +148,17 @@ def _finding(graph: Graph, node: Node, probe: Probe, runtime: str, advice: tuple
         remedy = "Register its kernel in the app (OpResolver), or write that part with built-in operators."
         return replace(made, verdict=Verdict.UNSUPPORTED, reason=reason, remedy=remedy)
     said = advice_for(advice, node.operator, kind)
-    remedy = said.remedy if said else ""
+    advised = said.remedy if said else NO_REMEDY
     if probe.error:
         reason = f"the runtime cannot run this node alone: {probe.error}"
-        return replace(made, verdict=Verdict.UNKNOWN, reason=reason, remedy=remedy)
+        return with_remedy(replace(made, verdict=Verdict.UNKNOWN, reason=reason), advised, graph)
     if probe.taken_as_float:
         reason = f"the delegate accepts this node in float32, but not in {kind}"
     else:
         reason = f"the delegate rejects this node in {kind}" + ("" if probe.taken_as_float is None else " and float32")
     if said:
         reason += f": {said.reason}"
-    return replace(made, verdict=Verdict.FALLS_BACK, reason=reason, remedy=remedy)
+    return with_remedy(replace(made, verdict=Verdict.FALLS_BACK, reason=reason), advised, graph)
 
 
 def _differences(graph: Graph, predicted: list[list[int]], real: list[set[int]]) -> list[str]:

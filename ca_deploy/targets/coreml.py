@@ -9,4 +9,5 @@ TARGET = Target(
     checker="ca_deploy.targets._coreml:check",
     level="iOS version",
     levels=("15", "16", "17", "18"),
+    place=0,
 )

@@ -7,4 +7,5 @@ TARGET = Target(
     suffixes=(".tflite",),
     description="Coral Edge TPU (rules)",
     checker="ca_deploy.targets._rules:check",
+    place=5,
 )

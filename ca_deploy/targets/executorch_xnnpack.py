@@ -7,4 +7,5 @@ TARGET = Target(
     suffixes=(".pt2",),
     description="ExecuTorch's XNNPACK partitioner (rules), for torch.export programs",
     checker="ca_deploy.targets._rules:check",
+    place=6,
 )

@@ -7,4 +7,5 @@ TARGET = Target(
     suffixes=(".tflite",),
     description="TFLite's delegate for Qualcomm's Hexagon DSP (rules)",
     checker="ca_deploy.targets._rules:check",
+    place=4,
 )

@@ -8,4 +8,5 @@ TARGET = Target(
     description="LiteRT's GPU delegate (the runtime's analyzer, and rules)",
     checker="ca_deploy.targets._litert_gpu:check",
     packages=("ai_edge_litert",),
+    place=1,
 )

@@ -10,4 +10,5 @@ TARGET = Target(
     level="Android API level",
     levels=("27", "28", "29", "30"),
     default_level="30",
+    place=2,
 )

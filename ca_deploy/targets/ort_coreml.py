@@ -11,4 +11,5 @@ TARGET = Target(
     level="model format",
     levels=("mlprogram", "neuralnetwork"),
     default_level="mlprogram",
+    place=2,
 )

@@ -12,4 +12,5 @@ TARGET = Target(
     levels=("arm", "x86"),
     default_level="arm",
     brief="ca_deploy.targets._ort_cpu:brief",
+    place=0,
 )

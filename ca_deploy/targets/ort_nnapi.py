@@ -8,4 +8,5 @@ TARGET = Target(
     description="ONNX Runtime's NNAPI provider (its mobile helpers, and rules)",
     checker="ca_deploy.targets._ort_mobile:check",
     packages=("onnxruntime",),
+    place=3,
 )

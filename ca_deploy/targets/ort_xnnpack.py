@@ -7,4 +7,5 @@ TARGET = Target(
     suffixes=(".onnx",),
     description="ONNX Runtime's XNNPACK provider (rules)",
     checker="ca_deploy.targets._rules:check",
+    place=1,
 )

@@ -7,4 +7,5 @@ TARGET = Target(
     suffixes=(".tflite",),
     description="TFLite's Core ML delegate on iOS (rules)",
     checker="ca_deploy.targets._rules:check",
+    place=3,
 )

@@ -10,4 +10,5 @@ TARGET = Target(
     packages=("ai_edge_litert",),
     level="oldest TFLite version",
     brief="ca_deploy.targets._xnnpack:brief",
+    place=0,
 )

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from ca_deploy import graphs
 from ca_deploy.cli import app
 from ca_deploy.errors import ArtifactError
+from ca_deploy.targets import targets_for
 from tests.programs import hostile
 from tests.tflite_models import Model
 
@@ -70,6 +71,7 @@ def test_progress_is_a_line_per_target_on_standard_error(tmp_path: Path) -> None
     path = _good().save(tmp_path / "model.tflite")
     for shown in (_run(path, "--target", "xnnpack", "--target", "nnapi:29", "--json").stderr, _run(path).stderr):
         lines = [line.partition("] ")[2] for line in shown.splitlines()]
+        assert lines[0].startswith("xnnpack:")  # what every phone has comes first
         assert len(lines) == len(set(lines))
         assert {"xnnpack: checking model.tflite"} < set(lines)
         assert all(line.endswith(": checking model.tflite") for line in lines)
@@ -93,16 +95,33 @@ def test_an_older_runtime(tmp_path: Path) -> None:
     assert _run(path, "--target", "xnnpack:new").exit_code == 2
 
 
+def test_one_line_per_target_and_details_of_those_asked_for(tmp_path: Path) -> None:
+    path = _good().save(tmp_path / "model.tflite")
+    table, _, details = _run(path).stdout.partition("\n\n")
+    assert [line.split()[0] for line in table.splitlines()[1:-1]] == targets_for(path)
+    assert targets_for(path)[0] == "xnnpack"
+    assert details.startswith("xnnpack (") and "--target NAME" in details
+    assert "edgetpu (" not in details and "on xnnpack only" not in details
+    asked = _run(path, "--target", "edgetpu", "--target", "xnnpack").stdout
+    assert "\n\nedgetpu (" in asked and "\n\nxnnpack (" in asked and "--target NAME" not in asked
+
+
 def test_a_picture(tmp_path: Path) -> None:
     path = _good().save(tmp_path / "model.tflite")
-    assert _run(path, "--target", "xnnpack", "--graph", tmp_path / "out.svg").exit_code == 1
+    done = _run(path, "--target", "xnnpack", "--graph", tmp_path / "out.svg", "--json")
+    assert done.exit_code == 1 and len(json.loads(done.stdout)) == 1
+    assert f"drawn in {tmp_path / 'out.svg'}" in done.stderr
     boxes = [e for e in ET.parse(tmp_path / "out.svg").getroot().iter() if e.tag.endswith("}g")]
     rectangles = [rectangle for box in boxes if (rectangle := box.find("{*}rect")) is not None]
     assert len(rectangles) == len(boxes)
     colours = {rectangle.attrib["fill"] for rectangle in rectangles}
     assert len(colours) == 3  # two partitions, and what falls between them
     assert "not in int8" in "".join(boxes[1].itertext())
+    assert _run(path, "--target", "xnnpack", "--graph", tmp_path / "out.png").exit_code == 1
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
     assert _run(path, "--graph", tmp_path / "out.svg").exit_code == 2
+    refused = _run(tmp_path / "missing.tflite", "--target", "xnnpack", "--graph", tmp_path / "out.jpg")
+    assert refused.exit_code == 2 and ".svg or .png" in refused.stderr
 
 
 def test_custom_operators_are_named(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from ca_deploy.cli import app
 from ca_deploy.latency import session
+from ca_deploy.records.devices import Conditions
 from ca_deploy.records.latency import read_report
 from tests.latency.models import onnx_file, tflite_file
 from tests.latency.stand_in import StandIn
@@ -73,11 +74,25 @@ def test_an_emulated_device_reports_instructions_and_no_time(small: Path, tmp_pa
         counts.append(found["instructions"])
     assert counts[1] == counts[2]
     assert counts[0]["total"] > counts[0]["simd"] > 0
-    code, said, _ = run(file, small, "--device", "emulated:cortex-a76")
+    code, said, steps = run(file, small, "--device", "emulated:cortex-a76")
     assert code == 0
-    assert "instructions" in said
+    assert "preparing emulated:cortex-a76" in steps
+    assert "ranking by instructions, which are not time" in said
     assert "onnxruntime" in said
     assert not re.search(r"\d ?ms\b", said)
+
+
+def test_several_files_are_ranked_and_a_busy_machine_is_said_once(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = Conditions(0, (2_400_000,) * 2, ("performance",) * 2, 40.0, 0, load_1min=3.0)
+    monkeypatch.setattr(StandIn, "conditions", lambda device: busy)
+    monkeypatch.setattr(session, "open_device", lambda name, keep: StandIn(tmp_path))
+    other = onnx_file(tmp_path / "other.onnx", side=64)
+    code, said, _ = run(small, other, *BRIEF, "--runner", "python")
+    assert code == 0
+    assert "ranking by median" in said
+    assert said.count("other programs were running: load 3.0") == 1
 
 
 def test_what_was_measured_is_shown_before_the_failure(

@@ -42,16 +42,19 @@ def test_what_each_target_makes_of_the_file() -> None:
     assert table.rows == (
         ("nnapi", "1/7", "93.2 %", "3", "breaks into 3 pieces"),
         ("xnnpack", "1/1", "93.2 %", "1", "all of it is accelerated, in one piece"),
-        ("coreml", "", "", "", MARKUP),
+        ("coreml", "", "", "", f"not checked: {MARKUP}"),
     )
-    assert len(page([good, skipped]).blocks) == 1
+    assert len(page([good, skipped]).blocks) == 2
 
 
 def test_every_kind_of_finding_with_what_it_costs() -> None:
-    assert page([replace(REPORT, notes=(MARKUP,))]).blocks[1:] == (
+    assert page([replace(REPORT, notes=(MARKUP,))]).blocks[2:] == (
         Line((Piece("nnapi", Role.STRONG), " (API 29)"), gap=True),
         Line(MARKUP, indent=2),
-        Line((Piece("unsupported", Role.BAD), ": 1 x ", Piece("CUSTOM", Role.STRONG), ", costs 1 partition"), indent=2),
+        Line(
+            (Piece("unsupported", Role.BAD), ": 1 x ", Piece("CUSTOM", Role.STRONG), ", costs 1 more partition"),
+            indent=2,
+        ),
         Line("where [out]", indent=4),
         Line(f"why   {MARKUP}", indent=4),
         Line("by    rule, LiteRT 2.1", indent=4),
@@ -60,7 +63,7 @@ def test_every_kind_of_finding_with_what_it_costs() -> None:
                 Piece("falls back", Role.CAUTION),
                 ": 5 x ",
                 Piece(MARKUP, Role.STRONG),
-                ", costs 2 partitions, 1,234 kB crossing, 1.2 % of multiply-adds",
+                ", costs 2 more partitions, 1,234 kB handed over per inference, 1.2 % of the multiply-adds",
             ),
             indent=2,
         ),
@@ -69,6 +72,64 @@ def test_every_kind_of_finding_with_what_it_costs() -> None:
         Line("do    Write relu6.", indent=4),
         Line("by    measured, LiteRT 2.1", indent=4),
     )
+
+
+def _shown(done: list[CompatReport]) -> list[str]:
+    """The targets with details on a page for which no target was named, and the hint below them."""
+    blocks = page(done, asked=False).blocks
+    titles = [line.text[0] for line in blocks if isinstance(line, Line) and line.gap and isinstance(line.text, tuple)]
+    hints = [block.text for block in blocks if isinstance(block, Hint)]
+    return [*(title.text for title in titles if isinstance(title, Piece)), *hints]
+
+
+def test_without_a_target_the_first_one_with_findings_has_details() -> None:
+    good = replace(REPORT, target="xnnpack", nodes=NODES[:1], kinds=(), notes=("needs TFLite 2.0",))
+    other = "of another target: --target NAME"
+    assert _shown([good, REPORT, replace(REPORT, target="edgetpu")]) == [
+        "nnapi", f"details: nnapi (the first target with findings); {other}"
+    ]  # fmt: skip
+    assert _shown([good, replace(good, target="nnapi")]) == [
+        "xnnpack", f"details: xnnpack (the first target: none has findings); {other}"
+    ]  # fmt: skip
+    assert _shown([REPORT]) == ["nnapi"]
+
+
+def test_findings_of_one_reason_are_one_entry_whatever_the_operator() -> None:
+    nodes = tuple(
+        replace(NODES[1], index=n, operator=f"OP{n % 6}", node=f"{n};fused", module="", source=f"file {n}")
+        for n in range(8)
+    )
+    kind = Kind(nodes[0], tuple(range(8)), Cost(0, 240, 0))
+    _, _, _, first, where, _, _, by = page([replace(REPORT, nodes=nodes, kinds=(kind,))]).blocks
+    assert isinstance(first, Line) and isinstance(first.text, tuple)
+    said = "".join(piece.text if isinstance(piece, Piece) else piece for piece in first.text)
+    named = "falls back: 2 x OP0, 2 x OP1, 1 x OP2, 1 x OP3 and 2 more"
+    assert said == f"{named}, costs 240 bytes handed over per inference"
+    assert where == Line("where 0, 1, 2 and 5 more", indent=4)
+    assert by == Line("by    measured, file 0; file 1 and 6 more", indent=4)
+
+
+def test_remedies_that_contradict_each_other_name_their_target() -> None:
+    def said(target: str, operator: str, remedy: str, introduces: str = "", recipe: str = "") -> CompatReport:
+        node = replace(NODES[1], index=0, operator=operator, remedy=remedy, introduces=(introduces,), recipe=recipe)
+        return replace(REPORT, target=target, nodes=(node,), kinds=(Kind(node, (0,), Cost()),))
+
+    def remedies(*done: CompatReport) -> list[str]:
+        lines = [block.text for block in page(done).blocks if isinstance(block, Line) and isinstance(block.text, str)]
+        return [line[6:] for line in lines if line.startswith("do ")]
+
+    pool, mean = said("xnnpack", "AVERAGE_POOL_2D", "Mean.", "MEAN"), said("nnapi", "MEAN", "Pool.", "AVERAGE_POOL_2D")
+    assert remedies(pool, mean) == ["on xnnpack only: Mean.", "on nnapi only: Pool."]
+    assert remedies(pool, said("nnapi", "MEAN", "Rescale.")) == ["on xnnpack only: Mean.", "on nnapi only: Rescale."]
+    assert remedies(pool, said("nnapi", "SPLIT", "No split.")) == ["Mean.", "No split."]
+    assert remedies(pool, replace(pool, target="edgetpu")) == ["Mean.", "Mean."]
+    assert remedies(pool, replace(pool, target="edgetpu"), mean)[:2] == ["on xnnpack and edgetpu only: Mean."] * 2
+    integer, real = said("edgetpu", "ADD", "INT8.", recipe="a"), said("ios", "MUL", "Float.", recipe="b")
+    assert remedies(integer, real) == ["on edgetpu only: INT8.", "on ios only: Float."]
+    assert remedies(integer, said("ios", "ADD", "")) == ["INT8."]
+    assert remedies(integer, said("ios", "ADD", "No sum.")) == ["INT8.", "No sum."]
+    assert remedies(integer) == ["INT8."]
+    assert remedies(integer, said("ios", "ADD", "INT8 ends.", recipe="ab")) == ["INT8.", "INT8 ends."]
 
 
 def test_many_kinds_are_cut_short_and_all_brings_every_node() -> None:

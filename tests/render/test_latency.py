@@ -13,8 +13,8 @@ from ca_deploy.records.latency import (
     Verification,
 )
 from ca_deploy.records.parity import Status
-from ca_deploy.records.statistics import Comparison, Difference, Ratio, Statistics, Trust, Validity
-from ca_deploy.render.blocks import Bar, Bars, Line, Piece, Role, Table
+from ca_deploy.records.statistics import Rank, Statistics, Trust, Validity
+from ca_deploy.render.blocks import Bar, Bars, Line, Phrase, Piece, Role, Table
 from ca_deploy.render.latency import page
 from tests.hostile import MARKUP
 
@@ -93,15 +93,9 @@ def test_the_time_by_operator_and_by_module_is_bars() -> None:
     ]
 
 
-def test_outputs_against_this_machine_and_files_against_each_other() -> None:
+def test_outputs_against_this_machine() -> None:
     said = Verification(Status.FAIL, MARKUP, "32 images", "bit-exact", False, 0.25, 20.04, "LiteRT here")
-    ratio = Ratio(0.5, 0.45, 0.55, Difference.FASTER)
-    report = replace(
-        REPORT,
-        measurements=(replace(MEASURED, verification=said),),
-        comparisons=(Comparison("[a]", "b", ratio), Comparison("b", "[a]", replace(ratio, verdict=Difference.NONE))),
-    )
-    verified, faster, same = page(report).blocks[-3:]
+    *_, verified = page(replace(REPORT, measurements=(replace(MEASURED, verification=said),))).blocks
     assert verified == Line(
         (
             "outputs against LiteRT here: ",
@@ -110,7 +104,44 @@ def test_outputs_against_this_machine_and_files_against_each_other() -> None:
         ),
         indent=2,
     )
-    assert faster == Line(("[a] takes 0.500 x the time of b (95 %: 0.450 to 0.550): ", Piece("faster", Role.GOOD)))
-    assert isinstance(same, Line)
-    assert isinstance(same.text, tuple)
-    assert same.text[1] == Piece("no difference", Role.PLAIN)
+
+
+def _ranked(report: LatencyReport) -> tuple[tuple[Phrase, ...], ...]:
+    _, _, heading, table, *_ = page(report).blocks
+    assert isinstance(heading, Line) and str(heading.text).startswith("ranking by ")
+    assert isinstance(table, Table)
+    return table.rows
+
+
+def test_files_are_ranked_and_those_alike_share_a_rank_aloud() -> None:
+    ranks = (Rank(MARKUP, 1, 1, 1, 1), Rank("b", 1, 1.01, 0.97, 1.05), Rank("c", 3, 2, 1.9, 2.125))
+    report = replace(REPORT, measurements=(MEASURED, MEASURED), ranking=ranks)
+    assert _ranked(report) == (
+        ("1", MARKUP, "1.000", "", ""),
+        ("1", "b", "1.010", "0.970 to 1.050", "not distinguishable from the first of this rank"),
+        ("3", "c", "2.000", "1.900 to 2.125", ""),
+    )
+    counted = (Rank("a", 1, 1, None, None), Rank("b", 2, 1.001, None, None))
+    assert _ranked(replace(report, emulated=True, ranking=counted))[1] == ("2", "b", "1.001", "exact", "")
+
+
+def test_figures_without_samples_are_said_not_to_be_ranked() -> None:
+    blocks = page(replace(REPORT, measurements=(MEASURED, MEASURED))).blocks
+    name = f"{MARKUP}, 2 threads"
+    assert blocks[2] == Line(f"not ranked, because a benchmark program keeps no samples: {name}, {name}")
+
+
+def test_what_speaks_against_every_file_stands_once() -> None:
+    busy = "other programs were running: load 3.0 before the start"
+    first = replace(MEASURED, validity=Validity(Trust.DOUBTFUL, (busy,)))
+    second = replace(MEASURED, label="b", validity=Validity(Trust.INVALID, ("too few runs: 5", busy)))
+    ranks = (Rank(first.name, 1, 1, 1, 1), Rank(second.name, 2, 2, 2, 2))
+    blocks = page(replace(REPORT, measurements=(first, second), ranking=ranks)).blocks
+    assert blocks[4:] == (
+        Line((Piece("all files", Role.CAUTION), f": {busy}"), gap=True),
+        Line(Piece(first.name, Role.STRONG), gap=True),
+        Line("LiteRT 2.1.0 by the c runner, XNNPACK takes all of it", indent=2),
+        Line(Piece(second.name, Role.STRONG), gap=True),
+        Line("LiteRT 2.1.0 by the c runner, XNNPACK takes all of it", indent=2),
+        Line((Piece("invalid", Role.BAD), ": too few runs: 5"), indent=2),
+    )
