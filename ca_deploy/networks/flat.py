@@ -12,11 +12,20 @@ from torch import Tensor, nn
 from ca_deploy.errors import ModelError
 from ca_deploy.records.module_path import WRAPPED, within_network
 
+_SHOWN = 6
+
 
 def module_of(node: "torch.fx.Node") -> str:
     """The path of the innermost module that a traced operation comes from; "" where it is in the network's forward."""
     paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values() if path]
     return within_network(paths[-1]) if paths else ""
+
+
+def modules_text(paths: Sequence[str]) -> str:
+    """The paths of modules for a message, each once: ``'body.1', its forward and 3 more``."""
+    named = [repr(path) if path else "its forward" for path in dict.fromkeys(paths)]
+    more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
+    return ", ".join(named[:_SHOWN]) + more
 
 
 class Flat(nn.Module):

@@ -60,10 +60,11 @@ def prove(name: str, network: nn.Module, arguments: "Sequence[Argument]", inputs
             )
     try:
         with torch.inference_mode():
+            flat.call(*examples(inputs, seed=1))  # what is kept from the first run may show only after another input
             again = flat.call(*fed)
     except Exception as error:  # as at the first run
         raise ModelError(
-            f"{name} fails at its second run: {first_line(error)}. It keeps something from run to run."
+            f"{name} fails when it is run again: {first_line(error)}. It keeps something from run to run."
         ) from error
     refuse_state(name, found, named_tensors(again, name)[0])
     outputs = tuple(
@@ -74,9 +75,9 @@ def prove(name: str, network: nn.Module, arguments: "Sequence[Argument]", inputs
     return Proven(network if plain else flat, Signature(inputs, outputs), notes)
 
 
-def examples(inputs: Sequence[NetworkInput], batch: int = 1) -> tuple[Tensor, ...]:
-    """Noise for each input, always the same: normal floats, and integers of 0 and 1."""
-    generator = torch.Generator().manual_seed(0)
+def examples(inputs: Sequence[NetworkInput], batch: int = 1, seed: int = 0) -> tuple[Tensor, ...]:
+    """Noise for each input, always the same for one ``seed``: normal floats, and integers of 0 and 1."""
+    generator = torch.Generator().manual_seed(seed)
     return tuple(_noise(taken, (batch, *taken.shape[1:]), generator) for taken in inputs)
 
 
