@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ca_deploy.errors import ModelError
 from ca_deploy.networks.evaluation_mode import arguments_of, is_rewritable, nodes_of
-from ca_deploy.networks.flat import module_of, modules_text
+from ca_deploy.networks.flat import leaves, listed, module_of, modules_text
 
 _TRAINING = "batch normalisation in training mode"
 _RANDOM = "dropout or other random numbers"
@@ -92,6 +92,26 @@ def refuse_state(name: str, first: Mapping[str, Tensor], again: Mapping[str, Ten
                 f"{name} gives another answer when it is run again on the same input{at}: it keeps something from run "
                 "to run, which a file does not. Reset it in forward, or return it as an output and take it as an input."
             )
+
+
+def refuse_varying(name: str, first: Mapping[str, Tensor], other: object) -> None:
+    """Refuse a network that returned tensors of other shapes, or another number of them, for another input.
+
+    Raises:
+        ModelError: says what differed.
+    """
+    shapes = [tuple(value.shape) for value in first.values()]
+    others = [tuple(leaf.shape) for _, leaf in leaves(other) if isinstance(leaf, Tensor)]
+    if shapes != others:
+        raise ModelError(
+            f"{name} returns {_shapes_text(shapes)} for one input, and {_shapes_text(others)} for another of the same "
+            "shape, and a file's outputs have fixed shapes. Return as many values for every input: the best ones by "
+            "torch.topk, for instance, or all of them before they are chosen."
+        )
+
+
+def _shapes_text(shapes: Sequence[tuple[int, ...]]) -> str:
+    return listed([str(shape) for shape in shapes]) or "nothing"
 
 
 def _kind(func: Any, args: Any, kwargs: Any) -> str:
