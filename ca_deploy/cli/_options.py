@@ -45,6 +45,14 @@ _MODEL_OPTIONS: dict[str, Any] = {
     "random_weights": Annotated[
         bool, typer.Option("--random-weights", help="Accept an untrained network.", rich_help_panel=_MODEL)
     ],
+    "evaluation_mode": Annotated[
+        bool,
+        typer.Option(
+            "--eval",
+            help="Rewrite a .pt2 program that was saved in training mode to evaluation mode, where that is exact.",
+            rich_help_panel=_MODEL,
+        ),
+    ],
     "name": Annotated[
         str | None, typer.Option(help="What the files are called instead of the model.", rich_help_panel=_MODEL)
     ],
@@ -110,8 +118,9 @@ _MODEL_OPTIONS: dict[str, Any] = {
     ],
 }
 
+_SWITCHES = ("random_weights", "evaluation_mode")
 COMPARED = tuple(name for name in _MODEL_OPTIONS if name != "name")
-NETWORK = ("weights", "weights_key", "input_size", "num_classes", "width", "inputs")
+NETWORK = ("weights", "weights_key", "input_size", "num_classes", "width", "inputs", "evaluation_mode")
 PREPROCESSING = ("mean", "std", "resize", "crop", "fit", "channels", "value_range")
 
 Json = Annotated[bool, typer.Option("--json", "-j", help="Print JSON instead of tables.")]
@@ -137,7 +146,7 @@ def model_options(
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         keyword = inspect.Parameter.KEYWORD_ONLY
         options = [
-            inspect.Parameter(name, keyword, default=False if name == "random_weights" else None, annotation=annotation)
+            inspect.Parameter(name, keyword, default=False if name in _SWITCHES else None, annotation=annotation)
             for name, annotation in _MODEL_OPTIONS.items()
             if name in only
         ]

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ca_deploy.errors import ArtifactError, UsageError
-from ca_deploy.networks.inputs import DEPTHS, preprocessing_of
+from ca_deploy.networks.arguments import DEPTHS
+from ca_deploy.networks.inputs import preprocessing_of
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.preprocessing import Size, sides
 from ca_deploy.records.signature import NetworkInput, NetworkOutput, Signature

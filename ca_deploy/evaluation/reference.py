@@ -53,6 +53,7 @@ def reference_for(
             weights=None,
             weights_key=None,
             random_weights=False,
+            evaluation_mode=False,
             num_classes=None,
             width=None,
         )

@@ -72,6 +72,14 @@ class Option:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of a format beside the network: its recipes, and the samples per inference."""
+
+    recipes: tuple[ExportRecipe, ...]
+    batch: int = 1
+
+
 def _nothing_more(recipe: ExportRecipe) -> Iterable[str]:
     return ()
 
@@ -83,7 +91,9 @@ class Format:
     ``converter`` and ``snippets`` are ``module:name``, imported where they are used: a :class:`Converter`, and a
     function that maps a manifest to code that runs the file, by the code's suffix (``.py``, ``.kt``). ``layer_bits``
     maps each value of ``activation_bits`` in a ``[[layer]]`` to the reason why it is refused, or to "". ``complaints``
-    returns the errors in a recipe other than in modes, bits and options, as ``key: sentence``. ``dynamic_batch``: the
+    returns the errors in a recipe other than in modes, bits and options, as ``key: sentence``. ``limits`` is
+    ``module:name`` of a function from a network and what is :class:`Wanted` of it to the reasons why it cannot have
+    this format, each a clause and a remedy; "" if nothing is known before conversion. ``dynamic_batch``: the
     batch dimension of its files can be dynamic; ``dynamic_size``: so can height and width of an image;
     ``enumerated_sizes``: an image can have one of several sizes.
     """
@@ -99,6 +109,7 @@ class Format:
     options: Mapping[str, Option] = field(default_factory=dict)
     layer_bits: Mapping[LayerBits, str] = field(default_factory=dict)
     complaints: Callable[[ExportRecipe], Iterable[str]] = _nothing_more
+    limits: str = ""
     dynamic_batch: bool = False
     dynamic_size: bool = False
     enumerated_sizes: bool = False
@@ -142,6 +153,10 @@ class Format:
         elif given not in possible:
             listed = ", ".join(map(str, possible))
             yield f"{key}: {given} is not possible with mode = {mode!r} and format = {self.name!r}. One of: {listed}."
+
+    def reasons_against(self, network: "Network", wanted: Wanted) -> tuple[str, ...]:
+        """Why a network cannot have this format, as far as that shows before conversion."""
+        return tuple(load(self.limits)(network, wanted)) if self.limits else ()
 
     def code_for(self, manifest: "Manifest") -> Mapping[str, str]:
         """Code that runs an exported file, by suffix.

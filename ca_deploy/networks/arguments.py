@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ca_deploy.errors import ModelError, UsageError, first_line, unknown_name
+from ca_deploy.networks.program_types import refuse_types
 from ca_deploy.records.input_wish import InputWish
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 IMAGE = "image"
+DEPTHS = (1, 3, 4)  # channels of images: grey, RGB, RGBA
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,13 @@ class Argument:
     shape: tuple[int, ...] | None = None
     dtype: str | None = None
     wish: InputWish | None = None
+
+    @property
+    def may_be_image(self) -> bool:
+        """Whether the shape is an image's, or unknown."""
+        if self.shape is None:
+            return True
+        return len(self.shape) == 4 and self.shape[1] in DEPTHS and self.dtype == "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,9 @@ def arguments_of(
         named[name] = wish
     fed = [argument for argument in every if argument in found.needed or argument.name in named]
     if not fed:
-        known = ", ".join(by_name) or "none"
+        if not by_name:
+            raise ModelError("The network's forward takes nothing. Give it a parameter for what the file shall take.")
+        known = ", ".join(by_name)
         raise UsageError(f"The network needs no input. Say which it takes with --input NAME=image; it has {known}.")
     lacking = [argument.name for argument in fed if argument.name not in named and argument.shape is None]
     if len(fed) > 1 and lacking:
@@ -80,7 +91,7 @@ def arguments_of(
 def _called(argument: Argument, wish: InputWish | None, only: str | None) -> Argument:
     """An input that is the only one is called ``image``, unless the user names it, or it is no image."""
     names_it = wish is not None and (wish.name == argument.name or wish.shape is not None)
-    name = argument.name if only is None or names_it else IMAGE
+    name = argument.name if only is None or names_it or not argument.may_be_image else IMAGE
     if wish is not None and wish.name == IMAGE:
         name = IMAGE
     return Argument(name, argument.name, argument.keyword, argument.shape, argument.dtype, wish)
@@ -106,12 +117,15 @@ def _of_program(program: "torch.export.ExportedProgram") -> _Parameters:
     nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
     values = [nodes[name].meta.get("val") if isinstance(name, str) and name in nodes else None for name in names]
     spec = program.call_spec.in_spec
-    counts = [group.num_children for group in spec.children()] if spec is not None else [len(names), 0]
-    if sum(counts) != len(names) or any(not hasattr(value, "shape") for value in values):
+    groups = [group.children() for group in spec.children()] if spec is not None else []
+    counts = [len(group) for group in groups] if spec is not None else [len(names), 0]
+    nested = any(not argument.is_leaf() for group in groups for argument in group)
+    if nested or sum(counts) != len(names) or any(not hasattr(value, "shape") for value in values):
         raise ModelError(
             f"The program takes {', '.join(map(str, names)) or 'nothing'}, of which some are no tensors or lie in "
             "lists or dictionaries. Export it again with tensors as the arguments of forward."
         )
+    refuse_types(program, dict(zip(map(str, names), values, strict=True)))
     found = []
     for number, (name, value) in enumerate(zip(names, values, strict=True)):
         found.append(

@@ -1,6 +1,6 @@
 """The dictionaries of tensors in a checkpoint: each is a candidate for a network's weights."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +13,10 @@ from ca_deploy.networks.safe_pickle import NumberArray
 
 # Entries for an exponential moving average of the weights (timm, Lightning, YOLO, BasicSR): usually what was validated.
 EMA_ENTRIES = frozenset({"state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema"})
+
+
+# What torch.compile, FSDP and activation checkpointing put around a module, which may be any part of the network.
+_WRAPPERS = frozenset({"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 
 
 class _Node(NamedTuple):
@@ -33,10 +37,11 @@ class _Node(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The tensors of one dictionary by key."""
+    """The tensors of one dictionary by key; ``unwrapped`` are the names of wrappers that were taken out of the keys."""
 
     tensors: Mapping[str, Tensor]
     node: _Node
+    unwrapped: tuple[str, ...] = ()
 
     @property
     def entries(self) -> tuple[str, ...]:
@@ -48,6 +53,22 @@ class Candidate:
         return not EMA_ENTRIES.isdisjoint(self.entries)
 
 
+def without_wrappers(candidate: Candidate, own: Collection[str]) -> Candidate | None:
+    """The tensors without the names of wrappers inside their keys; None where there are none, or the network's keys,
+    ``own``, have them too."""
+    found = {part for key in candidate.tensors for part in key.split(".") if part in _WRAPPERS}
+    found -= {part for key in own for part in key.split(".")}
+    if not found:
+        return None
+    tensors = {
+        ".".join(part for part in key.split(".") if part not in found): value
+        for key, value in candidate.tensors.items()
+    }
+    if len(tensors) < len(candidate.tensors):
+        return None
+    return Candidate(tensors, candidate.node, tuple(sorted(found)))
+
+
 def candidates_in(content: object, path: Path) -> tuple[Candidate, ...]:
     """Every dictionary in ``content`` that holds tensors, outer ones first; each is entered once, even in a circle.
 
@@ -55,7 +76,10 @@ def candidates_in(content: object, path: Path) -> tuple[Candidate, ...]:
         CheckpointError: there is none.
     """
     if not isinstance(content, dict):
-        raise CheckpointError(f"Checkpoint {path} contains a {type(content).__name__}, not a dictionary of weights.")
+        raise CheckpointError(
+            f"Checkpoint {path} contains a {type(content).__name__}, not a dictionary of weights. Save the dictionary "
+            "alone: torch.save(network.state_dict(), 'weights.pth')."
+        )
     nodes = _nodes(content)
     found = [Candidate(tensors, node) for node in nodes if (tensors := _tensors(node.held))]
     if not found:

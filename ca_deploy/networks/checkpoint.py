@@ -13,10 +13,13 @@ from torch import nn
 from ca_deploy.errors import CheckpointError, first_line
 from ca_deploy.files import sha256_of
 from ca_deploy.networks import checkpoint_metadata, safe_pickle, weights_file
-from ca_deploy.networks.candidates import Candidate, candidates_in
+from ca_deploy.networks.candidates import Candidate, candidates_in, without_wrappers
 from ca_deploy.networks.choice import choose, named
 from ca_deploy.networks.fit import Fit, Target, fits_of
+from ca_deploy.networks.foreign_file import refused_foreign
+from ca_deploy.networks.mismatch import remedy
 from ca_deploy.networks.refused_file import refused_archive, refused_pickle
+from ca_deploy.networks.shards import INDEX, read_shards, refused_shard, shards_of
 
 _METADATA_KEY = "ca_deploy"
 
@@ -42,6 +45,9 @@ class Checkpoint:
             CheckpointError: no weights have that name.
         """
         fits = [fit for candidate in self.candidates for fit in fits_of(candidate, target)]
+        if not any(fit.complete for fit in fits):
+            plain = [without_wrappers(candidate, target.shapes) for candidate in self.candidates]
+            fits += [fit for candidate in plain if candidate for fit in fits_of(candidate, target) if fit.complete]
         return fits if self.wanted is None else named(fits, self.wanted, self.path)
 
 
@@ -54,13 +60,19 @@ class Loaded:
 
 
 def read_checkpoint(path: Path, wanted: str | None = None) -> Checkpoint:
-    """Read ``.safetensors``, or a ``torch.save`` file without running code from it.
+    """Read ``.safetensors``, or a ``torch.save`` file without running code from it, or the files of an ``.index.json``.
 
     Raises:
         CheckpointError: missing, empty, truncated, without weights, or with Python objects that are code.
     """
     weights_file.check_place(path)
-    content, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else (_read_torch(path), {})
+    if path.name.endswith(INDEX):
+        together, sha256 = read_shards(shards_of(path), lambda shard: _read(shard)[0])
+        return Checkpoint(path, sha256, candidates_in(together, path), {}, wanted)
+    refused = refused_shard(path) or refused_foreign(path)
+    if refused is not None:
+        raise refused
+    content, metadata = _read(path)
     return Checkpoint(path, sha256_of(path), candidates_in(content, path), metadata, wanted)
 
 
@@ -80,7 +92,7 @@ def load_weights(network: nn.Module, checkpoint: Checkpoint) -> Loaded:
         raise CheckpointError(
             f"Checkpoint {checkpoint.path} does not fit {target.name}"
             f" (read as the {fit.layout.name} layout{where}):\n{fit.mismatch()}\n"
-            "Check the model name, --width and --num-classes, or pass your own network as package.module:factory."
+            f"{remedy(fit, checkpoint.path)}"
         )
     network.load_state_dict(dict(fit.state), strict=False)  # checked above, with a better message
     return Loaded(fit.layout.name, note)
@@ -113,6 +125,10 @@ def save_checkpoint(network: nn.Module, path: Path, metadata: Mapping[str, Any],
         if not key.endswith("num_batches_tracked")
     }
     save_file(state, path, metadata={_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+
+
+def _read(path: Path) -> tuple[object, dict[str, Any]]:
+    return _read_safetensors(path) if path.suffix == ".safetensors" else (_read_torch(path), {})
 
 
 def _read_safetensors(path: Path) -> tuple[object, dict[str, Any]]:

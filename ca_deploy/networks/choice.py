@@ -97,6 +97,8 @@ def _sentence(fit: Fit, others: Sequence[str]) -> str | None:
         parts = [f"weights from {entries}"] if entries else []
     if fit.prefix:
         parts.append(f"prefix {fit.prefix!r} removed")
+    if fit.candidate.unwrapped:
+        parts.append(f"{' and '.join(map(repr, fit.candidate.unwrapped))} taken out of its keys")
     if fit.layout != NATIVE:
         parts.append(f"key names of {fit.layout.name}")
     if fit.ignored:

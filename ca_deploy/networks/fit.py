@@ -50,7 +50,7 @@ class Fit:
     """A candidate's tensors under the network's keys, and what is wrong with them; complete if nothing is.
 
     ``ignored`` are bookkeeping keys of the file, ``left_out`` its keys without ``prefix``; ``matching`` counts the
-    network's keys that the file has in the right shape.
+    network's keys that the file has in the right shape, and ``own`` are all of the network's.
     """
 
     candidate: Candidate
@@ -63,6 +63,7 @@ class Fit:
     unexpected: tuple[str, ...]
     misshapen: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
     matching: int
+    own: frozenset[str]
 
     @property
     def complete(self) -> bool:
@@ -159,6 +160,7 @@ def _fit(candidate: Candidate, target: Target, layout: KeyLayout, prefix: str) -
         unexpected=tuple(sorted(state.keys() - shapes.keys())),
         misshapen=tuple(misshapen),
         matching=len(target.needed & state.keys()) - len(misshapen),
+        own=frozenset(shapes),
     )
 
 

@@ -12,11 +12,24 @@ from torch import Tensor, nn
 from ca_deploy.errors import ModelError
 from ca_deploy.records.module_path import WRAPPED, within_network
 
+_SHOWN = 6
+
 
 def module_of(node: "torch.fx.Node") -> str:
     """The path of the innermost module that a traced operation comes from; "" where it is in the network's forward."""
     paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values() if path]
     return within_network(paths[-1]) if paths else ""
+
+
+def modules_text(paths: Sequence[str]) -> str:
+    """The paths of modules for a message, each once: ``'body.1', its forward and 3 more``."""
+    return listed([repr(path) if path else "its forward" for path in dict.fromkeys(paths)])
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a, b, c and 3 more``"""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 class Flat(nn.Module):
@@ -99,15 +112,25 @@ def named_tensors(given: Any, network: str) -> tuple[dict[str, Tensor], tuple[st
         elif not leaf.numel():
             where = f" at {place}" if place else ""
             raise ModelError(f"{network} returns an empty tensor {tuple(leaf.shape)}{where}: leave it out.")
-        elif leaf.is_sparse or leaf.is_complex():
-            raise ModelError(
-                f"{network} returns a {leaf.dtype} {leaf.layout} tensor at {place}: make it a dense real one."
-            )
+        elif remedy := _unlike_a_files(leaf):
+            where = f" at {place}" if place else ""
+            raise ModelError(f"{network} returns {remedy[0]}{where}, which no file has as an output: {remedy[1]}.")
         else:
             found[_unused(_name(path), found)] = leaf
     if not found:
         raise ModelError(f"{network} returns no tensor ({type(given).__name__}), so there is nothing to export.")
     return found, tuple(notes)
+
+
+def _unlike_a_files(leaf: Tensor) -> tuple[str, str] | None:
+    """What a tensor is and what to do about it, where no file gives such; None for an ordinary one."""
+    if leaf.layout != torch.strided:
+        return f"a {str(leaf.layout).removeprefix('torch.')} tensor", "call .to_dense() on it"
+    if leaf.is_complex():
+        return "complex numbers", "return their real and imaginary parts (torch.view_as_real), or their .abs()"
+    if leaf.dtype == torch.bfloat16:
+        return "bfloat16 numbers", "call .float() on them"
+    return None
 
 
 def _name(path: Sequence[str]) -> str:

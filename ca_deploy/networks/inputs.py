@@ -24,7 +24,8 @@ from ca_deploy.records.tensors import DType
 
 _BY_COUNT: dict[int, Channels] = {1: "grey", 3: "RGB", 4: "RGBA"}
 _USUAL_MARGIN = 8 / 7  # of resize over crop, as ImageNet's networks are evaluated
-DEPTHS = tuple(_BY_COUNT)
+# The options for images, as they are called in ModelSource.
+_OF_IMAGES = ("input_size", "mean", "std", "resize", "crop", "fit", "channels", "value_range", "padding")
 _MOST_VALUES = 2**28  # 1 GiB of float32
 
 
@@ -37,6 +38,8 @@ def inputs_of(
         UsageError: options that contradict each other or the network.
     """
     inputs = tuple(_input(argument, source, metadata, default) for argument in arguments)
+    if not any(taken.preprocessing for taken in inputs):
+        _refuse_image_options(source, inputs)
     for taken in inputs:
         if math.prod(taken.shape) > _MOST_VALUES:
             raise UsageError(
@@ -47,14 +50,14 @@ def inputs_of(
 
 def _input(argument: Argument, source: ModelSource, metadata: Mapping[str, Any], default: Size) -> NetworkInput:
     wish, shape = argument.wish, argument.shape
-    if shape is not None and shape and shape[0] > 1:
+    if shape is not None and shape[0] > 1:
         raise UsageError(
-            f"The program's input {argument.name} {shape} is fixed to {shape[0]} samples at once. Save it again with a "
-            "batch of one, or a dynamic one; --batch sets that of the files."
+            f"The program's input {argument.name} {shape} is fixed to {shape[0]} samples at once: its first side is "
+            "the batch. Save it again with a batch of one, or a dynamic one; --batch sets that of the files."
         )
     if wish is not None and wish.shape is not None:
         return _tensor(argument, wish.shape, wish.dtype)
-    if shape is None or _may_be_image(argument):
+    if shape is None or argument.may_be_image:
         program = (shape[1], shape[2], shape[3]) if shape is not None else None
         return _image(argument.name, source if wish is None else _with(source, wish), metadata, default, program)
     if wish is not None:
@@ -63,16 +66,21 @@ def _input(argument: Argument, source: ModelSource, metadata: Mapping[str, Any],
             "(N, C, H, W) with 1, 3 or 4 channels."
         )
     if -1 in shape[1:]:
+        open_sides = "x".join("N" if side < 0 else str(side) for side in shape[1:])
         raise UsageError(
-            f"The program's input {argument.name} has the free shape {shape}. Say which with --input "
-            f"{argument.name}=10x16, without the batch."
+            f"The program's input {argument.name}, {argument.dtype} {shape}, has free sides (-1). Say what they are: "
+            f"--input {argument.name}={open_sides}, with numbers for N."
         )
-    return NetworkInput(argument.name, (1, *shape[1:]) if shape else (), cast(DType, argument.dtype))
+    return NetworkInput(argument.name, (1, *shape[1:]), cast(DType, argument.dtype))
 
 
-def _may_be_image(argument: Argument) -> bool:
-    shape = argument.shape or ()
-    return len(shape) == 4 and shape[1] in DEPTHS and argument.dtype == "float32"
+def _refuse_image_options(source: ModelSource, inputs: Sequence[NetworkInput]) -> None:
+    given = [name for name in _OF_IMAGES if getattr(source, name) is not None]
+    if given:
+        flags = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise UsageError(
+            f"{flags}: the network takes {' and '.join(taken.text for taken in inputs)}, and no image. Drop {flags}."
+        )
 
 
 def _tensor(argument: Argument, shape: tuple[int, ...], dtype: DType) -> NetworkInput:
@@ -140,14 +148,18 @@ def preprocessing_of(
 
 
 def _size(source: ModelSource, carried: Mapping[str, Any], default: Size, program: tuple[int, int, int] | None) -> Size:
-    fixed = program[1:] if program is not None and min(program[1:]) > 0 else None
-    if fixed is not None and source.input_size is not None and sides(source.input_size) != fixed:
-        raise UsageError(
-            f"{source.model} was exported for {_text(fixed)} px, so --input-size {_text(source.input_size)} is not "
-            "possible. Export the program again at that size."
-        )
+    own = program[1:] if program is not None else (-1, -1)
+    fixed = own if min(own) > 0 else None
     known = (source.input_size, fixed, source.crop, carried.get("crop"), default)
     size = _as_size(next(value for value in known if value is not None))
+    if source.input_size is None:  # a side that a program leaves open has the usual size
+        size = _as_size([side if side > 0 else usual for side, usual in zip(own, sides(size), strict=True)])
+    elif any(side not in (-1, wished) for side, wished in zip(own, sides(size), strict=True)):
+        free = " x ".join("any" if side < 0 else str(side) for side in own)
+        raise UsageError(
+            f"{source.model} was exported for {_text(own) if fixed else free} px, so --input-size {_text(size)} is not "
+            "possible. Export the program again at that size."
+        )
     if min(sides(size)) < 1:
         raise UsageError(f"--input-size {_text(size)} is not possible: it is the size of the image in pixels.")
     if source.crop is not None and sides(source.crop) != sides(size):

@@ -124,6 +124,7 @@ def save_program(
         weights=None,
         weights_key=None,
         random_weights=False,
+        evaluation_mode=False,
         num_classes=None,
         width=None,
     )

@@ -8,16 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from ca_deploy.errors import ModelError, UsageError, first_line
+from ca_deploy.networks.cannot_take import cannot_take
 from ca_deploy.networks.flat import Flat, named_tensors
 from ca_deploy.networks.last_operation import LastOperations
-from ca_deploy.networks.steadiness import RandomAndTraining, refuse_state, refuse_unsteady
+from ca_deploy.networks.steadiness import RandomAndTraining, refuse_state, refuse_unsteady, refuse_varying
 from ca_deploy.records.signature import NetworkInput, NetworkOutput, Signature
 from ca_deploy.records.tensors import DType
 
 if TYPE_CHECKING:
     from ca_deploy.networks.arguments import Argument
-
-_STRIDE = 32  # of most backbones: they take multiples of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ def prove(name: str, network: nn.Module, arguments: "Sequence[Argument]", inputs
         with torch.inference_mode(), watch, operations, chance:
             given = flat.call(*fed)
     except Exception as error:  # mismatched shapes raise whatever the operation raises
-        raise ModelError(_cannot_take(name, flat, arguments, inputs, watch, error)) from error
+        raise ModelError(cannot_take(name, flat, arguments, inputs, watch.running, error)) from error
     refuse_unsteady(name, network, chance)
     found, notes = named_tensors(given, name)
     for output, value in found.items():
@@ -60,12 +59,14 @@ def prove(name: str, network: nn.Module, arguments: "Sequence[Argument]", inputs
             )
     try:
         with torch.inference_mode():
-            again = flat.call(*fed)
+            other = flat.call(*examples(inputs, seed=1))
+            again = flat.call(*fed)  # what is kept from the first run may show only after another input
     except Exception as error:  # as at the first run
         raise ModelError(
-            f"{name} fails at its second run: {first_line(error)}. It keeps something from run to run."
+            f"{name} fails when it is run again: {first_line(error)}. It keeps something from run to run."
         ) from error
     refuse_state(name, found, named_tensors(again, name)[0])
+    refuse_varying(name, found, other)
     outputs = tuple(
         NetworkOutput(output, tuple(value.shape), _dtype(value), operations.activation_of(value))
         for output, value in found.items()
@@ -74,9 +75,9 @@ def prove(name: str, network: nn.Module, arguments: "Sequence[Argument]", inputs
     return Proven(network if plain else flat, Signature(inputs, outputs), notes)
 
 
-def examples(inputs: Sequence[NetworkInput], batch: int = 1) -> tuple[Tensor, ...]:
-    """Noise for each input, always the same: normal floats, and integers of 0 and 1."""
-    generator = torch.Generator().manual_seed(0)
+def examples(inputs: Sequence[NetworkInput], batch: int = 1, seed: int = 0) -> tuple[Tensor, ...]:
+    """Noise for each input, always the same for one ``seed``: normal floats, and integers of 0 and 1."""
+    generator = torch.Generator().manual_seed(seed)
     return tuple(_noise(taken, (batch, *taken.shape[1:]), generator) for taken in inputs)
 
 
@@ -141,60 +142,3 @@ class _Watch:
                 self.not_finite.append(name)
 
         return hook
-
-
-def _cannot_take(
-    name: str,
-    flat: Flat,
-    arguments: "Sequence[Argument]",
-    inputs: Sequence[NetworkInput],
-    watch: _Watch,
-    error: Exception,
-) -> str:
-    taken = " and ".join(one.text for one in inputs)
-    if not watch.running:
-        return f"{name} cannot take {taken}: {first_line(error)}.{_remedy(flat, inputs)}"
-    path, module, value = watch.running[-1]
-    shape = tuple(value.shape) if isinstance(value, Tensor) else None
-    if len(inputs) == 1 and shape == inputs[0].shape and (wanted := _wanted(module, shape, arguments[0].called)):
-        return f"{name} cannot take {taken}: its first layer {path!r} ({type(module).__name__}) {wanted}"
-    where = f"The first layer that fails is {path!r} ({type(module).__name__}){f' on {shape}' if shape else ''}."
-    return f"{name} cannot take {taken}: {first_line(error)}. {where}{_remedy(flat, inputs)}"
-
-
-def _wanted(module: nn.Module, shape: tuple[int, ...], parameter: str) -> str:
-    """What a first layer takes instead of ``shape``, with the option that says so; "" where that is not the matter."""
-    depths = {1: "grey", 3: "RGB", 4: "RGBA"}
-    if isinstance(module, nn.Conv2d) and module.in_channels in depths and len(shape) == 4:
-        if module.in_channels != shape[1]:
-            channels = "1 channel" if module.in_channels == 1 else f"{module.in_channels} channels"
-            return f"takes {channels}. Pass --channels {depths[module.in_channels]}."
-    elif isinstance(module, nn.Linear) and module.in_features != shape[-1]:
-        return f"takes vectors of {module.in_features}. Describe the input: --input {parameter}={module.in_features}."
-    elif isinstance(module, nn.Embedding):
-        return f"looks up integers. Describe the input: --input {parameter}=LENGTH:int64."
-    return ""
-
-
-def _remedy(flat: Flat, inputs: Sequence[NetworkInput]) -> str:
-    """A size close by that the network takes, tried; otherwise what to look at."""
-    image = inputs[0].preprocessing
-    if len(inputs) == 1 and image is not None:
-        for up in (1, 0, -1):
-            height, width = ((side // _STRIDE + up) * _STRIDE for side in (image.height, image.width))
-            if (
-                min(height, width)
-                and (height, width) != (image.height, image.width)
-                and _runs(flat, image.depth, height, width)
-            ):
-                return f" It takes --input-size {height}x{width}."
-    return " Pass the size that it was trained at with --input-size, or describe its inputs with --input."
-
-
-def _runs(flat: Flat, depth: int, height: int, width: int) -> bool:
-    try:
-        with torch.inference_mode():
-            flat.call(torch.randn(1, depth, height, width))
-    except Exception:  # then this size is no remedy
-        return False
-    return True

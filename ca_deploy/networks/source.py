@@ -73,7 +73,9 @@ class Network:
 
 
 def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
-    """Build the network, load its weights, and run it once.
+    """Build the network, load its weights, and run it a few times.
+
+    A network from Python, object or factory, is put into evaluation mode and made float32.
 
     ``module`` is a network in memory with its weights, which is copied; ``source``, from :func:`source_of_object`, then
     describes its input.
@@ -84,21 +86,28 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         CheckpointError: the weights cannot be read, do not fit, or are missing without ``random_weights``.
     """
     registered = source.registered()
+    if source.evaluation_mode and not source.is_program:
+        raise UsageError("--eval is for .pt2 programs: a network from Python is put into evaluation mode. Drop it.")
     checkpoint = None if module is not None else _checkpoint(source, registered)
     metadata = dict(checkpoint.metadata) if checkpoint else {}
-    layout = note = program = None
+    layout = program = None
+    notes: tuple[str, ...] = ()
     if module is not None:
         module = _copied(module)
     elif source.is_program:
         program = programs.load(Path(source.model))
         module = _module_of(program, source.model)
+        if source.evaluation_mode:
+            from ca_deploy.networks.evaluation_mode import note_on, to_evaluation
+
+            notes = (note_on(to_evaluation(module)),)
     else:
         module = _build(registered.factory if registered else source.model, source, checkpoint)
     if checkpoint is not None:
         from ca_deploy.networks.checkpoint import load_weights
 
         loaded = load_weights(module, checkpoint)
-        layout, note = loaded.layout, loaded.note
+        layout, notes = loaded.layout, tuple(filter(None, [loaded.note]))
     origin, sha256 = (checkpoint.path, checkpoint.sha256) if checkpoint else (None, None)
     if source.is_program:
         origin, layout = Path(source.model), "torch.export program"
@@ -128,12 +137,12 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         default_calibration=bundled.calibration if bundled else None,
         author=metadata.get("author") or (bundled.author if bundled else None),
         licence=metadata.get("licence") or (bundled.licence if bundled else None),
-        notes=(*((note,) if note else ()), *proven.notes),
+        notes=(*notes, *proven.notes),
         assumptions=assumptions(arguments, proven.signature.inputs, source, metadata, registered is not None),
     )
 
 
-def _module_of(program: "torch.export.ExportedProgram", path: str) -> "nn.Module":
+def _module_of(program: "torch.export.ExportedProgram", path: str) -> "torch.fx.GraphModule":
     try:
         return program.module()
     except Exception as error:  # sizes without an example value, guards that contradict each other, ...
@@ -212,7 +221,7 @@ def _build(factory_name: str, source: ModelSource, checkpoint: "Checkpoint | Non
             flag = "--" + name.replace("_", "-")
             raise UsageError(f"{factory_name} takes no argument {name!r}, so {flag} cannot be passed on. Drop it.")
     if isinstance(found, nn.Module):
-        return found.eval().float()
+        return _copied(found)  # other code may have it in hand
     if checkpoint is not None and "width" in accepted and "width" in checkpoint.metadata:
         arguments.setdefault("width", checkpoint.metadata["width"])
     if checkpoint is not None and "num_classes" in accepted:

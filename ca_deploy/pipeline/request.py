@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ca_deploy.data import arrays
 from ca_deploy.data.shares import FEWEST_HELD_OUT
-from ca_deploy.errors import ArtifactError, RecipeError, RuntimeUnavailable, UsageError, unknown_name
-from ca_deploy.formats import Format, find_format, format_names
+from ca_deploy.errors import ArtifactError, ModelError, RecipeError, RuntimeUnavailable, UsageError, unknown_name
+from ca_deploy.formats import Format, Wanted, find_format, format_names
 from ca_deploy.networks.source import source_of_object
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.image_sizes import Size2d, size_text
@@ -164,6 +164,8 @@ def refuse_unfit(request: ExportRequest, network: "Network") -> None:
     Raises:
         RecipeError: a recipe's file takes an RGB picture, and the network something else; or a recipe has tolerances of
             an output that the network lacks.
+        ModelError: a format cannot represent the network, as far as that shows before conversion; or it does not take
+            several samples at once.
     """
     outputs = [given.name for given in network.signature.outputs]
     for recipe in request.recipes:
@@ -179,6 +181,15 @@ def refuse_unfit(request: ExportRequest, network: "Network") -> None:
             f"Recipe {recipe.name} writes a file that takes an RGB picture, and {network.name} takes {takes}. "
             "Choose a recipe with float32 or int8 input."
         )
+    for format, recipes in request.formats().items():
+        if reasons := format.reasons_against(network, Wanted(tuple(recipes), request.batch)):
+            raise ModelError(
+                f"{network.name} cannot become {format.name}: {'; '.join(reasons)}, or drop --format {format.name}."
+            )
+    if request.dynamic_batch or request.batch > 1:
+        from ca_deploy.networks.batches import refuse_dependence
+
+        refuse_dependence(network, 2 if request.dynamic_batch else request.batch)
 
 
 def _refuse_what_no_format_of_these_can(asked: ExportRequest) -> None:

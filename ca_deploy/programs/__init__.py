@@ -41,4 +41,9 @@ def load(path: Path) -> "ExportedProgram":
     except ProgramError:
         raise
     except Exception as error:  # loading raises whatever its parts raise
+        if "deserialize output node" in str(error):  # torch/_export/serde/serialize.py, 2.13
+            raise ProgramError(
+                f"Program {path} returns something else than tensors ({first_line(error)}). Leave it out of what "
+                "forward returns, and save it again."
+            ) from error
         raise damaged(path, first_line(error)) from error

@@ -45,7 +45,8 @@ class ModelSource:
 
     ``model`` is a registered name, ``package.module:factory``, or the path of a ``.pt2`` program. ``weights_key`` names
     the entry of ``weights`` to load, where several fit. ``mean`` to ``labels`` are for models that do not contain them;
-    ``labels`` is a text file, one name per line. ``task`` names the meaning of the outputs (:mod:`ca_deploy.tasks`),
+    ``labels`` is a text file, one name per line. ``evaluation_mode`` rewrites a program that was saved in training mode
+    to what it computes after ``.eval()``. ``task`` names the meaning of the outputs (:mod:`ca_deploy.tasks`),
     and ``name`` is what files are called instead of the model. ``inputs`` say what the parameters of the network's
     ``forward`` are; without them, the only one is an image.
     """
@@ -57,6 +58,7 @@ class ModelSource:
     num_classes: int | None = None
     width: float | None = None
     random_weights: bool = False
+    evaluation_mode: bool = False
     mean: _Rgb | None = None
     std: _Rgb | None = None
     resize: int | None = None

@@ -65,8 +65,8 @@ def test_none_is_dropped_and_noted() -> None:
         ((A, 3), r"net has a int at \[1\] of what it returns"),
         ((None,), r"net returns no tensor \(tuple\), so there is nothing to export"),
         ({}, r"net returns no tensor \(dict\)"),
-        ({"out": A.to_sparse()}, r"torch\.sparse_coo tensor at \['out'\]: make it a dense real one"),
-        ([A + 1j], r"torch\.complex64 torch\.strided tensor at \[0\]"),
+        ({"out": A.to_sparse()}, r"a sparse_coo tensor at \['out'\], .*\.to_dense\(\)"),
+        ([A + 1j], r"complex numbers at \[0\], which no file has .*view_as_real"),
     ],
 )
 def test_anything_else_is_refused_with_its_path(given: Any, said: str) -> None:

@@ -88,6 +88,17 @@ def test_an_attribute_may_be_the_network_itself() -> None:
     assert same_answer(network, tiny("tiny_trained"))
 
 
+def test_a_network_that_other_code_holds_is_not_changed() -> None:
+    from tests.zoo import tiny as held
+
+    held.TRAINED.train()
+    try:
+        assert not tiny("TRAINED").module.training
+        assert held.TRAINED.training
+    finally:
+        held.TRAINED.eval()
+
+
 def test_weights_bring_classes_labels_and_preprocessing(weights: Path) -> None:
     network = tiny("tiny_ca", weights=weights, input_size=None)
     assert network.trained

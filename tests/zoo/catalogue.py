@@ -127,7 +127,7 @@ _SEVERAL = (
         inputs=("frame=image", "state=8x16x16"),
         outputs=2,
     ),
-    _entry("several:tabular", "a perceptron on plain numbers", inputs=("x=12",)),
+    _entry("several:tabular", "a perceptron on plain numbers", ModelSource(), inputs=("x=12",)),
 )
 
 _ODD = (

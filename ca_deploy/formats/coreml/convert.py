@@ -22,6 +22,7 @@ from ca_deploy.formats.coreml.integer_division import divide_sizes_as_integers
 from ca_deploy.formats.coreml.quantise import ACTIVATIONS, QUANTISED
 from ca_deploy.formats.coreml.resize import resize_by_factor
 from ca_deploy.lowering.coreml import lower_for_coreml
+from ca_deploy.lowering.distinct_outputs import distinct_outputs
 from ca_deploy.networks.dynamic_size import only_image, size_symbols
 from ca_deploy.networks.program import in_order, open_dimensions, program_of
 from ca_deploy.records.module_path import within_network
@@ -108,6 +109,7 @@ def trace(network: "Network", camera: bool, batch: int = 1, sizes: "Sequence[Siz
     first = program_of(chain, network.name, examples, open_sides)
     graph = first.module()
     lower_for_coreml(graph)
+    distinct_outputs(graph)
     if sizes:
         divide_sizes_as_integers()
         image = signature.inputs.index(only_image(signature, "--sizes"))

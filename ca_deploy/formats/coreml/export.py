@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ca_deploy.errors import ModelError, RecipeError
+from ca_deploy.errors import ModelError
 from ca_deploy.formats._layers import nothing_left, overridden
 from ca_deploy.formats.coreml.bias_correction import ShiftBiases, bias_shifts
 from ca_deploy.formats.coreml.classifier import LABEL, LABEL_PROBABILITIES, add_classifier
@@ -71,8 +71,6 @@ class CoremlConverter:
     def convert(self, conversion: Conversion, step: Step) -> CoremlModel:
         recipe = conversion.recipe
         camera, target = recipe.io == "uint8rgb", str(recipe.options["deployment_target"])
-        if camera and conversion.batch > 1:
-            raise RecipeError(f"{recipe.name} takes one picture at a time. Drop --batch {conversion.batch}.")
         step("tracing the network")
         key = (camera, conversion.batch, conversion.sizes)
         if key not in self._traced:

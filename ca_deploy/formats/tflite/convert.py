@@ -10,6 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor, nn
 
 from ca_deploy.errors import ModelError, first_line
+from ca_deploy.formats.tflite.distinct_outputs import distinct_outputs
 from ca_deploy.graphs import flatbuffer
 from ca_deploy.lowering.bounded_exponentials import bounded_exponentials
 from ca_deploy.lowering.drop_redundant_expand import drop_redundant_expand
@@ -90,6 +91,7 @@ def convert(network: "Network", normalise: bool = False, batch: int = 1) -> Floa
     _prove_it_opens(network.name, content)
     model = flatbuffer.read(content)
     flatbuffer.in_order_of_forward(model)
+    distinct_outputs(model)
     _refuse_constant_outputs(network, model)
     modules = tuple(_modules(model, operator, normalise) for operator in model.subgraphs[0].operators)
     flatbuffer.shorten_names(model)

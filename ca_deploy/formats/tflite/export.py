@@ -135,8 +135,12 @@ class TfliteConverter:
         """Batch by batch, the float model's inputs in their order."""
         signature = self._network.signature
         fed = samples if model.camera else signature.to_network(samples)
+        types = [flatbuffer.dtype(model.flatbuffer, index) for index in model.flatbuffer.subgraphs[0].inputs]
         for rows in fed.batches(model.batch):
-            yield [_to_model(taken, rows[taken.name], model.camera) for taken in signature.inputs]
+            yield [
+                _to_model(taken, rows[taken.name], model.camera).astype(dtype, copy=False)
+                for taken, dtype in zip(signature.inputs, types, strict=True)  # litert-torch makes int32 of int64
+            ]
 
 
 def _to_model(taken: NetworkInput, values: "NDArray[Any]", camera: bool) -> "NDArray[Any]":

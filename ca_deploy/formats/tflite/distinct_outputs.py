@@ -1,0 +1,43 @@
+"""A tensor that the network returns twice, as two tensors: a file knows each of its outputs by one name."""
+
+import copy
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+
+def distinct_outputs(model: Any) -> int:
+    """Give every further return of a tensor a RESHAPE to its own shape, in place; exact. Returns their number."""
+    graph = model.subgraphs[0]
+    outputs = list(graph.outputs)
+    again = [place for place, index in enumerate(outputs) if index in outputs[:place] or index in graph.inputs]
+    for place in again:
+        outputs[place] = _reshaped(model, outputs[place])
+    graph.outputs = outputs
+    return len(again)
+
+
+def _reshaped(model: Any, index: int) -> int:
+    graph = model.subgraphs[0]
+    sides = [int(side) for side in graph.tensors[index].shape]
+    shape, result, operator = schema.TensorT(), copy.deepcopy(graph.tensors[index]), schema.OperatorT()
+    buffer, options, code = schema.BufferT(), schema.ReshapeOptionsT(), schema.OperatorCodeT()
+    buffer.data = np.frombuffer(np.asarray(sides, np.int32).tobytes(), np.uint8)
+    model.buffers += [buffer, schema.BufferT()]
+    number = len(graph.tensors)
+    shape.name, shape.type, shape.shape = f"shape_{number}".encode(), schema.TensorType.INT32, [len(sides)]
+    shape.buffer, result.buffer = len(model.buffers) - 2, len(model.buffers) - 1
+    result.name = result.name + f"_again_{number}".encode()
+    graph.tensors += [shape, result]
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.RESHAPE
+    model.operatorCodes.append(code)
+    options.newShape = sides
+    operator.opcodeIndex, operator.inputs, operator.outputs = (
+        len(model.operatorCodes) - 1,
+        [index, number],
+        [number + 1],
+    )
+    operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.ReshapeOptions, options
+    graph.operators.append(operator)
+    return number + 1
