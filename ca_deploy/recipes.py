@@ -151,6 +151,10 @@ def _contradictions(recipe: ExportRecipe) -> Iterator[str]:
         yield "io: 'int8' needs mode = 'static' and activation_bits = 8."
     if recipe.layer and recipe.mode != "static":
         yield f"layer: mode = {recipe.mode!r} does not quantise activations; remove [[layer]]."
+    if recipe.last_stage != "auto" and recipe.mode != "static":
+        yield f"last_stage: mode = {recipe.mode!r} does not quantise activations; remove the key."
+    if recipe.last_stage == "float" and recipe.io == "int8":
+        yield "last_stage: 'float' contradicts io = 'int8', whose output is INT8."
     yield from _loose_tolerances(recipe)
     if recipe.name in recipe_names() and recipe.decoded_name != recipe.name:
         yield f"file name: must be {recipe.decoded_name!r} to match the contents."

@@ -106,6 +106,8 @@ def test_all_errors_are_listed_at_once_with_file_and_key(tmp_path: Path) -> None
         (('mode = "static"', 'mode = "float32"'), "tolerances.max_abs_error"),
         (("activation_bits = 8", ""), "activation_bits: missing"),
         (("activation_bits = 8", 'activation_bits = 16\nio = "int8"'), "io: 'int8' needs"),
+        (("activation_bits = 8", 'activation_bits = 8\nlast_stage = "int8"'), "last_stage: 'int8' is unknown"),
+        (("activation_bits = 8", 'activation_bits = 8\nio = "int8"\nlast_stage = "float"'), "contradicts io = 'int8'"),
         (("activation_bits = 8", "activation_bits = 8\nopset = 18"), "opset: format = 'tflite' has none"),
         (('"tflite"', '"onnx"'), "opset: missing"),
         (("[tolerances]", "tolerances = 5\n[more]"), "tolerances: 5 is not possible: it has to be a table"),
@@ -117,6 +119,7 @@ def test_all_errors_are_listed_at_once_with_file_and_key(tmp_path: Path) -> None
         (('"tflite"', '"coreml"\ndeployment_target = "iOS7"'), "deployment_target: 'iOS7' is unknown"),
         (('"tflite"', '"coreml"\ndeployment_target = "iOS17"\nio = "int8"'), "has no 'int8'. One of: float32,"),
         (('"static"', '"dynamic"\ndeployment_target = "iOS17"'), "deployment_target: format = 'tflite'"),
+        (('"static"', '"dynamic"\nlast_stage = "float"'), "last_stage: mode = 'dynamic' does not quantise activations"),
     ],
 )
 def test_loosened_or_contradictory_recipe_is_refused(tmp_path: Path, change: tuple[str, str], said: str) -> None:

@@ -13,6 +13,7 @@ Mode = Literal["float32", "float16", "dynamic", "static", "weight_only", "palett
 Io = Literal["float32", "int8", "uint8rgb"]
 Method = Literal["min_max", "percentile"]
 LayerBits = Literal[16, "float"]
+LastStage = Literal["auto", "integer", "float"]
 
 # The loosest tolerances that a recipe may have: the absolute error for float32, SQNR and agreement for all other modes.
 # Weights in 4 bits may have a lower SQNR.
@@ -96,7 +97,9 @@ class ExportRecipe:
     the file) and float32 out. ``calibration`` is the method that chooses ranges from the activations observed in
     calibration; ``percentile`` sets the share of values that the range leaves out: (100 - percentile) / 2 percent at
     each end for ONNX, 100 - percentile percent at each end for TFLite and Core ML. ``options`` are keys of one format,
-    such as ONNX's ``opset``. Of several overrides in ``layer`` that cover a layer, the first applies.
+    such as ONNX's ``opset``. Of several overrides in ``layer`` that cover a layer, the first applies. ``last_stage``
+    says whether what comes from the last layers on is quantised: ``auto`` keeps it float where integers would destroy
+    an output.
     """
 
     name: str
@@ -111,6 +114,7 @@ class ExportRecipe:
     percentile: Annotated[float, Field(ge=50, le=100)] = 99.99
     options: Mapping[str, int | str] = field(default_factory=dict)
     layer: tuple[LayerOverride, ...] = ()
+    last_stage: LastStage = "auto"
 
     @property
     def is_integer(self) -> bool:

@@ -18,6 +18,7 @@ from torch.export import Dim
 
 from ca_deploy.errors import ModelError, first_line
 from ca_deploy.formats._origin import place_of
+from ca_deploy.formats.coreml import scalar_offset
 from ca_deploy.formats.coreml.integer_division import divide_sizes_as_integers
 from ca_deploy.formats.coreml.quantise import ACTIVATIONS, QUANTISED
 from ca_deploy.formats.coreml.resize import resize_by_factor
@@ -200,6 +201,7 @@ def convert(traced: Traced, precision: str, target: str) -> Any:
     """
     pipeline = ct.PassPipeline.DEFAULT
     pipeline.insert_pass(0, "ca_deploy::clip_as_relu6")
+    pipeline.insert_pass(0, scalar_offset.PASS)
     try:
         return ct.convert(
             traced.program,

@@ -1,9 +1,9 @@
 """Network -> ``.mlpackage``: the stages."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ca_deploy.errors import ModelError
+from ca_deploy.errors import ModelError, RecipeError
+from ca_deploy.formats._last_stage import KeptFloat, LastStages
 from ca_deploy.formats._layers import nothing_left, overridden
 from ca_deploy.formats.coreml.bias_correction import ShiftBiases, bias_shifts
 from ca_deploy.formats.coreml.classifier import LABEL, LABEL_PROBABILITIES, add_classifier
 from ca_deploy.formats.coreml.compress import apply_passes, compress_weights
 from ca_deploy.formats.coreml.convert import Traced, convert, modules_of, trace
+from ca_deploy.formats.coreml.last_stage import last_stages
 from ca_deploy.formats.coreml.metadata import describe
 from ca_deploy.formats.coreml.package import save
 from ca_deploy.formats.coreml.quantise import Range, activation_passes, activation_ranges
@@ -29,7 +31,7 @@ from ca_deploy.mil.specs import tensor_specs
 from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.image_sizes import Size2d
-from ca_deploy.records.recipe import ExportRecipe
+from ca_deploy.records.recipe import ExportRecipe, LayerBits
 from ca_deploy.records.samples import Samples
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ class CoremlModel:
     """An ``MLModel`` for ``batch`` samples between two stages, the program that it was converted from, and a folder for
     temporary packages.
 
-    ``kept_float`` maps operations that a recipe's ``[[layer]]`` keeps float to its pattern.
+    ``kept_float`` maps operations that a recipe's ``[[layer]]`` keeps float to its pattern; ``last_stage`` has those
+    that are kept float for an output.
     """
 
     model: Any
@@ -51,14 +54,17 @@ class CoremlModel:
     batch: int
     folder: Path
     kept_float: Mapping[str, str]
+    last_stage: KeptFloat = field(default_factory=KeptFloat)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """The float16 program, and statistics of its activations on calibration images, by name."""
+    """The float16 program, and statistics of its activations on ``samples`` samples, by name."""
 
     program: Program
+    samples: int
     activations: dict[str, Activation]
+    last_stages: LastStages
 
 
 class CoremlConverter:
@@ -91,7 +97,9 @@ class CoremlConverter:
         fed = samples if recipe.io == "uint8rgb" else signature.to_network(samples)
         feeds = ([rows[taken.name] for taken in signature.inputs] for rows in fed.batches(model.batch))
         with _saved(model, model.model) as package, _one_thread():
-            return Calibrated(read_program(read_package(package)), observe(package, feeds))
+            program = read_program(read_package(package))
+            stages = last_stages(program)
+            return Calibrated(program, len(samples), observe(package, feeds, stages.scales), stages)
 
     def ranges(self, model: CoremlModel, seen: Calibrated, recipe: ExportRecipe) -> dict[str, Range]:
         return activation_ranges(seen.program, seen.activations, recipe)
@@ -106,6 +114,7 @@ class CoremlConverter:
     ) -> CoremlModel:
         if not recipe.compresses_weights:
             return model
+        last = KeptFloat()
         step("compressing weights")
         compressed = compress_weights(model.model, recipe)
         if seen is not None and ranges is not None:
@@ -114,9 +123,11 @@ class CoremlConverter:
                 shifts = bias_shifts(Executor(before), Executor(after), seen.activations)
             passes: list[Any] = [ShiftBiases(shifts)]
             if recipe.activation_bits:
-                passes += _activation_passes(model, recipe, seen, ranges)
+                bits: dict[str, LayerBits] = dict.fromkeys(model.kept_float, "float")
+                last = seen.last_stages.kept_float(recipe, seen.samples, bits)
+                passes += _activation_passes(model, recipe, seen, ranges, {*model.kept_float, *last.reasons})
             compressed = apply_passes(compressed, passes)
-        return replace(model, model=compressed)
+        return replace(model, model=compressed, last_stage=last)
 
     def write(self, model: CoremlModel, conversion: Conversion) -> Converted:
         recipe, probabilities = conversion.recipe, model.traced.probabilities
@@ -136,17 +147,19 @@ class CoremlConverter:
             outputs=outputs,
             operators=dict(Counter(o.kind for o in program.operations if o.kind != "const").most_common()),
             tools={tool: version(tool) for tool in _TOOLS},
-            float_operators=float_operators(program, model.kept_float) if recipe.is_integer else (),
-            notes=tuple(notes),
+            float_operators=float_operators(program, model.kept_float, model.last_stage.reasons)
+            if recipe.is_integer
+            else (),
+            notes=(*notes, *model.last_stage.notes),
             float32_path=conversion.float32_path if recipe.mode != "float32" else None,
         )
 
 
 def _activation_passes(
-    model: CoremlModel, recipe: ExportRecipe, seen: Calibrated, ranges: Mapping[str, Range]
+    model: CoremlModel, recipe: ExportRecipe, seen: Calibrated, ranges: Mapping[str, Range], kept_float: Container[str]
 ) -> list[Any]:
     try:
-        return activation_passes(seen.program, ranges, model.kept_float)
+        return activation_passes(seen.program, ranges, kept_float)
     except ModelError as error:
         if not model.kept_float:
             raise

@@ -5,7 +5,7 @@ option. Here the statistics come from the reference executor. The passes insert 
 convolutions, linear layers, poolings and additions; everything else computes in float16.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import coremltools.optimize as cto
@@ -42,25 +42,16 @@ def activation_passes(program: Program, ranges: Mapping[str, Range], kept_float:
     Raises:
         ModelError: nothing in the program can be quantised.
     """
-    users = _users(program)
     unsigned = cto.coreml.OpLinearQuantizerConfig(mode="linear", dtype="uint8")
     signed = cto.coreml.OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8")
 
-    def config(names: tuple[str, ...]) -> Any:
+    def config(names: Iterable[str]) -> Any:
         return unsigned if all(ranges[name][0] >= 0 for name in names) else signed
 
     before, after = {}, {}
-    for operation in program.operations:
-        if operation.kind not in QUANTISED or operation.name in kept_float or not operation.is_float:
-            continue
-        taken = tuple(v.name for key, v in operation.inputs.items() if key in ("x", "y") and v.name in ranges)
-        before[operation.name] = config(taken)
-        given = _given(operation, users)
-        following = users.get(given, [])
-        last = given in program.outputs or all(user.kind in ("softmax", "cast") for user in following)
-        # Core ML may compute a layer between a dequantize and a quantize in INT8.
-        float_follows = any(user.name in kept_float for user in following)
-        after[operation.name] = None if last or float_follows else config((given,))
+    for name, taken, given in _ends(program, kept_float):
+        before[name] = config(one for one in taken if one in ranges)
+        after[name] = None if given is None else config((given,))
     if not before:
         held = ", ".join(sorted({operation.kind for operation in program.operations if operation.kind != "const"}))
         raise ModelError(
@@ -79,6 +70,26 @@ def activation_passes(program: Program, ranges: Mapping[str, Range], kept_float:
         )
         passes.append(found)
     return [*passes, PASS_REGISTRY["common::dequantize_quantize_pair_elimination"]]
+
+
+def quantised_tensors(program: Program) -> set[str]:
+    """The tensors that :func:`activation_passes` would quantise where nothing is kept float."""
+    return {name for _, taken, given in _ends(program, ()) for name in (*taken, given) if name is not None}
+
+
+def _ends(program: Program, kept_float: Container[str]) -> Iterator[tuple[str, tuple[str, ...], str | None]]:
+    """Each operation that is quantised, by name, with what it takes, and what it gives unless that stays float."""
+    users = _users(program)
+    for operation in program.operations:
+        if operation.kind not in QUANTISED or operation.name in kept_float or not operation.is_float:
+            continue
+        taken = tuple(v.name for key, v in operation.inputs.items() if key in ("x", "y") and isinstance(v, Name))
+        given = _given(operation, users)
+        following = users.get(given, [])
+        last = given in program.outputs or all(user.kind in ("softmax", "cast") for user in following)
+        # Core ML may compute a layer between a dequantize and a quantize in INT8.
+        float_follows = any(user.name in kept_float for user in following)
+        yield operation.name, taken, None if last or float_follows else given
 
 
 def _range(program: Program, name: str, activation: Activation, recipe: ExportRecipe) -> Range:

@@ -14,14 +14,18 @@ _FUSED = ("relu", "relu6", "sigmoid")
 
 
 def float_operators(
-    program: Program, kept_float: Mapping[str, str] = MappingProxyType({})
+    program: Program,
+    kept_float: Mapping[str, str] = MappingProxyType({}),
+    last_stage: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[FloatOperator, ...]:
     """Kinds of operations whose inputs do not come directly from a ``dequantize``, most frequent first.
 
     An activation whose result is quantised counts as part of the layer before it. Core ML decides whether a device runs
     the others in INT8. Operations that only move values are not counted, nor is the softmax of a classifier.
-    ``kept_float`` maps operations that a recipe's ``[[layer]]`` keeps float to its pattern.
+    ``kept_float`` maps operations that a recipe's ``[[layer]]`` keeps float to its pattern, ``last_stage`` those that
+    are kept float for an output to the reason.
     """
+    reasons = {**last_stage, **{name: kept_float_because(pattern) for name, pattern in kept_float.items()}}
     made = {tensor.name: operation for operation in program.operations for tensor in operation.outputs}
     users: dict[str, list[Operation]] = {}
     for operation in program.operations:
@@ -40,15 +44,15 @@ def float_operators(
         if operation.kind in _FUSED:  # float because of the layer before it, or the one behind it
             layers += [made[name].name for name in taken if name in made]
             layers += [user.name for user in users.get(operation.outputs[0].name, ())]
-        pattern = next((kept_float[name] for name in layers if name in kept_float), None)
+        known = next((reasons[name] for name in layers if name in reasons), None)
         if operation.kind in _FUSED and operation.outputs[0].name in quantised:
             continue
         if operation.kind in ("conv", "linear", "add", "avg_pool", "max_pool"):
             if kinds <= {"dequantize", "const"}:
                 continue
-            reason = kept_float_because(pattern) if pattern else "its input is not quantised"
-        elif operation.kind in _FUSED and pattern:
-            reason = kept_float_because(pattern)
+            reason = known or "its input is not quantised"
+        elif known and (operation.kind in _FUSED or operation.name in last_stage):
+            reason = known
         else:
             reason = "coremltools' quantiser covers convolution, linear, pooling and addition"
         found[operation.kind, reason] += 1

@@ -1,14 +1,16 @@
 """Calibration: statistics of the activations of a float ML Program."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from ca_deploy.formats._activation import ObservedRange
+from ca_deploy.formats._channel_scales import ChannelScales
 from ca_deploy.mil.executor import Executor
 from ca_deploy.mil.program import Name
 
@@ -31,10 +33,14 @@ class Activation(ObservedRange):
         return self.sum / self.images
 
 
-def observe(package: Path, fed: "Iterable[Sequence[NDArray[Any]]]") -> dict[str, Activation]:
+def observe(
+    package: Path,
+    fed: "Iterable[Sequence[NDArray[Any]]]",
+    scales: Mapping[str, ChannelScales] = MappingProxyType({}),
+) -> dict[str, Activation]:
     """Run the program's inputs in their order, batch by batch, in the reference executor, and observe every tensor.
 
-    One pass collects all statistics; the positions of samples are reproducible.
+    One pass collects all statistics, and fills ``scales``; the positions of samples are reproducible.
     """
     executor = Executor(package)
     layers = [operation for operation in executor.program.operations if operation.kind in WEIGHTED]
@@ -45,6 +51,8 @@ def observe(package: Path, fed: "Iterable[Sequence[NDArray[Any]]]") -> dict[str,
     def watch(name: str, value: torch.Tensor) -> None:
         activation = seen.setdefault(name, Activation())
         activation.add(value.numpy(), random)
+        if name in scales:
+            scales[name].add(value.numpy())
         if name in summed:
             activation.sum = value.clone() if activation.sum is None else activation.sum + value
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
 
@@ -11,6 +11,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import TopologicalSortPass
 
 from ca_deploy.errors import ModelError
+from ca_deploy.formats._last_stage import KeptFloat, LastStages
 from ca_deploy.formats._layers import nothing_left, overridden
 from ca_deploy.formats.onnx.bias_correction import correct_biases
 from ca_deploy.formats.onnx.calibrate import Observed, Range, activation_ranges, observe
@@ -18,6 +19,7 @@ from ca_deploy.formats.onnx.camera_input import take_camera_rgb
 from ca_deploy.formats.onnx.convert import modules_of, to_onnx
 from ca_deploy.formats.onnx.float16 import forget_wrong_types, to_float16
 from ca_deploy.formats.onnx.integer_io import integer_io
+from ca_deploy.formats.onnx.last_stage import last_stages
 from ca_deploy.formats.onnx.quantise import quantise_dynamic, quantise_static
 from ca_deploy.formats.onnx.run_time import Planned, at_run_time
 from ca_deploy.formats.onnx.specs import tensor_specs
@@ -37,13 +39,14 @@ class OnnxModel:
     """A model between two stages, for ``batch`` samples at once (1 where that is dynamic).
 
     ``normalisation`` names the nodes that normalise a camera's image; ``kept_float`` maps the nodes that the recipe
-    keeps float to the pattern of their ``[[layer]]``.
+    keeps float to the pattern of their ``[[layer]]``; ``last_stage`` has those that are kept float for their outputs.
     """
 
     proto: onnx.ModelProto
     batch: int
     normalisation: tuple[str, ...]
     kept_float: Mapping[str, str]
+    last_stage: KeptFloat = field(default_factory=KeptFloat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Calibrated:
 
     fed: Samples
     observed: Observed
+    last_stages: LastStages
 
 
 class OnnxConverter:
@@ -81,7 +85,9 @@ class OnnxConverter:
 
     def calibrate(self, model: OnnxModel, samples: Samples, recipe: ExportRecipe) -> Calibrated:
         fed = samples if model.normalisation else self._network.signature.to_network(samples)
-        return Calibrated(fed, observe(model.proto, fed, model.batch, histograms=recipe.calibration == "percentile"))
+        stages = last_stages(model.proto)
+        histograms = recipe.calibration == "percentile"
+        return Calibrated(fed, observe(model.proto, fed, model.batch, histograms, stages.scales), stages)
 
     def ranges(self, model: OnnxModel, seen: Calibrated, recipe: ExportRecipe) -> dict[str, Range]:
         return activation_ranges(seen.observed, recipe.percentile)
@@ -101,8 +107,10 @@ class OnnxConverter:
             step("quantising weights")
             return replace(model, proto=quantise_dynamic(model.proto))
         step("quantising weights and activations")
+        last = seen.last_stages.kept_float(recipe, len(seen.fed), dict.fromkeys(model.kept_float, "float"))
+        keep_float = (*model.normalisation, *model.kept_float, *last.reasons)
         try:
-            quantised = quantise_static(model.proto, ranges, keep_float=(*model.normalisation, *model.kept_float))
+            quantised = quantise_static(model.proto, ranges, keep_float)
         except ModelError as error:
             if not model.kept_float:
                 raise
@@ -110,7 +118,7 @@ class OnnxConverter:
         correct_biases(quantised, model.proto, seen.fed, model.batch)
         if recipe.io == "int8":
             integer_io(quantised)
-        return replace(model, proto=quantised)
+        return replace(model, proto=quantised, last_stage=last)
 
     def write(self, model: OnnxModel, conversion: Conversion) -> Converted:
         recipe = conversion.recipe
@@ -121,7 +129,9 @@ class OnnxConverter:
             forget_wrong_types(proto)
         onnx.checker.check_model(proto, full_check=True)
         onnx.save(proto, conversion.path)
-        planned = at_run_time(proto, model.normalisation, model.kept_float) if recipe.is_integer else Planned((), ())
+        planned = Planned((), ())
+        if recipe.is_integer:
+            planned = at_run_time(proto, model.normalisation, model.kept_float, model.last_stage.reasons)
         inputs, outputs = tensor_specs(proto, self._network.signature, normalised=not model.normalisation)
         return Converted(
             inputs=inputs,
@@ -129,7 +139,7 @@ class OnnxConverter:
             operators=dict(Counter(node.op_type for node in proto.graph.node).most_common()),
             tools={tool: version(tool) for tool in _TOOLS},
             float_operators=planned.float_operators,
-            notes=planned.notes,
+            notes=(*model.last_stage.notes, *planned.notes),
             float32_path=conversion.float32_path if recipe.mode != "float32" else None,
         )
 

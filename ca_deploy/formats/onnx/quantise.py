@@ -20,6 +20,8 @@ from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 from ca_deploy.errors import ModelError
 from ca_deploy.formats.onnx.calibrate import Range
 
+QUANTISED = frozenset({*QLinearOpsRegistry, *QDQRegistry})  # kinds of operators
+
 # A calibrated range of a gate would scale all its outputs by a common error. TFLite fixes the range of sigmoid too.
 _SIGMOIDS = ("Sigmoid", "HardSigmoid")
 _SIGMOID_RANGE = (0.0, 255 / 256)
@@ -55,7 +57,7 @@ def quantise_static(
         tensors_range=TensorsData(CalibrationMethod.MinMax, data),
         nodes_to_quantize=[],
         nodes_to_exclude=list(keep_float),
-        op_types_to_quantize=sorted({*QLinearOpsRegistry, *QDQRegistry}),
+        op_types_to_quantize=sorted(QUANTISED),
         extra_options={},
     )
     quantised = _something_quantised(quantiser.quantize_model(), "QuantizeLinear")

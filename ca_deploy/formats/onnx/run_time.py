@@ -34,12 +34,15 @@ class Planned:
 
 
 def at_run_time(
-    model: onnx.ModelProto, normalisation: Collection[str] = (), kept_float: Mapping[str, str] = MappingProxyType({})
+    model: onnx.ModelProto,
+    normalisation: Collection[str] = (),
+    kept_float: Mapping[str, str] = MappingProxyType({}),
+    last_stage: Mapping[str, str] = MappingProxyType({}),
 ) -> Planned:
     """Ask the CPU provider, which plans with the settings that match ARM.
 
     ``normalisation`` names the nodes that normalise a camera's image, ``kept_float`` maps those that a recipe's
-    ``[[layer]]`` keeps float to its pattern.
+    ``[[layer]]`` keeps float to its pattern, ``last_stage`` those that are kept float for an output to the reason.
     """
     graph = planned(model).graph
     types = {v.name: v.type.tensor_type.elem_type for v in (*graph.value_info, *graph.input, *graph.output)}
@@ -62,6 +65,8 @@ def at_run_time(
             reason = "normalises the camera's image"
         elif node.name in kept_float:
             reason = kept_float_because(kept_float[node.name])
+        elif node.name in last_stage:
+            reason = last_stage[node.name]
         elif dynamic:
             reason = "dynamic quantisation covers MatMul and Gemm only"
         elif _between_conversions(node, graph):

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ca_deploy.formats._last_stage import KeptFloat, LastStages
 from ca_deploy.formats._layers import kept_float_because, overridden
 from ca_deploy.formats.tflite.bias_correction import correct_biases
 from ca_deploy.formats.tflite.camera_input import RGB_RANGE, take_uint8
 from ca_deploy.formats.tflite.convert import convert
+from ca_deploy.formats.tflite.last_stage import last_stages
 from ca_deploy.formats.tflite.quantise import quantise
 from ca_deploy.formats.tflite.ranges import Ranges, activation_ranges
 from ca_deploy.formats.tflite.statistics import Activation, observe
@@ -35,8 +37,9 @@ _TOOLS = ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert")
 class TfliteModel:
     """A flatbuffer for ``batch`` samples between two stages, unpacked (``schema.ModelT``) and packed.
 
-    ``overrides`` maps the output tensors of operators to their ``[[layer]]``, and ``gaps`` the kinds of operators on
-    which the quantizer fails to the reason why they stay float.
+    ``overrides`` maps the output tensors of operators to their ``[[layer]]``, ``last_stage`` has those that are kept
+    float for an output, and ``gaps`` the kinds of operators on which the quantizer fails, with the reason why they stay
+    float.
     """
 
     flatbuffer: Any
@@ -46,6 +49,16 @@ class TfliteModel:
     overrides: Mapping[str, LayerOverride]
     notes: tuple[str, ...] = ()
     gaps: Mapping[str, str] = field(default_factory=dict)
+    last_stage: KeptFloat = field(default_factory=KeptFloat)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """Statistics of the activations on ``samples`` samples, by the index of the tensor."""
+
+    samples: int
+    activations: dict[int, Activation]
+    last_stages: LastStages
 
 
 class TfliteConverter:
@@ -69,13 +82,17 @@ class TfliteConverter:
             conversion.float32_path.write_bytes(content)
         return TfliteModel(model, content, camera, conversion.batch, overrides)
 
-    def calibrate(self, model: TfliteModel, samples: Samples, recipe: ExportRecipe) -> dict[int, Activation]:
+    def calibrate(self, model: TfliteModel, samples: Samples, recipe: ExportRecipe) -> Calibrated:
         fed = self._fed(samples, model)
         watched = flatbuffer.activations(model.flatbuffer)
-        return observe(model.content, fed, watched, threads=os.cpu_count() or 1)
+        stages = last_stages(model.flatbuffer)
+        names = {index: flatbuffer.tensor_name(model.flatbuffer, index) for index in watched}
+        scales = {index: stages.scales[name] for index, name in names.items() if name in stages.scales}
+        seen = observe(model.content, fed, watched, os.cpu_count() or 1, scales)
+        return Calibrated(len(samples), seen, stages)
 
-    def ranges(self, model: TfliteModel, seen: dict[int, Activation], recipe: ExportRecipe) -> Ranges:
-        ranges = activation_ranges(model.flatbuffer, seen, recipe)
+    def ranges(self, model: TfliteModel, seen: Calibrated, recipe: ExportRecipe) -> Ranges:
+        ranges = activation_ranges(model.flatbuffer, seen.activations, recipe)
         if model.camera:
             ranges[self._network.signature.inputs[0].name] = RGB_RANGE
         return ranges
@@ -84,19 +101,21 @@ class TfliteConverter:
         self,
         model: TfliteModel,
         recipe: ExportRecipe,
-        seen: dict[int, Activation] | None,
+        seen: Calibrated | None,
         ranges: Ranges | None,
         step: Step,
     ) -> TfliteModel:
-        content = model.content
+        content, last = model.content, KeptFloat()
         if seen is not None and ranges is not None:
-            kept_float = {name for name, found in model.overrides.items() if found.activation_bits == "float"}
-            correct_biases(model.flatbuffer, seen, ranges, kept_float)
+            bits = {name: override.activation_bits for name, override in model.overrides.items()}
+            last = seen.last_stages.kept_float(recipe, seen.samples, bits)
+            kept_float = {*(name for name, found in bits.items() if found == "float"), *last.reasons}
+            correct_biases(model.flatbuffer, seen.activations, ranges, kept_float)
             content = flatbuffer.write(model.flatbuffer)
         step("quantising with ai-edge-quantizer")
-        quantised, gaps = quantise(content, recipe, ranges, model.overrides)
-        notes = _not_in_16_bits(quantised, model.overrides)
-        return replace(model, flatbuffer=quantised, notes=notes, gaps=gaps)
+        quantised, gaps = quantise(content, recipe, ranges, model.overrides, last.reasons.keys())
+        notes = (*last.notes, *_not_in_16_bits(quantised, model.overrides))
+        return replace(model, flatbuffer=quantised, notes=notes, gaps=gaps, last_stage=last)
 
     def write(self, model: TfliteModel, conversion: Conversion) -> Converted:
         recipe, written = conversion.recipe, model.flatbuffer
@@ -159,9 +178,12 @@ def _stayed_float(written: Any, recipe: ExportRecipe, model: TfliteModel) -> lis
     found: Counter[tuple[str, str]] = Counter()
     for operator in flatbuffer.float_operators(written):
         name = flatbuffer.operator_name(written, operator)
-        override = model.overrides.get(flatbuffer.tensor_name(written, operator.outputs[0]))
+        result = flatbuffer.tensor_name(written, operator.outputs[0])
+        override = model.overrides.get(result)
         if override is not None and override.activation_bits == "float":
             reason = kept_float_because(override.match)
+        elif result in model.last_stage.reasons:
+            reason = model.last_stage.reasons[result]
         elif name in model.gaps:
             reason = model.gaps[name]
         elif recipe.mode == "dynamic":

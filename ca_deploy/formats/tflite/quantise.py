@@ -1,7 +1,7 @@
 """Float flatbuffer -> float16 or integer flatbuffer, with ai-edge-quantizer."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ai_edge_litert import schema_py_generated as schema
@@ -29,11 +29,16 @@ _FLOAT_ENDS = {"float32": (_Operator.INPUT, _Operator.OUTPUT), "uint8rgb": (_Ope
 
 
 def quantise(
-    content: bytes, recipe: "ExportRecipe", ranges: "Ranges | None", overrides: "Mapping[str, LayerOverride]"
+    content: bytes,
+    recipe: "ExportRecipe",
+    ranges: "Ranges | None",
+    overrides: "Mapping[str, LayerOverride]",
+    last_stage: Collection[str] = (),
 ) -> tuple[Any, Mapping[str, str]]:
     """Apply ``recipe`` to a float flatbuffer.
 
-    ``overrides`` maps the output tensors of operators to their ``[[layer]]``.
+    ``overrides`` maps the output tensors of operators to their ``[[layer]]``; ``last_stage`` has those of operators
+    that are kept float for an output.
 
     Returns:
         The new model, and the kinds of operators that stay float because the quantizer fails on them, with the reason.
@@ -43,13 +48,15 @@ def quantise(
             whatever is left float.
         RecipeError: the overrides keep all of them float.
     """
-
+    by_bits: dict[int | str, list[str]] = {"float": list(last_stage)} if last_stage else {}
+    for name, override in overrides.items():
+        by_bits.setdefault(override.activation_bits, []).append(name)
     if ranges is not None:
-        kept_float = {name for name, override in overrides.items() if override.activation_bits == "float"}
+        kept_float = by_bits.get("float", [])
         content, ranges = without_infinity(content, ranges, recipe.name, kept_float)
 
     def apply(left_float: Kinds) -> Any:
-        applied = quantizer.Quantizer(content, _quantizer_recipe(recipe, overrides, left_float))
+        applied = quantizer.Quantizer(content, _quantizer_recipe(recipe, by_bits, left_float))
         return applied.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model
 
     quantised, left_float = around_gaps(apply, content, recipe.name)
@@ -67,7 +74,7 @@ def quantise(
     return model, left_float
 
 
-def _quantizer_recipe(recipe: "ExportRecipe", overrides: "Mapping[str, LayerOverride]", left_float: Kinds) -> Any:
+def _quantizer_recipe(recipe: "ExportRecipe", by_bits: "Mapping[int | str, Sequence[str]]", left_float: Kinds) -> Any:
     rules = recipe_manager.RecipeManager()
     if recipe.mode == "float16":
         for operator in _WEIGHTED:
@@ -79,10 +86,10 @@ def _quantizer_recipe(recipe: "ExportRecipe", overrides: "Mapping[str, LayerOver
         rules.add_dynamic_config(".*", _Operator.FULLY_CONNECTED, num_bits=recipe.weight_bits, granularity=one_scale)
     else:
         _add_integer(rules, ".*", recipe.activation_bits, recipe.weight_bits)
-        for bits in dict.fromkeys(override.activation_bits for override in overrides.values()):
-            tensors = [re.escape(name) for name, override in overrides.items() if override.activation_bits == bits]
-            scope = f"^(?:{'|'.join(tensors)});"  # the quantizer joins the outputs of an operator with semicolons
-            if bits == "float":
+        for bits, names in by_bits.items():
+            # The quantizer joins the outputs of an operator with semicolons.
+            scope = f"^(?:{'|'.join(map(re.escape, names))});"
+            if isinstance(bits, str):
                 rules.add_quantization_config(scope, _Operator.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
             else:
                 _add_integer(rules, scope, bits, recipe.weight_bits)

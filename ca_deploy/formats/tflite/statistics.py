@@ -1,13 +1,15 @@
 """Calibration: statistics of the activations of a float model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from ca_deploy.formats._activation import ObservedRange
+from ca_deploy.formats._channel_scales import ChannelScales
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,11 +27,15 @@ class Activation(ObservedRange):
 
 
 def observe(
-    content: bytes, fed: "Iterable[Sequence[NDArray[Any]]]", tensors: Iterable[int], threads: int
+    content: bytes,
+    fed: "Iterable[Sequence[NDArray[Any]]]",
+    tensors: Iterable[int],
+    threads: int,
+    scales: Mapping[int, ChannelScales] = MappingProxyType({}),
 ) -> dict[int, Activation]:
     """Run the model's inputs, batch by batch, in a float model, and observe ``tensors``, given by index.
 
-    One pass collects all statistics; the positions of samples are reproducible.
+    One pass collects all statistics, and fills ``scales``; the positions of samples are reproducible.
     """
     # Without this option, XNNPACK reuses and fuses tensors.
     interpreter: Any = Interpreter(model_content=content, num_threads=threads, experimental_preserve_all_tensors=True)
@@ -42,7 +48,10 @@ def observe(
             interpreter.set_tensor(place, value)
         interpreter.invoke()
         for index, activation in seen.items():
-            _add(activation, interpreter.get_tensor(index), random)
+            value = interpreter.get_tensor(index)
+            _add(activation, value, random)
+            if index in scales:
+                scales[index].add(value)
     return seen
 
 

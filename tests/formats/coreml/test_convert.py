@@ -80,3 +80,25 @@ def test_an_operation_without_a_form_is_named_with_its_module(tmp_path: Path) ->
 def test_a_network_that_branches_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"torch\.export"):
         export(network_of(Branching()), load_recipe("coreml_float32"), tmp_path / "refused.mlpackage")
+
+
+class Degrees(nn.Module):
+    """One number, and an offset that is no vector: ``before`` or behind it."""
+
+    def __init__(self, before: bool) -> None:
+        super().__init__()
+        self.linear, self.before = nn.Linear(3, 1), before
+
+    def forward(self, x: Tensor) -> Tensor:
+        given: Tensor = self.linear(x.mean((2, 3)))
+        return 273.15 - given if self.before else given + 273.15
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_an_offset_on_a_layer_with_one_result_is_fused(before: bool, tmp_path: Path) -> None:
+    network = network_of(seeded(lambda: Degrees(before)))
+    path = tmp_path / "degrees.mlpackage"
+    converted = export(network, load_recipe("coreml_float32"), path)
+    assert not {"add", "sub"} & converted.operators.keys()
+    images = photos(4, seed=3)
+    np.testing.assert_allclose(run(path, converted, network, images), answers(network, images), rtol=1e-5)
