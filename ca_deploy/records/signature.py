@@ -126,4 +126,4 @@ class Signature:
     def to_network(self, samples: Samples) -> Samples:
         """Samples as the network takes them; see :meth:`NetworkInput.to_network`."""
         fed = {taken.name: taken.to_network(samples.arrays[taken.name]) for taken in self.inputs}
-        return Samples(fed, samples.sha256, samples.progress)
+        return replace(samples, arrays=fed)

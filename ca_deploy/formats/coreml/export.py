@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ca_deploy.errors import ModelError, RecipeError
+from ca_deploy.errors import ModelError
 from ca_deploy.formats._last_stage import KeptFloat, LastStages
 from ca_deploy.formats._layers import nothing_left, overridden
 from ca_deploy.formats.coreml.bias_correction import ShiftBiases, bias_shifts
