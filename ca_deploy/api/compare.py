@@ -1,6 +1,7 @@
 """``ca_deploy.compare``: numerical parity of two models."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ def compare(
     model: str | Path,
     against: "str | Path | ModelSource | nn.Module | None" = None,
     *,
-    runtime: str | None = None,
+    runtime: str | Sequence[str] | None = None,
     threads: int = 1,
     source: ModelSource | None = None,
     calibration: str | None = None,
@@ -38,7 +39,7 @@ def compare(
             which code runs, so a factory or a program must be named here, and an ``nn.Module`` object passed; weights
             and sizes then come from the manifest, unless given.
         runtime: the runtime of ``model``: ``"litert"``, ``"litert:reference"``, ``"tensorflow"``, ``"onnxruntime"``,
-            ``"mil"``, …
+            ``"mil"``, … Of several, the worst decides, and the report lists each.
         threads: threads of the runtime.
         source: weights and preprocessing where the file has no manifest.
         calibration: a set whose held-out images are used, instead of those that the export held out. A file without a
@@ -54,7 +55,9 @@ def compare(
     """
     from ca_deploy.api import preflight
 
-    preflight.check_runtime(runtime)
+    runtimes = [runtime] if isinstance(runtime, str) or not runtime else list(runtime)
+    for name in runtimes:
+        preflight.check_runtime(name)
     preflight.check_model(model, source)
     if isinstance(against, str | Path | ModelSource):
         preflight.check_model(against, source)
@@ -66,9 +69,10 @@ def compare(
     from ca_deploy.evaluation.parity import measure
     from ca_deploy.evaluation.predictor import open_predictor
     from ca_deploy.evaluation.reference import HeldOut, reference_for, samples_for, tolerances_for
+    from ca_deploy.evaluation.worst import in_runtimes
     from ca_deploy.runtimes import differing_default
 
-    subject = open_predictor(model, runtime, threads, source)
+    subject = open_predictor(model, runtimes[0], threads, source)
     beside = Path(model).parent
     reference = reference_for(subject, against, source, threads, beside)
     if load_inputs is not None:
@@ -79,9 +83,14 @@ def compare(
     if save_inputs is not None:
         arrays.save(save_inputs, samples)
     answers = reference.run(_under_names_of(reference, samples))
-    default = differing_default(subject.session, Path(model), runtime, threads)
     allowed = tolerances or tolerances_for(subject)
-    found = measure(subject, reference.name, answers, samples, allowed, progress, default)
+
+    def in_runtime(name: str | None) -> "ParityReport":
+        opened = subject if name == runtimes[0] else open_predictor(model, name, threads, source)
+        default = differing_default(opened.session, Path(model), name, threads)
+        return measure(opened, reference.name, answers, samples, allowed, progress, default)
+
+    found = in_runtimes([in_runtime(name) for name in runtimes])
     return dataclasses.replace(found, image_set=held_out.image_set)
 
 

@@ -29,7 +29,14 @@ def parity(
             autocompletion=_completion.models,
         ),
     ] = None,
-    runtime: options.Runtime = None,
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A name of `ca-deploy list runtimes`; by default the first that opens such a file. Repeatable: the "
+            "worst decides.",
+            autocompletion=_completion.runtimes,
+        ),
+    ] = None,
     threads: options.Threads = 1,
     calibration: Annotated[
         str | None,

@@ -1,6 +1,6 @@
 """Parity reports: the comparison of a model's outputs with a reference."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from ca_deploy.records.recipe import Tolerances
@@ -12,7 +12,12 @@ class Status(StrEnum):
 
     PASS = "pass"  # within the tolerances
     FAIL = "fail"  # outside them
-    SKIPPED = "skipped"  # the comparison could not be run; never counts as a pass
+    SKIPPED = "skipped"  # the comparison could not be run, or says too little; never counts as a pass
+
+    @classmethod
+    def worst(cls, found: "Iterable[Status]") -> "Status":
+        """The status of several comparisons together: the first of fail, skipped and pass that one has."""
+        return min(found, key=[cls.FAIL, cls.SKIPPED, cls.PASS].index)
 
 
 @record
@@ -115,14 +120,25 @@ class SizeParity:
 
 
 @record
+class RuntimeParity:
+    """The comparison in one of several runtimes, with the figures of :class:`ParityReport`."""
+
+    runtime: str
+    status: Status
+    max_abs_error: float | None = None
+    sqnr_db: float | None = None
+    agreement: float | None = None
+
+
+@record
 class ParityReport:
     """The outputs of ``subject`` compared with those of ``reference`` on ``images`` held-out images or samples.
 
     ``agreement`` is in percent, and at most ``agreement_at_most`` in all images, with 95 % confidence (Clopper and
     Pearson). ``sqnr_db`` is that of whole outputs in dB (None where they are equal), ``max_abs_error`` in units of the
-    output; of several ``outputs`` or image ``sizes``, they are the worst. ``reason`` is why the comparison was skipped,
-    or which tolerances were missed. ``agreement_name`` is what the task calls the agreement. ``image_set`` says what
-    the images are: ``held-out images of photos/``. A manifest keeps their hashes in its ``images``.
+    output; of several ``outputs``, ``sizes`` or ``runtimes``, they are the worst. ``reason`` is why the comparison
+    was skipped, or which tolerances were missed. ``agreement_name`` is what the task calls the agreement. ``image_set``
+    says what the images are: ``held-out images of photos/``. A manifest keeps their hashes in its ``images``.
     """
 
     status: Status
@@ -143,3 +159,4 @@ class ParityReport:
     sizes: tuple[SizeParity, ...] = ()
     agreement_at_most: float | None = None
     image_set: str = ""
+    runtimes: tuple[RuntimeParity, ...] = ()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ca_deploy.render.blocks import Column, Facts, Page, Phrase, Piece, Role, Table
 
 if TYPE_CHECKING:
-    from ca_deploy.records.parity import OutputParity, ParityReport
+    from ca_deploy.records.parity import OutputParity, ParityReport, RuntimeParity
 
 _ROLES = {"pass": Role.GOOD, "fail": Role.BAD, "skipped": Role.CAUTION}
 
@@ -17,7 +17,7 @@ def page(report: ParityReport) -> Page:
     error, sqnr, agreement = figures(report)
     facts: dict[str, Phrase] = {
         "parity": status(report),
-        "runtime": report.runtime,
+        "runtime": "" if report.runtimes else report.runtime,
         "images": f"{report.images} {report.image_set}".rstrip(),
         "max abs error": error,
         "SQNR": sqnr,
@@ -28,8 +28,17 @@ def page(report: ParityReport) -> Page:
         "note": report.default_settings.note if report.default_settings else "",
     }
     rows = tuple((name, value) for name, value in facts.items() if value)
-    several = (outputs(report),) if len(report.outputs) > 1 else ()
-    return Page((Facts(f"{report.subject} against {report.reference}", rows, framed=True), *several))
+    tables = [outputs(report)] if len(report.outputs) > 1 else []
+    if report.runtimes:
+        tables.append(runtimes(report))
+    return Page((Facts(f"{report.subject} against {report.reference}", rows, framed=True), *tables))
+
+
+def runtimes(report: ParityReport) -> Table:
+    """The status and the figures in each runtime."""
+    headings = (Column("runtime"), Column("parity"), *(Column(name, "right") for name in ("max error", "SQNR")))
+    rows = tuple((one.runtime, status(one), *figures(one)) for one in report.runtimes)
+    return Table((*headings, Column("agreement", "right")), rows)
 
 
 def outputs(report: ParityReport) -> Table:
@@ -60,12 +69,12 @@ def channels(found: OutputParity) -> str:
     return f"{number}{worst.sqnr_db:.1f} dB about its mean ({worst.variance_explained_percent:.1f} % of its variance)"
 
 
-def status(report: ParityReport) -> Piece:
+def status(report: ParityReport | RuntimeParity) -> Piece:
     """``pass``, ``fail`` or ``skipped`` in its role."""
     return Piece(report.status, _ROLES[report.status])
 
 
-def figures(report: ParityReport) -> tuple[str, str, str]:
+def figures(report: ParityReport | RuntimeParity) -> tuple[str, str, str]:
     """Max abs error, SQNR and agreement with their units; "" where one was not measured."""
     agreement = "" if report.agreement is None else f"{report.agreement:.1f} %"
     return _error(report.max_abs_error), _db(report.sqnr_db), agreement

@@ -12,7 +12,7 @@ import torch
 import ca_deploy
 from ca_deploy import ModelSource
 from ca_deploy.errors import ModelError, UsageError
-from ca_deploy.evaluation.parity_at_sizes import with_sizes
+from ca_deploy.evaluation.worst import with_sizes
 from ca_deploy.latency.feeds import refuse_open_sides
 from ca_deploy.pipeline.export import Export
 from ca_deploy.pipeline.request import requested

@@ -1,0 +1,44 @@
+"""Several comparisons of one file as one report: the worst counts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ca_deploy.evaluation import metrics
+from ca_deploy.records.image_sizes import Size2d, size_text
+from ca_deploy.records.parity import ParityReport, RuntimeParity, SizeParity, Status
+
+
+def with_sizes(own: ParityReport, others: Mapping[Size2d, ParityReport]) -> ParityReport:
+    """The report at the network's own size, with those on images of ``others``."""
+    reasons = [own.reason] if own.reason else []
+    reasons += [f"at {size_text(size)} px: {found.reason}" for size, found in others.items() if found.reason]
+    sizes = tuple(
+        SizeParity(*size, found.status, found.max_abs_error, found.sqnr_db, found.agreement)
+        for size, found in others.items()
+    )
+    return replace(_worst(own, [own, *others.values()]), reason="; ".join(reasons), sizes=sizes)
+
+
+def in_runtimes(reports: Sequence[ParityReport]) -> ParityReport:
+    """The reports of several runtimes on the same images; one alone stays as it is."""
+    if len(reports) == 1:
+        return reports[0]
+    runtimes = tuple(
+        RuntimeParity(found.runtime, found.status, found.max_abs_error, found.sqnr_db, found.agreement)
+        for found in reports
+    )
+    worst = min(reports, key=lambda found: [Status.FAIL, Status.SKIPPED, Status.PASS].index(found.status))
+    reasons = [f"in {found.runtime}: {found.reason}" for found in reports if found.reason]
+    return replace(_worst(worst, reports), reason="; ".join(reasons), runtimes=runtimes)
+
+
+def _worst(of: ParityReport, every: Sequence[ParityReport]) -> ParityReport:
+    return replace(
+        of,
+        status=Status.worst(found.status for found in every),
+        max_abs_error=metrics.largest(found.max_abs_error for found in every),
+        sqnr_db=metrics.smallest(found.sqnr_db for found in every),
+        cosine=metrics.smallest(found.cosine for found in every),
+        agreement=metrics.smallest(found.agreement for found in every),
+        agreement_at_most=metrics.smallest(found.agreement_at_most for found in every),
+    )
