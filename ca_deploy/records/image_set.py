@@ -34,4 +34,5 @@ class ImageSet:
         """What a report calls it: ``photos/``, ``samples.npz``, or the name of a shipped set."""
         if self.place is None:
             return self.name
-        return f"{self.name}/" if self.source == "folder" else f"{self.name}{self.place.suffix}"
+        name = self.place.name if self.place.name not in ("", "..") else self.name
+        return f"{name}/" if self.source == "folder" else name

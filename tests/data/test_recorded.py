@@ -60,6 +60,14 @@ def test_only_the_users_folder_has_a_place_and_it_is_relative(photos: Path) -> N
     out = photos.parent / "out"
     own = recorded(load_calibration(load_spec(str(photos)), SIGNATURE), out)
     assert (own.place, own.label) == (Path("../photos"), "photos/")
+    inside = recorded(load_calibration(load_spec(str(photos)), SIGNATURE), photos)
+    assert (inside.place, inside.label) == (Path(), "photos/")
+    toml = photos.parent / "mine.toml"
+    toml.write_text(
+        'description = "mine"\nsource = "folder"\nfolder = "photos"\ndomain = "own photos"\ncount = 9\nheld_out = 40\n'
+    )
+    described = recorded(load_calibration(load_spec(str(toml)), SIGNATURE), out)
+    assert (described.name, described.place, described.label) == ("mine", Path("../photos"), "photos/")
     shipped = recorded(load_calibration(load_spec("distilled_flowers5"), SIGNATURE), out)
     assert (shipped.place, shipped.label) == (None, "distilled_flowers5")
 
