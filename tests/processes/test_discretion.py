@@ -140,6 +140,5 @@ def test_what_is_fetched_is_said_with_its_place(monkeypatch: pytest.MonkeyPatch,
     argv = [sys.executable, "-P", "-m", "ca_deploy.cli", "profile", str(model), "--device", "emulated:cortex-a76"]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True)
     assert done.returncode == 2
-    assert re.search(
-        rf"^Fetching onnxruntime==\S+ for \S+ by pip into the cache {tmp_path}/cache$", done.stderr, re.MULTILINE
-    )
+    line = rf"^\[ *\d+\.\d s\] Fetching onnxruntime==\S+ for \S+ by pip into the cache {tmp_path}/cache$"
+    assert re.search(line, done.stderr, re.MULTILINE)
