@@ -16,10 +16,3 @@ def input_text(spec: TensorSpec, preprocessing: Preprocessing) -> str:
 def is_square_crop(preprocessing: Preprocessing) -> bool:
     """Whether the code needs one number for the input's size, and one for what a photo is scaled to."""
     return preprocessing.fit == "crop" and preprocessing.height == preprocessing.width
-
-
-def cuts_strips(preprocessing: Preprocessing) -> bool:
-    """Whether it matters that of a strip only the centre is kept. A crop that is no strip itself lies within it."""
-    if preprocessing.fit == "crop":
-        return max(preprocessing.covered) > 16 * min(preprocessing.covered)
-    return preprocessing.fit == "letterbox"

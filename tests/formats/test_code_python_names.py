@@ -97,7 +97,7 @@ def test_one_photo_and_several_outputs_of_a_picture() -> None:
     swift = snippet(given, ".swift")
     take_apart("swift", swift)
     assert "import CoreVideo\n" in swift
-    assert '"net in": feature(image),\n' in swift
+    assert '"net in": MLFeatureValue(pixelBuffer: picture(image)),\n' in swift
 
 
 def test_images_that_become_tensors_alike_share_a_function() -> None:

@@ -1,4 +1,4 @@
-"""Generated Swift for several inputs and outputs, by its grammar: it is only parsed, for the tests run on Linux."""
+"""Generated Swift for several inputs and outputs, by its grammar, whatever these are called."""
 
 import re
 
@@ -54,11 +54,10 @@ def test_what_is_written_is_readable() -> None:
         '        image: CGImage,  // "image": a photo\n        state: [Float],  // "state": (1, 5)\n',
         '        mask: CGImage,  // "mask": a photo\n        tokens: [Int32]  // "tokens": (1, 2, 3)\n    ) throws',
         '    let logits: [Float]  // "logits": (1, 5), probabilities that sum to 1\n    let classes: [Int32]  // "cl',
-        '            "image.": feature_image(image),\n            "state.": feature(state, [1, 5]),\n',
-        '            "mask.": feature_mask(mask),\n            "tokens.": feature(tokens, [1, 2, 3]),\n',
-        '            logits: floats(outputs, "logits."),\n            classes: integers(outputs, "classes.")\n',
-        "MLMultiArray(shape: shape, dataType: .int32)",
-        "try draw_mask(photo, into: &pixels, bytesPerRow: 4 * 4)",
+        '            "image.": feature(tensor_image(image), [1, 3, 6, 8]),\n            "state.": feature(state, ',
+        '            "mask.": feature(tensor_mask(mask), [1, 1, 5, 4]),\n            "tokens.": feature(tokens, ',
+        '            logits: array(outputs, "logits."),\n            classes: array(outputs, "classes.")\n',
+        "    let pixels = try fitted_mask(photo)\n",
     ):
         assert text in source
     assert source.count("private func grey(") == 1
@@ -67,6 +66,5 @@ def test_what_is_written_is_readable() -> None:
 def test_a_batch_is_as_many_photos() -> None:
     source = snippet(several(SWIFT["coreml_batch"]), ".swift")
     assert '        image: [CGImage],  // "image": 3 photos\n' in source
-    assert '"image.": joined(image.map { try feature_image($0) }),\n' in source
-    assert "guard features.count == 3 else" in source
-    assert "joined" not in snippet(several(SWIFT["coreml"]), ".swift")
+    assert '"image.": feature(image.flatMap { try tensor_image($0) }, [3, 3, 6, 8]),\n' in source
+    assert "guard values.count == shape.reduce(1, *) else" in source

@@ -51,6 +51,7 @@ class Bitmap private constructor(val width: Int, val height: Int, internal val p
 
         private fun changed(color: Int, change: (Int, Int) -> Int): Int {
             val alpha = color ushr 24
+            if (alpha == 0xFF) return color
             return listOf(16, 8, 0).fold(alpha shl 24) { made, shift ->
                 made or (change((color shr shift) and 0xFF, alpha) shl shift)
             }

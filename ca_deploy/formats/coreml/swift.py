@@ -5,7 +5,7 @@ from string import Template
 
 from ca_deploy.formats import _quoting as quoting
 from ca_deploy.formats._output import returned, task_of
-from ca_deploy.formats.coreml.swift_input import GREY, preprocess
+from ca_deploy.formats.coreml.swift_input import feature, helpers, preprocess
 from ca_deploy.records.manifest import Manifest
 
 _FILE = Template("""// $headline with $file (written by ca-deploy).
@@ -14,7 +14,9 @@ $imports
 
 let labels: [String] = [$labels]
 
-${before}final class $class_name {
+$functions
+
+final class $class_name {
     private let model: MLModel
 
     init() throws {
@@ -24,23 +26,33 @@ ${before}final class $class_name {
         model = try MLModel(contentsOf: url)
     }
 
-$methods
+$method
 }
 """)
 
-_RUN = Template("""    /// $returned The photo has to be upright.
+_RUN = Template("""    /// $returned The photo is upright, as `openPhoto` gives it.
     func run(_ photo: CGImage) throws -> [Float] {
-        let input = try MLDictionaryFeatureProvider(dictionary: [$input: feature(photo)])
-        let output = try model.prediction(from: input)
-        guard let values = output.featureValue(for: $output)?.multiArrayValue else {
-            throw CocoaError(.featureUnsupported)
-        }
-        return (0..<values.count).map { values[$$0].floatValue }
+        let input = try MLDictionaryFeatureProvider(dictionary: [$input: $feature])
+        return try array(model.prediction(from: input), $output)
     }""")
+
+FEATURE = """\
+private func feature<Number: MLShapedArrayScalar>(_ values: [Number], _ shape: [Int]) throws -> MLFeatureValue {
+    guard values.count == shape.reduce(1, *) else { throw CocoaError(.featureUnsupported) }
+    return MLFeatureValue(shapedArray: MLShapedArray(scalars: values, shape: shape))
+}"""
+ARRAY = """\
+/// An output as a flat array: `MLShapedArray` converts float16, and skips the padding between rows.
+private func array<Number: MLShapedArrayScalar>(_ outputs: MLFeatureProvider, _ name: String) throws -> [Number] {
+    guard let tensor = outputs.featureValue(for: name)?.multiArrayValue else { throw CocoaError(.featureUnsupported) }
+    return MLShapedArray<Number>(converting: tensor).scalars
+}"""
 
 
 def swift(manifest: Manifest) -> str:
-    """A class for an iOS or macOS app that takes one photo. The tests only parse it: they run on Linux.
+    """A class for an iOS or macOS app that takes one photo.
+
+    The tests compile it on Linux, with stubs of Apple's frameworks.
 
     Raises:
         ArtifactError: mean or std is not finite.
@@ -49,23 +61,36 @@ def swift(manifest: Manifest) -> str:
     run = _RUN.substitute(
         returned=returned(manifest),
         input=quoting.swift(spec.name),
+        feature=feature(preprocessing, spec, "photo"),
         output=quoting.swift(manifest.outputs[0].name),
     )
-    methods = [run, preprocess(preprocessing, spec), *([GREY] if preprocessing.channels == "grey" else [])]
-    return source(manifest, task_of(manifest).headline, methods)
+    functions = [
+        preprocess(preprocessing, spec),
+        *helpers([preprocessing]),
+        *([FEATURE] if spec.normalised else []),
+        ARRAY,
+    ]
+    return source(manifest, task_of(manifest).headline, functions, run)
 
 
-def source(manifest: Manifest, headline: str, methods: Iterable[str], before: str = "") -> str:
-    """A file with a class of these methods; ``headline`` is what it does, and ``before`` are declarations before it."""
+def source(manifest: Manifest, headline: str, functions: Iterable[str], method: str) -> str:
+    """A file with these declarations and a class with this method; ``headline`` is what it does."""
     picture = any(not spec.normalised for spec in manifest.inputs)
-    frameworks = ["CoreGraphics", "CoreML", *(["CoreVideo"] if picture else []), "Foundation"]
+    photos = ["CoreGraphics"] if manifest.signature.images else []
+    frameworks = [
+        *photos,
+        "CoreML",
+        *(["CoreVideo"] if picture else []),
+        "Foundation",
+        *(["ImageIO"] if photos else []),
+    ]
     return _FILE.substitute(
         headline=headline,
         file=quoting.swift(manifest.file),
         imports="\n".join(f"import {framework}" for framework in frameworks),
         labels=", ".join(map(quoting.swift, manifest.labels or ())),
-        before=before,
+        functions="\n\n".join(functions),
         class_name=task_of(manifest).class_name,
         stem=quoting.swift(manifest.file.removesuffix(".mlpackage")),
-        methods="\n\n".join(methods),
+        method=method,
     )

@@ -7,19 +7,17 @@ from ca_deploy.formats import _quoting as quoting
 from ca_deploy.formats._identifiers import SWIFT, words
 from ca_deploy.formats._interface import Interface, Parameter, Result, interface_of
 from ca_deploy.formats._output import given_text
-from ca_deploy.formats.coreml.swift import source
-from ca_deploy.formats.coreml.swift_input import GREY, preprocess
+from ca_deploy.formats.coreml.swift import ARRAY, FEATURE, source
+from ca_deploy.formats.coreml.swift_input import feature, helpers, preprocess
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.tensors import TensorSpec
 
 _OUTPUTS = Template("""/// What the network gives: flat arrays, in which the last axis changes fastest.
 struct Outputs {
     $properties
-}
+}""")
 
-""")
-
-_RUN = Template("""    /// Photos have to be upright, and arrays flat: the last axis changes fastest.
+_RUN = Template("""    /// ${photos}Arrays are flat: the last axis changes fastest.
     func run(
         $parameters
     ) throws -> Outputs {
@@ -31,36 +29,13 @@ _RUN = Template("""    /// Photos have to be upright, and arrays flat: the last 
         )
     }""")
 
-_FLOATS = """    private func floats(_ outputs: MLFeatureProvider, _ name: String) throws -> [Float] {
-        let values = try tensor(outputs.featureValue(for: name))
-        return (0..<values.count).map { values[$0].floatValue }
-    }"""
-_INTEGERS = """    private func integers(_ outputs: MLFeatureProvider, _ name: String) throws -> [Int32] {
-        let values = try tensor(outputs.featureValue(for: name))
-        return (0..<values.count).map { values[$0].int32Value }
-    }"""
-_TENSOR = """    private func tensor(_ feature: MLFeatureValue?) throws -> MLMultiArray {
-        guard let values = feature?.multiArrayValue else { throw CocoaError(.featureUnsupported) }
-        return values
-    }"""
-_GIVEN = Template("""    private func feature(_ values: [$number], _ shape: [NSNumber]) throws -> MLFeatureValue {
-        let tensor = try MLMultiArray(shape: shape, dataType: .$type)
-        guard values.count == tensor.count else { throw CocoaError(.featureUnsupported) }
-        for (place, value) in values.enumerated() { tensor[place] = NSNumber(value: value) }
-        return MLFeatureValue(multiArray: tensor)
-    }""")
-_JOINED = Template("""    /// The tensors of $batch photos in one.
-    private func joined(_ features: [MLFeatureValue]) throws -> MLFeatureValue {
-        guard features.count == $batch else { throw CocoaError(.featureUnsupported) }
-        let tensors = try features.map { try tensor($$0) }
-        return MLFeatureValue(multiArray: MLMultiArray(concatenating: tensors, axis: 0, dataType: .float32))
-    }""")
-
-_TAKEN = words("run throws outputs model prediction feature joined map floats integers Outputs CGImage Float Int32")
+_TAKEN = words("run throws outputs model prediction feature flatMap array tensor picture Outputs CGImage Float Int32")
 
 
 def swift_general(manifest: Manifest) -> str:
-    """A class for an iOS or macOS app. The tests parse it, but do not compile it: they run on Linux.
+    """A class for an iOS or macOS app.
+
+    The tests compile it on Linux, with stubs of Apple's frameworks.
 
     Raises:
         ArtifactError: mean or std is not finite.
@@ -68,6 +43,7 @@ def swift_general(manifest: Manifest) -> str:
     interface = interface_of(manifest, SWIFT, _TAKEN)
     parameters = [_parameter(one, interface.batch) for one in interface.parameters]
     run = _RUN.substitute(
+        photos="Photos are upright, as `openPhoto` gives them. " if interface.images else "",
         parameters="\n        ".join(_listed(parameters)),
         features="\n            ".join(f"{_feature(one, interface)}," for one in interface.parameters),
         results="\n            ".join(_listed([(_result(one), "") for one in interface.results])),
@@ -77,7 +53,7 @@ def swift_general(manifest: Manifest) -> str:
         for one in interface.results
     )
     outputs = _OUTPUTS.substitute(properties="\n    ".join(properties))
-    return source(manifest, "Run the network", [run, *_methods(interface)], outputs)
+    return source(manifest, "Run the network", [*_functions(interface), outputs], run)
 
 
 def _number(spec: TensorSpec) -> str:
@@ -101,40 +77,30 @@ def _parameter(one: Parameter, batch: int) -> tuple[str, str]:
 
 
 def _feature(one: Parameter, interface: Interface) -> str:
+    suffix = _suffix(one, interface)
     if one.preprocessing is None:
-        made = f"feature({one.name}, [{', '.join(map(str, one.spec.shape))}])"
+        made = f"feature({one.name}, {list(one.spec.shape)})"
     elif interface.batch > 1:
-        made = f"joined({one.name}.map {{ try {_method(one, interface)}($0) }})"
+        made = f"feature({one.name}.flatMap {{ try tensor{suffix}($0) }}, {list(one.spec.shape)})"
     else:
-        made = f"{_method(one, interface)}({one.name})"
+        made = feature(one.preprocessing, one.spec, one.name, suffix)
     return f"{quoting.swift(one.spec.name)}: {made}"
 
 
-def _method(one: Parameter, interface: Interface) -> str:
-    return f"feature{_suffix(one, interface)}"
-
-
 def _suffix(one: Parameter, interface: Interface) -> str:
-    """What tells methods for several images apart."""
+    """What tells functions for several images apart."""
     return "" if len(interface.images) == 1 else f"_{one.like}"
 
 
 def _result(one: Result) -> str:
-    reader = "floats" if _number(one.spec) == "Float" else "integers"
-    return f"{one.name}: {reader}(outputs, {quoting.swift(one.spec.name)})"
+    return f"{one.name}: array(outputs, {quoting.swift(one.spec.name)})"
 
 
-def _methods(interface: Interface) -> Iterator[str]:
+def _functions(interface: Interface) -> Iterator[str]:
     """What ``run`` calls."""
-    plain = {_number(one.spec) for one in interface.parameters if one.preprocessing is None}
-    for number in sorted(plain):
-        yield _GIVEN.substitute(number=number, type="float32" if number == "Float" else "int32")
-    if interface.batch > 1 and interface.images:
-        yield _JOINED.substitute(batch=interface.batch)
-    read = {_number(one.spec) for one in interface.results}
-    yield from (code for number, code in (("Float", _FLOATS), ("Int32", _INTEGERS)) if number in read)
-    yield _TENSOR
     for one, how in interface.images:
         yield preprocess(how, one.spec, _suffix(one, interface))
-    if any(how.channels == "grey" for _, how in interface.images):
-        yield GREY
+    yield from helpers(how for _, how in interface.images)
+    if any(one.spec.normalised for one in interface.parameters):
+        yield FEATURE
+    yield ARRAY

@@ -4,92 +4,109 @@
 The bytes of a picture are written into its pixel buffer, so that nothing converts their colours on the way.
 """
 
+from collections.abc import Iterable
 from string import Template
 
 from ca_deploy.formats import _quoting as quoting
-from ca_deploy.formats.coreml.swift_draw import draw
+from ca_deploy.formats.coreml.swift_fit import fitted
+from ca_deploy.formats.coreml.swift_photo import FILTER, GREY, OPEN_PHOTO, PIXELS, SCALED
 from ca_deploy.records.preprocessing import Channels, Preprocessing
 from ca_deploy.records.tensors import TensorSpec
 
-_TENSOR = Template("""    /// $channels (1, $depth, $height, $width), ($scaled - mean) / deviation.
-    private func $feature(_ photo: CGImage) throws -> MLFeatureValue {
-        let mean: [Float] = [$mean]
-        let deviation: [Float] = [$std]
-        var pixels = [UInt8](repeating: 0, count: $height * $width * 4)
-        try $draw(photo, into: &pixels, bytesPerRow: $width * 4)
-        let tensor = try MLMultiArray(shape: [1, $depth, $height, $width], dataType: .float32)
-        for channel in 0..<$depth {
-            for pixel in 0..<($height * $width) {
-                let value = Float($byte)$divided
-                let normalised = (value - mean[channel]) / deviation[channel]
-                tensor[channel * $height * $width + pixel] = NSNumber(value: normalised)
-            }
+_TENSOR = Template("""/// The network's input, $channels ($depth, $height, $width): ($scaled - mean) / deviation.
+private func tensor$suffix(_ photo: CGImage) throws -> [Float] {
+    let mean: [Float] = [$mean]
+    let deviation: [Float] = [$std]
+    let pixels = try fitted$suffix(photo)
+    var tensor: [Float] = []
+    tensor.reserveCapacity($depth * $height * $width)
+    for channel in 0..<$depth {
+        for pixel in 0..<($height * $width) {
+            let value = Float($byte)$divided
+            tensor.append((value - mean[channel]) / deviation[channel])
         }
-        return MLFeatureValue(multiArray: tensor)
-    }""")
+    }
+    return tensor
+}""")
 
-_PICTURE = Template("""    /// A picture; normalisation is inside the model.$remark
-    private func $feature(_ photo: CGImage) throws -> MLFeatureValue {
-        var made: CVPixelBuffer?
-        CVPixelBufferCreate(nil, $width, $height, $pixel_format, nil, &made)
-        guard let picture = made else { throw CocoaError(.featureUnsupported) }
-        CVPixelBufferLockBaseAddress(picture, [])
-        defer { CVPixelBufferUnlockBaseAddress(picture, []) }
-        guard let start = CVPixelBufferGetBaseAddress(picture) else { throw CocoaError(.featureUnsupported) }
-        $fill
-        return MLFeatureValue(pixelBuffer: picture)
-    }""")
-_COLOURED = "try $draw(photo, into: start, bytesPerRow: CVPixelBufferGetBytesPerRow(picture))"
-_GREYED = """var pixels = [UInt8](repeating: 0, count: $height * $width * 4)
-        try $draw(photo, into: &pixels, bytesPerRow: $width * 4)
-        let bytes = start.assumingMemoryBound(to: UInt8.self)
-        for row in 0..<$height {
-            for column in 0..<$width {
-                bytes[row * CVPixelBufferGetBytesPerRow(picture) + column] = grey(pixels, row * $width + column)
-            }
-        }"""
+_PICTURE = Template("""/// The network's input, a picture; normalisation is inside the model.$remark
+private func picture$suffix(_ photo: CGImage) throws -> CVPixelBuffer {
+    $bytes
+    var made: CVPixelBuffer?
+    CVPixelBufferCreate(nil, $width, $height, $pixel_format, nil, &made)
+    guard let picture = made else { throw CocoaError(.featureUnsupported) }
+    CVPixelBufferLockBaseAddress(picture, [])
+    defer { CVPixelBufferUnlockBaseAddress(picture, []) }
+    guard let start = CVPixelBufferGetBaseAddress(picture) else { throw CocoaError(.featureUnsupported) }
+    for row in 0..<$height {
+        let from = row * $row_bytes
+        let line = start + row * CVPixelBufferGetBytesPerRow(picture)
+        UnsafeMutableRawBufferPointer(start: line, count: $row_bytes).copyBytes(from: bytes[from..<(from + $row_bytes)])
+    }
+    return picture
+}""")
 
-GREY = """    /// Brightness of a pixel, 0...255 (ITU-R 601).
-    private func grey(_ pixels: [UInt8], _ pixel: Int) -> UInt8 {
-        let red = Int(pixels[pixel * 4]), green = Int(pixels[pixel * 4 + 1]), blue = Int(pixels[pixel * 4 + 2])
-        return UInt8((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16)
-    }"""
-_BYTES: dict[Channels, str] = {
-    "RGB": "pixels[pixel * 4 + channel]",
-    "BGR": "pixels[pixel * 4 + 2 - channel]",
+_VALUES: dict[Channels, str] = {
+    "RGB": "pixels[4 * pixel + channel]",
+    "BGR": "pixels[4 * pixel + 2 - channel]",
     "grey": "grey(pixels, pixel)",
-    "RGBA": "pixels[pixel * 4 + channel]",
+    "RGBA": "pixels[4 * pixel + channel]",
+}
+# A picture has B, G, R and A. That of a BGR network has red and blue exchanged: the package declares RGB.
+_EXCHANGED = """var bytes = try fitted$suffix(photo)
+    for blue in stride(from: 0, to: bytes.count, by: 4) { bytes.swapAt(blue, blue + 2) }"""
+_BYTES: dict[Channels, str] = {
+    "RGB": _EXCHANGED,
+    "BGR": "let bytes = try fitted$suffix(photo)",
+    "grey": """let pixels = try fitted$suffix(photo)
+    let bytes: [UInt8] = (0..<($height * $width)).map { grey(pixels, $$0) }""",
+    "RGBA": _EXCHANGED,
 }
 
 
 def preprocess(preprocessing: Preprocessing, spec: TensorSpec, suffix: str = "") -> str:
-    """The method ``feature``, which makes the input of ``spec`` of a photo, and ``draw``, which it calls.
-
-    A ``suffix`` of both names tells methods for several inputs apart. Where the image is grey, they need :data:`GREY`.
+    """The function ``tensor`` or ``picture``, which makes the input of ``spec`` of a photo, and ``fitted``, which it
+    calls; they need :func:`helpers`. A ``suffix`` of both names tells functions for several inputs apart.
 
     Raises:
         ArtifactError: mean or std is not finite.
     """
     channels, grey = preprocessing.channels, preprocessing.channels == "grey"
-    names = {"feature": f"feature{suffix}", "draw": f"draw{suffix}"}
-    size = {"height": preprocessing.height, "width": preprocessing.width, **names}
+    size = {"height": preprocessing.height, "width": preprocessing.width, "suffix": suffix}
     if spec.normalised:
         divided = " / 255" if preprocessing.value_range == 1 else ""
-        feature = _TENSOR.substitute(
+        made = _TENSOR.substitute(
             size,
             channels=channels,
             depth=preprocessing.depth,
-            byte=_BYTES[channels],
+            byte=_VALUES[channels],
             divided=divided,
             scaled=f"value{divided}",
             mean=", ".join(map(quoting.number, preprocessing.mean)),
             std=", ".join(map(quoting.number, preprocessing.std)),
         )
     else:
-        feature = _PICTURE.substitute(
+        made = _PICTURE.substitute(
             size,
+            bytes=Template(_BYTES[channels]).substitute(size),
             pixel_format="kCVPixelFormatType_OneComponent8" if grey else "kCVPixelFormatType_32BGRA",
-            fill=Template(_GREYED if grey else _COLOURED).substitute(size),
+            row_bytes=preprocessing.width * (1 if grey else 4),
             remark=" Its red is what the network takes first: blue." if channels == "BGR" else "",
         )
-    return f"{feature}\n\n{draw(preprocessing, spec, names['draw'])}"
+    return f"{made}\n\n{fitted(preprocessing, f'fitted{suffix}')}"
+
+
+def helpers(given: Iterable[Preprocessing]) -> list[str]:
+    """The functions that those of :func:`preprocess` for these photos call, and the one that opens a photo for them."""
+    photos = list(given)
+    if not photos:
+        return []
+    scales, grey = any(one.fit != "none" for one in photos), any(one.channels == "grey" for one in photos)
+    return [OPEN_PHOTO, PIXELS, *([FILTER, SCALED] if scales else []), *([GREY] if grey else [])]
+
+
+def feature(preprocessing: Preprocessing, spec: TensorSpec, photo: str, suffix: str = "") -> str:
+    """An expression for what Core ML takes of ``photo``, the name of one photo; it needs ``swift.FEATURE``."""
+    if spec.normalised:
+        return f"feature(tensor{suffix}({photo}), {list(spec.shape)})"
+    return f"MLFeatureValue(pixelBuffer: picture{suffix}({photo}))"
