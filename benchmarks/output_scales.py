@@ -49,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--formats", nargs="*", default=format_names())
     args = parser.parse_args()
+    torch.set_num_threads(1)
     print(f"| network | output | narrowest channel, steps (limit {FEWEST_STEPS}) |\n|---|---|---|")
     bundled = load(ModelSource())
     images = load_calibration(load_spec(bundled.default_calibration or ""), bundled.signature).calibration

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ca_deploy.formats._channel_scales import FEWEST_STEPS, ChannelScales, Narrow
+from ca_deploy.records.recipe import FLOOR_SQNR_DB
 
 RANDOM = np.random.default_rng(0)
 
@@ -43,11 +44,11 @@ def test_one_channel_far_from_zero_is_narrow() -> None:
     )
 
 
-def test_rounding_costs_a_tenth_of_the_deviation_at_the_limit() -> None:
+def test_rounding_leaves_the_floor_of_recipes_at_the_limit() -> None:
     values = RANDOM.normal(0, 1, 100_000)
     step = 1 / FEWEST_STEPS
     error = np.round(values / step) * step - values
-    assert error.std() == pytest.approx(0.1, rel=0.02)
+    assert -20 * np.log10(error.std()) == pytest.approx(FLOOR_SQNR_DB, abs=0.2)
 
 
 def test_int16_holds_what_int8_does_not() -> None:

@@ -56,7 +56,7 @@ def test_good_outputs_stay_integer(build: Callable[[], nn.Module], tmp_path: Pat
     exported = Exported(build, "onnx", tmp_path)
     converted, _ = exported.by(recipe_for("onnx"))
     alike, _ = exported.by(recipe_for("onnx", last_stage="integer"))
-    assert converted == alike
+    assert replace(converted, float32_path=alike.float32_path) == alike
     assert not converted.notes
 
 

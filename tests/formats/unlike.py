@@ -176,10 +176,10 @@ class Exported:
     def by(self, recipe: ExportRecipe) -> tuple[Converted, float]:
         """The file's description, and the lowest SQNR about the mean of any channel on photos that it has not seen."""
         path = self._folder / f"{recipe.last_stage}{self._format.suffix}"
-        fed = samples_of(photos(32, seed=1))
+        fed = samples_of(photos(48, seed=1))
         conversion = Conversion(ModelSource(), recipe, fed, path, path.with_suffix(".log"))
         converted: Converted = carry_out(self._converter, conversion, no_step)
-        signature, rgb = self.network.signature, photos(16, seed=2)
+        signature, rgb = self.network.signature, photos(24, seed=5)
         subject = file_predictor(
             path.name, open_session(path), converted.inputs, converted.outputs, signature, self.network.task, None
         )
