@@ -1,0 +1,1 @@
+"""Ways to damage an exported file, and whether parity notices: see ``benchmarks/damages.py``."""

@@ -1,0 +1,57 @@
+"""The damages, each of which a broken converter, quantiser or app has made somewhere."""
+
+import numpy as np
+
+from tests.evaluation.damages import of_attention, of_input, of_layers, of_output
+from tests.evaluation.damages.of_layers import bias_lost, kernel_changed, last_filter_scaled, last_layer, scaled
+from tests.evaluation.damages.setting import Damage, inner_layer
+
+DAMAGES = (
+    Damage("an output channel zeroed", of_output.zeroed, "one"),
+    Damage("two output channels swapped", of_output.swapped, "two"),
+    Damage("an output channel shifted", of_output.shifted, "one"),
+    Damage("an output channel clipped from above", of_output.clipped_from_above, "one"),
+    Damage("an output channel clipped from below", of_output.clipped_from_below, "one"),
+    Damage("an output channel in few values", of_output.few_values, "one"),
+    Damage("an output channel's gain lost", of_output.gain_lost, "one"),
+    Damage("the output's rows rolled by one", of_output.rows_rolled),
+    Damage("half of the output's map zeroed", of_output.half_zeroed),
+    Damage("the last layer's bias lost", bias_lost(last_layer)),
+    Damage("the last layer's scale doubled for a channel", last_filter_scaled(2), "one"),
+    Damage("the last layer's scale halved for a channel", last_filter_scaled(0.5), "one"),
+    Damage("an inner layer's bias lost", bias_lost(inner_layer)),
+    Damage("an inner layer's scale doubled", scaled(2)),
+    Damage("an inner layer's scale halved", scaled(0.5)),
+    Damage("the bias of one inner channel shifted", of_layers.bias_of_one_channel_shifted),
+    Damage("inner filters scaled unevenly", of_layers.uneven_filters),
+    Damage("inner filters negated", of_layers.filters_negated),
+    Damage("inner weights in few bits", of_layers.coarse_weights),
+    Damage("inner channels zeroed", of_layers.channels_zeroed),
+    Damage("inner channels swapped", of_layers.channels_swapped),
+    Damage("a kernel mirrored", kernel_changed(lambda weight: weight[..., ::-1])),
+    Damage("a kernel transposed", kernel_changed(lambda weight: np.swapaxes(weight, 2, 3))),
+    Damage("a padding moved by one", of_layers.padding_moved),
+    Damage("the phase of a stride off by one", of_layers.phase_of_stride),
+    Damage("half of an inner map zeroed", of_layers.half_of_map),
+    Damage("a residual connection dropped", of_layers.skip_dropped),
+    Damage("an inner zero point shifted", of_layers.zero_point_shifted),
+    Damage("an inner range too narrow", of_layers.range_too_narrow),
+    Damage("an inner range too wide", of_layers.range_too_wide),
+    Damage("the attention's row gate saturated", of_attention.gate_saturated),
+    Damage("the attention's gates stuck", of_attention.gates_stuck),
+    Damage("the attention's gates swapped", of_attention.gates_swapped),
+    Damage("the attention's gates in few values", of_attention.gates_in_few_values),
+    Damage("ReLU for the attention's hard swish", of_attention.relu_for_hard_swish),
+    Damage("the mean not subtracted", of_input.shifted_normalisation),
+    Damage("the deviation not divided by", of_input.scaled_normalisation),
+    Damage("pixels 0..255 for 0..1", of_input.pixels_to_255),
+    Damage("BGR for RGB", of_input.bgr),
+    Damage("grey for colour", of_input.grey),
+    Damage("a colour lost", of_input.colour_lost),
+    Damage("gamma not undone", of_input.gamma),
+    Damage("half the resolution", of_input.half_resolution),
+    Damage("the crop shifted", of_input.crop_shifted),
+    Damage("the photo mirrored", of_input.mirrored),
+    Damage("the photo upside down", of_input.upside_down),
+    Damage("the photo stretched", of_input.stretched),
+)
