@@ -55,7 +55,7 @@ def compare(
     """
     from ca_deploy.api import preflight
 
-    runtimes: list[str | None] = [runtime] if isinstance(runtime, str) else [*(runtime or [None])]
+    runtimes: Sequence[str | None] = [runtime] if isinstance(runtime, str) else runtime or [None]
     for name in runtimes:
         preflight.check_runtime(name)
     preflight.check_model(model, source)
