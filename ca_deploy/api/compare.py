@@ -66,6 +66,7 @@ def compare(
     if save_inputs is not None:
         preflight.check_output(save_inputs.parent)
     from ca_deploy.data import arrays
+    from ca_deploy.evaluation.affordable import affordable
     from ca_deploy.evaluation.parity import measure
     from ca_deploy.evaluation.predictor import open_predictor
     from ca_deploy.evaluation.reference import HeldOut, reference_for, samples_for, tolerances_for
@@ -79,7 +80,7 @@ def compare(
         held_out = HeldOut(arrays.load(load_inputs, subject.signature), f"samples in {load_inputs.name}")
     else:
         held_out = samples_for(subject, beside, calibration, Path(images) if images is not None else None)
-    samples = held_out.samples
+    samples = affordable(held_out.samples, subject.signature)
     if save_inputs is not None:
         arrays.save(save_inputs, samples)
     answers = reference.run(_under_names_of(reference, samples))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ca_deploy.errors import RuntimeUnavailable
+from ca_deploy.evaluation.affordable import affordable
 from ca_deploy.evaluation.parity import FEWEST_IMAGES, measure
 from ca_deploy.evaluation.parity_at_sizes import at_another_size
 from ca_deploy.evaluation.predictor import Outputs, file_predictor, network_predictor
@@ -23,12 +24,13 @@ from ca_deploy.runtimes import differing_default, open_session, runtimes_for
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """PyTorch's outputs for the held-out samples, each ``(N, …)``."""
+    """PyTorch's outputs for the held-out samples, each ``(N, …)``; ``notes`` are for the manifest."""
 
     network: Network
     name: str
     samples: Samples
     answers: Outputs
+    notes: tuple[str, ...] = ()
     _others: "dict[Size2d, Reference]" = field(default_factory=dict)
 
     def at(self, size: Size2d) -> "Reference":
@@ -53,7 +55,10 @@ class Verified:
 def reference_answers(network: Network, samples: Samples, progress: Progress = silent) -> Reference:
     """Run the network itself on the samples."""
     predictor = network_predictor(network)
-    return Reference(network, predictor.name, samples, predictor.run(samples, progress) if len(samples) else {})
+    few = affordable(samples, network.signature)
+    note = f"Compared on {len(few)} of the {len(samples)} held-out samples: outputs of more do not fit into memory."
+    notes = (note,) if len(few) < len(samples) else ()
+    return Reference(network, predictor.name, few, predictor.run(few, progress) if len(few) else {}, notes)
 
 
 def verify(
@@ -89,7 +94,7 @@ def verify(
         speed = against_float32(path, timed, _shapes(converted, reference.network)) if timed else None
     except RuntimeUnavailable as error:
         return Verified(ParityReport(Status.SKIPPED, str(error), path.name, reference.name, "", tolerances))
-    return Verified(parity, speed, settings, tuple(warnings))
+    return Verified(parity, speed, settings, (*reference.notes, *warnings))
 
 
 def _parity(
