@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--formats", nargs="*", default=format_names())
     parser.add_argument("--names", nargs="*", default=[""], help="starts of the names in tests/zoo/catalogue.py")
-    parser.add_argument("--images", type=int, default=32, help="calibration images")
+    parser.add_argument("--images", type=int, default=128, help="calibration images")
     args = parser.parse_args()
     print("| network | recipe | parity | SQNR dB | max abs error | converter s | own s | reason |")
     print("|---|---|---|---|---|---|---|---|")

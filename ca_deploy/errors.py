@@ -25,6 +25,8 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+_SHOWN = 6
+
 if TYPE_CHECKING:
     from ca_deploy.pipeline.export import Export
 
@@ -104,6 +106,12 @@ def unknown_name(kind: str, name: str, known: Iterable[str], list_command: str |
     hint = f"Did you mean {' or '.join(repr(c) for c in close)}?" if close else f"Known: {', '.join(choices)}."
     see = f" See `{list_command}`." if list_command else ""
     return UsageError(f"Unknown {kind} {name!r}. {hint}{see}")
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a, b, c and 3 more``: at most six."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def first_line(error: BaseException) -> str:

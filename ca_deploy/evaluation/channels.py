@@ -16,7 +16,7 @@ _Values = NDArray[Any]
 
 # Of values that compete with each other, a channel counts with at least this share of the spread of all, over samples
 # and channels: nobody asks how exactly the score of a class is known that is never likely.
-_WEAK = 0.1
+_WEAK = 0.3
 _ROUNDING = 16 * float(np.finfo(np.float32).eps)  # of the largest value: what float32 itself may be off
 _OF_CONSTANT = 0.01  # of a constant, where no other channel says what a small difference is
 _SURE = 3.0  # standard errors

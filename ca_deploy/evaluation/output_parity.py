@@ -17,8 +17,8 @@ from ca_deploy.tasks import Task
 # in pixels are in the hundreds.
 _OF_LARGEST = 1e-5
 _EQUAL_PERCENT = 99.9  # of the integers that a float file gives
-_FEWEST_VALUES = 12  # of a channel in which the reference has several times as many; good files have 24 and more
-_SEVERAL_TIMES = 4
+_FEWEST_VALUES = 8  # of a channel in which the reference has many times as many; good files have 10 and more
+_MANY_TIMES = 8
 _NAMED = 4  # channels in a message
 _ONE_SCALE = ("sigmoid", "softmax", "normalize")
 
@@ -111,7 +111,7 @@ def _parts(found: Channels, tolerances: Tolerances, useful_db: float, labels: Se
                 f"{_named(wrong, found, labels)}a systematic error of {worst.systematic:.2f} standard deviations "
                 f"(offset {worst.offset:+.2f}, gain {worst.gain:.2f}) is above {most:g}"
             )
-        few = [one for one in found.channels if one.values < _FEWEST_VALUES and _lost(one) > _SEVERAL_TIMES]
+        few = [one for one in found.channels if one.values < _FEWEST_VALUES and _lost(one) > _MANY_TIMES]
         if few:
             worst = max(few, key=_lost)
             yield (

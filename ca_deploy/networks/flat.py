@@ -9,10 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ca_deploy.errors import ModelError
+from ca_deploy.errors import ModelError, listed
 from ca_deploy.records.module_path import WRAPPED, within_network
-
-_SHOWN = 6
 
 
 def module_of(node: "torch.fx.Node") -> str:
@@ -24,12 +22,6 @@ def module_of(node: "torch.fx.Node") -> str:
 def modules_text(paths: Sequence[str]) -> str:
     """The paths of modules for a message, each once: ``'body.1', its forward and 3 more``."""
     return listed([repr(path) if path else "its forward" for path in dict.fromkeys(paths)])
-
-
-def listed(names: Sequence[str]) -> str:
-    """``a, b, c and 3 more``"""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 class Flat(nn.Module):

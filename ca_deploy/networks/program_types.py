@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ca_deploy.errors import ModelError
-from ca_deploy.networks.flat import listed
+from ca_deploy.errors import ModelError, listed
 
 if TYPE_CHECKING:
     import torch

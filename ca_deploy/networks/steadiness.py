@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ca_deploy.errors import ModelError
+from ca_deploy.errors import ModelError, listed
 from ca_deploy.networks.evaluation_mode import arguments_of, is_rewritable, nodes_of
-from ca_deploy.networks.flat import leaves, listed, module_of, modules_text
+from ca_deploy.networks.flat import leaves, module_of, modules_text
 
 _TRAINING = "batch normalisation in training mode"
 _RANDOM = "dropout or other random numbers"

@@ -22,9 +22,9 @@ FLOOR_SQNR_DB = 15.0
 FLOOR_AGREEMENT_PERCENT = 97.0
 FLOOR_SQNR_DB_4_BIT = 10.0
 # Of each channel and position about its mean; what is systematic in standard deviations. All good files of the zoo and
-# of the bundled network are at least 2 dB better (benchmarks/channel_floors.py).
-FLOOR_CHANNEL_SQNR_DB = 9.0
-FLOOR_SYSTEMATIC = 0.15
+# of the bundled network are about 2 dB better or more (benchmarks/channel_floors.py).
+FLOOR_CHANNEL_SQNR_DB = 7.0
+FLOOR_SYSTEMATIC = 0.2
 
 _Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Percent = Annotated[float, Field(ge=0, le=100)]

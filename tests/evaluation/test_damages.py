@@ -38,7 +38,7 @@ NAMES = (
     "half of the output's map zeroed",
     "the last layer's bias lost",
     "the last layer's scale doubled for a channel",
-    "an inner layer's scale halved",
+    "an output channel's gain lost",
     "the bias of one inner channel shifted",
     "an inner zero point shifted",
     "the attention's row gate saturated",

@@ -45,7 +45,7 @@ def test_scores_beside_boxes_are_named() -> None:
     assert metrics.sqnr_db(reference, found) > 40
     missed = compared(reference, found).missed[0]
     assert missed.startswith("channels 4 to 6: SQNR ")
-    assert missed.endswith("dB about its mean is below 9 dB")
+    assert missed.endswith("dB about its mean is below 7 dB")
 
 
 def test_answers_of_a_regressor_that_are_few_are_not_good() -> None:
@@ -93,7 +93,7 @@ def test_a_dead_part_of_a_map_is_named() -> None:
     report = compared(reference, found)
     (missed,) = report.missed
     assert missed.startswith("1 of 64 positions: SQNR ")
-    assert missed.endswith(" dB at [2, 4] is below 9 dB")
+    assert missed.endswith(" dB at [2, 4] is below 7 dB")
     assert report.channels is not None
     assert report.channels.position == (2, 4)
 

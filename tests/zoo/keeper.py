@@ -48,7 +48,7 @@ class Outcome:
 class Keeper:
     """A context manager that ends all its converters; their files and logs go to ``folder``."""
 
-    def __init__(self, folder: Path, calibration_count: int = 32, modes: Sequence[str] = MODES) -> None:
+    def __init__(self, folder: Path, calibration_count: int = 128, modes: Sequence[str] = MODES) -> None:
         self._folder, self._modes = folder, modes
         self._count = calibration_count
         self._workers: dict[str, Worker] = {}
