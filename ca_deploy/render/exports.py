@@ -14,6 +14,7 @@ from ca_deploy.render.blocks import Block, Column, Hint, Line, Page, Phrase, Pie
 if TYPE_CHECKING:
     from ca_deploy.pipeline.export import Export
     from ca_deploy.records.compat import CompatRecord
+    from ca_deploy.records.conversion import FloatOperator
     from ca_deploy.records.manifest import Manifest, SpeedRecord
 
 _COLUMNS = (
@@ -62,8 +63,7 @@ def _remarks(manifest: Manifest) -> Iterator[Phrase]:
     if len(manifest.parity.outputs) > 1:
         for one in manifest.parity.outputs:
             yield f"output {one.name}: ", parity.output_status(one), f", {', '.join(parity.output_figures(one))}"
-    for found in manifest.float_operators:
-        yield f"stayed float: {found.count} x {found.operator} ({found.reason})"
+    yield from _float_operators(manifest.float_operators)
     if manifest.recipe.is_integer and not manifest.float_operators:
         yield "no operator stayed float"
     if manifest.speed:
@@ -93,6 +93,15 @@ def _speed(speed: SpeedRecord) -> Phrase:
         case Difference.SLOWER:
             return Piece("slower than float32", Role.CAUTION), f": {times} ({interval}; {hint})"
     return f"{times} ({interval}; {hint})"
+
+
+def _float_operators(found: Sequence[FloatOperator]) -> Iterator[str]:
+    """A line per reason."""
+    kinds: dict[str, list[str]] = {}
+    for one in found:
+        kinds.setdefault(one.reason, []).append(f"{one.count} x {one.operator}")
+    for reason, counted in kinds.items():
+        yield f"stayed float: {', '.join(counted)} ({reason})"
 
 
 def _signature(manifest: Manifest) -> str:

@@ -21,7 +21,7 @@ def _likely(signature: Signature, labels: Labels) -> str:
         return ""
     output = signature.outputs[0]
     alone = output.shape[1:] == (1,) and output.activation == "none"
-    return "it gives one number (of a yes or no, it is classification:sigmoid)" if alone else ""
+    return "it gives one number, read as a quantity; a yes or no is classification:sigmoid" if alone else ""
 
 
 TASK = Task(

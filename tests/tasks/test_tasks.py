@@ -40,7 +40,7 @@ def test_one_number_is_a_quantity() -> None:
     found = meaning_of(None, signature(1))
     assert (found.task.name, found.reason) == (
         "regression",
-        "it gives one number (of a yes or no, it is classification:sigmoid)",
+        "it gives one number, read as a quantity; a yes or no is classification:sigmoid",
     )
     assert meaning_of("regression", signature(3)).task.name == "regression"
     assert meaning_of(None, signature(1, activation="sigmoid")).task.name == "classification:sigmoid"
