@@ -7,8 +7,8 @@ from pathlib import Path
 from ca_deploy.errors import RuntimeUnavailable
 from ca_deploy.evaluation.affordable import affordable
 from ca_deploy.evaluation.parity import FEWEST_IMAGES, measure
-from ca_deploy.evaluation.parity_at_sizes import at_another_size
 from ca_deploy.evaluation.predictor import Outputs, file_predictor, network_predictor
+from ca_deploy.evaluation.resized import at_another_size
 from ca_deploy.evaluation.worst import with_sizes
 from ca_deploy.latency import against_float32
 from ca_deploy.networks.dynamic_size import at_size
