@@ -23,6 +23,7 @@ error into an exit code.
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 _SHOWN = 6
@@ -112,6 +113,12 @@ def listed(names: Sequence[str]) -> str:
     """``a, b, c and 3 more``: at most six."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
+
+
+def consecutive(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Ascending numbers as runs, each by its first and its last one: 0, 4, 5, 6 are 0 to 0 and 4 to 6."""
+    runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), key=lambda item: item[1] - item[0])]
+    return [(run[0], run[-1]) for run in runs]
 
 
 def first_line(error: BaseException) -> str:

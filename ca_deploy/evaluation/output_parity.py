@@ -1,11 +1,11 @@
 """One output of a model compared with the reference's."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ca_deploy.errors import consecutive
 from ca_deploy.evaluation import metrics
 from ca_deploy.evaluation.channels import Channel, Channels, by_channel
 from ca_deploy.records.parity import ChannelParity, ChannelsParity, OutputParity
@@ -175,7 +175,6 @@ def _named(some: Sequence[Channel], found: Channels, labels: Sequence[str] | Non
     if labels is not None and len(labels) == len(found.channels):
         named = [f"{number} ({labels[number]})" for number in numbers]
     else:
-        runs = [list(group) for _, group in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])]
-        named = [f"{run[0][1]} to {run[-1][1]}" if len(run) > 1 else str(run[0][1]) for run in runs]
+        named = [f"{first} to {last}" if last > first else str(first) for first, last in consecutive(numbers)]
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     return f"channel{'s' if len(numbers) > 1 else ''} {', '.join(named[:_NAMED])}{more}: "

@@ -27,7 +27,8 @@ def in_runtimes(reports: Sequence[ParityReport]) -> ParityReport:
         RuntimeParity(found.runtime, found.status, found.max_abs_error, found.sqnr_db, found.agreement)
         for found in reports
     )
-    worst = min(reports, key=lambda found: [Status.FAIL, Status.SKIPPED, Status.PASS].index(found.status))
+    status = Status.worst(found.status for found in reports)
+    worst = next(found for found in reports if found.status == status)
     reasons = [f"in {found.runtime}: {found.reason}" for found in reports if found.reason]
     return replace(_worst(worst, reports), reason="; ".join(reasons), runtimes=runtimes)
 

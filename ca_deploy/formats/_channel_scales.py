@@ -7,10 +7,11 @@ the step wide: other channels that are larger (boxes in pixels beside scores), o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ca_deploy.errors import consecutive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,9 +138,7 @@ def _channel_axes(shape: Sequence[int]) -> tuple[int, ...]:
 
 def _numbered(channels: Sequence[int]) -> str:
     """``4-6`` or ``0, 2 and 3 more``"""
-    runs = [
-        [number for _, number in run] for _, run in groupby(enumerate(channels), key=lambda item: item[1] - item[0])
-    ]
-    texts = [f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
-    left = sum(map(len, runs[_RUNS_SHOWN:]))
+    runs = consecutive(channels)
+    texts = [f"{first}-{last}" if last > first else str(first) for first, last in runs]
+    left = sum(last - first + 1 for first, last in runs[_RUNS_SHOWN:])
     return ", ".join(texts[:_RUNS_SHOWN]) + (f" and {left} more" if left else "")
