@@ -11,6 +11,7 @@ from ca_deploy.errors import DeviceError
 from ca_deploy.native import debian
 from tests.system_tools import unavailable
 
+SEEN_AS = "/program"  # the folder of a program, in the compiler's root
 _ROOT = "swift-6.0-trixie"
 _PACKAGES = ("swiftlang", "libc6-dev", "libstdc++-14-dev")
 _UNNEEDED = ("lldb*", "clangd", "sourcekit-lsp", "swift-package", "docc", "swift-format")  # 0.4 GB
@@ -22,7 +23,7 @@ _STUBS = Path(__file__).parent / "swift_stubs"
 def compile_and_run(sources: Mapping[str, str], main: str, folder: Path) -> list[str]:
     """Compile each source as a module of that name, and ``main``, which may import them, and run it; gives its lines.
 
-    The program sees ``folder`` as ``/work``.
+    The program sees ``folder`` as :data:`SEEN_AS`.
 
     Raises:
         AssertionError: the compiler refuses one, or the program fails; with what was said.
@@ -35,7 +36,7 @@ def compile_and_run(sources: Mapping[str, str], main: str, folder: Path) -> list
         shutil.copy(_STUBS / f"{framework}.swift", folder)
     for name, source in {**sources, "main": main}.items():
         (folder / f"{name}.swift").write_text(source, encoding="utf-8")
-    swiftc = f"chroot {shlex.quote(str(root))} /usr/bin/swiftc -working-directory /work -I ."
+    swiftc = f"chroot {shlex.quote(str(root))} /usr/bin/swiftc -working-directory {SEEN_AS} -I ."
     library = "-parse-as-library -enable-testing -emit-module -emit-library -static"
     modules = [
         f"{swiftc} {library} -module-name {name} {name}.swift -o lib{name}.a" for name in (*_FRAMEWORKS, *sources)
@@ -47,10 +48,11 @@ def compile_and_run(sources: Mapping[str, str], main: str, folder: Path) -> list
             f"cd {shlex.quote(str(root))}",
             "mount -t proc none proc",
             "mount -t tmpfs none tmp",
-            f"mount --bind {shlex.quote(str(folder))} work",
+            f"mkdir -p .{SEEN_AS}",
+            f"mount --bind {shlex.quote(str(folder))} .{SEEN_AS}",
             *modules,
             f"{swiftc} -L . {linked} main.swift -o main",
-            f"chroot {shlex.quote(str(root))} /work/main",
+            f"chroot {shlex.quote(str(root))} {SEEN_AS}/main",
         )
     )
     done = subprocess.run([*_NAMESPACES, "sh", "-c", script], capture_output=True, text=True)
@@ -70,5 +72,5 @@ def _make(root: Path) -> None:
     for name in ("bin", "lib", "lib64", "sbin"):
         if not (root / name).exists():
             (root / name).symlink_to(f"usr/{name}")
-    for name in ("proc", "tmp", "work"):
+    for name in ("proc", "tmp"):
         (root / name).mkdir(exist_ok=True)

@@ -69,7 +69,8 @@ def printed(cases: list[OddCase], tmp_path_factory: pytest.TempPathFactory) -> l
         calls.append(f'print("case", "{name}", "several")\nlet given_{name} = try {name}.Network().run({arguments})')
         calls.append(f'print("gave", given_{name}.logits)\nprint("gave", given_{name}.classes)')
     imports = "\n".join(f"@testable import {name}" for name in sources)
-    read = 'func file(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: "/work/" + name)) }'
+    place = f'URL(fileURLWithPath: "{swift.SEEN_AS}/" + name)'
+    read = f"func file(_ name: String) throws -> Data {{ try Data(contentsOf: {place}) }}"
     main = "\n".join(("import Foundation", imports, read, *calls, ""))
     return swift.compile_and_run(sources, main, folder)
 
