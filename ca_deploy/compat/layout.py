@@ -76,7 +76,7 @@ def layout(graph: Graph, report: CompatReport) -> Drawing:
 
 def _rows(graph: Graph) -> list[list[int]]:
     """Node indices by row: a node stands below those that it reads, and what reads constants just above its reader."""
-    makers, readers = graph.producers(), graph.consumers()
+    makers, readers = graph.producers, graph.consumers
     level: dict[int, int] = {}
     for node in graph.nodes:
         above = [level[makers[t].index] for t in node.inputs if t in makers and makers[t].index in level]
@@ -122,7 +122,7 @@ def _corners(strips: Sequence[Sequence[Sequence[int]]]) -> tuple[dict[int, Point
 
 def _edges(graph: Graph, corners: dict[int, Point]) -> tuple[tuple[Point, ...], ...]:
     """From the lower side of a node to the upper side of its readers; into another column through the gap before it."""
-    makers = graph.producers()
+    makers = graph.producers
     found: list[tuple[Point, ...]] = []
     for node in graph.nodes:
         end_x, end_y = corners[node.index]

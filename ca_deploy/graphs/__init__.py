@@ -5,11 +5,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from ca_deploy.delivery import settle
-from ca_deploy.errors import ArtifactError
+from ca_deploy.errors import ArtifactError, CaDeployError, first_line
 from ca_deploy.graphs.readers import by_suffix
+from ca_deploy.graphs.validity import invalid
 
 AttributeValue = int | float | str | tuple[int, ...] | tuple[float, ...]
 
@@ -79,9 +81,9 @@ class Node:
     multiply_adds: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Graph:
-    """A model's operators in execution order.
+    """A model's operators in execution order; without slots, because what is asked of every node is computed once.
 
     ``format`` is the name of the file's reader. ``version`` is that of the file: schema version, opset, or Core ML
     specification version.
@@ -94,11 +96,11 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
-    @property
+    @cached_property
     def multiply_adds(self) -> int:
         return sum(node.multiply_adds for node in self.nodes)
 
-    @property
+    @cached_property
     def is_integer(self) -> bool:
         """Whether any convolution or matrix product has 8- or 16-bit integer activations."""
         dequantised = {t for node in self.nodes if node.operator == "DequantizeLinear" for t in node.outputs}
@@ -107,6 +109,23 @@ class Graph:
             if node.multiply_adds and fed and (self.tensors[fed[0]].dtype in _INTEGERS or fed[0] in dequantised):
                 return True
         return False
+
+    @cached_property
+    def activation_types(self) -> frozenset[str]:
+        """What convolutions and matrix products compute in: the type before a DequantizeLinear, where there is one."""
+        found = set()
+        for node in self.nodes:
+            data = [t for t in node.inputs if t != ABSENT and not self.tensors[t].constant]
+            if node.multiply_adds and data:
+                maker = self.producers.get(data[0])
+                dequantised = maker is not None and maker.operator == "DequantizeLinear"
+                found.add(self.tensors[maker.inputs[0] if maker is not None and dequantised else data[0]].dtype)
+        return frozenset(found)
+
+    @cached_property
+    def dtypes(self) -> frozenset[str]:
+        """The types of all tensors."""
+        return frozenset(tensor.dtype for tensor in self.tensors)
 
     def is_quantised(self, node: Node) -> bool:
         data = self.data_inputs(node)
@@ -123,16 +142,19 @@ class Graph:
     def results(self, node: Node) -> list[Tensor]:
         return [self.tensors[i] for i in node.outputs if i != ABSENT]
 
-    def producers(self) -> dict[int, Node]:
+    @cached_property
+    def producers(self) -> Mapping[int, Node]:
         """Tensor -> the node that computes it."""
-        return {tensor: node for node in self.nodes for tensor in node.outputs}
+        return {tensor: node for node in self.nodes for tensor in node.outputs if tensor != ABSENT}
 
-    def consumers(self) -> dict[int, list[Node]]:
+    @cached_property
+    def consumers(self) -> Mapping[int, list[Node]]:
         """Tensor -> the nodes that read it."""
         found: dict[int, list[Node]] = {}
         for node in self.nodes:
             for tensor in dict.fromkeys(node.inputs):
-                found.setdefault(tensor, []).append(node)
+                if tensor != ABSENT:
+                    found.setdefault(tensor, []).append(node)
         return found
 
 
@@ -143,10 +165,23 @@ def read(path: Path) -> Graph:
         ArtifactError: the file is missing, not a model, damaged, too large or empty, or has control flow.
     """
     check_place(path)
-    graph = by_suffix()[path.suffix].parse(path)
+    try:
+        graph = by_suffix()[path.suffix].parse(path)
+    except CaDeployError:
+        raise
+    except Exception as error:  # what is damaged fails in each library, and each step of a parser, in another way
+        raise damaged(path, error) from error
     if not graph.nodes:
         raise ArtifactError(f"{path} has no operators, so there is nothing to check. Export it again.")
+    if reason := invalid(graph):
+        raise ArtifactError(f"{path} is invalid: {reason}. Export it again.")
     return graph
+
+
+def damaged(path: Path, error: Exception) -> ArtifactError:
+    """The error for a model file that a parser failed on."""
+    what = f"{type(error).__name__}: {first_line(error)}"
+    return ArtifactError(f"{path} is a damaged {path.suffix} model ({what}): copy or export it again.")
 
 
 def check_place(path: Path) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ca_deploy.errors import ArtifactError
 from ca_deploy.graphs import ABSENT, AttributeValue, Graph, Node, Tensor
 from ca_deploy.mil.package import read_package
 from ca_deploy.mil.program import Name, Operation, Program, read_program
@@ -25,11 +24,7 @@ def read(path: Path) -> Graph:
         ArtifactError: not a Core ML package, damaged, without its weights, not an ML Program, or with control flow.
     """
     package = read_package(path)
-    try:
-        program = read_program(package)
-        return _Reader(program).graph(int(package.model.specificationVersion))
-    except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
-        raise ArtifactError(f"{path} is a damaged Core ML package ({error!r}): copy or export it again.") from error
+    return _Reader(read_program(package)).graph(int(package.model.specificationVersion))
 
 
 class _Reader:

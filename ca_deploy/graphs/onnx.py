@@ -11,7 +11,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, TensorProto, numpy_helper
 
-from ca_deploy.errors import ArtifactError, first_line
+from ca_deploy.errors import ArtifactError, first_line, listed
 from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor
 
 # ONNX Runtime has kernels for these domains; operators of any other need a custom operator library.
@@ -28,12 +28,21 @@ def read(path: Path) -> Graph:
         ArtifactError: not an ONNX model, damaged, without its external data, or with control flow.
     """
     model = load(path)
-    try:
-        return to_graph(model)
-    except (ValueError, TypeError, IndexError, KeyError, SyntaxError) as error:
+    if missing := _missing(model.graph):
         raise ArtifactError(
-            f"{path} is a damaged ONNX model ({first_line(error)}): copy or export it again."
-        ) from error
+            f"{path} is invalid: {listed(missing)} is read, but neither an input nor a constant nor computed by any "
+            "node. Export it again."
+        )
+    return to_graph(model)
+
+
+def _missing(graph: onnx.GraphProto) -> list[str]:
+    """The tensors that nodes of the main graph read, and that nothing provides."""
+    provided = {"", *(value.name for value in (*graph.input, *graph.initializer))}
+    provided.update(sparse.values.name for sparse in graph.sparse_initializer)
+    provided.update(name for node in graph.node for name in node.output)
+    read_ = dict.fromkeys(name for node in graph.node for name in node.input)
+    return [name for name in read_ if name not in provided]
 
 
 def load(path: Path) -> onnx.ModelProto:

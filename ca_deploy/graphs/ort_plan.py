@@ -7,6 +7,9 @@ from tempfile import TemporaryDirectory
 import onnx
 import onnxruntime as ort
 
+# What ONNX Runtime says of a valid model that it cannot run; its exception classes do not tell such models from others.
+_LACKS = ("NOT_IMPLEMENTED", "is not a registered function/op", "No Op registered", "Unsupported model IR version")
+
 
 def planned(
     model: onnx.ModelProto, arm: bool = True, disabled_optimizers: Sequence[str] = ("ConvActivationFusion",)
@@ -34,3 +37,9 @@ def planned(
             disabled_optimizers=list(disabled_optimizers),
         )
         return onnx.load(options.optimized_model_filepath)
+
+
+def of_this_version(error: Exception) -> bool:
+    """Whether ONNX Runtime refused a model for lack of an operator, a kernel or an opset, which others may have."""
+    said = str(error)
+    return any(words in said for words in _LACKS) or "opset" in said.lower()

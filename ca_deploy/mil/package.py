@@ -1,6 +1,7 @@
 """An ``.mlpackage`` on disk: a folder with a manifest, the model specification and the weights."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from ca_deploy.errors import ArtifactError
+from ca_deploy.errors import ArtifactError, first_line
 from ca_deploy.mil.schema import Model
 
 if TYPE_CHECKING:
@@ -35,15 +36,13 @@ class Package:
         Raises:
             ArtifactError: the weights are missing, truncated, or do not match the specification.
         """
-        path = self.folder / file_name.removeprefix("@model_path/")
-        if not path.is_file():
-            raise _damaged(self.path, f"{path.relative_to(self.path)} is missing")
+        path = _inside(self.path, self.folder / file_name.removeprefix("@model_path/"))
         weights = np.memmap(path, np.uint8, "r") if path.stat().st_size else np.zeros(0, np.uint8)
         record = weights[offset : offset + 64].tobytes()
         sentinel, _ = np.frombuffer(record[:8].ljust(8), "<u4")
         size, start = (int(number) for number in np.frombuffer(record[8:24].ljust(16), "<u8"))
         if len(record) < 64 or sentinel != _SENTINEL or start + size > len(weights):
-            raise _damaged(self.path, f"{path.relative_to(self.path)} is truncated or overwritten")
+            raise _damaged(self.path, f"{path.name} is truncated or overwritten")
         return weights[start : start + size]
 
 
@@ -59,14 +58,13 @@ def read_package(path: Path) -> Package:
             "Unzip it if it is zipped, or export it again."
         )
     try:
-        manifest = json.loads((path / "Manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads(_inside(path, path / "Manifest.json").read_text(encoding="utf-8"))
         entry = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]
-        file = path / "Data" / entry["path"]
+        file = _inside(path, path / "Data" / entry["path"])
         content = file.read_bytes()
     except OSError as error:
-        missing = Path(str(error.filename)).relative_to(path)
-        raise _damaged(path, f"{missing} is missing or cannot be read") from error
-    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, first_line(error)) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
     model = Model()
     try:
@@ -81,6 +79,23 @@ def read_package(path: Path) -> Package:
             'convert_to="mlprogram", or with ca-deploy export.'
         )
     return Package(path, file.parent, model)
+
+
+def _inside(package: Path, file: Path) -> Path:
+    """The file, if it is one of the package's own: names in a package must not lead out of it, nor through links.
+
+    Raises:
+        ArtifactError: it lies elsewhere, or is missing.
+    """
+    real, shown = file.resolve(), os.path.relpath(file, package)
+    if not real.is_relative_to(package.resolve()):
+        raise ArtifactError(
+            f"{package} refers to a file outside itself ({shown!r}), which ca-deploy does not read. Copy it with "
+            "its links resolved, or export it again."
+        )
+    if not real.is_file():
+        raise _damaged(package, f"{shown} is missing")
+    return file
 
 
 def _damaged(path: Path, what: str) -> ArtifactError:

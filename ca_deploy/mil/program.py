@@ -1,12 +1,13 @@
 """The main function of an ML Program, as plain data."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ca_deploy.errors import ArtifactError
+from ca_deploy.errors import ArtifactError, listed
 from ca_deploy.mil.package import Package
 
 if TYPE_CHECKING:
@@ -100,6 +101,11 @@ def read_program(package: Package) -> Program:
         operations.append(Operation(operation.type, name, {**attributes, **inputs}, outputs))
     features = package.model.description.input
     given = tuple(_tensor(value) for value in function.inputs)
+    if missing := _missing(given, operations, block.outputs):
+        raise ArtifactError(
+            f"{package.path} is damaged: {listed(missing)} is read, but neither an input nor computed before. Export "
+            "it again."
+        )
     return Program(
         inputs=given,
         images=frozenset(feature.name for feature in features if feature.type.HasField("imageType")),
@@ -108,6 +114,18 @@ def read_program(package: Package) -> Program:
         opset=function.opset,
         shapes=_enumerated(features, given),
     )
+
+
+def _missing(inputs: Iterable[Tensor], operations: Iterable[Operation], outputs: Iterable[str]) -> list[str]:
+    """The names that are read before anything provides them."""
+    known, missing = {tensor.name for tensor in inputs}, dict[str, None]()
+    for operation in operations:
+        arguments = (
+            v for value in operation.inputs.values() for v in (value if isinstance(value, tuple) else (value,))
+        )
+        missing.update((v.name, None) for v in arguments if isinstance(v, Name) and v.name not in known)
+        known.update(tensor.name for tensor in operation.outputs)
+    return [*missing, *(name for name in outputs if name not in known)]
 
 
 def _enumerated(features: Any, inputs: tuple[Tensor, ...]) -> dict[str, tuple[tuple[int, ...], ...]]:
@@ -168,7 +186,9 @@ def _from_bytes(
         dtype = np.dtype(_dtype(package, data_type))
         return _shaped(package, content[: len(content) // dtype.itemsize * dtype.itemsize].view(dtype), shape)
     width = _PACKED_BITS[data_type]
-    count = int(np.prod(shape))
+    count = math.prod(shape)
+    if count * width > 8 * content.size:
+        raise _wrong_size(package, shape, 8 * content.size // width)
     bits = np.unpackbits(content, bitorder="little", count=count * width).reshape(count, width)
     numbers = np.packbits(bits, axis=1, bitorder="little").ravel()
     if data_type == _INT4:
@@ -185,8 +205,10 @@ def _dtype(package: Package, data_type: int) -> str:
 
 
 def _shaped(package: Package, values: "NDArray[Any]", shape: tuple[int, ...]) -> "NDArray[Any]":
-    if values.size != np.prod(shape):
-        raise ArtifactError(
-            f"{package.path} is damaged: a constant of shape {shape} has {values.size} values. Export it again."
-        )
+    if values.size != math.prod(shape):
+        raise _wrong_size(package, shape, values.size)
     return values.reshape(shape)
+
+
+def _wrong_size(package: Package, shape: tuple[int, ...], size: int) -> ArtifactError:
+    return ArtifactError(f"{package.path} is damaged: a constant of shape {shape} has {size} values. Export it again.")

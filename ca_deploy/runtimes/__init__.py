@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ca_deploy.errors import ArtifactError, RuntimeUnavailable, unknown_name
-from ca_deploy.graphs import check_place
+from ca_deploy.errors import ArtifactError, CaDeployError, RuntimeUnavailable, first_line, unknown_name
+from ca_deploy.graphs import check_place, damaged
 from ca_deploy.plugins import load, member, names_in, not_installed
 from ca_deploy.records.tensors import TensorSpec
 
@@ -34,6 +34,40 @@ class Session(Protocol):
     @property
     def outputs(self) -> tuple[TensorSpec, ...]: ...
     def run(self, feeds: Mapping[str, "NDArray[Any]"]) -> dict[str, "NDArray[Any]"]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    """A session whose failures, which are other exceptions in each runtime, are errors of ca-deploy."""
+
+    file: str
+    session: Session
+
+    @property
+    def runtime(self) -> str:
+        return self.session.runtime
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        return self.session.settings
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        return self.session.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        return self.session.outputs
+
+    def run(self, feeds: Mapping[str, "NDArray[Any]"]) -> dict[str, "NDArray[Any]"]:
+        try:
+            return self.session.run(feeds)
+        except CaDeployError:
+            raise
+        except Exception as error:
+            raise RuntimeUnavailable(
+                f"{self.file} fails in {self.runtime}: {first_line(error)}. Export it again, or try another --runtime."
+            ) from error
 
 
 # Float kernels accumulate in a different order on another processor, a relative difference of about 1e-6.
@@ -112,8 +146,12 @@ class Runtime:
         if missing := self.missing():
             raise RuntimeUnavailable(missing)
         check_place(path)
-        session: Session = load(self.opener)(path, threads, variant)
-        return session
+        try:
+            return _Guarded(path.name, load(self.opener)(path, threads, variant))
+        except CaDeployError:
+            raise
+        except Exception as error:  # each library fails in its own way on what is damaged
+            raise damaged(path, error) from error
 
 
 def runtime_names() -> list[str]:

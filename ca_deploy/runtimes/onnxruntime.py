@@ -46,6 +46,7 @@ class OnnxRuntimeSession:
         import onnx
         import onnxruntime as ort
 
+        from ca_deploy.graphs.ort_plan import of_this_version
         from ca_deploy.runtimes._exact_sums import default_saturates, exact_sums
 
         try:
@@ -54,7 +55,7 @@ class OnnxRuntimeSession:
             self.settings, self._session = _first_that_loads(path, threads, variant == "reference", choices)
         except Exception as error:  # onnxruntime's and protobuf's exception classes are not exported
             message = first_line(error)
-            if "NOT_IMPLEMENTED" in message or "opset" in message.lower():
+            if of_this_version(error):
                 raise RuntimeUnavailable(f"{path.name} does not run in this ONNX Runtime: {message}") from error
             raise ArtifactError(f"{path} cannot be opened as an ONNX model: {message}") from error
         label = ", exact INT8 sums" if self.settings else _LABELS[variant]

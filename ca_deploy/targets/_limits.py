@@ -103,8 +103,8 @@ def set_attribute(graph: Graph, node: Node, values: Values) -> bool | None:
 
 def follows(graph: Graph, node: Node, values: Values) -> bool | None:
     """The first input comes from one of these operators."""
-    makers = [maker for maker in graph.nodes[: node.index] if set(maker.outputs) & set(node.inputs[:1])]
-    return any(maker.operator in values for maker in makers)
+    maker = graph.producers.get(node.inputs[0]) if node.inputs else None
+    return maker is not None and maker.operator in values
 
 
 def window_at_most(graph: Graph, node: Node, values: Values) -> bool | None:

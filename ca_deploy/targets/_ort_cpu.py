@@ -10,10 +10,10 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto
 
-from ca_deploy.errors import first_line
+from ca_deploy.errors import ArtifactError, first_line
 from ca_deploy.graphs import Graph, Node, read
 from ca_deploy.graphs import onnx as reader
-from ca_deploy.graphs.ort_plan import planned
+from ca_deploy.graphs.ort_plan import of_this_version, planned
 from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._advice import advice_for, load_advice
@@ -35,6 +35,10 @@ def check(request: Request) -> CompatReport:
     try:
         plan = planned(model, arm=request.level == "arm", disabled_optimizers=())
     except Exception as error:  # onnxruntime raises another exception class per kind of failure
+        if not of_this_version(error):
+            raise ArtifactError(
+                f"{request.path} is not a valid model ({runtime}): {first_line(error)}. Export it again."
+            ) from error
         return _refused(request, runtime, error)
     outcome = _Outcome(model, plan, graph)
     advice = load_advice("ort_cpu")
@@ -75,7 +79,7 @@ def brief(path: Path) -> str:
 
 def _connected(graph: Graph, chosen: Collection[int]) -> list[set[int]]:
     """The chosen nodes, those together that pass tensors to each other."""
-    producers = graph.producers()
+    producers = graph.producers
     islands: list[set[int]] = []
     for index in sorted(chosen):
         makers = {producers[tensor].index for tensor in graph.nodes[index].inputs if tensor in producers}
@@ -99,7 +103,7 @@ class _Outcome:
         self._types = types | {
             n.output[0]: TensorProto.INT8 for n in plan.graph.node if n.op_type.startswith("QLinear")
         }
-        self._consumers = graph.consumers()
+        self._consumers = graph.consumers
         self._plan = plan
         self._edge = set(graph.inputs) | set(graph.outputs)
 

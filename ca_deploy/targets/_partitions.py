@@ -3,8 +3,9 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from ca_deploy.graphs import ABSENT, Graph, Node
+from ca_deploy.graphs import Graph, Node
 from ca_deploy.records.compat import CompatReport, Cost, Finding, Kind, Verdict
+from ca_deploy.targets._one_more import OneMore
 
 
 class Partitioner:
@@ -16,13 +17,13 @@ class Partitioner:
     """
 
     def __init__(self, graph: Graph) -> None:
-        makers = graph.producers()
+        made_by = graph.producers
+        self._makers = [{made_by[tensor].index for tensor in node.inputs if tensor in made_by} for node in graph.nodes]
+        self._waits_for = [len(makers) for makers in self._makers]
         self._readers: list[list[int]] = [[] for _ in graph.nodes]
-        self._waits_for = [0] * len(graph.nodes)
-        for node in graph.nodes:
-            for maker in {makers[tensor].index for tensor in node.inputs if tensor != ABSENT and tensor in makers}:
-                self._readers[maker].append(node.index)
-                self._waits_for[node.index] += 1
+        for index, makers in enumerate(self._makers):
+            for maker in makers:
+                self._readers[maker].append(index)
 
     def pieces(self, taken: Collection[int]) -> list[list[int]]:
         """The node indices of each partition of a delegate that accepts the nodes ``taken``."""
@@ -48,6 +49,18 @@ class Partitioner:
             kind = not kind
         return found
 
+    def with_one_more(self, taken: Collection[int]) -> OneMore:
+        """The number of pieces if one node more were taken."""
+        waits_for, order = self._waits_for.copy(), []
+        ready = [index for index, makers in enumerate(waits_for) if not makers]
+        while ready:
+            order.append(ready.pop())
+            for reader in self._readers[order[-1]]:
+                waits_for[reader] -= 1
+                if not waits_for[reader]:
+                    ready.append(reader)
+        return OneMore(self._makers, order, taken)
+
 
 def partitions(graph: Graph, taken: Collection[int]) -> list[list[int]]:
     """See :meth:`Partitioner.pieces`."""
@@ -64,13 +77,15 @@ def assess(report: CompatReport, graph: Graph, taken: Collection[int] | None = N
     total = graph.multiply_adds
     partitioner = Partitioner(graph)
     now = len(partitioner.pieces(on))
-    producers, consumers = graph.producers(), graph.consumers()
+    one_more = partitioner.with_one_more(on)
 
     def cost(indices: Collection[int]) -> Cost:
         nodes = [graph.nodes[index] for index in indices]
+        alone = len(nodes) == 1 and nodes[0].index not in on
+        pieces = one_more.pieces(nodes[0].index) if alone else len(partitioner.pieces(on.union(indices)))
         return Cost(
-            partitions=max(0, now - len(partitioner.pieces(on.union(indices)))),
-            bytes_crossing=sum(_crossing(graph, node, on, producers, consumers) for node in nodes),
+            partitions=max(0, now - pieces),
+            bytes_crossing=sum(_crossing(graph, node, on) for node in nodes),
             multiply_adds_percent=100 * sum(node.multiply_adds for node in nodes) / total if total else 0.0,
         )
 
@@ -95,12 +110,11 @@ def assess(report: CompatReport, graph: Graph, taken: Collection[int] | None = N
     )
 
 
-def _crossing(
-    graph: Graph, node: Node, taken: Collection[int], producers: dict[int, Node], consumers: dict[int, list[Node]]
-) -> int:
+def _crossing(graph: Graph, node: Node, taken: Collection[int]) -> int:
     """Bytes of activations that the node exchanges with nodes on the accelerator."""
     if node.index in taken:
         return 0
+    producers, consumers = graph.producers, graph.consumers
     crossing = {t for t in node.inputs if t in producers and producers[t].index in taken}
     crossing |= {t for t in node.outputs if any(reader.index in taken for reader in consumers.get(t, ()))}
     return sum(graph.tensors[tensor].size_bytes for tensor in crossing)

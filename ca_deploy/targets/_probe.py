@@ -72,9 +72,12 @@ def constant_makers(graph: Graph) -> set[int]:
 
 def _with_makers(graph: Graph, node: Node, makers: Collection[int]) -> list[Node]:
     needed = {node.index: node}
-    for maker in reversed(graph.nodes[: node.index]):
-        if maker.index in makers and any(set(maker.outputs) & set(other.inputs) for other in needed.values()):
+    waiting = list(node.inputs)
+    while waiting:
+        maker = graph.producers.get(waiting.pop())
+        if maker is not None and maker.index in makers and maker.index not in needed:
             needed[maker.index] = maker
+            waiting += maker.inputs
     return [needed[index] for index in sorted(needed)]
 
 

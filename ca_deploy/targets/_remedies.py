@@ -58,25 +58,13 @@ def with_remedy(finding: Finding, remedy: Remedy, graph: Graph) -> Finding:
 
 def _is_written_by(recipe: str, graph: Graph) -> bool:
     """Whether activations, inputs and outputs of the file have the types that the recipe gives them."""
-    found = _activation_types(graph)
+    found = graph.activation_types
     if bits := re.search(r"_ai(8|16)", recipe):
         wanted = _EIGHT_BITS if bits[1] == "8" else _SIXTEEN_BITS
     else:
         wanted = {"float16"} if recipe.endswith("float16") and not recipe.startswith("tflite") else {"float32"}
-    if recipe.endswith("float32") and any(tensor.dtype == "float16" for tensor in graph.tensors):
+    if recipe.endswith("float32") and "float16" in graph.dtypes:
         return False
     if "_int8_io" in recipe and not {graph.tensors[t].dtype for t in (*graph.inputs, *graph.outputs)} <= _EIGHT_BITS:
         return False
     return bool(found & wanted)
-
-
-def _activation_types(graph: Graph) -> set[str]:
-    """What convolutions and matrix products compute in: the type before a DequantizeLinear, where there is one."""
-    makers, found = graph.producers(), set()
-    for node in graph.nodes:
-        data = [t for t in node.inputs if t >= 0 and not graph.tensors[t].constant]
-        if node.multiply_adds and data:
-            maker = makers.get(data[0])
-            dequantised = maker is not None and maker.operator == "DequantizeLinear"
-            found.add(graph.tensors[maker.inputs[0] if maker is not None and dequantised else data[0]].dtype)
-    return found

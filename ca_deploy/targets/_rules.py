@@ -216,7 +216,7 @@ def _judge(
 
 def _in_node_units(graph: Graph, findings: list[Finding]) -> list[Finding]:
     """QuantizeLinear goes with the producer of its input, DequantizeLinear with the consumers of its output."""
-    makers, readers = graph.producers(), graph.consumers()
+    makers, readers = graph.producers, graph.consumers
     taken = {finding.index for finding in findings if finding.verdict == Verdict.ACCELERATED}
     found = []
     for finding in findings:

@@ -82,7 +82,7 @@ def probe(model: Any, graph: Graph, request: Request) -> list[Probe]:
                 as_float = _try(one_node_model(model, graph, node, makers, as_float=True), graph, node)
                 known[key] = replace(known[key], taken_as_float=as_float.taken)
         found.append(known[key])
-    consumers = graph.consumers()
+    consumers = graph.consumers
     for index in sorted(makers, reverse=True):  # the delegate unpacks constants for the nodes that it takes
         readers = [reader for output in graph.nodes[index].outputs for reader in consumers.get(output, ())]
         found[index] = replace(found[index], taken=bool(readers) and all(found[r.index].taken for r in readers))
@@ -98,7 +98,7 @@ def delegated(content: bytes, graph: Graph) -> list[set[int]]:
     Raises:
         RuntimeError, ValueError: the runtime cannot run the model.
     """
-    producers = graph.producers()
+    producers = graph.producers
     pieces = []
     for operands, results in _delegates(content):
         waiting, piece = results, set[int]()

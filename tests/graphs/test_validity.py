@@ -1,0 +1,123 @@
+"""Graphs that no runtime can run are refused by every target alike, and packages that lead out of themselves too."""
+
+import json
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from typer.testing import CliRunner
+
+from ca_deploy.cli import app
+from ca_deploy.errors import ArtifactError
+from ca_deploy.graphs import Graph, Node, Tensor, damaged, read
+from ca_deploy.graphs.validity import invalid
+from tests.mil.test_package import write_package
+from tests.tflite_models import Model
+
+
+def onnx_model(path: Path, *nodes: onnx.NodeProto) -> Path:
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy")
+    graph = helper.make_graph(list(nodes), "g", [x], [y])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    return path
+
+
+@pytest.mark.parametrize("target", ["ort_cpu", "ort_nnapi", "ort_xnnpack", ""])
+def test_a_cycle_and_a_missing_input_exit_with_2_on_every_target(tmp_path: Path, target: str) -> None:
+    make = helper.make_node
+    cycle = [make("Add", ["x", "b"], ["a"], name="first"), make("Relu", ["a"], ["b"]), make("Relu", ["b"], ["y"])]
+    for path, said in (
+        (onnx_model(tmp_path / "cycle.onnx", *cycle), "first"),
+        (onnx_model(tmp_path / "missing.onnx", make("Add", ["x", "nowhere"], ["y"])), "nowhere"),
+    ):
+        done = CliRunner().invoke(app, ["check", str(path), *(("--target", target) if target else ())])
+        assert done.exit_code == 2 and "is invalid" in done.stderr and said in done.stderr, done.output
+
+
+def test_what_onnx_runtime_calls_invalid_exits_with_2(tmp_path: Path) -> None:
+    path = onnx_model(tmp_path / "types.onnx", helper.make_node("Cast", ["x"], ["y"], to=TensorProto.INT64))
+    done = CliRunner().invoke(app, ["check", str(path), "--target", "ort_cpu"])
+    assert done.exit_code == 2 and "not a valid model" in done.stderr and "types.onnx" in done.stderr, done.output
+
+
+def test_an_operator_that_the_runtime_does_not_know_is_a_finding(tmp_path: Path) -> None:
+    node = helper.make_node("Strange", ["x"], ["y"], domain="my.own")
+    done = CliRunner().invoke(app, ["check", str(onnx_model(tmp_path / "own.onnx", node)), "--target", "ort_cpu"])
+    assert done.exit_code == 1, done.output
+
+
+def test_tensors_out_of_range() -> None:
+    tensors = (Tensor("x", (1,), "float32"), Tensor("y", (1,), "float32"))
+    for inputs, outputs, fed in (((7,), (1,), 0), ((0,), (-5,), 0), ((0,), (1,), 9)):
+        graph = Graph("toy", 1, (Node(0, "n", "", "Relu", inputs, outputs),), tensors, (fed,), (1,))
+        assert "there are 2" in invalid(graph)
+    assert not invalid(Graph("toy", 1, (Node(0, "n", "", "Relu", (0, -1), (1,)),), tensors, (0,), (1,)))
+
+
+def test_a_parser_that_fails_in_any_way_refuses_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = onnx_model(tmp_path / "model.onnx", helper.make_node("Relu", ["x"], ["y"]))
+    for error in (RecursionError("deep"), MemoryError(), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no")):
+        monkeypatch.setattr("ca_deploy.graphs.onnx.read", lambda _, error=error: (_ for _ in ()).throw(error))
+        with pytest.raises(ArtifactError, match=type(error).__name__):
+            read(path)
+    assert str(path) in str(damaged(path, MemoryError()))
+
+
+def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
+    model = Model("float32")
+    model.add("RELU", [model.input((1, 4))], (1, 4), name="kept")
+    path = tmp_path / "bytes.tflite"
+    path.write_bytes(model.content().replace(b"kept;0", b"\xff\xfe\x1b[1m"))
+    assert CliRunner().invoke(app, ["check", str(path), "--target", "xnnpack"]).exit_code == 0
+    flags = ["--mean", "0", "0", "0", "--std", "1", "1", "1"]
+    done = CliRunner().invoke(app, ["parity", str(path), "--against", str(path), *flags])
+    assert done.exit_code in (0, 2) and "\x1b" not in done.output
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+
+
+@pytest.mark.parametrize("place", ["/etc/hostname", "../../../outside", "../../link"])
+def test_a_package_reads_nothing_outside_itself(tmp_path: Path, place: str) -> None:
+    package = write_package(tmp_path / "model.mlpackage")
+    (tmp_path / "outside").write_bytes((package / "Data/com.apple.CoreML/model.mlmodel").read_bytes())
+    (package / "link").symlink_to(tmp_path / "outside")
+    manifest = json.loads((package / "Manifest.json").read_text())
+    manifest["itemInfoEntries"]["A"]["path"] = place if place.startswith("/") else f"com.apple.CoreML/{place}"
+    (package / "Manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactError, match=r"outside itself|is missing"):
+        read(package)
+
+
+def test_a_package_whose_weights_are_a_link_outside(tmp_path: Path) -> None:
+    package = write_package(tmp_path / "model.mlpackage")
+    weights = package / "Data/com.apple.CoreML/weights/weight.bin"
+    (tmp_path / "elsewhere.bin").write_bytes(weights.read_bytes())
+    weights.unlink()
+    weights.symlink_to(tmp_path / "elsewhere.bin")
+    with pytest.raises(ArtifactError, match="outside itself"):
+        read(package)
+    moved = tmp_path / "linked.mlpackage"  # the package itself may be a link
+    moved.symlink_to(write_package(tmp_path / "whole.mlpackage"))
+    assert [node.operator for node in read(moved).nodes] == ["add"]
+
+
+def test_a_package_without_a_constant_that_it_reads(tmp_path: Path) -> None:
+    package = write_package(tmp_path / "model.mlpackage")
+    file = package / "Data/com.apple.CoreML/model.mlmodel"
+    file.write_bytes(file.read_bytes().replace(b"stored", b"stoned", 1))
+    for verb in (["check", str(package)], ["parity", str(package), "--against", str(package)]):
+        done = CliRunner().invoke(app, verb)
+        assert done.exit_code == 2 and "stored" in done.stderr, done.output
+
+
+def test_a_constant_larger_than_its_bytes(tmp_path: Path) -> None:
+    from ca_deploy.mil.package import read_package
+    from ca_deploy.mil.program import read_program
+
+    package = read_package(write_package(tmp_path / "model.mlpackage"))
+    kind = package.model.mlProgram.functions[0].value.blocks[0].value.operations[0].attributes[0].value.type.tensorType
+    kind.dataType = 25  # int4
+    for dimension in kind.dimensions:
+        dimension.constant.size = 2**40
+    with pytest.raises(ArtifactError, match="a constant of shape"):
+        read_program(package)
