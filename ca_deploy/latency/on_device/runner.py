@@ -4,12 +4,16 @@ Run as a script, here or on a Raspberry Pi: it needs numpy and a runtime, but no
 """
 
 import argparse
+import itertools
 import json
 import os
 import resource
+import struct
 import sys
 import tempfile
 import time
+from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,42 +21,60 @@ from typing import Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
-class TFLite:
-    """The ``Interpreter`` of ai-edge-litert, tflite-runtime or TensorFlow, whichever is there."""
+INTERPRETERS = (
+    ("ai_edge_litert", "ai_edge_litert.interpreter"),
+    ("tflite_runtime", "tflite_runtime.interpreter"),
+    ("tensorflow", "tensorflow.lite.python.interpreter"),
+)
 
-    def __init__(self, model: str, threads: int, ops: bool) -> None:
-        try:
-            import ai_edge_litert as package
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError:
-            try:
-                import tflite_runtime as package
-                from tflite_runtime.interpreter import Interpreter
-            except ImportError:
-                import tensorflow as package
-                from tensorflow.lite.python.interpreter import Interpreter
+
+class TFLite:
+    """The ``Interpreter`` of ai-edge-litert, tflite-runtime or TensorFlow, whichever is there: its main graph, or that
+    of a signature, whose inputs and outputs are in the order of their names."""
+
+    def __init__(self, options: argparse.Namespace, shapes: list[list[int]]) -> None:
+        import numpy
+
+        package, module = next(choice for choice in INTERPRETERS if find_spec(choice[0]) or choice is INTERPRETERS[-1])
         self.name, self.version = "litert", version_of(package)
+        loaded = import_module(module)
         self.started = time.perf_counter_ns()
-        self.interpreter = Interpreter(model, num_threads=threads)
-        self.interpreter.allocate_tensors()
+        interpreter = loaded.Interpreter(options.model, num_threads=options.threads)
+        self.main, self.wrapper, self.graph = interpreter, interpreter._interpreter, 0
+        if options.signature is None:
+            ins, outs = (
+                [(detail["name"], detail["index"]) for detail in details]
+                for details in (interpreter.get_input_details(), interpreter.get_output_details())
+            )
+        else:
+            self.graph = self.wrapper.GetSubgraphIndexFromSignature(options.signature)
+            found = interpreter._get_full_signature_list()[options.signature]
+            ins, outs = (sorted(found[side].items()) for side in ("inputs", "outputs"))
+        self.input_indices, self.output_indices = [index for _, index in ins], [index for _, index in outs]
+        for index, shape in zip(self.input_indices, shapes, strict=False):
+            self.wrapper.ResizeInputTensor(index, numpy.array(shape, numpy.int32), False, self.graph)
+        self.wrapper.AllocateTensors(self.graph)
         self.load_ns = time.perf_counter_ns() - self.started
-        self.inputs = [tensor(d["name"], d["dtype"], d["shape"]) for d in self.interpreter.get_input_details()]
-        self.outputs = [tensor(d["name"], d["dtype"], d["shape"]) for d in self.interpreter.get_output_details()]
-        self.input_indices = [d["index"] for d in self.interpreter.get_input_details()]
-        self.output_indices = [d["index"] for d in self.interpreter.get_output_details()]
+        self.inputs = [self.describe(name, index) for name, index in ins]
+        self.outputs = [self.describe(name, index) for name, index in outs]
+
+    def describe(self, name: str, index: int) -> dict[str, Any]:
+        return tensor(name, self.wrapper.TensorType(index, self.graph), self.wrapper.TensorSize(index, self.graph))
 
     def set_inputs(self, feeds: list[Any]) -> None:
         for index, value in zip(self.input_indices, feeds, strict=True):
-            self.interpreter.set_tensor(index, value)
+            self.wrapper.SetTensor(index, value, self.graph)
 
     def invoke(self) -> None:
-        self.interpreter.invoke()
+        self.wrapper.Invoke(self.graph)
 
     def get_outputs(self) -> list[Any]:
-        return [self.interpreter.get_tensor(index) for index in self.output_indices]
+        return [self.wrapper.GetTensor(index, self.graph) for index in self.output_indices]
 
     def delegate(self) -> dict[str, Any] | None:
-        names = [node["op_name"] for node in self.interpreter._get_ops_details()]
+        if self.graph:
+            return None  # the wrapper counts the operators of the main graph only
+        names = [node["op_name"] for node in self.main._get_ops_details()]
         partitions = names.count("DELEGATE")
         total = len(names) - partitions
         return {"name": "XNNPACK", "partitions": partitions, "delegated_nodes": None, "total_nodes": total}
@@ -64,12 +86,15 @@ class TFLite:
 class OnnxRuntime:
     """``InferenceSession`` on the CPU provider; its ``run`` includes passing inputs and outputs."""
 
-    def __init__(self, model: str, threads: int, ops: bool) -> None:
+    def __init__(self, wanted: argparse.Namespace, shapes: list[list[int]]) -> None:
         import onnxruntime
 
+        if wanted.signature is not None:
+            raise ValueError("ONNX files have no signatures")
+        ops = wanted.ops
         self.name, self.version = "onnxruntime", onnxruntime.__version__
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = wanted.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         options.enable_profiling = ops
@@ -77,15 +102,17 @@ class OnnxRuntime:
             options.profile_file_prefix = str(Path(tempfile.gettempdir(), f"ca-deploy-{os.getpid()}"))
         self.profiling = ops
         self.started = time.perf_counter_ns()
-        self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(wanted.model, options, providers=["CPUExecutionProvider"])
         self.load_ns = time.perf_counter_ns() - self.started
         self.inputs = [self.describe(node) for node in self.session.get_inputs()]
+        for spec, shape in zip(self.inputs, shapes, strict=False):
+            spec.update(tensor(spec["name"], spec["type"], shape))
         self.outputs = [self.describe(node) for node in self.session.get_outputs()]
         self.names = [node.name for node in self.session.get_outputs()]
 
     @staticmethod
     def describe(node: Any) -> dict[str, Any]:
-        kind = node.type[len("tensor(") : -1]
+        kind = node.type.removeprefix("tensor(").removesuffix(")")
         shape = [side if isinstance(side, int) and side > 0 else 1 for side in node.shape]
         return tensor(node.name, {"float": "float32", "double": "float64"}.get(kind, kind), shape)
 
@@ -116,49 +143,80 @@ class OnnxRuntime:
         return [{"name": name, "type": kind, "ns": ns} for (name, kind), ns in found.items()]
 
 
+MOST_SAMPLES = 1_000_000  # so that the report stays below 64 MiB
 RUNTIMES: dict[str, Any] = {".tflite": TFLite, ".onnx": OnnxRuntime}
 
 
-def version_of(package: Any) -> str:
-    from importlib import metadata
-
+def version_of(package: str) -> str:
     try:
-        return metadata.version(package.__name__.replace("_", "-"))
+        return metadata.version(package.replace("_", "-"))
     except metadata.PackageNotFoundError:
-        return str(getattr(package, "__version__", "unknown"))
+        return str(getattr(import_module(package), "__version__", "unknown"))
 
 
 def tensor(name: str, dtype: Any, shape: Any) -> dict[str, Any]:
+    """``bytes`` is None where it depends on the values, or on what a sequence holds."""
     import numpy as np
 
     shape = [int(side) for side in shape]
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    return {"name": name, "type": np.dtype(dtype).name, "shape": shape, "bytes": size}
+    try:
+        known = np.dtype(dtype)
+    except TypeError:  # a sequence, a map
+        return {"name": name, "type": str(dtype), "shape": shape, "bytes": None}
+    if known.kind not in "biufc":
+        return {"name": name, "type": "string", "shape": shape, "bytes": None}
+    return {"name": name, "type": known.name, "shape": shape, "bytes": int(np.prod(shape)) * known.itemsize}
 
 
 def feed(spec: dict[str, Any], file: str | None) -> Any:
+    """From a file; otherwise floats in -1..1, small integers of any value, 0 and 1 where a type is wide enough for
+    places in a table, the string "0"."""
     import numpy as np
 
-    if file is not None:
-        content = Path(file).read_bytes()
+    content = None if file is None else Path(file).read_bytes()
+    if spec["type"] == "string":
+        texts = [b"0"] * int(np.prod(spec["shape"])) if content is None else unpack(content)
+        return np.array(texts, object).reshape(spec["shape"])
+    if content is not None:
         if len(content) != spec["bytes"]:
             raise ValueError(f"input {file} has {len(content)} bytes, and {spec['name']} takes {spec['bytes']}")
         return np.frombuffer(content, spec["type"]).reshape(spec["shape"])
-    random = np.random.default_rng(12345)
-    if spec["type"].startswith("float"):
-        return random.uniform(-1, 1, spec["shape"]).astype(spec["type"])
-    limits = np.iinfo(spec["type"])
-    return random.integers(limits.min, limits.max, spec["shape"], spec["type"], endpoint=True)
+    random, kind = np.random.default_rng(12345), np.dtype(spec["type"])
+    if kind.kind in "fc":
+        return random.uniform(-1, 1, spec["shape"]).astype(kind)
+    if kind.kind == "b" or kind.itemsize >= 4:
+        return random.integers(0, 1, spec["shape"], endpoint=True).astype(kind)
+    limits = np.iinfo(kind)
+    return random.integers(limits.min, limits.max, spec["shape"], kind, endpoint=True)
+
+
+def unpack(content: bytes) -> list[bytes]:
+    """Strings as TFLite keeps them: their number, where each begins and the last ends (int32s), their characters."""
+    count = int.from_bytes(content[:4], "little")
+    places = struct.unpack_from(f"<{count + 1}i", content, 4)
+    return [content[begin:end] for begin, end in itertools.pairwise(places)]
+
+
+def packed(value: Any) -> bytes:
+    """The raw bytes of an output; strings as in :func:`unpack`, nothing for a sequence or a map."""
+    if not hasattr(value, "dtype"):
+        return b""
+    if value.dtype.kind in "biufc":
+        return bytes(value.tobytes())
+    texts = [text.encode() if isinstance(text, str) else bytes(text) for text in value.ravel().tolist()]
+    places = list(itertools.accumulate(map(len, texts), initial=4 * (len(texts) + 2)))
+    return struct.pack(f"<{len(places) + 1}i", len(texts), *places) + b"".join(texts)
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     if options.affinity:
         mask = int(options.affinity, 16)
         os.sched_setaffinity(0, {core for core in range(mask.bit_length()) if mask >> core & 1})
-    suffix = Path(options.model).suffix
+    suffix = Path(options.model).suffix.lower()
     if suffix not in RUNTIMES:
         raise ValueError(f"this runner measures {' and '.join(RUNTIMES)} files, not {Path(options.model).name}")
-    model: TFLite | OnnxRuntime = RUNTIMES[suffix](options.model, options.threads, options.ops)
+    shapes = [[int(side) for side in filter(None, text.split("x"))] for text in options.shape]
+    model: TFLite | OnnxRuntime = RUNTIMES[suffix](options, shapes)
     files = options.input + [None] * (len(model.inputs) - len(options.input))
     feeds = [feed(spec, file) for spec, file in zip(model.inputs, files, strict=True)]
     times: dict[str, list[int]] = {name: [] for name in ("start", "set_input", "invoke", "get_output")}
@@ -178,23 +236,26 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
     def repeat(runs: int, seconds: float, at_most: float) -> None:
         begin, done = time.perf_counter(), 0
-        while done < runs or time.perf_counter() - begin < seconds:
+        while done < MOST_SAMPLES and (done < runs or time.perf_counter() - begin < seconds):
             if done and time.perf_counter() - begin >= at_most:
                 break
             once()
             done += 1
 
-    once()
+    answers = once()
     first_ns = times["invoke"][0]
+    for index, (spec, answer) in enumerate(zip(model.outputs, answers, strict=True)):
+        if hasattr(answer, "dtype"):  # the shape that it has now
+            model.outputs[index] = tensor(spec["name"], answer.dtype, answer.shape)
+        if options.output_prefix:
+            Path(f"{options.output_prefix}{index}.bin").write_bytes(packed(answer))
     repeat(options.warmup_runs, options.warmup_seconds, options.max_seconds)
     warmup_ns = times["invoke"][1:]
     for values in times.values():
         values.clear()
     repeat(options.runs, options.min_seconds, options.max_seconds)
+    ops = model.ops()
     samples = {f"{name}_ns": list(values) for name, values in times.items()}
-    if options.output_prefix:
-        for index, answer in enumerate(once()):
-            Path(f"{options.output_prefix}{index}.bin").write_bytes(answer.tobytes())
     return {
         "schema": 1,
         "runtime": model.name,
@@ -209,13 +270,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "inputs": model.inputs,
         "outputs": model.outputs,
         "peak_rss_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        "ops": timed_operators(model.ops(), len(samples["invoke_ns"])),
+        # The profile covers the warm-up too.
+        "ops": ops and [{**op, "ns": op["ns"][-len(samples["invoke_ns"]) :]} for op in ops],
     }
-
-
-def timed_operators(ops: list[dict[str, Any]] | None, timed: int) -> list[dict[str, Any]] | None:
-    """Only the timed inferences: the profile covers the warm-up too."""
-    return None if ops is None else [{**op, "ns": op["ns"][-timed:]} for op in ops]
 
 
 def main() -> None:
@@ -223,6 +280,8 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--affinity")
+    parser.add_argument("--signature")
+    parser.add_argument("--shape", action="append", default=[])
     parser.add_argument("--warmup-runs", type=int, default=10)
     parser.add_argument("--warmup-seconds", type=float, default=0.5)
     parser.add_argument("--runs", type=int, default=50)

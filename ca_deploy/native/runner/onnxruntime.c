@@ -26,8 +26,13 @@ enum { /* places in OrtApi */
     SessionGetInputTypeInfo = 33,
     SessionGetInputName = 36,
     SessionGetOutputName = 37,
+    CreateTensorAsOrtValue = 48,
     CreateTensorWithDataAsOrtValue = 49,
+    IsTensor = 50,
     GetTensorMutableData = 51,
+    FillStringTensor = 52,
+    GetStringTensorDataLength = 53,
+    GetStringTensorContent = 54,
     CastTypeInfoToTensorInfo = 55,
     GetTensorElementType = 60,
     GetDimensionsCount = 61,
@@ -36,9 +41,10 @@ enum { /* places in OrtApi */
     CreateCpuMemoryInfo = 69,
     GetAllocatorWithDefaultOptions = 78,
     ReleaseValue = 96,
+    ReleaseTensorTypeAndShapeInfo = 99,
     SessionEndProfiling = 110,
 };
-enum { LOG_ERRORS = 3, DEVICE_ALLOCATOR = 0, DEFAULT_MEMORY = 0 };
+enum { LOG_ERRORS = 3, DEVICE_ALLOCATOR = 0, DEFAULT_MEMORY = 0, STRING = 8 };
 
 typedef struct {
     void *const *(*GetApi)(uint32_t version);
@@ -50,7 +56,7 @@ static void *session, *allocator;
 static void *input_values[MAX_TENSORS], *output_values[MAX_TENSORS];
 static const char *input_names[MAX_TENSORS], *output_names[MAX_TENSORS];
 static void *(*run)(void *, const void *, const char *const *, void *const *, size_t, const char *const *, size_t, void **);
-static void (*release_value)(void *);
+static void (*release_value)(void *), (*release_shape)(void *);
 
 /* Call a function of the table; a status that is not NULL ends the program with its message. */
 #define CALL(place, types, ...) check(((void *(*)types)api[place])(__VA_ARGS__))
@@ -67,12 +73,13 @@ static const struct {
     const char *name;
     size_t bytes;
 } element_types[] = {[1] = {"float32", 4}, [2] = {"uint8", 1},  [3] = {"int8", 1},     [4] = {"uint16", 2},
-                     [5] = {"int16", 2},   [6] = {"int32", 4},  [7] = {"int64", 8},    [9] = {"bool", 1},
+                     [5] = {"int16", 2},   [6] = {"int32", 4},  [7] = {"int64", 8},    [STRING] = {"string", 0},
+                     [9] = {"bool", 1},
                      [10] = {"float16", 2}, [11] = {"float64", 8}, [12] = {"uint32", 4}, [13] = {"uint64", 8},
                      [16] = {"bfloat16", 2}};
 
-/* Fills in type, shape and bytes; sides that the model leaves open become 1. */
-static int describe(const void *info, Tensor *t) {
+/* Fills in type, shape and bytes; a side that is open in an input's becomes 1. */
+static int describe(const void *info, Tensor *t, int is_input) {
     size_t rank;
     int type;
     CALL(GetDimensionsCount, (const void *, size_t *), info, &rank);
@@ -85,7 +92,7 @@ static int describe(const void *info, Tensor *t) {
     t->rank = (int)rank;
     t->bytes = element_types[type].bytes;
     for (int i = 0; i < t->rank; i++) {
-        if (t->shape[i] <= 0) t->shape[i] = 1;
+        if (t->shape[i] < is_input) t->shape[i] = 1;
         t->bytes *= (size_t)t->shape[i];
     }
     return type;
@@ -96,6 +103,8 @@ static void load(void *library, const Options *o) {
     if (!api) fail("this ONNX Runtime does not offer version %d of its C API", API_VERSION);
     run = (void *(*)(void *, const void *, const char *const *, void *const *, size_t, const char *const *, size_t, void **))api[Run];
     release_value = (void (*)(void *))api[ReleaseValue];
+    release_shape = (void (*)(void *))api[ReleaseTensorTypeAndShapeInfo];
+    if (o->signature) fail("ONNX files have no signatures");
 
     void *env, *options;
     CALL(CreateEnv, (int, const char *, void **), LOG_ERRORS, "runner", &env);
@@ -126,8 +135,18 @@ static void load(void *library, const Options *o) {
         CALL(CastTypeInfoToTensorInfo, (const void *, const void **), type_info, &info);
         if (!info) fail("input %s is no tensor", input_names[i]);
         inputs[i].name = input_names[i];
-        int type = describe(info, &inputs[i]);
-        inputs[i].data = memory(inputs[i].bytes);
+        int type = describe(info, &inputs[i], 1);
+        if (i < o->n_shapes) {
+            inputs[i].rank = o->shapes[i].rank;
+            memcpy(inputs[i].shape, o->shapes[i].sides, sizeof inputs[i].shape);
+            inputs[i].bytes = element_types[type].bytes * (size_t)elements(&inputs[i]);
+        }
+        if (type == STRING) {
+            CALL(CreateTensorAsOrtValue, (void *, const int64_t *, size_t, int, void **), allocator, inputs[i].shape,
+                 (size_t)inputs[i].rank, type, &input_values[i]);
+            continue;
+        }
+        make_room(&inputs[i]);
         void *own = memory(inputs[i].bytes);
         CALL(CreateTensorWithDataAsOrtValue, (const void *, void *, size_t, const int64_t *, size_t, int, void **), cpu, own,
              inputs[i].bytes, inputs[i].shape, (size_t)inputs[i].rank, type, &input_values[i]);
@@ -142,27 +161,77 @@ static void *data_of(void *value) {
     return data;
 }
 
+/* Strings as runner.h describes them, into and out of a value. */
+static void set_strings(const Tensor *t, void *value) {
+    const int32_t *head = t->data;
+    const char **texts = malloc(((size_t)head[0] + 1) * sizeof *texts);
+    char *copy = malloc(t->bytes + (size_t)head[0] + 1), *at = copy;
+    if (!texts || !copy) fail("out of memory");
+    for (int32_t i = 0; i < head[0]; i++) {
+        size_t n = (size_t)(head[i + 2] - head[i + 1]);
+        texts[i] = at;
+        memcpy(at, (const char *)t->data + head[i + 1], n);
+        at[n] = 0;
+        at += n + 1;
+    }
+    CALL(FillStringTensor, (void *, const char *const *, size_t), value, texts, (size_t)head[0]);
+    free(texts), free(copy);
+}
+
+static void get_strings(Tensor *t, const void *value) {
+    size_t length, count = (size_t)elements(t), begin = 4 * (count + 2);
+    CALL(GetStringTensorDataLength, (const void *, size_t *), value, &length);
+    t->bytes = begin + length;
+    make_room(t);
+    size_t *offsets = malloc((count + 1) * sizeof *offsets);
+    if (!offsets) fail("out of memory");
+    CALL(GetStringTensorContent, (const void *, void *, size_t, size_t *, size_t), value, (char *)t->data + begin, length,
+         offsets, count);
+    offsets[count] = length;
+    int32_t *head = t->data;
+    head[0] = (int32_t)count;
+    for (size_t i = 0; i <= count; i++) head[i + 1] = (int32_t)(begin + offsets[i]);
+    free(offsets);
+}
+
 /* Also drops the outputs of the inference before: ONNX Runtime allocates them anew, as it does for any caller. */
 static void set_inputs(void) {
     for (int i = 0; i < n_outputs; i++)
         if (output_values[i]) release_value(output_values[i]), output_values[i] = NULL;
-    for (int i = 0; i < n_inputs; i++) memcpy(data_of(input_values[i]), inputs[i].data, inputs[i].bytes);
+    for (int i = 0; i < n_inputs; i++) {
+        if (!strcmp(inputs[i].type, "string"))
+            set_strings(&inputs[i], input_values[i]);
+        else
+            memcpy(data_of(input_values[i]), inputs[i].data, inputs[i].bytes);
+    }
 }
 
 static void invoke(void) {
     check(run(session, NULL, input_names, input_values, (size_t)n_inputs, output_names, (size_t)n_outputs, output_values));
 }
 
+/* An output's shape is known once it was computed, and may be another after every inference. */
 static void get_outputs(void) {
     for (int i = 0; i < n_outputs; i++) {
-        if (!outputs[i].data) { /* an output's shape is known once it was computed */
-            void *info;
-            outputs[i].name = output_names[i];
-            CALL(GetTensorTypeAndShape, (const void *, void **), output_values[i], &info);
-            describe(info, &outputs[i]);
-            outputs[i].data = memory(outputs[i].bytes);
+        Tensor *t = &outputs[i];
+        void *info;
+        int is_tensor;
+        t->name = output_names[i];
+        CALL(IsTensor, (const void *, int *), output_values[i], &is_tensor);
+        if (!is_tensor) { /* a sequence or a map: timed, not copied */
+            t->type = "sequence";
+            make_room(t);
+            continue;
         }
-        memcpy(outputs[i].data, data_of(output_values[i]), outputs[i].bytes);
+        CALL(GetTensorTypeAndShape, (const void *, void **), output_values[i], &info);
+        int type = describe(info, t, 0);
+        release_shape(info);
+        if (type == STRING) {
+            get_strings(t, output_values[i]);
+            continue;
+        }
+        make_room(t);
+        memcpy(t->data, data_of(output_values[i]), t->bytes);
     }
 }
 

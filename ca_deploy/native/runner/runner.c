@@ -1,13 +1,16 @@
 /* Times a .tflite or .onnx model through the C library of its runtime, and saves its outputs.
  *
  *   runner --library LIB --model FILE [--threads N] [--affinity HEXMASK] [--xnnpack 0|1]
+ *          [--signature KEY] [--shape 1x224x224x3]... [--input FILE]...
  *          [--warmup-runs N] [--warmup-seconds S] [--runs N] [--min-seconds S] [--max-seconds S]
- *          [--input FILE]... [--output-prefix PREFIX] [--ops]
+ *          [--output-prefix PREFIX] [--ops]
  *   runner --probe --library LIB
  *
  * One line of JSON goes to standard output, everything else to standard error. When anything fails the line is
- * {"error": "..."} and the exit code 2. Inputs that are not given hold a fixed pseudo-random pattern. Timed inferences
- * go on until there are --runs of them and --min-seconds have passed, and end after --max-seconds in any case.
+ * {"error": "..."} and the exit code 2. Shapes and files are those of the inputs in order; a side that nobody gives is 1.
+ * Inputs that are not given hold a fixed pseudo-random pattern: floats in -1..1, small integers of any value, 0 and 1
+ * where a type is wide enough for places in a table, the string "0". Timed inferences go on until there are --runs of
+ * them and --min-seconds have passed, and end after --max-seconds or a million of them in any case.
  *
  * With CA_DEPLOY_MARKS in the environment every timed inference stands between two harmless system calls, which the
  * instruction counter (instruction_count.c) looks for.
@@ -29,6 +32,7 @@
 #include <unistd.h>
 
 enum { MARK_BEGIN = 0x43410001, MARK_END = 0x43410002 }; /* no prctl option has these numbers */
+enum { MOST_SAMPLES = 1000000 };                         /* so that the report stays below 64 MiB */
 
 Tensor inputs[MAX_TENSORS], outputs[MAX_TENSORS];
 int n_inputs, n_outputs;
@@ -98,6 +102,19 @@ void *memory(size_t bytes) {
     return memset(block, 0, rounded);
 }
 
+void make_room(Tensor *tensor) {
+    if (tensor->data && tensor->bytes <= tensor->room) return;
+    free(tensor->data);
+    tensor->data = memory(tensor->bytes);
+    tensor->room = tensor->bytes;
+}
+
+int64_t elements(const Tensor *tensor) {
+    int64_t count = 1;
+    for (int i = 0; i < tensor->rank; i++) count *= tensor->shape[i];
+    return count;
+}
+
 uint64_t now_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -139,8 +156,24 @@ static double number(const char *option, const char *text) {
     return value;
 }
 
+/* "1x224x224x3"; "" is a scalar's. */
+static void parse_shape(Options *o, const char *text) {
+    if (o->n_shapes == MAX_TENSORS) fail("--shape is given more than %d times", MAX_TENSORS);
+    int rank = 0;
+    int64_t *sides = o->shapes[o->n_shapes].sides;
+    for (const char *at = text; *at;) {
+        char *end;
+        errno = 0;
+        sides[rank++] = strtoll(at, &end, 10);
+        if (end == at || errno || sides[rank - 1] < 0 || (*end && *end != 'x') || (*end && rank == MAX_RANK))
+            fail("--shape takes at most %d sides such as 1x224x224x3, not %s", MAX_RANK, text);
+        at = *end ? end + 1 : end;
+    }
+    o->shapes[o->n_shapes++].rank = rank;
+}
+
 static Arguments parse(int argc, char **argv) {
-    Arguments a = {.warmup_runs = 10, .warmup_seconds = 0.5, .runs = 50, .min_seconds = 1, .max_seconds = 150};
+    static Arguments a = {.warmup_runs = 10, .warmup_seconds = 0.5, .runs = 50, .min_seconds = 1, .max_seconds = 150};
     a.model.threads = 1, a.model.xnnpack = 1;
     for (int i = 1; i < argc; i++) {
         const char *o = argv[i];
@@ -156,6 +189,8 @@ static Arguments parse(int argc, char **argv) {
         const char *v = argv[++i];
         if (!strcmp(o, "--library")) a.library = v;
         else if (!strcmp(o, "--model")) a.model.model = v;
+        else if (!strcmp(o, "--signature")) a.model.signature = v;
+        else if (!strcmp(o, "--shape")) parse_shape(&a.model, v);
         else if (!strcmp(o, "--threads")) a.model.threads = (int)number(o, v);
         else if (!strcmp(o, "--affinity")) a.affinity = v;
         else if (!strcmp(o, "--xnnpack")) a.model.xnnpack = (int)number(o, v);
@@ -174,51 +209,21 @@ static Arguments parse(int argc, char **argv) {
     return a;
 }
 
+/* A mask as long as need be: its last digit stands for the cores 0 to 3. */
 static void set_affinity(const char *mask) {
-    char *end;
-    errno = 0;
-    uint64_t bits = strtoull(mask, &end, 16);
-    if (*end || end == mask || errno || !bits) fail("--affinity takes a mask such as 0xf0, not %s", mask);
+    const char *digits = !strncmp(mask, "0x", 2) || !strncmp(mask, "0X", 2) ? mask + 2 : mask;
+    size_t n = strlen(digits);
     cpu_set_t set;
     CPU_ZERO(&set);
-    for (int core = 0; core < 64; core++)
-        if (bits >> core & 1) CPU_SET(core, &set);
+    for (size_t i = 0; i < n; i++) {
+        char digit[2] = {digits[n - 1 - i], 0}, *end;
+        long bits = strtol(digit, &end, 16);
+        if (end != digit + 1 || (bits && 4 * i >= CPU_SETSIZE)) fail("--affinity takes a mask such as 0xf0, not %s", mask);
+        for (int bit = 0; bit < 4; bit++)
+            if (bits >> bit & 1) CPU_SET(4 * i + bit, &set);
+    }
+    if (!CPU_COUNT(&set)) fail("--affinity takes a mask such as 0xf0, not %s", mask);
     if (sched_setaffinity(0, sizeof set, &set)) fail("affinity %s: %s", mask, strerror(errno));
-}
-
-/* ---- inputs and outputs ---- */
-
-static void read_input(const Tensor *input, const char *path) {
-    FILE *file = fopen(path, "rb");
-    if (!file) fail("input %s: %s", path, strerror(errno));
-    size_t got = fread(input->data, 1, input->bytes, file);
-    int more = fgetc(file) != EOF;
-    fclose(file);
-    if (got != input->bytes || more)
-        fail("input %s does not have the %zu bytes of %s", path, input->bytes, input->name ? input->name : "the input");
-}
-
-/* A linear congruential sequence: floats in -1..1, other types any byte. */
-static void fill_input(const Tensor *input) {
-    uint32_t state = 12345;
-    int is_float = !strcmp(input->type, "float32");
-    for (size_t i = 0; i < input->bytes / (is_float ? 4 : 1); i++) {
-        state = state * 1664525u + 1013904223u;
-        if (is_float)
-            ((float *)input->data)[i] = (float)(state >> 8) / 8388608.f - 1.f;
-        else
-            ((uint8_t *)input->data)[i] = (uint8_t)(state >> 24);
-    }
-}
-
-static void write_outputs(const char *prefix) {
-    for (int i = 0; i < n_outputs; i++) {
-        char path[4096];
-        if (snprintf(path, sizeof path, "%s%d.bin", prefix, i) >= (int)sizeof path) fail("output path is too long");
-        FILE *file = fopen(path, "wb");
-        if (!file || fwrite(outputs[i].data, 1, outputs[i].bytes, file) != outputs[i].bytes || fclose(file))
-            fail("output %s: %s", path, strerror(errno));
-    }
 }
 
 /* ---- the report ---- */
@@ -301,6 +306,7 @@ static Measured measure(const Runtime *runtime, void *library, const Arguments *
     runtime->load(library, &a->model);
     m.load_ns = now_ns() - start;
 
+    if (a->model.n_shapes > n_inputs) fail("%d shapes for a model with %d inputs", a->model.n_shapes, n_inputs);
     if (a->n_input_files > n_inputs) fail("%d input files for a model with %d inputs", a->n_input_files, n_inputs);
     for (int i = 0; i < n_inputs; i++) {
         if (i < a->n_input_files)
@@ -310,14 +316,15 @@ static Measured measure(const Runtime *runtime, void *library, const Arguments *
     }
     runtime->set_inputs();
     m.first_ns = timed_invoke(runtime);
+    runtime->get_outputs();
+    if (a->output_prefix) write_outputs(a->output_prefix); /* of the first, before a model with a memory has one */
 
     start = now_ns();
     while ((long)m.warmup.n < a->warmup_runs || (double)(now_ns() - start) < a->warmup_seconds * 1e9) {
         runtime->set_inputs();
         append(&m.warmup, timed_invoke(runtime));
-        if ((double)(now_ns() - start) > a->max_seconds * 1e9) break;
+        if (m.warmup.n == MOST_SAMPLES || (double)(now_ns() - start) > a->max_seconds * 1e9) break;
     }
-    runtime->get_outputs();
 
     int marks = getenv("CA_DEPLOY_MARKS") != NULL;
     double seconds;
@@ -337,9 +344,9 @@ static Measured measure(const Runtime *runtime, void *library, const Arguments *
         runtime->get_outputs();
         append(&m.get_output, now_ns() - before);
         seconds = (double)(now_ns() - start) / 1e9;
-    } while (seconds < a->max_seconds && ((long)m.invoke.n < a->runs || seconds < a->min_seconds));
+    } while (m.invoke.n < MOST_SAMPLES && seconds < a->max_seconds &&
+             ((long)m.invoke.n < a->runs || seconds < a->min_seconds));
     if (a->model.operators) runtime->collect_operators();
-    if (a->output_prefix) write_outputs(a->output_prefix);
     return m;
 }
 

@@ -6,15 +6,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MAX_TENSORS = 32, MAX_RANK = 8 };
+enum { MAX_TENSORS = 1024, MAX_RANK = 16 };
 
+/* The data of a "string" tensor are int32s, then the characters: the number of strings, where each of them begins, and where
+ * the last one ends, counted from the first byte (TFLite's string_util.h). Its `bytes` are 0 until it has data. */
 typedef struct {
     const char *name;
-    const char *type; /* numpy's name: "float32", "int8" */
+    const char *type; /* numpy's name: "float32", "int8"; or "string" */
     int64_t shape[MAX_RANK];
     int rank;
     size_t bytes;
     void *data; /* the caller's copy, of `bytes` bytes */
+    size_t room;
 } Tensor;
 
 /* What XNNPACK took over, -1 where the library cannot tell. */
@@ -32,9 +35,14 @@ typedef struct {
     size_t n, room;
 } Operator;
 
+/* `shapes[i]` is that of input i, rank 0 where the model says it. */
 typedef struct {
-    const char *model;
-    int threads, xnnpack, operators;
+    const char *model, *signature;
+    int threads, xnnpack, operators, n_shapes;
+    struct {
+        int64_t sides[MAX_RANK];
+        int rank;
+    } shapes[MAX_TENSORS];
 } Options;
 
 /* One runtime: functions over its only model. Each ends the program by fail() when something is wrong. */
@@ -59,7 +67,13 @@ extern Delegate delegate;
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void *symbol(void *library, const char *name); /* fails when it is missing */
 void *memory(size_t bytes);                    /* 64-byte aligned, zeroed; never freed, the process is short */
+void make_room(Tensor *tensor);                /* for `bytes` bytes of data; what was there may go */
+int64_t elements(const Tensor *tensor);
 uint64_t now_ns(void);
+
+void read_input(Tensor *input, const char *path);
+void fill_input(Tensor *input); /* with what runner.c says at its top */
+void write_outputs(const char *prefix);
 
 extern int measuring; /* a timed inference is running */
 void note_operator(const char *name, const char *type, const char *part, int64_t index, uint64_t ns);

@@ -43,9 +43,16 @@ enum { OK = 0, BUILTIN_DELEGATE = 51, ALLOW_DYNAMIC_TENSORS = 1 };
 static void *lib;
 #define CALL(result, name, ...) ((result(*)(__VA_ARGS__))symbol(lib, #name))
 
-static void *interpreter, *input_tensors[MAX_TENSORS], *output_tensors[MAX_TENSORS];
-static int (*invoke_interpreter)(void *);
-static int (*copy_in)(void *, const void *, size_t), (*copy_out)(const void *, void *, size_t);
+static void *running_part; /* the interpreter, or the runner of one signature */
+static void *input_tensors[MAX_TENSORS];
+static const void *output_tensors[MAX_TENSORS];
+static int (*invoke_part)(void *), (*copy_in)(void *, const void *, size_t), (*copy_out)(const void *, void *, size_t);
+static int (*resize_data)(size_t, void *);
+static void *(*data_of)(const void *);
+static int (*type_of)(const void *);
+static int32_t (*rank_of)(const void *), (*side_of)(const void *, int32_t);
+static size_t (*size_of)(const void *);
+static const char *(*name_of)(const void *);
 static char last_error[1024];
 
 static void on_error(void *unused, const char *format, va_list arguments) {
@@ -58,18 +65,41 @@ static const char *version(void *library) { return ((const char *(*)(void))symbo
 
 /* ---- what XNNPACK took ---- */
 
+/* A file may hold several graphs; each is prepared by itself, by every delegate, and perhaps again. */
+enum { MAX_GRAPHS = 256 };
+static struct {
+    void *context;
+    int total, left, partitions;
+    int32_t output;
+} graphs[MAX_GRAPHS];
+static int n_graphs;
+
+static int graph_of(void *context) {
+    for (int i = 0; i < n_graphs; i++)
+        if (graphs[i].context == context) return i;
+    if (n_graphs == MAX_GRAPHS) return -1;
+    graphs[n_graphs].context = context;
+    return n_graphs++;
+}
+
 static int count_all(void *context, void *self, void *unused) {
     (void)self, (void)unused;
     IntArray *plan;
-    if (CALL(int, TfLiteOpaqueContextGetExecutionPlan, void *, IntArray **)(context, &plan) == OK)
-        delegate.total_nodes = plan->size;
+    const int *outputs_there;
+    int count, at = graph_of(context);
+    if (at < 0 || CALL(int, TfLiteOpaqueContextGetExecutionPlan, void *, IntArray **)(context, &plan) != OK) return OK;
+    graphs[at].total = plan->size;
+    graphs[at].left = graphs[at].partitions = graphs[at].output = -1;
+    if (CALL(int, TfLiteOpaqueContextGetOutputs, void *, const int **, int *)(context, &outputs_there, &count) == OK && count)
+        graphs[at].output = outputs_there[0];
     return OK;
 }
 
 static int count_left(void *context, void *self, void *unused) {
     (void)self, (void)unused;
     IntArray *plan;
-    if (CALL(int, TfLiteOpaqueContextGetExecutionPlan, void *, IntArray **)(context, &plan) != OK) return OK;
+    int at = graph_of(context);
+    if (at < 0 || CALL(int, TfLiteOpaqueContextGetExecutionPlan, void *, IntArray **)(context, &plan) != OK) return OK;
     int partitions = 0;
     for (int i = 0; i < plan->size; i++) {
         void *node, *operator;
@@ -78,9 +108,25 @@ static int count_left(void *context, void *self, void *unused) {
             return OK;
         partitions += CALL(int, TfLiteOperatorGetBuiltInCode, void *)(operator) == BUILTIN_DELEGATE;
     }
-    delegate.partitions = partitions;
-    if (delegate.total_nodes >= 0) delegate.delegated_nodes = delegate.total_nodes - (plan->size - partitions);
+    graphs[at].partitions = partitions;
+    graphs[at].left = plan->size - partitions;
     return OK;
+}
+
+/* Of the graph that runs: the one whose outputs are the model's. */
+static void report_delegate(void) {
+    const void *(*tensor)(void *, int) = CALL(const void *, TfLiteOpaqueContextGetOpaqueTensor, void *, int);
+    for (int i = 0; i < n_graphs; i++) {
+        if (graphs[i].output < 0) continue;
+        const void *output = tensor(graphs[i].context, graphs[i].output);
+        for (int k = 0; k < n_outputs; k++) {
+            if (output != output_tensors[k]) continue;
+            delegate.total_nodes = graphs[i].total;
+            delegate.partitions = graphs[i].partitions;
+            if (graphs[i].left >= 0) delegate.delegated_nodes = graphs[i].total - graphs[i].left;
+            return;
+        }
+    }
 }
 
 static void add_delegates(void *options, int threads) {
@@ -146,24 +192,90 @@ static const char *type_name(int type) {
     return type >= 0 && type < (int)(sizeof names / sizeof *names) ? names[type] : "unknown";
 }
 
-static Tensor describe(const void *tensor) {
-    Tensor t = {0};
-    t.name = CALL(const char *, TfLiteTensorName, const void *)(tensor);
-    t.type = type_name(CALL(int, TfLiteTensorType, const void *)(tensor));
-    t.rank = CALL(int32_t, TfLiteTensorNumDims, const void *)(tensor);
-    if (t.rank > MAX_RANK) fail("tensor %s has %d dimensions", t.name, t.rank);
-    for (int i = 0; i < t.rank; i++) t.shape[i] = CALL(int32_t, TfLiteTensorDim, const void *, int32_t)(tensor, i);
-    t.bytes = CALL(size_t, TfLiteTensorByteSize, const void *)(tensor);
-    t.data = memory(t.bytes);
-    return t;
+/* Name, type, shape and size as they are now; the data keep their place. */
+static void describe(const void *tensor, Tensor *t) {
+    t->type = type_name(type_of(tensor));
+    t->rank = rank_of(tensor);
+    if (t->rank > MAX_RANK) fail("tensor %s has %d dimensions", t->name, t->rank);
+    for (int i = 0; i < t->rank; i++) t->shape[i] = side_of(tensor, i);
+    t->bytes = size_of(tensor);
+}
+
+static void find_functions(void) {
+    copy_in = CALL(int, TfLiteTensorCopyFromBuffer, void *, const void *, size_t);
+    copy_out = CALL(int, TfLiteTensorCopyToBuffer, const void *, void *, size_t);
+    resize_data = CALL(int, TfLiteTensorRealloc, size_t, void *);
+    data_of = CALL(void *, TfLiteTensorData, const void *);
+    type_of = CALL(int, TfLiteTensorType, const void *);
+    rank_of = CALL(int32_t, TfLiteTensorNumDims, const void *);
+    side_of = CALL(int32_t, TfLiteTensorDim, const void *, int32_t);
+    size_of = CALL(size_t, TfLiteTensorByteSize, const void *);
+    name_of = CALL(const char *, TfLiteTensorName, const void *);
+}
+
+/* The sides of an input as TFLite takes them; NULL where they are what they are. */
+static const int *wanted_shape(const Options *o, int i, int *rank) {
+    static int sides[MAX_RANK];
+    if (i >= o->n_shapes) return NULL;
+    *rank = o->shapes[i].rank;
+    for (int k = 0; k < *rank; k++) sides[k] = (int)o->shapes[i].sides[k];
+    return sides;
+}
+
+static void prepare_main_graph(void *interpreter, const Options *o) {
+    running_part = interpreter;
+    invoke_part = CALL(int, TfLiteInterpreterInvoke, void *);
+    n_inputs = CALL(int32_t, TfLiteInterpreterGetInputTensorCount, void *)(interpreter);
+    n_outputs = CALL(int32_t, TfLiteInterpreterGetOutputTensorCount, void *)(interpreter);
+    if (n_inputs > MAX_TENSORS || n_outputs > MAX_TENSORS) fail("more than %d inputs or outputs", MAX_TENSORS);
+    int rank;
+    for (int i = 0; i < n_inputs; i++) {
+        const int *sides = wanted_shape(o, i, &rank);
+        if (sides && CALL(int, TfLiteInterpreterResizeInputTensor, void *, int32_t, const int *, int32_t)(interpreter, i, sides,
+                                                                                                          rank) != OK)
+            fail("input %d cannot have the shape asked for: %s", i, last_error);
+    }
+    if (CALL(int, TfLiteInterpreterAllocateTensors, void *)(interpreter) != OK)
+        fail("LiteRT cannot prepare %s: %s", o->model, last_error);
+    for (int i = 0; i < n_inputs; i++) {
+        input_tensors[i] = CALL(void *, TfLiteInterpreterGetInputTensor, void *, int32_t)(interpreter, i);
+        inputs[i].name = name_of(input_tensors[i]);
+    }
+    for (int i = 0; i < n_outputs; i++) {
+        output_tensors[i] = CALL(const void *, TfLiteInterpreterGetOutputTensor, void *, int32_t)(interpreter, i);
+        outputs[i].name = name_of(output_tensors[i]);
+    }
+}
+
+static void prepare_signature(void *interpreter, const Options *o) {
+    void *part = CALL(void *, TfLiteInterpreterGetSignatureRunner, void *, const char *)(interpreter, o->signature);
+    if (!part) fail("%s has no signature %s", o->model, o->signature);
+    running_part = part;
+    invoke_part = CALL(int, TfLiteSignatureRunnerInvoke, void *);
+    n_inputs = (int)CALL(size_t, TfLiteSignatureRunnerGetInputCount, const void *)(part);
+    n_outputs = (int)CALL(size_t, TfLiteSignatureRunnerGetOutputCount, const void *)(part);
+    if (n_inputs > MAX_TENSORS || n_outputs > MAX_TENSORS) fail("more than %d inputs or outputs", MAX_TENSORS);
+    int rank;
+    for (int i = 0; i < n_inputs; i++) {
+        inputs[i].name = CALL(const char *, TfLiteSignatureRunnerGetInputName, const void *, int32_t)(part, i);
+        const int *sides = wanted_shape(o, i, &rank);
+        if (sides && CALL(int, TfLiteSignatureRunnerResizeInputTensor, void *, const char *, const int *, int32_t)(
+                         part, inputs[i].name, sides, rank) != OK)
+            fail("input %s cannot have the shape asked for: %s", inputs[i].name, last_error);
+    }
+    if (CALL(int, TfLiteSignatureRunnerAllocateTensors, void *)(part) != OK)
+        fail("LiteRT cannot prepare the signature %s of %s: %s", o->signature, o->model, last_error);
+    for (int i = 0; i < n_inputs; i++)
+        input_tensors[i] = CALL(void *, TfLiteSignatureRunnerGetInputTensor, void *, const char *)(part, inputs[i].name);
+    for (int i = 0; i < n_outputs; i++) {
+        outputs[i].name = CALL(const char *, TfLiteSignatureRunnerGetOutputName, const void *, int32_t)(part, i);
+        output_tensors[i] = CALL(const void *, TfLiteSignatureRunnerGetOutputTensor, void *, const char *)(part, outputs[i].name);
+    }
 }
 
 static void load(void *library, const Options *o) {
     lib = library;
-    invoke_interpreter = CALL(int, TfLiteInterpreterInvoke, void *);
-    copy_in = CALL(int, TfLiteTensorCopyFromBuffer, void *, const void *, size_t);
-    copy_out = CALL(int, TfLiteTensorCopyToBuffer, const void *, void *, size_t);
-
+    find_functions();
     void *model = CALL(void *, TfLiteModelCreateFromFile, const char *)(o->model);
     if (!model) fail("%s cannot be read as a TFLite model", o->model);
     void *options = CALL(void *, TfLiteInterpreterOptionsCreate, void)();
@@ -173,38 +285,43 @@ static void load(void *library, const Options *o) {
     if (o->xnnpack) add_delegates(options, o->threads);
     if (o->operators)
         CALL(void, TfLiteInterpreterOptionsSetTelemetryProfiler, void *, TelemetryProfiler *)(options, &profiler);
-    interpreter = CALL(void *, TfLiteInterpreterCreate, void *, void *)(model, options);
+    void *interpreter = CALL(void *, TfLiteInterpreterCreate, void *, void *)(model, options);
     if (!interpreter) fail("LiteRT cannot prepare %s: %s", o->model, last_error);
-    if (CALL(int, TfLiteInterpreterAllocateTensors, void *)(interpreter) != OK)
-        fail("LiteRT cannot prepare %s: %s", o->model, last_error);
-
-    n_inputs = CALL(int32_t, TfLiteInterpreterGetInputTensorCount, void *)(interpreter);
-    n_outputs = CALL(int32_t, TfLiteInterpreterGetOutputTensorCount, void *)(interpreter);
-    if (n_inputs > MAX_TENSORS || n_outputs > MAX_TENSORS) fail("more than %d inputs or outputs", MAX_TENSORS);
+    if (o->signature)
+        prepare_signature(interpreter, o);
+    else
+        prepare_main_graph(interpreter, o);
     for (int i = 0; i < n_inputs; i++) {
-        input_tensors[i] = CALL(void *, TfLiteInterpreterGetInputTensor, void *, int32_t)(interpreter, i);
-        inputs[i] = describe(input_tensors[i]);
+        describe(input_tensors[i], &inputs[i]);
+        if (strcmp(inputs[i].type, "string")) make_room(&inputs[i]);
     }
-    for (int i = 0; i < n_outputs; i++) {
-        output_tensors[i] = CALL(void *, TfLiteInterpreterGetOutputTensor, void *, int32_t)(interpreter, i);
-        outputs[i] = describe(output_tensors[i]);
-    }
+    if (o->xnnpack) report_delegate();
 }
 
 static void set_inputs(void) {
-    for (int i = 0; i < n_inputs; i++)
-        if (copy_in(input_tensors[i], inputs[i].data, inputs[i].bytes) != OK) fail("input %s: %s", inputs[i].name, last_error);
+    for (int i = 0; i < n_inputs; i++) {
+        if (!strcmp(inputs[i].type, "string")) { /* their size is that of their characters */
+            if (resize_data(inputs[i].bytes, input_tensors[i]) != OK) fail("input %s cannot hold its strings", inputs[i].name);
+            memcpy(data_of(input_tensors[i]), inputs[i].data, inputs[i].bytes);
+        } else if (copy_in(input_tensors[i], inputs[i].data, inputs[i].bytes) != OK)
+            fail("input %s: %s", inputs[i].name, last_error);
+    }
 }
 
 static void invoke(void) {
     place = 0;
-    if (invoke_interpreter(interpreter) != OK) fail("the inference failed: %s", last_error);
+    if (invoke_part(running_part) != OK) fail("the inference failed: %s", last_error);
 }
 
+/* The size of some outputs is known only now, and may be another after every inference. */
 static void get_outputs(void) {
-    for (int i = 0; i < n_outputs; i++)
+    for (int i = 0; i < n_outputs; i++) {
+        describe(output_tensors[i], &outputs[i]);
+        make_room(&outputs[i]);
+        if (!outputs[i].bytes) continue;
         if (copy_out(output_tensors[i], outputs[i].data, outputs[i].bytes) != OK)
-            fail("output %s: %s", outputs[i].name, last_error);
+            fail("output %s: %s", outputs[i].name, *last_error ? last_error : "its values cannot be read");
+    }
 }
 
 const Runtime tflite = {"litert", version, load, set_inputs, invoke, get_outputs, collect_operators};
