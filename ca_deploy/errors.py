@@ -131,3 +131,10 @@ def last_line(text: str) -> str:
     """The last line that a program printed, for messages; "" if it printed nothing."""
     lines = text.strip().splitlines()
     return lines[-1].strip()[:300] if lines else ""
+
+
+def shown(text: str, most: int = 300) -> str:
+    """Text from elsewhere, such as a device, as a message may show it: in one line, printable and not too long."""
+    line = " ".join(text[: 10 * most].split())
+    plain = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in line)
+    return plain if len(plain) <= most else f"{plain[:most]}…"

@@ -62,13 +62,14 @@ class CountingDevice(Device, Protocol):
             DeviceError: something it needs is missing; the message says what to do.
         """
 
-    def count(self, argv: Sequence[str], timeout_s: float) -> tuple[Completed, InstructionCounts]:
+    def count(self, argv: Sequence[str], timeout_s: float) -> tuple[Completed, InstructionCounts | None]:
         """Run the C runner; also returns the exact number of instructions of its timed inferences, and of nothing else.
 
-        A single timed inference (``--runs 1 --min-seconds 0 --warmup-runs 0``) is enough.
+        A single timed inference (``--runs 1 --min-seconds 0 --warmup-runs 0``) is enough. The counts are None where
+        the runner failed.
 
         Raises:
-            DeviceError: the runner failed; its message is in the error.
+            DeviceError: the runner ended well and timed no inference, or it took too long.
         """
 
 

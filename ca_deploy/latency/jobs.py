@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from ca_deploy.devices import CountingDevice, Device
-from ca_deploy.errors import CaDeployError, DeviceError, RuntimeUnavailable, UsageError
+from ca_deploy.errors import CaDeployError, DeviceError, UsageError
 from ca_deploy.latency import runner_output
 from ca_deploy.latency.launch import JsonLauncher, Launcher, Request, RunnerKind
 from ca_deploy.latency.operators import profile_operators
@@ -47,12 +47,13 @@ class Wishes:
 
 @dataclass(slots=True)
 class Job:
-    """One file with one thread count, and its results so far."""
+    """One file, or one signature of it, with one thread count, and its results so far."""
 
     file: Path
     label: str
     threads: int
     launcher: Launcher
+    signature: str | None = None
     starts: list[ProcessStart] = field(default_factory=list)
     last: RunnerOutput | None = None
     instructions: InstructionCounts | None = None
@@ -61,7 +62,16 @@ class Job:
 
     @property
     def title(self) -> str:
-        return f"{self.label}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"{self.what}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+
+    @property
+    def what(self) -> str:
+        return self.label if self.signature is None else f"{self.label} ({self.signature})"
+
+    @property
+    def key(self) -> str:
+        """For ``failures``."""
+        return str(self.file) if self.signature is None else f"{self.file} ({self.signature})"
 
     @property
     def done(self) -> bool:
@@ -88,7 +98,7 @@ class Run:
         """Run every job once per round, in a new random order, so that a disturbance does not hit one file only."""
         order = random.Random(self.wishes.seed)
         for number in range(self.wishes.protocol.starts):
-            left = [job for job in jobs if str(job.file) not in self.failures]
+            left = [job for job in jobs if job.key not in self.failures]
             for job in order.sample(left, len(left)):
                 self.step(f"round {number + 1} of {self.wishes.protocol.starts}: {job.title}")
                 self._attempt(job, self._start)
@@ -129,11 +139,12 @@ class Run:
         except DeviceError:
             raise  # nothing more can be measured
         except CaDeployError as error:
-            self.failures[str(job.file)] = str(error)
+            self.failures[job.key] = str(error)
             self.errors.append(error)
 
     def request(self, job: Job, protocol: MeasuringProtocol) -> Request:
-        return Request(self.places[job.file], job.threads, self.mask, protocol, self.fed.get(job.file, ()))
+        fed = self.fed.get(job.file, ())
+        return Request(self.places[job.file], job.threads, self.mask, protocol, fed, signature=job.signature)
 
     def _start(self, job: Job) -> None:
         began = time.monotonic()
@@ -160,10 +171,7 @@ class Run:
             raise UsageError(f"Instructions of {job.launcher.runner} cannot be counted: leave out --benchmark-binary.")
         request = self.request(job, _COUNTED)
         device = cast(CountingDevice, self.device)
-        try:
-            completed, counts = device.count(job.launcher.argv(self.places, request), request.timeout_s)
-        except DeviceError as error:  # an emulated device cannot be lost: the file is the cause
-            raise RuntimeUnavailable(str(error)) from error
+        completed, counts = device.count(job.launcher.argv(self.places, request), request.timeout_s)
         job.last, job.instructions = runner_output.parse(completed, job.file.name, device.name), counts
 
     def operators(self, job: Job) -> None:

@@ -24,13 +24,19 @@ _PATIENCE_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One process: ``model`` and ``inputs`` are paths on the device, ``affinity`` a hexadecimal mask of cores."""
+    """One process: ``model`` and ``inputs`` are paths on the device, ``affinity`` a hexadecimal mask of cores.
+
+    ``shapes`` are those of the inputs in order, where the file leaves them open; ``signature`` is the function of the
+    file that runs, None for its main graph.
+    """
 
     model: str
     threads: int
     affinity: str | None
     protocol: MeasuringProtocol
     inputs: Sequence[str] = ()
+    shapes: Sequence[Sequence[int]] = ()
+    signature: str | None = None
     output_prefix: str | None = None
 
     @property
@@ -78,6 +84,7 @@ class JsonLauncher:
             "--model": request.model,
             "--threads": request.threads,
             "--affinity": request.affinity,
+            "--signature": request.signature,
             "--warmup-runs": protocol.warmup_runs,
             "--warmup-seconds": protocol.warmup_seconds,
             "--runs": protocol.runs,
@@ -89,6 +96,8 @@ class JsonLauncher:
         for name, value in options.items():
             if value is not None:
                 argv += [name, f"{value:g}" if isinstance(value, float) else str(value)]
+        for shape in request.shapes:
+            argv += ["--shape", "x".join(map(str, shape))]
         for path in request.inputs:
             argv += ["--input", path]
         return argv

@@ -81,4 +81,4 @@ def _process_began_ns(start: ProcessStart) -> int:
 
 
 def _label(found: Measurement) -> str:
-    return f"{found.label}\n{found.threads} thread{'s' if found.threads > 1 else ''}"
+    return f"{found.what}\n{found.threads} thread{'s' if found.threads > 1 else ''}"

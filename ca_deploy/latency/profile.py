@@ -19,8 +19,10 @@ from ca_deploy.latency.launch import Launcher, launcher
 from ca_deploy.latency.measurable import on_device, runtime_of
 from ca_deploy.latency.ranking import ranking
 from ca_deploy.latency.runner_output import RunnerOutput
+from ca_deploy.latency.signatures import signatures_of
 from ca_deploy.latency.statistics import ratio_of_medians, summarise
 from ca_deploy.latency.validity import judge
+from ca_deploy.latency.whole_file import whole
 from ca_deploy.progress import Step, no_step
 from ca_deploy.records.devices import Conditions, DeviceInfo
 from ca_deploy.records.latency import SCHEMA_VERSION, Engine, LatencyReport, Measurement
@@ -62,7 +64,13 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
             "--benchmark-binary is a program of one runtime: measure the files of different runtimes separately."
         )
     labels = _labels(files)
-    jobs = [Job(file, labels[file], threads, launchers[runtimes[file]]) for file in files for threads in wishes.threads]
+    jobs = [
+        Job(file, labels[file], threads, launchers[runtimes[file]], signature)
+        for file in files
+        for signature in signatures_of(file)
+        for threads in wishes.threads
+    ]
+    _refuse_one_answer_for_several(jobs, wishes)
     before, after = device.conditions(), None
     failures: dict[str, str] = {}
     errors: list[BaseException] = []
@@ -70,7 +78,9 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
         with tempfile.TemporaryDirectory(prefix="ca-deploy-inputs-") as scratch:
             step(f"pushing to {device.name}")
             parts = dict.fromkeys(path for found in launchers.values() for path in found.files)
-            places = device.push([*files, *parts])
+            copies = {file: whole(file, Path(scratch, f"whole-{number}")) for number, file in enumerate(files)}
+            pushed = device.push([*copies.values(), *parts])
+            places = {**pushed, **{file: pushed[copy] for file, copy in copies.items()}}
             fed = _push_inputs(device, files, wishes.inputs, Path(scratch)) if wishes.inputs is not None else {}
             run = Run(device, places, fed, mask, wishes, failures, errors, step)
             if device.counts_instructions:
@@ -128,6 +138,22 @@ def _push_inputs(device: Device, files: Sequence[Path], samples: Path, scratch: 
     return found
 
 
+def _refuse_one_answer_for_several(jobs: Sequence[Job], wishes: Wishes) -> None:
+    """Raise ``UsageError`` for what is there once per file, where a file has several signatures."""
+    several = next((job for job in jobs if job.signature is not None), None)
+    asked = {
+        "--inputs": wishes.inputs is not None,
+        "--verify": wishes.verify,
+        "--benchmark-binary": wishes.benchmark_binary is not None,
+    }
+    for option, given in asked.items():
+        if several is not None and given:
+            raise UsageError(
+                f"{option} takes a file for one function, and {several.file.name} has several signatures: measure it "
+                f"without {option}."
+            )
+
+
 def _labels(files: Sequence[Path]) -> dict[Path, str]:
     """The name of each file, with as many folders before it as are needed to tell the files apart."""
     length = 1
@@ -165,6 +191,7 @@ def _measurement(
         instructions=job.instructions,
         operators=job.operators,
         verification=job.verification,
+        signature=job.signature,
     )
 
 

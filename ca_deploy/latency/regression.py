@@ -25,7 +25,7 @@ def compare_reports(before: LatencyReport, after: LatencyReport, threshold_perce
 
 
 def _key(found: Measurement) -> tuple[str, int]:
-    return found.label, found.threads
+    return found.what, found.threads
 
 
 def _change(old: Measurement, new: Measurement, threshold_percent: float) -> Change:

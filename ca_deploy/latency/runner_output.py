@@ -1,51 +1,67 @@
 """The JSON line that a runner prints, parsed."""
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar
 
-from ca_deploy.errors import RuntimeUnavailable, last_line
+from pydantic import Field
+
+from ca_deploy.errors import RuntimeUnavailable, last_line, shown
+from ca_deploy.records.codec import Unreadable, decode, parse_json
 from ca_deploy.records.devices import Completed
+from ca_deploy.records.latency import Nanoseconds
+from ca_deploy.records.record import record
 from ca_deploy.records.statistics import Statistics
 
+# What a device may say: names of tensors can be long, but a megabyte is not a name.
+Name = Annotated[str, Field(max_length=4096)]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class TensorOnDevice:
-    """An input or output as the device's runtime sees it; ``type`` is numpy's name."""
+    """An input or output as the device's runtime sees it; ``type`` is numpy's name, or ``string``."""
 
-    name: str
-    type: str
-    shape: tuple[int, ...]
+    name: Name
+    type: Name
+    shape: tuple[Count, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OperatorSamples:
     """One operator: its name, its kind, and its time per inference in ns."""
 
-    name: str
-    type: str
-    ns: tuple[int, ...]
+    name: Name
+    type: Name
+    ns: tuple[Nanoseconds, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunnerOutput:
     """One process of a runner; times in ns. ``summary`` replaces the samples where a program prints none."""
 
-    runtime: str
-    runtime_version: str
-    load_ns: int
-    first_ns: int
-    warmup_ns: tuple[int, ...]
-    invoke_ns: tuple[int, ...]
-    start_ns: tuple[int, ...]
-    set_input_ns: tuple[int, ...]
-    get_output_ns: tuple[int, ...]
-    delegate: str | None
+    runtime: Name
+    runtime_version: Name
+    load_ns: Nanoseconds
+    first_ns: Nanoseconds
+    warmup_ns: tuple[Nanoseconds, ...]
+    invoke_ns: tuple[Nanoseconds, ...]
+    start_ns: tuple[Nanoseconds, ...]
+    set_input_ns: tuple[Nanoseconds, ...]
+    get_output_ns: tuple[Nanoseconds, ...]
+    delegate: Name | None
     inputs: tuple[TensorOnDevice, ...]
     outputs: tuple[TensorOnDevice, ...]
-    peak_rss_kb: int | None
+    peak_rss_kb: Count | None
     summary: Statistics | None = None
+
+
+@record
+class _Delegate:
+    name: Name
+    partitions: Count | None
+    delegated_nodes: Count | None
+    total_nodes: Count | None
 
 
 def parse(completed: Completed, model: str, device: str) -> RunnerOutput:
@@ -69,71 +85,73 @@ def parse_operators(completed: Completed, model: str, device: str) -> tuple[Oper
 T = TypeVar("T")
 
 
-def _read(completed: Completed, model: str, device: str, key: str, decode: Callable[[dict[str, Any]], T]) -> T:
+def _read(completed: Completed, model: str, device: str, key: str, take: Callable[[dict[str, Any]], T]) -> T:
+    lines = completed.stdout.decode(errors="replace").strip().splitlines()
     try:
-        content = json.loads(completed.stdout.decode(errors="replace").strip().splitlines()[-1])
-    except (IndexError, ValueError, RecursionError):
+        content = parse_json(lines[-1] if lines else "")
+    except Unreadable:
         content = {}
-    if not isinstance(content, dict) or content.get(key) is None or completed.returncode != 0:
+    if content.get(key) is None or completed.returncode != 0:
         raise RuntimeUnavailable(f"{model} does not run on {device}: {_reason(completed, content)}")
     try:
-        return decode(content)
-    except (KeyError, TypeError, ValueError) as error:
+        return take(content)
+    except Unreadable as error:
         raise RuntimeUnavailable(
-            f"The runner on {device} answered for {model} in a format that this ca-deploy does not know ({error!r})."
+            f"The runner on {device} answered for {model} in a format that this ca-deploy does not know "
+            f"({error.faults[0]})."
         ) from error
 
 
+def _known(kind: type[T], content: Any) -> T:
+    """A record from those keys that it has; a later runner may print more."""
+    if not isinstance(content, dict):
+        content = {}
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    return decode(kind, {name: content[name] for name in names if name in content})
+
+
+def _listed(content: Mapping[str, Any], key: str) -> list[Any]:
+    found = content.get(key)
+    return found if isinstance(found, list) else []
+
+
 def _operators(content: dict[str, Any]) -> tuple[OperatorSamples, ...]:
-    return tuple(OperatorSamples(op["name"], op["type"], tuple(map(int, op["ns"]))) for op in content["ops"])
+    return tuple(_known(OperatorSamples, operator) for operator in _listed(content, "ops"))
 
 
-def _reason(completed: Completed, content: Any) -> str:
-    if isinstance(content, dict) and "error" in content:
-        return str(content["error"])
-    said = last_line(completed.stderr.decode(errors="replace"))
+def _reason(completed: Completed, content: Mapping[str, Any]) -> str:
+    """From what is known to have happened; the last line of the runner's own output is only quoted."""
+    if "error" in content:
+        return shown(str(content["error"]))
+    said = shown(last_line(completed.stderr.decode(errors="replace")) or "")
     last = f" It said: {said}" if said else ""
     code = completed.returncode
     if code in (137, -9):
         return f"the runner was killed. The device may be out of memory: close other programs.{last}"
     if code in (132, -4):
         return f"the runner used an instruction that this processor does not have.{last}"
+    if code in (139, 134, 135, -11, -6, -7):
+        return f"the runtime crashed (exit code {code}).{last}"
+    if code in (126, 127):
+        return f"the runner could not be started there (exit code {code}).{last}"
     if code == 0:
         return f"the runner's answer was cut off after {len(completed.stdout)} bytes.{last}"
     return f"the runner ended with exit code {code}.{last}"
 
 
 def _typed(content: dict[str, Any]) -> RunnerOutput:
-    def samples(name: str) -> tuple[int, ...]:
-        return tuple(map(int, content[name]))
-
-    return RunnerOutput(
-        runtime=content["runtime"],
-        runtime_version=content["runtime_version"],
-        load_ns=content["load_ns"],
-        first_ns=content["first_ns"],
-        warmup_ns=samples("warmup_ns"),
-        invoke_ns=samples("invoke_ns"),
-        start_ns=samples("start_ns"),
-        set_input_ns=samples("set_input_ns"),
-        get_output_ns=samples("get_output_ns"),
-        delegate=_in_words(content["delegate"]),
-        inputs=tuple(_tensor(tensor) for tensor in content["inputs"]),
-        outputs=tuple(_tensor(tensor) for tensor in content["outputs"]),
-        peak_rss_kb=content["peak_rss_kb"],
-    )
+    delegate = content.get("delegate")
+    words = None if delegate is None else _in_words(_known(_Delegate, delegate))
+    tensors = {
+        side: [dataclasses.asdict(_known(TensorOnDevice, tensor)) for tensor in _listed(content, side)]
+        for side in ("inputs", "outputs")
+    }
+    return _known(RunnerOutput, {**content, **tensors, "delegate": words, "summary": None})
 
 
-def _tensor(content: dict[str, Any]) -> TensorOnDevice:
-    return TensorOnDevice(content["name"], content["type"], tuple(content["shape"]))
-
-
-def _in_words(delegate: dict[str, Any] | None) -> str | None:
-    if delegate is None:
-        return None
-    partitions, inside, total = (delegate[key] for key in ("partitions", "delegated_nodes", "total_nodes"))
+def _in_words(found: _Delegate) -> str:
     parts = "applied"
-    if partitions is not None:
-        parts = f"{partitions} partition{'' if partitions == 1 else 's'}"
-    nodes = f", {inside} of {total} nodes" if inside is not None else ""
-    return f"{delegate['name']}: {parts}{nodes}"
+    if found.partitions is not None:
+        parts = f"{found.partitions} partition{'' if found.partitions == 1 else 's'}"
+    nodes = f", {found.delegated_nodes} of {found.total_nodes} nodes" if found.delegated_nodes is not None else ""
+    return f"{found.name}: {parts}{nodes}"

@@ -128,7 +128,8 @@ class Verification:
 class Measurement:
     """One file with one thread count. ``statistics`` is None on an emulated device, ``instructions`` elsewhere.
 
-    ``label`` is the shortest end of the path that is unique in the report.
+    ``label`` is the shortest end of the path that is unique in the report. ``signature`` is the function of the file
+    that ran, where it has several.
     """
 
     file: str
@@ -144,10 +145,16 @@ class Measurement:
     instructions: InstructionCounts | None = None
     operators: OperatorProfile | None = None
     verification: Verification | None = None
+    signature: str | None = None
+
+    @property
+    def what(self) -> str:
+        """The label, with the signature if there are several."""
+        return self.label if self.signature is None else f"{self.label} ({self.signature})"
 
     @property
     def name(self) -> str:
-        return f"{self.label}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"{self.what}, {self.threads} thread{'s' if self.threads > 1 else ''}"
 
     @property
     def samples_ns(self) -> tuple[tuple[int, ...], ...]:

@@ -48,7 +48,7 @@ def _milliseconds(found: LatencyReport) -> Table:
             steady = (getattr(statistics, f"{name}_ms") for name in _STATISTICS)
             rows.append(
                 (
-                    one.label,
+                    one.what,
                     str(one.threads),
                     *map(_ms, began),
                     str(statistics.n),
@@ -69,7 +69,7 @@ def _instructions(found: LatencyReport) -> Table:
         counts = one.instructions
         if counts is not None:
             classes = (counts.total, counts.simd, counts.dot_product, counts.load_store, counts.branch)
-            rows.append((one.label, *(f"{number / 1e6:.2f} M" for number in classes)))
+            rows.append((one.what, *(f"{number / 1e6:.2f} M" for number in classes)))
     return Table(
         (Column("file"), *_figures("instructions", "SIMD", "dot product", "load/store", "branch")),
         tuple(rows),

@@ -8,7 +8,8 @@ import pytest
 
 from ca_deploy.devices import open_device
 from ca_deploy.devices.emulated import Emulated
-from ca_deploy.errors import DeviceError, UsageError
+from ca_deploy.errors import DeviceError, RuntimeUnavailable, UsageError
+from ca_deploy.latency import runner_output
 from ca_deploy.native import emulator
 from ca_deploy.native.bundle import runner_command
 from ca_deploy.pipeline.export import Export
@@ -25,6 +26,7 @@ def count(processor: str, model: Path, image: Path, answer: Path) -> Instruction
         assert isinstance(device, Emulated)
         done, counts = device.count(command_for(device, "litert", model, image), 300)
         assert b'"runtime":"litert"' in done.stdout
+        assert counts is not None
         device.pull(f"{device.scratch()}/answer0.bin", answer)
     return counts
 
@@ -71,8 +73,10 @@ def test_a_runner_that_fails_says_why(arm_kit: Kit, tmp_path: Path) -> None:
         assert isinstance(device, Emulated)
         command = runner_command(device.probe(), "litert")
         places = device.push([*command.files, broken])
-        with pytest.raises(DeviceError, match="cannot be read as a TFLite model"):
-            device.count([*command.argv(places), "--model", places[broken]], 60)
+        done, counts = device.count([*command.argv(places), "--model", places[broken]], 60)
+        assert counts is None
+        with pytest.raises(RuntimeUnavailable, match="cannot be read as a TFLite model"):
+            runner_output.parse(done, broken.name, device.name)
         with pytest.raises(DeviceError, match="timed no inference"):
             device.count([*command.argv(places), "--probe"], 60)
 

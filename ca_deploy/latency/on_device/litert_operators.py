@@ -60,9 +60,23 @@ def options(api: LiteRt, threads: int) -> ctypes.c_void_p:
     return found
 
 
-def buffers(api: LiteRt, environment: Any, model: Any, compiled: Any, kind: str) -> Any:
-    """Tensor buffers for all inputs or outputs of the first signature."""
-    signature = api.handle("LiteRtGetModelSignature", model, ctypes.c_size_t(0))
+def place_of(api: LiteRt, model: Any, key: str | None) -> int:
+    """The place of a signature in the file, 0 for None."""
+    count, text = ctypes.c_size_t(), ctypes.c_char_p()
+    api("LiteRtGetNumModelSignatures", model, ctypes.byref(count))
+    for place in range(count.value if key is not None else 0):
+        signature = api.handle("LiteRtGetModelSignature", model, ctypes.c_size_t(place))
+        api("LiteRtGetSignatureKey", signature, ctypes.byref(text))
+        if (text.value or b"").decode(errors="replace") == key:
+            return place
+    if key is not None:
+        raise RuntimeError(f"the file has no signature {key}")
+    return 0
+
+
+def buffers(api: LiteRt, environment: Any, model: Any, compiled: Any, kind: str, place: int) -> Any:
+    """Tensor buffers for all inputs or outputs of a signature."""
+    signature = api.handle("LiteRtGetModelSignature", model, ctypes.c_size_t(place))
     count = ctypes.c_size_t()
     api(f"LiteRtGetNumSignature{kind}s", signature, ctypes.byref(count))
     found = (ctypes.c_void_p * count.value)()
@@ -71,7 +85,7 @@ def buffers(api: LiteRt, environment: Any, model: Any, compiled: Any, kind: str)
         kind_of_tensor = (ctypes.c_char * 4096)()
         api("LiteRtGetRankedTensorType", tensor, kind_of_tensor)
         needs = api.handle(
-            f"LiteRtGetCompiledModel{kind}BufferRequirements", compiled, ctypes.c_size_t(0), ctypes.c_size_t(index)
+            f"LiteRtGetCompiledModel{kind}BufferRequirements", compiled, ctypes.c_size_t(place), ctypes.c_size_t(index)
         )
         made = api.handle("LiteRtCreateManagedTensorBufferFromRequirements", environment, kind_of_tensor, needs)
         found[index] = made.value
@@ -115,7 +129,7 @@ def by_operator(found: list[tuple[str, int, int]], runs: int) -> list[dict[str, 
     ]
 
 
-def measure(model_file: str, threads: int, warmup_runs: int, runs: int) -> dict[str, Any]:
+def measure(model_file: str, signature: str | None, threads: int, warmup_runs: int, runs: int) -> dict[str, Any]:
     api = LiteRt()
     environment = api.handle("LiteRtCreateEnvironment", 0, None)
     model = api.handle("LiteRtCreateModelFromFile", environment, model_file.encode())
@@ -123,8 +137,9 @@ def measure(model_file: str, threads: int, warmup_runs: int, runs: int) -> dict[
     profiler = api.handle("LiteRtCompiledModelGetProfiler", compiled)
     if not profiler:
         raise RuntimeError(f"ai-edge-litert {metadata.version('ai-edge-litert')} did not switch its profiler on")
-    inputs, outputs = (buffers(api, environment, model, compiled, kind) for kind in ("Input", "Output"))
-    sizes = [ctypes.c_size_t(count) for count in (0, len(inputs), len(outputs))]
+    place = place_of(api, model, signature)
+    inputs, outputs = (buffers(api, environment, model, compiled, kind, place) for kind in ("Input", "Output"))
+    sizes = [ctypes.c_size_t(count) for count in (place, len(inputs), len(outputs))]
 
     def run() -> None:
         api("LiteRtRunCompiledModel", compiled, sizes[0], sizes[1], inputs, sizes[2], outputs)
@@ -143,6 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", required=True)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--signature")
     parser.add_argument("--affinity")
     parser.add_argument("--warmup-runs", type=int, default=10)
     parser.add_argument("--runs", type=int, default=50)
@@ -153,7 +169,7 @@ def main() -> None:
         mask = int(wanted.affinity, 16)
         os.sched_setaffinity(0, {core for core in range(mask.bit_length()) if mask >> core & 1})
     try:
-        found = measure(wanted.model, wanted.threads, wanted.warmup_runs, wanted.runs)
+        found = measure(wanted.model, wanted.signature, wanted.threads, wanted.warmup_runs, wanted.runs)
     except Exception as error:
         found = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
     answers.write(json.dumps(found) + "\n")

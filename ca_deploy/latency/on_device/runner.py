@@ -4,6 +4,7 @@ Run as a script, here or on a Raspberry Pi: it needs numpy and a runtime, but no
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -17,6 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 # Keeps onnxruntime from contacting its telemetry server; read on import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
@@ -29,12 +32,10 @@ INTERPRETERS = (
 
 
 class TFLite:
-    """The ``Interpreter`` of ai-edge-litert, tflite-runtime or TensorFlow, whichever is there: its main graph, or that
-    of a signature, whose inputs and outputs are in the order of their names."""
+    """The ``Interpreter`` of one of :data:`INTERPRETERS`: its main graph, or that of a signature, whose inputs and
+    outputs are in the order of their names."""
 
     def __init__(self, options: argparse.Namespace, shapes: list[list[int]]) -> None:
-        import numpy
-
         package, module = next(choice for choice in INTERPRETERS if find_spec(choice[0]) or choice is INTERPRETERS[-1])
         self.name, self.version = "litert", version_of(package)
         loaded = import_module(module)
@@ -50,9 +51,9 @@ class TFLite:
             self.graph = self.wrapper.GetSubgraphIndexFromSignature(options.signature)
             found = interpreter._get_full_signature_list()[options.signature]
             ins, outs = (sorted(found[side].items()) for side in ("inputs", "outputs"))
-        self.input_indices, self.output_indices = [index for _, index in ins], [index for _, index in outs]
+        self.input_indices, self.output_indices = ([index for _, index in side] for side in (ins, outs))
         for index, shape in zip(self.input_indices, shapes, strict=False):
-            self.wrapper.ResizeInputTensor(index, numpy.array(shape, numpy.int32), False, self.graph)
+            self.wrapper.ResizeInputTensor(index, np.array(shape, np.int32), False, self.graph)
         self.wrapper.AllocateTensors(self.graph)
         self.load_ns = time.perf_counter_ns() - self.started
         self.inputs = [self.describe(name, index) for name, index in ins]
@@ -69,7 +70,13 @@ class TFLite:
         self.wrapper.Invoke(self.graph)
 
     def get_outputs(self) -> list[Any]:
-        return [self.wrapper.GetTensor(index, self.graph) for index in self.output_indices]
+        return [self.output(index) for index in self.output_indices]
+
+    def output(self, index: int) -> Any:
+        shape = self.wrapper.TensorSize(index, self.graph)
+        if len(shape) and not min(shape):  # the wrapper refuses to read nothing
+            return np.empty(shape, self.wrapper.TensorType(index, self.graph))
+        return self.wrapper.GetTensor(index, self.graph)
 
     def delegate(self) -> dict[str, Any] | None:
         if self.graph:
@@ -148,31 +155,23 @@ RUNTIMES: dict[str, Any] = {".tflite": TFLite, ".onnx": OnnxRuntime}
 
 
 def version_of(package: str) -> str:
-    try:
+    with contextlib.suppress(metadata.PackageNotFoundError):
         return metadata.version(package.replace("_", "-"))
-    except metadata.PackageNotFoundError:
-        return str(getattr(import_module(package), "__version__", "unknown"))
+    return str(getattr(import_module(package), "__version__", "unknown"))
 
 
 def tensor(name: str, dtype: Any, shape: Any) -> dict[str, Any]:
     """``bytes`` is None where it depends on the values, or on what a sequence holds."""
-    import numpy as np
-
     shape = [int(side) for side in shape]
-    try:
+    kind, size = str(dtype), None
+    with contextlib.suppress(TypeError):  # a sequence, a map
         known = np.dtype(dtype)
-    except TypeError:  # a sequence, a map
-        return {"name": name, "type": str(dtype), "shape": shape, "bytes": None}
-    if known.kind not in "biufc":
-        return {"name": name, "type": "string", "shape": shape, "bytes": None}
-    return {"name": name, "type": known.name, "shape": shape, "bytes": int(np.prod(shape)) * known.itemsize}
+        kind, size = ("string", None) if known.kind not in "biufc" else (known.name, known.itemsize)
+    return {"name": name, "type": kind, "shape": shape, "bytes": None if size is None else int(np.prod(shape)) * size}
 
 
 def feed(spec: dict[str, Any], file: str | None) -> Any:
-    """From a file; otherwise floats in -1..1, small integers of any value, 0 and 1 where a type is wide enough for
-    places in a table, the string "0"."""
-    import numpy as np
-
+    """From a file; otherwise floats in -1..1, integers of any value, but 0 and 1 of 32 bits or more, strings "0"."""
     content = None if file is None else Path(file).read_bytes()
     if spec["type"] == "string":
         texts = [b"0"] * int(np.prod(spec["shape"])) if content is None else unpack(content)
@@ -255,7 +254,6 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         values.clear()
     repeat(options.runs, options.min_seconds, options.max_seconds)
     ops = model.ops()
-    samples = {f"{name}_ns": list(values) for name, values in times.items()}
     return {
         "schema": 1,
         "runtime": model.name,
@@ -265,30 +263,27 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "load_ns": model.load_ns,
         "first_ns": first_ns,
         "warmup_ns": warmup_ns,
-        **samples,
+        **{f"{name}_ns": values for name, values in times.items()},
         "delegate": model.delegate(),
         "inputs": model.inputs,
         "outputs": model.outputs,
         "peak_rss_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
         # The profile covers the warm-up too.
-        "ops": ops and [{**op, "ns": op["ns"][-len(samples["invoke_ns"]) :]} for op in ops],
+        "ops": ops and [{**op, "ns": op["ns"][-len(times["invoke"]) :]} for op in ops],
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", required=True)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--affinity")
-    parser.add_argument("--signature")
-    parser.add_argument("--shape", action="append", default=[])
-    parser.add_argument("--warmup-runs", type=int, default=10)
-    parser.add_argument("--warmup-seconds", type=float, default=0.5)
-    parser.add_argument("--runs", type=int, default=50)
-    parser.add_argument("--min-seconds", type=float, default=1)
-    parser.add_argument("--max-seconds", type=float, default=150)
-    parser.add_argument("--input", action="append", default=[])
-    parser.add_argument("--output-prefix")
+    for name in ("--affinity", "--signature", "--output-prefix"):
+        parser.add_argument(name)
+    for name in ("--shape", "--input"):
+        parser.add_argument(name, action="append", default=[])
+    for name, usual in (("threads", 1), ("warmup-runs", 10), ("runs", 50)):
+        parser.add_argument(f"--{name}", type=int, default=usual)
+    for name, seconds in (("warmup", 0.5), ("min", 1.0), ("max", 150.0)):
+        parser.add_argument(f"--{name}-seconds", type=float, default=seconds)
     parser.add_argument("--ops", action="store_true")
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a runtime prints must not mix with the JSON line

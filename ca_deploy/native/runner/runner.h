@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum { MAX_TENSORS = 1024, MAX_RANK = 16 };
 
@@ -74,6 +75,13 @@ uint64_t now_ns(void);
 void read_input(Tensor *input, const char *path);
 void fill_input(Tensor *input); /* with what runner.c says at its top */
 void write_outputs(const char *prefix);
+
+extern FILE *report;
+void print_string(const char *text); /* NULL as null */
+void print_series(const char *key, const uint64_t *at, size_t n);
+void print_tensors(const char *key, const Tensor *tensors, int n);
+void print_delegate(void);
+void print_operators(const Operator *operators, size_t n_operators, int wanted, size_t timed);
 
 extern int measuring; /* a timed inference is running */
 void note_operator(const char *name, const char *type, const char *part, int64_t index, uint64_t ns);
