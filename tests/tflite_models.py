@@ -112,8 +112,38 @@ class Model:
         model.subgraphs, model.buffers = [graph], self._buffers
         return flatbuffer.write(model)
 
+    def model(self) -> Any:
+        return flatbuffer.read(self.content())
+
     def _constant(self, values: Any, shape: tuple[int, ...]) -> int:
         index = self.tensor(shape)
         self._buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
         self._tensors[index].buffer = len(self._buffers) - 1
         return index
+
+
+def subgraphs(*parts: Model, keys: tuple[str, ...] = ()) -> Any:
+    """One model of several, each a subgraph; ``keys`` name the signatures of the first ones."""
+    first, *others = [part.model() for part in parts]
+    for other in others:
+        buffers, codes = len(first.buffers), len(first.operatorCodes)
+        first.buffers += other.buffers
+        first.operatorCodes += other.operatorCodes
+        for tensor in other.subgraphs[0].tensors:
+            tensor.buffer += buffers
+        for operator in other.subgraphs[0].operators:
+            operator.opcodeIndex += codes
+        first.subgraphs += other.subgraphs
+    first.signatureDefs = [signature(first, key, index) for index, key in enumerate(keys)]
+    return first
+
+
+def signature(model: Any, key: str, index: int) -> Any:
+    found = schema.SignatureDefT()
+    found.signatureKey, found.subgraphIndex, found.inputs, found.outputs = key.encode(), index, [], []
+    graph = model.subgraphs[index]
+    for side, indices in ((found.inputs, graph.inputs), (found.outputs, graph.outputs)):
+        for number, tensor in enumerate(indices):
+            side.append(schema.TensorMapT())
+            side[-1].name, side[-1].tensorIndex = f"value{number}".encode(), tensor
+    return found

@@ -91,7 +91,7 @@ def check(
         render.show(page(reports, all_nodes, asked=bool(target)))
     if target and any(report.skipped for report in reports):
         raise typer.Exit(2)
-    if any(report.at_least(worst) for report in reports):
+    if any(report.refused or report.at_least(worst) for report in reports):
         raise typer.Exit(1)
 
 

@@ -1,22 +1,26 @@
 """Check a file against targets in a child process: a crash in native code cannot take down the parent process.
 
 The child is ``python -m ca_deploy.compat.check <log> <file> <target> …``. It checks all targets, so that libraries and
-the file are loaded once. If it dies, the current target is reported as skipped and a new child checks the rest.
+the file are loaded once. If it dies in what a target announced as a risk, a new child repeats that target without it;
+if it dies elsewhere, the target is reported as skipped and a new child checks the rest.
 """
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from ca_deploy.errors import CaDeployError, WorkerError, last_line
-from ca_deploy.graphs import check_place, read
+from ca_deploy.graphs import CONTROL_FLOW, Graph, check_place, read
 from ca_deploy.processes import child
 from ca_deploy.progress import NamedStep, no_named_step
 from ca_deploy.records.compat import CompatReport
-from ca_deploy.targets import Request, find_target, targets_for, usable_target
+from ca_deploy.targets import Request, Risky, find_target, targets_for, usable_target
+
+_SCOPES_SHOWN = 6
+_MOST_CRASHES = 64  # nodes; each takes a second
 
 
 def check(path: Path, targets: Sequence[str] = (), step: NamedStep = no_named_step) -> list[CompatReport]:
@@ -47,12 +51,16 @@ def check(path: Path, targets: Sequence[str] = (), step: NamedStep = no_named_st
             reports[name] = CompatReport(name, "", path.name, skipped=f"{', '.join(missing)} is not installed")
     waiting = [name for name in names if name not in reports]
     crashed: list[str] = []
+    lost: dict[Risky, str] = {}
+    begun: set[str] = set()
     while waiting:
-        with _Checkers(path, waiting) as checkers:
+        with _Checkers(path, waiting, lost, begun) as checkers:
             for name, report in checkers.reports(step):
                 reports[name] = replace(report, target=name)
                 waiting.remove(name)
-            if waiting:
+            if checkers.risked is not None and checkers.risked not in lost and len(lost) < _MOST_CRASHES:
+                lost[checkers.risked] = checkers.ending()
+            elif waiting:
                 crashed.append(checkers.last_words())
                 reports[waiting[0]] = CompatReport(waiting[0], "", path.name, skipped=crashed[-1])
                 waiting.pop(0)
@@ -62,13 +70,19 @@ def check(path: Path, targets: Sequence[str] = (), step: NamedStep = no_named_st
 
 
 class _Checkers:
-    """The parent's side of one child process; a context manager that always ends the child."""
+    """The parent's side of one child process; a context manager that always ends the child.
 
-    def __init__(self, path: Path, targets: Sequence[str]) -> None:
+    ``lost``: what crashed earlier ones, and how they ended. ``risked``: what this one was in the middle of. ``begun``:
+    the targets that progress has named.
+    """
+
+    def __init__(self, path: Path, targets: Sequence[str], lost: Mapping[Risky, str], begun: set[str]) -> None:
         self._path, self._target, self._doing = path, targets[0], "starting"
-        self._begun: set[str] = set()
+        self.risked: Risky | None = None
+        self._begun = begun
         self._log = tempfile.NamedTemporaryFile(prefix="ca-deploy-check-")  # noqa: SIM115 - closed in __exit__
         self._child = child.Child("ca_deploy.compat.check", [self._log.name, str(path), *targets])
+        self._child.send(dict(lost))
 
     def __enter__(self) -> "_Checkers":
         return self
@@ -86,6 +100,9 @@ class _Checkers:
         for event in self._child.events():
             if isinstance(event, CaDeployError):
                 raise event
+            self.risked = event if isinstance(event, Risky) else None
+            if isinstance(event, Risky):
+                continue
             self._target, what = event
             if isinstance(what, CompatReport):
                 yield self._target, what
@@ -95,12 +112,16 @@ class _Checkers:
                     self._begun.add(self._target)
                     step(self._target, f"checking {self._path.name}")
 
+    def ending(self) -> str:
+        """How the child ended."""
+        return self._child.ending()
+
     def last_words(self) -> str:
         """Why there is no report: how the child ended, and the last line that it printed."""
         last = last_line(self._log.read().decode(errors="replace"))
         said = f" Its last output: {last}" if last else ""
         return (
-            f"The checker of {self._target} {self._child.ending()} while {self._doing} ({self._path.name}).{said} "
+            f"The checker of {self._target} {self.ending()} while {self._doing} ({self._path.name}).{said} "
             "The file may be damaged, or trigger a bug in the runtime: check it without that target."
         )
 
@@ -108,7 +129,7 @@ class _Checkers:
 def main() -> None:
     log, path, names = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     report = child.reporter(log)
-    child.listen()
+    lost: Mapping[Risky, str] = child.listen()()
     try:
         report((names[0], "reading the file"))
         graph = read(path)
@@ -117,9 +138,28 @@ def main() -> None:
             checker = target.load_checker()
             step = partial(_report_step, report, name)
             step("checking the file")
-            report((name, checker(Request(target.name, path, graph, level, step))))
+            risk = partial(_risk, report, lost, name)
+            found = checker(Request(target.name, path, graph, level, step, risk))
+            report((name, replace(found, notes=(*found.notes, *_scopes(graph)))))
     except CaDeployError as error:
         report(error)
+
+
+def _scopes(graph: Graph) -> Iterator[str]:
+    """Which subgraphs a file of several has, all of which are counted."""
+    if len(graph.scopes) > 1:
+        counts = [f"{count} in {scope or 'the main graph'}" for scope, count in graph.scopes.items()]
+        more = f" and {len(counts) - _SCOPES_SHOWN} more" if len(counts) > _SCOPES_SHOWN else ""
+        yield f"All subgraphs are counted; nodes: {', '.join(counts[:_SCOPES_SHOWN])}{more}."
+        if any(node.operator in CONTROL_FLOW for node in graph.nodes):
+            yield "Which branches run, and how often, is known only at run time."
+
+
+def _risk(report: Callable[[object], None], lost: Mapping[Risky, str], target: str, name: str) -> str:
+    risk = Risky(target, name)
+    if risk not in lost:
+        report(risk)
+    return lost.get(risk, "")
 
 
 def _report_step(report: Callable[[object], None], target: str, text: str) -> None:

@@ -3,6 +3,7 @@
 :mod:`ca_deploy.graphs.readers` is the registry of formats; the modules here parse them.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,10 @@ AttributeValue = int | float | str | tuple[int, ...] | tuple[float, ...]
 
 ABSENT = -1  # an optional operand that is left out
 DYNAMIC = -1  # a dimension that is known only at run time
+
+# Operators that run subgraphs: branches, bodies, other functions. No delegate takes them.
+_TFLITE_FLOW = ("IF", "WHILE", "CALL", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHLO_CASE")
+CONTROL_FLOW = (*_TFLITE_FLOW, "If", "Loop", "Scan", "SequenceMap")
 
 _INTEGERS = ("int8", "uint8", "int16")
 
@@ -66,7 +71,8 @@ class Node:
 
     ``module`` is the PyTorch module it came from (``features.3.attention.pool_w``), "" where the file does not record
     it. ``version`` is the operator's version (TFLite) or its opset (ONNX); 1 elsewhere. ``multiply_adds`` is 0 except
-    for convolutions and matrix products.
+    for convolutions and matrix products. ``scope`` is the subgraph that it stands in: a signature, or the branch of an
+    ``If`` or ``WHILE``; "" for the main graph.
     """
 
     index: int
@@ -79,11 +85,14 @@ class Node:
     version: int = 1
     custom: bool = False
     multiply_adds: int = 0
+    scope: str = ""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """A model's operators in execution order; without slots, because what is asked of every node is computed once.
+    """A model's operators: those of the main graph in execution order, then those of each other subgraph in its order.
+
+    It has no slots, because what is asked of every node is computed once.
 
     ``format`` is the name of the file's reader. ``version`` is that of the file: schema version, opset, or Core ML
     specification version.
@@ -95,6 +104,11 @@ class Graph:
     tensors: tuple[Tensor, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+
+    @cached_property
+    def scopes(self) -> Mapping[str, int]:
+        """The subgraphs and the number of nodes in each, in order."""
+        return dict(Counter(node.scope for node in self.nodes))
 
     @cached_property
     def multiply_adds(self) -> int:
@@ -158,11 +172,16 @@ class Graph:
         return found
 
 
+def in_scope(scope: str, name: str) -> str:
+    """The name of a node with that of its subgraph before it."""
+    return f"{scope}/{name}" if scope else name
+
+
 def read(path: Path) -> Graph:
     """The graph of a model file, whose suffix selects the reader.
 
     Raises:
-        ArtifactError: the file is missing, not a model, damaged, too large or empty, or has control flow.
+        ArtifactError: the file is missing, not a model, damaged, too large or empty.
     """
     check_place(path)
     try:

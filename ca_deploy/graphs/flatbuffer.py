@@ -46,6 +46,10 @@ class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
 
 def read(content: bytes | bytearray) -> Any:
     """The model as a mutable ``schema.ModelT``; buffers stored behind the flatbuffer are included."""
+    if not schema.Model.GetRootAs(content).BuffersLength():  # valid, but ai-edge-litert 2.3 needs the empty buffer 0
+        model = flatbuffer_utils.convert_bytearray_to_object(content)
+        model.buffers = [schema.BufferT()]
+        content = flatbuffer_utils.convert_object_to_bytearray(model)
     return flatbuffer_utils.read_model_from_bytearray(content)
 
 

@@ -2,7 +2,7 @@
 
 import ast
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,21 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, TensorProto, numpy_helper
 
 from ca_deploy.errors import ArtifactError, first_line, listed
-from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor
+from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor, in_scope
+from ca_deploy.graphs.onnx_nodes import all_nodes, subgraphs_of
 
 # ONNX Runtime has kernels for these domains; operators of any other need a custom operator library.
 _KNOWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc")
-_CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
+_QUANTISE = ("QuantizeLinear", "DequantizeLinear")
 _SCOPES = ("pkg.torch.onnx.name_scopes",)
 _SMALL = 64  # elements; axes, shapes and paddings are shorter
 
 
 def read(path: Path) -> Graph:
-    """The main graph, with inferred shapes.
+    """The main graph and the branches and bodies of control flow, with inferred shapes.
 
     Raises:
-        ArtifactError: not an ONNX model, damaged, without its external data, or with control flow.
+        ArtifactError: not an ONNX model, damaged, or without its external data.
     """
     model = load(path)
     if missing := _missing(model.graph):
@@ -57,12 +58,6 @@ def load(path: Path) -> onnx.ModelProto:
         raise ArtifactError(f"{path} is not an ONNX model, or damaged ({error}): copy or export it again.") from error
     if not model.HasField("graph") or not model.opset_import:
         raise ArtifactError(f"{path} is not an ONNX model: it lacks a graph or an opset. Copy or export it again.")
-    flow = sorted({node.op_type for node in model.graph.node} & set(_CONTROL_FLOW))
-    if flow:
-        raise ArtifactError(
-            f"{path} has control flow ({', '.join(flow)}): which operators run is known only at run time. Export the "
-            "body of the loop or branch as a separate model, and check that."
-        )
     try:
         onnx.load_external_data_for_model(model, str(path.parent))
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
@@ -72,10 +67,22 @@ def load(path: Path) -> onnx.ModelProto:
             f"({first_line(error)}). Put them next to the model under that name."
         ) from error
     _fold_constants(model.graph)
+    return _with_shapes(model)
+
+
+def _with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """With inferred shapes. QuantizeLinear and its like in Microsoft's domain are inferred as the standard ones."""
+    domains = [node.domain for node in all_nodes(model.graph)]
+    for node in all_nodes(model.graph):
+        if node.domain == "com.microsoft" and node.op_type in _QUANTISE:
+            node.domain = ""
     try:
-        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+        found = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception:  # custom operators and inconsistent shapes: these stay unknown, which every rule handles
-        return model
+        found = model
+    for node, domain in zip(all_nodes(found.graph), domains, strict=True):
+        node.domain = domain
+    return found
 
 
 def _fold_constants(graph: onnx.GraphProto) -> None:
@@ -87,41 +94,63 @@ def _fold_constants(graph: onnx.GraphProto) -> None:
             graph.initializer[-1].name = node.output[0]
         else:
             kept.append(node)
+        for _, subgraph in subgraphs_of(node):
+            _fold_constants(subgraph)
     del graph.node[:]
     graph.node.extend(kept)
 
 
 def to_graph(model: onnx.ModelProto) -> Graph:
     """See :func:`read`."""
-    graph = model.graph
-    table = _Tensors(graph)
-    nodes = []
-    for index, node in enumerate(graph.node):
-        inputs, outputs = tuple(map(table.place, node.input)), tuple(map(table.place, node.output))
-        known = node.domain in _KNOWN_DOMAINS
-        nodes.append(
-            Node(
-                index=index,
-                name=node.name or f"{node.op_type}_{index}",
-                module=_module_of(node),
-                operator=node.op_type if known else f"{node.domain}:{node.op_type}",
-                inputs=inputs,
-                outputs=outputs,
-                attributes={a.name: value for a in node.attribute if (value := _value(a)) is not None},
-                version=_opset(model, node.domain),
-                custom=not known,
-                multiply_adds=_multiply_adds(node, inputs, outputs, table.tensors),
-            )
-        )
-    names = {constant.name for constant in graph.initializer}
+    nodes: list[Node] = []
+    main = _Tensors(model.graph)
+    waiting = [_Subgraph("", model.graph, main)]
+    for part in waiting:  # grows by the subgraphs of its nodes
+        for node in part.graph.node:
+            index = len(nodes)
+            name = in_scope(part.scope, node.name or f"{node.op_type}_{index}")
+            nodes.append(_node(model, node, index, name, part))
+            waiting += [
+                _Subgraph(f"{name} {role}", graph, _Tensors(graph, part.tensors), index)
+                for role, graph in subgraphs_of(node)
+            ]
+    _capture(nodes, waiting)
+    names = {constant.name for constant in model.graph.initializer}
     return Graph(
         "onnx",
         _opset(model, ""),
         _with_neighbours_modules(nodes),
-        tuple(table.tensors),
-        tuple(table.place(value.name) for value in graph.input if value.name not in names),
-        tuple(table.place(value.name) for value in graph.output),
+        tuple(main.tensors),
+        tuple(main.place(value.name) for value in model.graph.input if value.name not in names),
+        tuple(main.place(value.name) for value in model.graph.output),
     )
+
+
+def _node(model: onnx.ModelProto, node: onnx.NodeProto, index: int, name: str, part: "_Subgraph") -> Node:
+    table, known = part.tensors, node.domain in _KNOWN_DOMAINS
+    inputs, outputs = tuple(map(table.place, node.input)), tuple(map(table.place, node.output))
+    return Node(
+        index=index,
+        name=name,
+        module=_module_of(node),
+        operator=node.op_type if known else f"{node.domain}:{node.op_type}",
+        inputs=inputs,
+        outputs=outputs,
+        attributes={a.name: value for a in node.attribute if (value := _value(a)) is not None},
+        version=_opset(model, node.domain),
+        custom=not known,
+        multiply_adds=_multiply_adds(node, inputs, outputs, table.tensors),
+        scope=part.scope,
+    )
+
+
+def _capture(nodes: list[Node], parts: "list[_Subgraph]") -> None:
+    """What a subgraph reads of the graphs around it becomes an input of the node that runs it, which waits for that."""
+    for part in reversed(parts):  # inner ones first
+        if part.owner is not None:
+            owner = nodes[part.owner]
+            outer = dict.fromkeys(part.tensors.captured)
+            nodes[part.owner] = replace(owner, inputs=tuple(dict.fromkeys((*owner.inputs, *outer))))
 
 
 def _with_neighbours_modules(nodes: list[Node]) -> tuple[Node, ...]:
@@ -129,7 +158,7 @@ def _with_neighbours_modules(nodes: list[Node]) -> tuple[Node, ...]:
     makers = {tensor: node.index for node in nodes for tensor in node.outputs}
     readers = {tensor: node.index for node in reversed(nodes) for tensor in node.inputs}
     modules = [node.module for node in nodes]
-    conversions = [node for node in nodes if node.operator in ("QuantizeLinear", "DequantizeLinear")]
+    conversions = [node for node in nodes if node.operator in _QUANTISE]
     for order, from_maker in ((conversions, True), (conversions[::-1], False)):
         for node in order:
             beside = makers.get(node.inputs[0]) if from_maker else readers.get(node.outputs[0])
@@ -139,10 +168,17 @@ def _with_neighbours_modules(nodes: list[Node]) -> tuple[Node, ...]:
 
 
 class _Tensors:
-    """Names -> positions in a growing list of tensors, typed as far as the file allows."""
+    """Names -> positions in a growing list of tensors, typed as far as the file allows.
 
-    def __init__(self, graph: onnx.GraphProto) -> None:
-        self.tensors: list[Tensor] = []
+    A subgraph sees the names of the graph around it, ``outer``; ``captured`` are those that it reads.
+    """
+
+    def __init__(self, graph: onnx.GraphProto, outer: "_Tensors | None" = None) -> None:
+        self.tensors: list[Tensor] = outer.tensors if outer else []
+        self.captured: list[int] = []
+        self._outer = outer
+        self._own = {value.name for value in (*graph.input, *graph.initializer)}
+        self._own |= {name for node in graph.node for name in node.output}
         self._places: dict[str, int] = {}
         self._types = {v.name: v.type.tensor_type for v in (*graph.value_info, *graph.input, *graph.output)}
         self._constants: dict[str, TensorProto] = {constant.name: constant for constant in graph.initializer}
@@ -156,6 +192,9 @@ class _Tensors:
     def place(self, name: str) -> int:
         if not name:
             return ABSENT
+        if self._outer is not None and name not in self._own:
+            self.captured.append(self._outer.place(name))
+            return self.captured[-1]
         if name not in self._places:
             self._places[name] = len(self.tensors)
             self.tensors.append(self._tensor(name))
@@ -186,6 +225,16 @@ class _Tensors:
         if constant is None or math.prod(constant.dims) > 65536:
             return np.empty(0)
         return np.asarray(numpy_helper.to_array(constant))
+
+
+@dataclass(frozen=True, slots=True)
+class _Subgraph:
+    """One graph of the file. ``owner`` is the index of the node that runs it, None for the main graph."""
+
+    scope: str
+    graph: onnx.GraphProto
+    tensors: _Tensors
+    owner: int | None = None
 
 
 def _module_of(node: onnx.NodeProto) -> str:

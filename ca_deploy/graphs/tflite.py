@@ -10,9 +10,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from ca_deploy.errors import ArtifactError, first_line
-from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor, flatbuffer
+from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor, flatbuffer, in_scope
+from ca_deploy.graphs.subgraphs import joined, scopes
 
-_CONTROL_FLOW = ("IF", "WHILE", "CALL", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHLO_CASE")
 _TYPE_NAMES = {code: name.lower() for name, code in vars(schema.TensorType).items() if not name.startswith("_")}
 _ELEMENT_BYTES = {"float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2, "int8": 1, "uint8": 1, "bool": 1, "int4": 0.5}
 _ELEMENT_BYTES |= {"int64": 8, "float64": 8, "uint64": 8, "complex64": 8, "int2": 0.25, "uint4": 0.5}
@@ -23,12 +23,12 @@ DAMAGE = (struct.error, IndexError, ValueError, TypeError, AttributeError, KeyEr
 
 
 def read(path: Path) -> Graph:
-    """The main subgraph.
+    """All subgraphs: the main one, those of other signatures, and the branches of control flow.
 
     Raises:
-        ArtifactError: not a TFLite flatbuffer, damaged, or with control flow.
+        ArtifactError: not a TFLite flatbuffer, or damaged.
     """
-    return to_graph(load(path), path)
+    return joined(subgraphs(load(path), path))
 
 
 def load(path: Path) -> Any:
@@ -55,28 +55,28 @@ def load(path: Path) -> Any:
     return model
 
 
-def to_graph(model: Any, path: Path) -> Graph:
-    """See :func:`read`."""
+def subgraphs(model: Any, path: Path) -> list[Graph]:
+    """Each subgraph as a graph of its own, in the order of the file; its nodes have its name as their scope.
+
+    Raises:
+        ArtifactError: the model is damaged.
+    """
     try:
-        main = model.subgraphs[0]
-        operators = list(main.operators if main.operators is not None else ())
-        names = [flatbuffer.operator_name(model, operator) for operator in operators]
-        tensors = tuple(_tensor(model, tensor) for tensor in (main.tensors if main.tensors is not None else ()))
-        nodes = tuple(
-            _node(model, index, operator, name, tensors)
-            for index, (operator, name) in enumerate(zip(operators, names, strict=True))
-        )
-        graph = Graph("tflite", int(model.version), nodes, tensors, _indices(main.inputs), _indices(main.outputs))
+        _ = model.subgraphs[0]
+        return [_graph(model, subgraph, scope) for subgraph, scope in zip(model.subgraphs, scopes(model), strict=True)]
     except DAMAGE as error:
         raise ArtifactError(
             f"{path} is a damaged TFLite model ({first_line(error)}): copy or export it again."
         ) from error
-    if flow := sorted(set(names) & set(_CONTROL_FLOW)):
-        raise ArtifactError(
-            f"{path} has control flow ({', '.join(flow)}): which operators run is known only at run time. Export the "
-            "body of the loop or branch as a separate model, and check that."
-        )
-    return graph
+
+
+def _graph(model: Any, subgraph: Any, scope: str) -> Graph:
+    tensors = tuple(_tensor(model, tensor) for tensor in (subgraph.tensors if subgraph.tensors is not None else ()))
+    nodes = tuple(
+        _node(model, index, operator, scope, tensors)
+        for index, operator in enumerate(subgraph.operators if subgraph.operators is not None else ())
+    )
+    return Graph("tflite", int(model.version), nodes, tensors, _indices(subgraph.inputs), _indices(subgraph.outputs))
 
 
 def module_of(tensor_name: str) -> str:
@@ -113,13 +113,14 @@ def _tensor(model: Any, tensor: Any) -> Tensor:
     )
 
 
-def _node(model: Any, index: int, operator: Any, name: str, tensors: tuple[Tensor, ...]) -> Node:
+def _node(model: Any, index: int, operator: Any, scope: str, tensors: tuple[Tensor, ...]) -> Node:
+    name = flatbuffer.operator_name(model, operator)
     inputs, outputs = _indices(operator.inputs), _indices(operator.outputs)
     code = model.operatorCodes[operator.opcodeIndex]
     result = tensors[outputs[0]] if outputs else Tensor(f"{name} {index}", None, "none")
     return Node(
         index=index,
-        name=result.name or f"{name} {index}",
+        name=in_scope(scope, result.name or f"{name} {index}"),
         module=module_of(result.name),
         operator=name,
         inputs=inputs,
@@ -128,6 +129,7 @@ def _node(model: Any, index: int, operator: Any, name: str, tensors: tuple[Tenso
         version=int(code.version or 1),
         custom=max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.CUSTOM,
         multiply_adds=_multiply_adds(name, inputs, tensors, result),
+        scope=scope,
     )
 
 

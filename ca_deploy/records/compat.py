@@ -120,6 +120,7 @@ class CompatRecord:
     skipped: str
     findings: tuple[Finding, ...]
     file: str = ""
+    refused: str = ""
 
 
 @record
@@ -127,7 +128,9 @@ class CompatReport:
     """All nodes of one file on one target; ``kinds`` groups findings of one reason and one remedy.
 
     ``partitions`` is the number of accelerated partitions predicted from the verdicts, ``measured_partitions`` the
-    runtime's own for the whole model (None where the runtime does not run on this machine). ``skipped`` is the reason
+    runtime's own for the whole model (None where the runtime does not run on this machine). ``accelerated_nodes``
+    counts those that the accelerator takes, in whatever type. ``refused`` is the runtime's reason not to run the whole
+    model; nothing of it is accelerated then, and the verdicts are those on each node alone. ``skipped`` is the reason
     why a target was not checked; there are no nodes then, and the check counts as failed. ``notes`` concern the whole
     file.
     """
@@ -143,6 +146,8 @@ class CompatReport:
     accelerated_multiply_adds_percent: float | None = None
     notes: tuple[str, ...] = ()
     skipped: str = ""
+    accelerated_nodes: int = 0
+    refused: str = ""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -151,19 +156,19 @@ class CompatReport:
         return tuple(sorted(found, key=lambda node: (node.verdict.severity, node.index)))
 
     @property
-    def accelerated_nodes(self) -> int:
-        return sum(node.verdict == Verdict.ACCELERATED for node in self.nodes)
-
-    @property
     def verdict(self) -> str:
         """A summary in a few words."""
         if self.skipped:
             return "not checked"
+        if self.refused:
+            return "does not load"
         pieces = self.measured_partitions if self.measured_partitions is not None else self.partitions
         if not self.findings:
             return "all of it is accelerated" + (", in one piece" if pieces == 1 else "")
         if not self.accelerated_nodes:
             return "nothing of it is accelerated" if self.known else "unknown"
+        if self.accelerated_nodes == len(self.nodes) and pieces == 1:
+            return f"all of it is accelerated, in one piece, {len(self.findings)} of its nodes in float"
         return f"breaks into {pieces} pieces" if pieces is not None and pieces > 1 else "accelerated in part"
 
     def members(self, kind: Kind) -> tuple[Finding, ...]:
@@ -195,4 +200,5 @@ class CompatReport:
             skipped=self.skipped,
             findings=self.nodes if all_nodes else self.findings,
             file=self.file,
+            refused=self.refused,
         )

@@ -16,10 +16,28 @@ from ca_deploy.records.compat import CompatReport
 
 
 @dataclass(frozen=True, slots=True)
+class Risky:
+    """What a target tried, by name, when its process crashed."""
+
+    target: str
+    name: str
+
+
+class Risk(Protocol):
+    """Announces native code that may crash the process, by a name that is the same in every run.
+
+    Returns how an earlier process ended in it (``"was killed by SIGSEGV"``), "" where it may be tried.
+    """
+
+    def __call__(self, name: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One model to check. ``level`` is what follows the colon in the target's name, or the target's default.
 
-    ``step`` reports progress in a few words.
+    ``step`` reports progress in a few words. What crashes after ``risk`` is lost alone: the checker runs again, and is
+    told.
     """
 
     target: str
@@ -27,6 +45,7 @@ class Request:
     graph: Graph
     level: str
     step: Step
+    risk: Risk
 
 
 class Brief(Protocol):
@@ -39,7 +58,7 @@ class Brief(Protocol):
 
 
 class Checker(Protocol):
-    """The check itself. It runs in a child process, so it may be slow, print, or crash."""
+    """The check itself. It runs in a child process, so it may be slow or print; what may crash is announced."""
 
     def __call__(self, request: Request) -> CompatReport: ...
 

@@ -13,17 +13,21 @@ from onnx import TensorProto
 from ca_deploy.errors import ArtifactError, first_line
 from ca_deploy.graphs import Graph, Node, read
 from ca_deploy.graphs import onnx as reader
+from ca_deploy.graphs.onnx_nodes import all_nodes
 from ca_deploy.graphs.ort_plan import of_this_version, planned
 from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._advice import advice_for, load_advice
-from ca_deploy.targets._partitions import assess
+from ca_deploy.targets._partitions import assess, without_accelerator
 from ca_deploy.targets._remedies import Remedy, with_remedy
 
-_QUANTISE = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
+_QUANTISE = ("QuantizeLinear", "DequantizeLinear")
+_SIXTEEN_BITS = ("int16", "uint16")
 _INTEGERS = (TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16)
 # These move or select elements without computing, so float costs nothing.
 _BOOKKEEPING = ("Constant", "Shape", "Identity", "Cast", "Gather", "Unsqueeze", "Squeeze", "Range", "ConstantOfShape")
+_ALL_OR_NOTHING = Remedy("Quantise the float operator, or keep its neighbours in float too.")
+_EIGHT = Remedy("Quantise activations to 8 bits for this processor; files with 16 bits are for NPUs.")
 _QUANTISE_IT = Remedy("Quantise it, or move it out of the integer part of the network.")
 
 
@@ -48,15 +52,20 @@ def check(request: Request) -> CompatReport:
             node.index, node.name, node.module, node.operator, Verdict.ACCELERATED, Evidence.MEASURED, runtime
         )
         if reason := outcome.left_over(node):
-            remedy = "Quantise the float operator, or keep its neighbours in float too."
-            made = replace(made, verdict=Verdict.FALLS_BACK, reason=reason, remedy=remedy)
-        elif graph.is_integer and outcome.is_float(node):
+            made = replace(made, verdict=Verdict.FALLS_BACK, reason=reason)
+            made = with_remedy(made, _EIGHT if outcome.has_16_bits(node) else _ALL_OR_NOTHING, graph)
+        elif outcome.is_static and outcome.is_float(node) and outcome.has_16_bits(node):
+            reason = "it runs in float, between 16-bit integers: the CPU provider has 8-bit kernels only"
+            made = with_remedy(replace(made, verdict=Verdict.FLOAT_IN_INT8, reason=reason), _EIGHT, graph)
+        elif outcome.is_static and outcome.is_float(node):
             said = advice_for(advice, node.operator, "int8")
             reason = "it runs in float between a DequantizeLinear and a QuantizeLinear"
             made = replace(made, verdict=Verdict.FLOAT_IN_INT8, reason=reason + (f": {said.reason}" if said else ""))
             made = with_remedy(made, said.remedy if said else _QUANTISE_IT, graph)
         findings.append(made)
-    notes = [f"{len(graph.nodes)} nodes become {len(plan.graph.node)}: {outcome.fusions()}."]
+    notes = [f"{len(graph.nodes)} nodes become {sum(1 for _ in all_nodes(plan.graph))}: {outcome.fusions()}."]
+    if outcome.is_dynamic:
+        notes.append("Quantised dynamically: convolutions and matrix products in integers, all else in float.")
     report = CompatReport("ort_cpu", runtime, request.path.name, tuple(findings), notes=tuple(notes))
     return assess(report, graph)
 
@@ -67,6 +76,8 @@ def brief(path: Path) -> str:
     if not graph.is_integer:
         return ""
     outcome = _Outcome(model, planned(model, disabled_optimizers=()), graph)
+    if not outcome.is_static:
+        return ""
     islands = _connected(graph, {node.index for node in graph.nodes if outcome.is_float(node)})
     if not islands:
         return "ONNX Runtime computes every operator in integers on ARM"
@@ -94,18 +105,37 @@ class _Outcome:
 
     def __init__(self, model: onnx.ModelProto, plan: onnx.ModelProto, graph: Graph) -> None:
         self._graph = graph
-        self._makers = {name: node for node in plan.graph.node for name in node.output}
-        names = Counter(node.name for node in (*plan.graph.node, *model.graph.node) if node.name)
-        self._named = {node.name: node for node in plan.graph.node if names[node.name] == 2}  # once in each graph
-        types = {v.name: v.type.tensor_type.elem_type for v in (*model.graph.value_info, *plan.graph.value_info)}
-        types |= {v.name: v.type.tensor_type.elem_type for v in (*plan.graph.input, *plan.graph.output)}
-        types |= {n.output[0]: TensorProto.INT8 for n in plan.graph.node if n.op_type == "QuantizeLinear"}
-        self._types = types | {
-            n.output[0]: TensorProto.INT8 for n in plan.graph.node if n.op_type.startswith("QLinear")
-        }
-        self._consumers = graph.consumers
-        self._plan = plan
+        planned_nodes = list(all_nodes(plan.graph))
+        self._makers = {name: node for node in planned_nodes for name in node.output}
+        names = Counter(node.name for node in (*planned_nodes, *all_nodes(model.graph)) if node.name)
+        self._named = {node.name: node for node in planned_nodes if names[node.name] == 2}  # once in each graph
+        values = (*model.graph.value_info, *plan.graph.value_info, *plan.graph.input, *plan.graph.output)
+        types = {v.name: v.type.tensor_type.elem_type for v in values if v.type.tensor_type.elem_type}
+        types |= {n.output[0]: TensorProto.INT8 for n in planned_nodes if n.op_type == "QuantizeLinear"}
+        self._types = types | {n.output[0]: TensorProto.INT8 for n in planned_nodes if n.op_type.startswith("QLinear")}
+        self._consumers, self._producers = graph.consumers, graph.producers
+        self._planned = planned_nodes
         self._edge = set(graph.inputs) | set(graph.outputs)
+
+    @property
+    def is_static(self) -> bool:
+        """Whether activations are quantised by scales in the file, so that float between them is a break."""
+        operators = {node.operator for node in self._graph.nodes}
+        return self._graph.is_integer and any(
+            name == "QuantizeLinear" or name.startswith("QLinear") for name in operators
+        )
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether activations are quantised by scales that are found at run time."""
+        return any(node.operator == "DynamicQuantizeLinear" for node in self._graph.nodes)
+
+    def has_16_bits(self, node: Node) -> bool:
+        """Whether a node is, stands between, or belongs to conversions of 16-bit activations."""
+        near = [self._producers[t] for t in node.inputs if t in self._producers]
+        near += [reader_ for t in node.outputs for reader_ in self._consumers.get(t, ())]
+        touched = [t for each in (node, *near) if each.operator in _QUANTISE for t in (*each.inputs[:1], *each.outputs)]
+        return any(self._graph.tensors[t].dtype in _SIXTEEN_BITS for t in touched)
 
     def left_over(self, node: Node) -> str:
         """Why a Q or DQ node is redundant; "" if it was fused, or converts an input or output of the model."""
@@ -145,7 +175,7 @@ class _Outcome:
 
     def fusions(self) -> str:
         before = Counter(node.operator for node in self._graph.nodes)
-        after = Counter(node.op_type for node in self._plan.graph.node)
+        after = Counter(node.op_type for node in self._planned)
         made = [f"{count} {name}" for name, count in after.most_common() if not before[name]]
         gone = [f"{before[name] - after[name]} {name}" for name in before if before[name] > after[name]]
         return f"{', '.join(made[:6]) or 'no new operators'} replace {', '.join(gone[:6]) or 'none'}"
@@ -163,6 +193,9 @@ def _refused(request: Request, runtime: str, error: Exception) -> CompatReport:
             remedy = "Register a custom operator library, or write that part with standard operators."
             findings.append(replace(made, verdict=Verdict.UNSUPPORTED, reason=reason, remedy=remedy))
         else:
-            findings.append(replace(made, reason=f"ONNX Runtime cannot load the model: {first_line(error)}"))
-    report = CompatReport("ort_cpu", runtime, request.path.name, tuple(findings))
-    return assess(report, request.graph)
+            findings.append(replace(made, reason="ONNX Runtime does not load the model"))
+    notes = (f"It refuses the whole model: {first_line(error)}.",)
+    report = CompatReport(
+        "ort_cpu", runtime, request.path.name, tuple(findings), notes=notes, refused=first_line(error)
+    )
+    return without_accelerator(assess(report, request.graph))

@@ -12,6 +12,7 @@ import onnxruntime
 from onnxruntime.tools.mobile_helpers import usability_checker
 
 from ca_deploy.graphs import onnx as reader
+from ca_deploy.graphs.onnx_nodes import all_nodes
 from ca_deploy.records.compat import CompatReport, Evidence, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._partitions import assess
@@ -35,7 +36,12 @@ def check(request: Request) -> CompatReport:
     source = f"onnxruntime {version('onnxruntime')}, tools/mobile_helpers, {name}"
     rules, graph = load_rules(request.target), request.graph
     findings = []
-    for finding, node in zip(judge(rules, graph, 0, listed_only=True), model.graph.node, strict=True):
+    for finding, node in zip(judge(rules, graph, 0, listed_only=True), all_nodes(model.graph), strict=True):
+        if graph.nodes[finding.index].scope:
+            reason = "the provider is not used in branches and bodies of control flow"
+            source_of_this = f"{source}, usability_checker.py"
+            findings.append(replace(finding, verdict=Verdict.FALLS_BACK, reason=reason, source=source_of_this))
+            continue
         table_entry = f"{node.domain or 'ai.onnx'}:{node.op_type}"
         checked = replace(finding, evidence=Evidence.CHECKER, source=source)
         if tuple(node.output) in taken:

@@ -13,24 +13,29 @@ _INTEGERS = (schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.
 _BIASES = (schema.TensorType.INT32, schema.TensorType.INT64)
 
 
-def one_node_model(model: Any, graph: Graph, node: Node, makers: Collection[int], as_float: bool = False) -> bytes:
-    """The node alone, with its activations as inputs; nodes that unpack its float16 or sparse weights stay.
+def one_node_model(
+    model: Any, subgraph: Any, graph: Graph, node: Node, makers: Collection[int], as_float: bool = False
+) -> bytes:
+    """A node of a subgraph alone, with its activations as inputs; those that unpack its float16 or sparse weights stay.
+
+    ``graph`` is that subgraph.
 
     Names and positions are dropped, so that equal nodes give equal bytes. ``makers`` is the result of
     :func:`constant_makers`. ``as_float`` replaces all quantised tensors by float32 ones, which shows whether a
     delegate rejects the node for its type.
     """
     nodes = _with_makers(graph, node, makers)
-    main = model.subgraphs[0]
     made = {tensor for each in nodes for tensor in each.outputs}
     places: dict[int, int] = {}
     tensors: list[Any] = []
     buffers = [schema.BufferT()]
-    for index in (t for each in nodes for t in (*each.inputs, *each.outputs)):
+    operators = [copy(subgraph.operators[each.index]) for each in nodes]
+    between = [t for operator in operators for t in (operator.intermediates or ())]
+    for index in (*(t for each in nodes for t in (*each.inputs, *each.outputs)), *between):
         if index == ABSENT or index in places:
             continue
         places[index] = len(tensors)
-        tensor = copy(main.tensors[index])
+        tensor = copy(subgraph.tensors[index])
         data = model.buffers[tensor.buffer].data
         tensor.name, tensor.buffer = f"t{len(tensors)}".encode(), 0
         if as_float:
@@ -40,21 +45,21 @@ def one_node_model(model: Any, graph: Graph, node: Node, makers: Collection[int]
             buffers.append(schema.BufferT(data=data))
         tensors.append(tensor)
 
-    subgraph = schema.SubGraphT()
-    subgraph.tensors, subgraph.name = tensors, b"main"
-    subgraph.operators, codes = [], []
-    for each in nodes:
-        operator = copy(main.operators[each.index])
+    found = schema.SubGraphT()
+    found.tensors, found.name = tensors, b"main"
+    found.operators, codes = [], []
+    for each, operator in zip(nodes, operators, strict=True):
         codes.append(model.operatorCodes[operator.opcodeIndex])
         operator.opcodeIndex = len(codes) - 1
         operator.inputs = [places.get(t, ABSENT) for t in each.inputs]
         operator.outputs = [places.get(t, ABSENT) for t in each.outputs]
-        subgraph.operators.append(operator)
+        operator.intermediates = [places[t] for t in (operator.intermediates or ())]
+        found.operators.append(operator)
     fed = [t for t in dict.fromkeys(t for each in nodes for t in each.inputs) if t != ABSENT and t not in made]
-    subgraph.inputs = [places[t] for t in fed if not tensors[places[t]].buffer and not tensors[places[t]].isVariable]
-    subgraph.outputs = [places[t] for t in node.outputs if t != ABSENT]
+    found.inputs = [places[t] for t in fed if not tensors[places[t]].buffer and not tensors[places[t]].isVariable]
+    found.outputs = [places[t] for t in node.outputs if t != ABSENT]
     alone = schema.ModelT()
-    alone.version, alone.operatorCodes, alone.subgraphs, alone.buffers = model.version, codes, [subgraph], buffers
+    alone.version, alone.operatorCodes, alone.subgraphs, alone.buffers = model.version, codes, [found], buffers
     return flatbuffer.write(alone)
 
 

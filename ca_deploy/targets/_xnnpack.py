@@ -1,24 +1,21 @@
 """What the XNNPACK delegate of the installed LiteRT accepts: of each node alone, and of the whole model."""
 
-import re
-import textwrap
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ai_edge_litert.interpreter import Interpreter
-
-from ca_deploy.errors import first_line
 from ca_deploy.files import sha256_of_bytes
-from ca_deploy.graphs import Graph, Node, read, tflite
+from ca_deploy.graphs import CONTROL_FLOW, Graph, Node, read, tflite
 from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._advice import Advice, advice_for, load_advice
-from ca_deploy.targets._partitions import assess, partitions
+from ca_deploy.targets._partitions import assess, without_accelerator
 from ca_deploy.targets._probe import constant_makers, one_node_model
 from ca_deploy.targets._remedies import NO_REMEDY, with_remedy
 from ca_deploy.targets._tflite_versions import version_findings
+from ca_deploy.targets._whole import complaint, delegated, delegates
 
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
@@ -41,134 +38,126 @@ def check(request: Request) -> CompatReport:
     runtime = f"LiteRT {version('ai-edge-litert')}, XNNPACK"
     graph = request.graph
     request.step("partitioning the whole model")
-    notes = []
-    real: list[set[int]] | None = None
-    try:
-        real = delegated(request.path.read_bytes(), graph)
-    except (RuntimeError, ValueError) as error:
-        notes.append(f"{runtime} cannot run the whole model ({_complaint(error)}): its partitions are predicted.")
-    probes = probe(tflite.load(request.path), graph, request)
+    pieces: list[set[int]] | None = None
+    refused = ""
+    if ending := request.risk("the whole model"):
+        refused = f"the process {ending}"
+    else:
+        try:
+            pieces = delegated(request.path)
+        except (RuntimeError, ValueError) as error:
+            refused = complaint(error)
+    taken = None if pieces is None else set().union(*pieces)
+    probes = probe(request, taken or ())
     advice = load_advice("xnnpack")
-    findings = tuple(_finding(graph, node, probes[node.index], runtime, advice) for node in graph.nodes)
-    taken = {finding.index for finding in findings if probes[finding.index].taken}
-    if real is not None:
-        notes += _differences(graph, partitions(graph, taken), real)
-    findings, too_new = version_findings(graph, findings, request.level)
-    report = CompatReport("xnnpack", runtime, request.path.name, findings, notes=(*notes, *too_new))
-    return replace(assess(report, graph, taken), measured_partitions=None if real is None else len(real))
+    findings = tuple(
+        _finding(graph, node, probes[node.index], runtime, advice, None if taken is None else node.index in taken)
+        for node in graph.nodes
+    )
+    alone = {index for index, one in probes.items() if one.taken}
+    findings, notes = version_findings(graph, findings, request.level)
+    report = CompatReport("xnnpack", runtime, request.path.name, findings)
+    report = assess(report, graph, alone if taken is None else taken)
+    if pieces is None:
+        node_by_node = f"Node by node, XNNPACK would take {len(alone)} of {len(graph.nodes)}."
+        notes.insert(0, f"It refuses the whole model: {refused}. {node_by_node}")
+        return without_accelerator(replace(report, refused=refused, notes=tuple(notes)))
+    return replace(report, measured_partitions=len(pieces), notes=tuple(notes))
 
 
 def brief(path: Path) -> str:
     """See :class:`ca_deploy.targets.Brief`."""
-    graph = read(path)
-    pieces = delegated(path.read_bytes(), graph)
-    count = f"{sum(map(len, pieces))} of {len(graph.nodes)} operators"
+    pieces = delegated(path)
+    count = f"{sum(map(len, pieces))} of {len(read(path).nodes)} operators"
     return f"XNNPACK takes {count}, in {len(pieces)} piece{'s' if len(pieces) != 1 else ''}"
 
 
-def probe(model: Any, graph: Graph, request: Request) -> list[Probe]:
-    """One probe per node, in graph order; nodes of equal content are run once."""
-    known: dict[str, Probe] = {}
-    makers = constant_makers(graph)
-    found: list[Probe] = []
-    for node in graph.nodes:
-        request.step(f"probing {node.operator} ({node.module or node.name})")
-        content = one_node_model(model, graph, node, makers)
-        key = sha256_of_bytes(content)
-        if key not in known:
-            known[key] = _try(content, graph, node)
-            quantised = any(tensor.is_quantised for tensor in graph.given_inputs(node))
-            if not known[key].taken and quantised and node.operator not in _CONVERSIONS:
-                as_float = _try(one_node_model(model, graph, node, makers, as_float=True), graph, node)
-                known[key] = replace(known[key], taken_as_float=as_float.taken)
-        found.append(known[key])
-    consumers = graph.consumers
-    for index in sorted(makers, reverse=True):  # the delegate unpacks constants for the nodes that it takes
-        readers = [reader for output in graph.nodes[index].outputs for reader in consumers.get(output, ())]
-        found[index] = replace(found[index], taken=bool(readers) and all(found[r.index].taken for r in readers))
+def probe(request: Request, taken: Collection[int]) -> dict[int, Probe]:
+    """One probe per node; equal ones are run once, and those that the delegate took in the whole model never."""
+    model = tflite.load(request.path)
+    found: dict[int, Probe] = {}
+    begin = 0
+    for subgraph, graph in zip(model.subgraphs, tflite.subgraphs(model, request.path), strict=True):
+        found |= _probe_subgraph(request, model, subgraph, graph, begin, taken)
+        begin += len(graph.nodes)
     return found
 
 
-def delegated(content: bytes, graph: Graph) -> list[set[int]]:
-    """The node indices of each partition that the default delegate forms.
+def _probe_subgraph(
+    request: Request, model: Any, subgraph: Any, graph: Graph, begin: int, taken: Collection[int]
+) -> dict[int, Probe]:
+    known: dict[str, Probe] = {}
+    makers = constant_makers(graph)
+    found: dict[int, Probe] = {}
+    for node in graph.nodes:
+        index = begin + node.index
+        if index in taken or node.operator in CONTROL_FLOW:
+            found[index] = Probe(index in taken)
+            continue
+        request.step(f"probing {node.operator} ({node.module or node.name})")
+        content = one_node_model(model, subgraph, graph, node, makers)
+        key = sha256_of_bytes(content)
+        if key not in known:
+            known[key] = _try(request, content)
+            quantised = any(tensor.is_quantised for tensor in graph.given_inputs(node))
+            if not known[key].taken and quantised and node.operator not in _CONVERSIONS:
+                as_float = _try(request, one_node_model(model, subgraph, graph, node, makers, as_float=True))
+                known[key] = replace(known[key], taken_as_float=as_float.taken)
+        found[index] = known[key]
+    consumers = graph.consumers
+    for place in sorted(makers - {index - begin for index in taken}, reverse=True):  # unpacked for the nodes it takes
+        readers = [reader for output in graph.nodes[place].outputs for reader in consumers.get(output, ())]
+        accepted = bool(readers) and all(found[begin + reader.index].taken for reader in readers)
+        found[begin + place] = replace(found[begin + place], taken=accepted)
+    return found
 
-    The interpreter reports only the operands of each DELEGATE node; the partition is what lies between its outputs
-    and its inputs.
 
-    Raises:
-        RuntimeError, ValueError: the runtime cannot run the model.
-    """
-    producers = graph.producers
-    pieces = []
-    for operands, results in _delegates(content):
-        waiting, piece = results, set[int]()
-        while waiting:
-            maker = producers.get(waiting.pop())
-            if maker is not None and maker.index not in piece:
-                piece.add(maker.index)
-                waiting |= set(maker.inputs) - operands
-        pieces.append(piece)
-    return pieces
-
-
-def _delegates(content: bytes) -> list[tuple[set[int], set[int]]]:
-    """The input and output tensors of each DELEGATE node."""
-    interpreter = Interpreter(model_content=content, num_threads=1)
-    interpreter.allocate_tensors()
-    operators = interpreter._get_ops_details()
-    return [(set(o["inputs"].tolist()), set(o["outputs"].tolist())) for o in operators if o["op_name"] == "DELEGATE"]
-
-
-def _try(content: bytes, graph: Graph, node: Node) -> Probe:
+def _try(request: Request, content: bytes) -> Probe:
+    if ending := request.risk(sha256_of_bytes(content)):
+        return Probe(False, f"the process {ending}")
     try:
-        delegates = _delegates(content)
+        return Probe(bool(delegates(content)))
     except (RuntimeError, ValueError) as error:
-        return Probe(False, _complaint(error))
-    return Probe(bool(delegates))
+        return Probe(False, complaint(error))
 
 
-def _complaint(error: Exception) -> str:
-    """The runtime's words without the place in its source; it strings complaints on all nodes together."""
-    return textwrap.shorten(re.sub(r"^\S+\.cc:\d+ ", "", first_line(error)), 160, placeholder=" …")
-
-
-def _finding(graph: Graph, node: Node, probe: Probe, runtime: str, advice: tuple[Advice, ...]) -> Finding:
+def _finding(
+    graph: Graph, node: Node, probe: Probe, runtime: str, advice: tuple[Advice, ...], taken: bool | None
+) -> Finding:
+    """``taken``: whether the delegate takes the node in the whole model, None where the runtime does not run that."""
     kind = next((t.dtype for t in graph.data_inputs(node)), "constant")
     if kind == "float32" and any(t.constant and t.is_quantised for t in graph.given_inputs(node)):
         kind = "float32 with integer weights"
     made = Finding(node.index, node.name, node.module, node.operator, Verdict.ACCELERATED, Evidence.MEASURED, runtime)
-    if probe.taken:
+    if taken or (taken is None and probe.taken):
         if graph.is_integer and kind.startswith("float32") and node.operator not in _CONVERSIONS:
             reason = "delegated, but in float32: it is not quantised"
             remedy = "Write it with operators that the quantizer supports, or leave it in float on purpose."
             return replace(made, verdict=Verdict.FLOAT_IN_INT8, reason=reason, remedy=remedy)
         return made
+    falls_back = replace(made, verdict=Verdict.FALLS_BACK)
+    if node.operator in CONTROL_FLOW:
+        reason = "control flow: the interpreter runs the subgraphs behind it, which are checked too"
+        return replace(falls_back, reason=reason)
+    if node.custom and taken is not None:
+        return replace(falls_back, reason=f"custom operator {node.operator}, with a kernel of its own on the CPU")
     if node.custom or "nresolved custom op" in probe.error:
         reason = f"custom operator {node.operator}: the runtime has no kernel of that name"
         remedy = "Register its kernel in the app (OpResolver), or write that part with built-in operators."
         return replace(made, verdict=Verdict.UNSUPPORTED, reason=reason, remedy=remedy)
     said = advice_for(advice, node.operator, kind)
     advised = said.remedy if said else NO_REMEDY
+    if probe.error and taken is None:
+        reason = f"the runtime cannot run this node: {probe.error}"
+        return with_remedy(replace(made, verdict=Verdict.UNSUPPORTED, reason=reason), advised, graph)
     if probe.error:
-        reason = f"the runtime cannot run this node alone: {probe.error}"
-        return with_remedy(replace(made, verdict=Verdict.UNKNOWN, reason=reason), advised, graph)
-    if probe.taken_as_float:
+        reason = f"the delegate leaves this node to the CPU; tried alone, it does not run ({probe.error})"
+    elif probe.taken:
+        reason = "the delegate takes this node alone, but not in this model"
+    elif probe.taken_as_float:
         reason = f"the delegate accepts this node in float32, but not in {kind}"
     else:
         reason = f"the delegate rejects this node in {kind}" + ("" if probe.taken_as_float is None else " and float32")
     if said:
         reason += f": {said.reason}"
-    return with_remedy(replace(made, verdict=Verdict.FALLS_BACK, reason=reason), advised, graph)
-
-
-def _differences(graph: Graph, predicted: list[list[int]], real: list[set[int]]) -> list[str]:
-    """Where the partitions of the whole model differ from those predicted by its nodes alone."""
-    if {frozenset(piece) for piece in predicted} == {frozenset(piece) for piece in real}:
-        return []
-    alone, whole = {i for piece in predicted for i in piece}, {i for piece in real for i in piece}
-    lines = [
-        f"{graph.nodes[i].name} ({graph.nodes[i].operator}) is {'accepted' if i in alone else 'rejected'} alone and "
-        f"{'rejected' if i in alone else 'accepted'} in the whole model."
-        for i in sorted(alone ^ whole)
-    ]
-    return lines or [f"Predicted partitions: {len(predicted)}; formed by the runtime: {len(real)}."]
+    return with_remedy(replace(falls_back, reason=reason), advised, graph)

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from ai_edge_litert import schema_py_generated as schema
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 from typer.testing import CliRunner, Result
 
 from ca_deploy import graphs
 from ca_deploy.cli import app
 from ca_deploy.errors import ArtifactError
 from ca_deploy.targets import targets_for
+from tests.onnx_models import onnx_file
 from tests.programs import hostile
 from tests.tflite_models import Model
 
@@ -39,16 +39,6 @@ def _good(dtype: str = "int8") -> Model:
     x = model.add("HARD_SWISH", [x], (1, 8, 8, 16), name="features.0.act")
     model.conv(x, (1, 8, 8, 16), 16, "features.1")
     return model
-
-
-def _onnx(path: Path, nodes: list[onnx.NodeProto], shape: list[object], **more: object) -> Path:
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
-    graph = helper.make_graph(nodes, "g", [x], [y], **more)
-    domains = {node.domain for node in nodes} - {""}
-    opsets = [helper.make_opsetid("", 18), *(helper.make_opsetid(domain, 1) for domain in domains)]
-    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
-    return path
 
 
 def test_findings_in_words_and_in_json(tmp_path: Path) -> None:
@@ -130,13 +120,13 @@ def test_custom_operators_are_named(tmp_path: Path) -> None:
     model.add("RELU", [x], (1, 8, 8, 16))
     done = _run(model.save(tmp_path / "model.tflite"))
     assert done.exit_code == 1 and "TeaLeaves" in done.output and "unsupported" in done.output
-    path = _onnx(tmp_path / "model.onnx", [helper.make_node("Leaves", ["x"], ["y"], domain="tea")], [1, 3, 8, 8])
+    path = onnx_file(tmp_path / "model.onnx", [helper.make_node("Leaves", ["x"], ["y"], domain="tea")], [1, 3, 8, 8])
     done = _run(path)
     assert done.exit_code == 1 and "tea:Leaves" in done.output and "unsupported" in done.output
 
 
 def test_dynamic_shapes_are_checked_as_far_as_they_go(tmp_path: Path) -> None:
-    path = _onnx(tmp_path / "model.onnx", [helper.make_node("Relu", ["x"], ["y"])], ["batch", 3, "side", "side"])
+    path = onnx_file(tmp_path / "model.onnx", [helper.make_node("Relu", ["x"], ["y"])], ["batch", 3, "side", "side"])
     assert _run(path, "--target", "ort_cpu").exit_code == 0
     done = _run(path, "--target", "ort_nnapi")
     assert done.exit_code == 1 and "dynamic shape" in done.output
@@ -160,7 +150,7 @@ def test_integer_onnx_that_stays_float(tmp_path: Path) -> None:
         helper.make_node("QuantizeLinear", ["h", "s", "z"], ["hq"]),
         helper.make_node("DequantizeLinear", ["hq", "s", "z"], ["y"]),
     ]
-    path = _onnx(tmp_path / "model.onnx", nodes, [1, 3, 8, 8], initializer=constants)
+    path = onnx_file(tmp_path / "model.onnx", nodes, [1, 3, 8, 8], initializer=constants)
     (record,) = json.loads(_run(path, "--target", "ort_cpu", "--json").stdout)
     verdicts = {(f["operator"], f["module"]): f["verdict"] for f in record["findings"]}
     assert verdicts[("HardSwish", "stem.act")] == "float in an INT8 model"
@@ -204,7 +194,7 @@ def test_truncated_files(tmp_path: Path) -> None:
             graphs.read(path)
         except ArtifactError as error:
             assert str(path) in str(error)
-    cut = _onnx(tmp_path / "model.onnx", [helper.make_node("Relu", ["x"], ["y"])], [1, 3])
+    cut = onnx_file(tmp_path / "model.onnx", [helper.make_node("Relu", ["x"], ["y"])], [1, 3])
     cut.write_bytes(cut.read_bytes()[:-9])
     _refused(cut)
 
@@ -225,22 +215,13 @@ def test_damage_inside_a_file_never_ends_the_process(tmp_path: Path) -> None:
 
 def test_external_data_that_is_missing(tmp_path: Path) -> None:
     weights = numpy_helper.from_array(np.ones((64, 64), np.float32), "w")
-    path = _onnx(tmp_path / "a.onnx", [helper.make_node("MatMul", ["x", "w"], ["y"])], [1, 64], initializer=[weights])
+    path = onnx_file(
+        tmp_path / "a.onnx", [helper.make_node("MatMul", ["x", "w"], ["y"])], [1, 64], initializer=[weights]
+    )
     onnx.save(onnx.load(path), path, save_as_external_data=True, location="a.data", size_threshold=0)
     assert _run(path, "--target", "ort_cpu").exit_code == 0
     (tmp_path / "a.data").unlink()
     _refused(path, "a.data")
-
-
-def test_control_flow(tmp_path: Path) -> None:
-    model = Model("float32")
-    model.add("WHILE", [model.input((1, 4))], (1, 4), options=schema.WhileOptionsT())
-    _refused(model.save(tmp_path / "model.tflite"), "WHILE", "control flow")
-    y = helper.make_tensor_value_info("t", TensorProto.FLOAT, [1])
-    branch = helper.make_graph([helper.make_node("Identity", ["x"], ["t"])], "b", [], [y])
-    yes = numpy_helper.from_array(np.array(True), "yes")
-    node = helper.make_node("If", ["yes"], ["y"], then_branch=branch, else_branch=branch)
-    _refused(_onnx(tmp_path / "model.onnx", [node], [1], initializer=[yes]), "If", "control flow")
 
 
 def test_a_program_that_would_run_code(tmp_path: Path) -> None:
@@ -255,7 +236,7 @@ def test_graphs_without_nodes(tmp_path: Path) -> None:
     model = Model()
     model.outputs = [model.input((1, 4))]
     _refused(model.save(tmp_path / "model.tflite"), "no operator")
-    _refused(_onnx(tmp_path / "model.onnx", [], [1]), "no operator")
+    _refused(onnx_file(tmp_path / "model.onnx", [], [1]), "no operator")
 
 
 def test_a_checker_that_crashes_takes_nobody_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

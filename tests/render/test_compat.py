@@ -28,7 +28,7 @@ KINDS = (
     Kind(NODES[6], (6,), Cost(1, 0, 0.04)),
     Kind(NODES[1], (1, 2, 3, 4, 5), Cost(2, 1_234_000, 1.25)),
 )
-REPORT = CompatReport("nnapi", "API 29", "a.tflite", NODES, KINDS, 3, None, 10, 93.21)
+REPORT = CompatReport("nnapi", "API 29", "a.tflite", NODES, KINDS, 3, None, 10, 93.21, accelerated_nodes=1)
 
 
 def test_what_each_target_makes_of_the_file() -> None:

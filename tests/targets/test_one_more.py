@@ -32,4 +32,4 @@ def compare(seed: int) -> None:
     taken = {node for node in range(count) if chance.random() < chance.choice((0.1, 0.5, 0.9))}
     one_more = partitioner.with_one_more(taken)
     for node in set(range(count)) - taken:
-        assert one_more.pieces(node) == len(partitioner.pieces(taken | {node})), (seed, node)
+        assert one_more(node) == len(partitioner.pieces(taken | {node})), (seed, node)

@@ -11,7 +11,7 @@ from ca_deploy import graphs
 from ca_deploy.compat.check import check
 from ca_deploy.records.compat import CompatReport
 from ca_deploy.targets._partitions import partitions
-from ca_deploy.targets._xnnpack import delegated
+from ca_deploy.targets._whole import delegated
 from tests.tflite_models import Model
 
 SHAPES = ((1, 8, 8, 16), (1, 7, 5, 8), (2, 8, 8, 16), (1, 1, 8, 16), (1, 64), (1, 8, 16))
@@ -124,7 +124,7 @@ def test_generated_nodes_are_judged_as_the_runtime_judges_them_in_company(
     graph = graphs.read(path)
     assert len(report.nodes) >= 30
     taken = {finding.index for finding in report.nodes if finding.verdict == "accelerated"}
-    real = delegated(path.read_bytes(), graph)
+    real = delegated(path)
     assert taken == set().union(*real)
     assert {frozenset(piece) for piece in partitions(graph, taken)} == {frozenset(piece) for piece in real}
     assert report.partitions == report.measured_partitions == len(real)
