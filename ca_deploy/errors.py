@@ -135,6 +135,13 @@ def last_line(text: str) -> str:
 
 def shown(text: str, most: int = 300) -> str:
     """Text from elsewhere, such as a device, as a message may show it: in one line, printable and not too long."""
-    line = " ".join(text[: 10 * most].split())
-    plain = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in line)
+    plain = visible(" ".join(text[: 10 * most].split()))
     return plain if len(plain) <= most else f"{plain[:most]}…"
+
+
+def visible(text: str) -> str:
+    """Text with its control and other invisible characters as escape sequences, for a terminal would act on them.
+
+    Line breaks and tabs stay. Names in model files, paths, and what devices and native libraries print come so.
+    """
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)

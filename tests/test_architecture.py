@@ -37,6 +37,7 @@ LAYERS = (
     ("api",),
     ("render",),
     ("cli",),
+    ("__main__",),
 )
 LAYER = {part: number for number, parts in enumerate(LAYERS) for part in parts}
 

@@ -8,11 +8,12 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ca_deploy.cli._command import FetchLines, interrupt
+from ca_deploy.cli._command import INTERRUPTED, STOPPED, FetchLines, finish, interrupt, message_of, say
 from ca_deploy.cli._examples import EXAMPLES, examples
 from ca_deploy.cli.check import check
 from ca_deploy.cli.distill import distill
@@ -62,6 +63,9 @@ app.add_typer(list_app, name="list", epilog=examples(*EXAMPLES["list"]))
 
 def main() -> None:
     """The console script."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process
     sys.path[:] = search_path()
     log = logging.getLogger("ca_deploy")  # reports what is fetched, and where to
     log.setLevel(logging.INFO)
@@ -71,4 +75,17 @@ def main() -> None:
     for asked_to_end in ASK_TO_END:
         if asked_to_end.name != "SIGHUP" or signal.getsignal(asked_to_end) != signal.SIG_IGN:  # nohup ignores it
             signal.signal(asked_to_end, interrupt)
-    app()
+    code: int | str | None = 0
+    try:
+        app()
+    except SystemExit as asked:
+        code = asked.code
+    except KeyboardInterrupt:  # before the command began
+        say(f"\n{STOPPED}")
+        code = INTERRUPTED
+    except Exception as error:
+        if (message := message_of(error)) is None:
+            raise
+        say(f"Error: {message}")
+        code = 2
+    finish(code if isinstance(code, int) else 0)

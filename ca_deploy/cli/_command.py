@@ -1,16 +1,20 @@
 """Shared by all commands: errors as a message and an exit code, results on standard output, progress on error."""
 
+import errno
 import functools
 import logging
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from ca_deploy.errors import CaDeployError
+from ca_deploy.delivery.interrupts import ASK_TO_END
+from ca_deploy.errors import CaDeployError, first_line, visible
 
 if TYPE_CHECKING:
     from ca_deploy.render.progress import Display
@@ -19,6 +23,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+INTERRUPTED, STOPPED = 130, "Interrupted: nothing was left half-written."
+_OUTPUT_IS_GONE = "Standard output, or a temporary file, cannot be written ({}). Make room, or write elsewhere."
 _interrupted = False
 
 
@@ -30,25 +36,68 @@ def interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:
-    """Turn ``CaDeployError`` into its message and exit code 2, and Ctrl-C into exit code 130."""
+    """Turn errors into their message and exit code 2, and Ctrl-C into exit code 130.
+
+    Errors of the system (a full disk, a name that is too long) and a lack of memory are messages too; any other
+    exception is a bug of ca-deploy, and keeps its traceback.
+    """
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
         except (Exception, KeyboardInterrupt) as error:
-            if isinstance(error, CaDeployError) and not _interrupted:
-                sys.stderr.write(f"Error: {error}\n")
-                raise typer.Exit(2) from error
-            if not _interrupted and not isinstance(error, KeyboardInterrupt):
+            if isinstance(error, KeyboardInterrupt) or _interrupted:
+                say(f"\n{STOPPED}")
+                raise typer.Exit(INTERRUPTED) from error
+            if (message := message_of(error)) is None:
                 raise
-            try:
-                sys.stderr.write("\nInterrupted: nothing was left half-written.\n")
-            except OSError:  # after SIGHUP there is no terminal
-                sys.stderr = None
-            raise typer.Exit(130) from error
+            say(f"Error: {message}")
+            raise typer.Exit(2) from error
 
     return wrapped
+
+
+def message_of(error: Exception) -> str | None:
+    """What to say of an error that is not a bug of ca-deploy; None for any other."""
+    if isinstance(error, CaDeployError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this. Close other programs, or use smaller files or fewer images."
+    if not isinstance(error, OSError):
+        return None
+    if error.filename is None and error.errno in (errno.ENOSPC, errno.EPIPE, errno.EIO):
+        return _OUTPUT_IS_GONE.format(error.strerror)
+    where = " and ".join(repr(str(name)) for name in (error.filename, error.filename2) if name is not None)
+    return f"{error.strerror or first_line(error)}{f': {where}' if where else ''}. Nothing was left half-written."
+
+
+def say(text: str) -> None:
+    """A line on standard error, if that can be written: after SIGHUP there is no terminal."""
+    try:
+        sys.stderr.write(f"{visible(text)}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        sys.stderr = None
+
+
+def finish(code: int) -> NoReturn:
+    """Exit, after all that was printed is written; with 2 and a message, where it cannot be."""
+    for asked_to_end in ASK_TO_END:
+        if signal.getsignal(asked_to_end) is interrupt:  # all is done, and libraries may take long to unload
+            signal.signal(asked_to_end, lambda *_: os._exit(code))
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        if code in (0, 1):
+            say(f"Error: {_OUTPUT_IS_GONE.format(error.strerror if isinstance(error, OSError) else first_line(error))}")
+            code = 2
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left in the buffer, when Python closes it
+    if (
+        code == INTERRUPTED or _interrupted
+    ):  # Python would end by SIGINT instead where it was interrupted inside an exec()
+        os._exit(INTERRUPTED)
+    sys.exit(code)
 
 
 def print_json(content: object) -> None:
@@ -67,7 +116,7 @@ class FetchLines(logging.Handler):
         if FetchLines.display is not None:
             FetchLines.display.step("", record.getMessage())
         else:
-            sys.stderr.write(f"{record.getMessage()}\n")
+            say(record.getMessage())
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """``ca-deploy export``"""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import command, print_json, progress
+from ca_deploy.cli._command import command, print_json, progress, say
 from ca_deploy.errors import ExportFailed
 
 if TYPE_CHECKING:
@@ -128,6 +127,6 @@ def export(
     else:
         render.show(page(exports))
     if failed:
-        sys.stderr.write(f"Error: {failed}\n")
+        say(f"Error: {failed}")
     if failed or any(e.manifest.parity.status == "fail" for e in exports):
         raise typer.Exit(1)

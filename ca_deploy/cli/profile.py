@@ -1,6 +1,5 @@
 """``ca-deploy profile``"""
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +8,7 @@ import typer
 
 from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import command, print_json, progress
+from ca_deploy.cli._command import command, print_json, progress, say
 from ca_deploy.errors import CaDeployError, UsageError
 
 _HOW = "How to measure"
@@ -120,7 +119,7 @@ def profile(
         render.show(page(report))
     if report.failures:
         if output:
-            sys.stderr.write(f"What was measured before is kept in {output}.\n")
+            say(f"What was measured before is kept in {output}.")
         raise CaDeployError(" ".join(report.failures.values()))
     if any(found.verification and found.verification.status != "pass" for found in report.measurements):
         raise typer.Exit(1)

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ca_deploy.errors import visible
 from ca_deploy.graphs import Graph, Node
 from ca_deploy.records.compat import CompatReport, Finding, Verdict
 from ca_deploy.targets._partitions import partitions
@@ -168,5 +169,5 @@ def _hue(number: int) -> str:
 
 
 def _visible(text: str) -> str:
-    """Text whose control characters, which no picture may contain, are escape sequences."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    """Text on one line whose control characters, which no picture may contain, are escape sequences."""
+    return visible(text.replace("\n", "\\n").replace("\t", "\\t"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TaskID
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from ca_deploy.errors import visible
 from ca_deploy.progress import DONE, Counted
 
 
@@ -43,12 +45,15 @@ class _Lines:
 
     def step(self, name: str, event: str | Counted) -> None:
         if isinstance(event, str) and event != DONE:
-            self._stream.write(_line(name, event, self._started))
-            self._stream.flush()
+            self._write(_line(name, event, self._started))
 
     def count(self, what: str, done: int, total: int) -> None:
         if done * 10 // total > (done - 1) * 10 // total:
-            self._stream.write(f"{what} {done}/{total}\n")
+            self._write(f"{what} {done}/{total}\n")
+
+    def _write(self, line: str) -> None:
+        with contextlib.suppress(OSError):  # nobody reads it, or its disk is full: no reason to end the work
+            self._stream.write(line)
             self._stream.flush()
 
 
@@ -77,7 +82,7 @@ class _Bars:
 
     def _show(self, name: str, doing: str, done: int = 0, total: int | None = None) -> None:
         if name not in self._tasks:
-            self._tasks[name] = self._bars.add_task(f"{name}: {doing}" if name else doing, total=total)
+            self._tasks[name] = self._bars.add_task(visible(f"{name}: {doing}" if name else doing), total=total)
         if done == 1:  # it may be counted again, in a second pass over the same samples
             self._bars.reset(self._tasks[name], total=total, completed=done)
         self._bars.update(self._tasks[name], completed=done, total=total)
@@ -88,7 +93,7 @@ class _Bars:
 
 
 def _line(name: str, text: str, started: float) -> str:
-    return f"[{time.perf_counter() - started:6.1f} s] {f'{name}: ' if name else ''}{text}\n"
+    return visible(f"[{time.perf_counter() - started:6.1f} s] {f'{name}: ' if name else ''}{text}\n")
 
 
 class _Bar(BarColumn):

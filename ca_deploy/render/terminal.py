@@ -11,6 +11,7 @@ from rich import table as rich_table
 from rich.console import Console
 from rich.text import Text
 
+from ca_deploy.errors import visible
 from ca_deploy.render.blocks import Bars, Block, Column, Facts, Hint, Line, Page, Phrase, Piece, Role, Table
 
 _STYLES = {
@@ -23,6 +24,13 @@ _STYLES = {
 }
 
 
+class _Output(Console):
+    """Standard output; rich would end the process without a word where the reader has closed the pipe."""
+
+    def on_broken_pipe(self) -> None:
+        raise
+
+
 _AS_WIDE_AS_IT_IS = 100_000
 
 
@@ -31,9 +39,9 @@ def show(page: Page) -> None:
 
     A table folds at the width of the terminal, or at ``COLUMNS``; in a pipe or a file each row stays one line.
     """
-    console = Console(width=max(page.least_width, Console().width))
+    console = _Output(width=max(page.least_width, Console().width))
     folds = sys.stdout.isatty() or "COLUMNS" in os.environ
-    tables = console if folds else Console(width=_AS_WIDE_AS_IT_IS)
+    tables = console if folds else _Output(width=_AS_WIDE_AS_IT_IS)
     for _, alike in itertools.groupby(page.blocks, type):
         blocks = list(alike)
         bars = [block for block in blocks if isinstance(block, Bars)]
@@ -100,12 +108,7 @@ def _text(phrase: Phrase, style: str = "") -> Text:
     text = Text(style=style)
     for piece in _pieces(phrase):
         if isinstance(piece, Piece):
-            text.append(_visible(piece.text), _STYLES[piece.role])
+            text.append(visible(piece.text), _STYLES[piece.role])
         else:
-            text.append(_visible(piece))
+            text.append(visible(piece))
     return text
-
-
-def _visible(text: str) -> str:
-    """Text with invisible and control characters, which a terminal would act on, as escape sequences."""
-    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
