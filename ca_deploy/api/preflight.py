@@ -13,6 +13,7 @@ from ca_deploy.data.folders import image_suffixes, images_below
 from ca_deploy.delivery import staging
 from ca_deploy.errors import ImageDataError, UsageError
 from ca_deploy.evaluation.predictor import model_suffixes
+from ca_deploy.graphs.not_models import refuse_others
 from ca_deploy.graphs.readers import by_suffix
 from ca_deploy.networks import weights_file
 from ca_deploy.networks.labels import labels_of
@@ -50,6 +51,7 @@ def check_model(model: str | Path | ModelSource, source: ModelSource | None) -> 
     if not isinstance(model, str | Path):
         raise UsageError(f"A model is the path of a file or a name here, not a {type(model).__name__}.")
     path = Path(model)
+    refuse_others(path)
     if path.suffix not in model_suffixes():
         check_source(replace(source or ModelSource(), model=str(model)))
         return

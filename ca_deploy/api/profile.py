@@ -61,6 +61,7 @@ def profile(
             ``LatencyReport.failures`` instead.
     """
     from ca_deploy.graphs import check_place
+    from ca_deploy.graphs.not_models import refuse_others
     from ca_deploy.graphs.readers import by_suffix
     from ca_deploy.latency import session
 
@@ -87,6 +88,7 @@ def profile(
         command_line=tuple(sys.argv),
     )
     for file in map(Path, files):
+        refuse_others(file)
         if file.suffix in by_suffix():  # others are refused by what cannot measure them
             check_place(file)
     return session.profile_on(device, [Path(file) for file in files], wishes, keep, step)

@@ -17,7 +17,7 @@ from ca_deploy.graphs import CONTROL_FLOW, Graph, check_place, read
 from ca_deploy.processes import child
 from ca_deploy.progress import NamedStep, no_named_step
 from ca_deploy.records.compat import CompatReport
-from ca_deploy.targets import Request, Risky, find_target, targets_for, usable_target
+from ca_deploy.targets import Request, Risky, _compiled, find_target, targets_for, usable_target
 
 _SCOPES_SHOWN = 6
 _MOST_CRASHES = 64  # nodes; each takes a second
@@ -140,7 +140,7 @@ def main() -> None:
             step("checking the file")
             risk = partial(_risk, report, lost, name)
             found = checker(Request(target.name, path, graph, level, step, risk))
-            report((name, replace(found, notes=(*found.notes, *_scopes(graph)))))
+            report((name, replace(found, notes=(*found.notes, *_compiled.notes(graph), *_scopes(graph)))))
     except CaDeployError as error:
         report(error)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ca_deploy.delivery import settle
 from ca_deploy.errors import ArtifactError, CaDeployError, first_line
+from ca_deploy.graphs.not_models import refuse_others
 from ca_deploy.graphs.readers import by_suffix
 from ca_deploy.graphs.validity import invalid
 
@@ -207,8 +208,10 @@ def check_place(path: Path) -> None:
     """Reject a path that cannot be a model file, before anything slow starts.
 
     Raises:
-        ArtifactError: unknown suffix, missing, empty, too large, or a folder instead of a file (or vice versa).
+        ArtifactError: unknown suffix, another kind of file, missing, empty, too large, or a folder instead of a file
+            (or vice versa).
     """
+    refuse_others(path)
     reader = by_suffix().get(path.suffix)
     if reader is None:
         raise ArtifactError(f"{path} is not a model file: ca-deploy reads {', '.join(by_suffix())}.")

@@ -18,6 +18,7 @@ from ca_deploy.errors import CaDeployError
 from ca_deploy.graphs import Graph, Node
 from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request
+from ca_deploy.targets._compiled import compiled_for
 from ca_deploy.targets._limits import CONDITIONS
 from ca_deploy.targets._partitions import assess
 from ca_deploy.targets._remedies import NO_REMEDY, Remedy, read_remedy, with_remedy
@@ -196,6 +197,9 @@ def _judge(
     remedy = rules.remedies.get(node.operator, NO_REMEDY)
     if rule is None and not listed_only:
         verdict = Verdict.UNSUPPORTED if node.custom else Verdict.FALLS_BACK
+        compiled, instead = compiled_for(node.operator)
+        if compiled:
+            return replace(made, verdict=verdict, reason=compiled, remedy=instead)
         return with_remedy(replace(made, verdict=verdict, reason=rules.unlisted), remedy, graph)
     if rule and rule.since > level > 0:
         reason = f"{node.operator} is supported from level {rule.since} on"

@@ -11,6 +11,7 @@ from ca_deploy.graphs import CONTROL_FLOW, Graph, Node, read, tflite
 from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._advice import Advice, advice_for, load_advice
+from ca_deploy.targets._compiled import compiled_for
 from ca_deploy.targets._partitions import assess, without_accelerator
 from ca_deploy.targets._probe import constant_makers, one_node_model
 from ca_deploy.targets._remedies import NO_REMEDY, with_remedy
@@ -144,6 +145,8 @@ def _finding(
     if node.custom or "nresolved custom op" in probe.error:
         reason = f"custom operator {node.operator}: the runtime has no kernel of that name"
         remedy = "Register its kernel in the app (OpResolver), or write that part with built-in operators."
+        compiled, instead = compiled_for(node.operator)
+        reason, remedy = compiled or reason, instead or remedy
         return replace(made, verdict=Verdict.UNSUPPORTED, reason=reason, remedy=remedy)
     said = advice_for(advice, node.operator, kind)
     advised = said.remedy if said else NO_REMEDY
