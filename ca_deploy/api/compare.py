@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ca_deploy.api._arguments import listed
+from ca_deploy.errors import UsageError
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.recipe import Tolerances
+from ca_deploy.records.tensors import FedInput
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,10 +31,13 @@ def compare(
     images: str | Path | None = None,
     tolerances: Tolerances | None = None,
     load_inputs: Path | None = None,
+    input_shape: str | Sequence[str] = (),
     save_inputs: Path | None = None,
     progress: Progress = silent,
 ) -> "ParityReport":
     """Numerical parity of any two models on the same held-out images, by default the very ones of the export.
+
+    Two files without manifest and preprocessing are compared tensor by tensor, on noise or ``load_inputs``.
 
     Args:
         model: an exported file (or a PyTorch model).
@@ -47,6 +53,8 @@ def compare(
         images: where the folder or file of the images that the export held out is now.
         tolerances: by default those of the recipe in the manifest, otherwise the floors of integer recipes.
         load_inputs: an ``.npz`` of samples, that ``save_inputs`` or ``numpy.savez`` wrote, instead of a set.
+        input_shape: of two files without a manifest, the shape of an input that they leave open: ``"1x16"``, or
+            ``"ids=1x16"`` for one of several.
         save_inputs: the ``.npz`` to save the samples to.
         progress: called with (images done, total images).
 
@@ -67,12 +75,29 @@ def compare(
         preflight.check_output(save_inputs.parent)
     from ca_deploy.data import arrays
     from ca_deploy.evaluation.affordable import affordable
+    from ca_deploy.evaluation.file_parity import compare_files
     from ca_deploy.evaluation.parity import measure
     from ca_deploy.evaluation.predictor import open_predictor
-    from ca_deploy.evaluation.reference import HeldOut, reference_for, samples_for, tolerances_for
+    from ca_deploy.evaluation.reference import FLOORS, HeldOut, reference_for, samples_for, tolerances_for
     from ca_deploy.evaluation.worst import in_runtimes
+    from ca_deploy.graphs.input_shapes import given_shapes
     from ca_deploy.runtimes import differing_default
 
+    shapes = given_shapes(listed(input_shape))
+    if _are_bare_files(model, against, source) and calibration is None and images is None:
+        return compare_files(
+            Path(model),
+            Path(str(against)),
+            runtimes,
+            tolerances or FLOORS,
+            threads=threads,
+            given=load_inputs,
+            shapes=shapes,
+            keep=save_inputs,
+            progress=progress,
+        )
+    if shapes:
+        raise UsageError("--input-shape is for two files without a manifest; other models say what they take.")
     subject = open_predictor(model, runtimes[0], threads, source)
     beside = Path(model).parent
     reference = reference_for(subject, against, source, threads, beside)
@@ -92,7 +117,24 @@ def compare(
         return measure(opened, reference.name, answers, samples, allowed, progress, default)
 
     found = in_runtimes([in_runtime(name) for name in runtimes])
-    return dataclasses.replace(found, image_set=held_out.image_set)
+    fed = tuple(
+        FedInput(spec.name, spec.dtype, taken.shape_in(spec))
+        for taken in subject.signature.inputs
+        for spec in (subject.inputs[taken.name],)
+    )
+    return dataclasses.replace(found, image_set=held_out.image_set, inputs=fed)
+
+
+def _are_bare_files(model: str | Path, against: object, source: ModelSource | None) -> bool:
+    """Whether two files are named, and nothing says how the first one's inputs are prepared."""
+    from ca_deploy.evaluation.predictor import model_suffixes
+    from ca_deploy.records.manifest import manifest_of
+
+    files = [Path(one) for one in (model, against) if isinstance(one, str | Path)]
+    stated = source is not None and (source.mean is not None or source.std is not None)
+    if stated or len(files) < 2 or any(file.suffix not in model_suffixes() for file in files):
+        return False
+    return manifest_of(files[0]) is None
 
 
 def _under_names_of(reference: "Predictor", samples: "Samples") -> "Samples":

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ca_deploy.api._arguments import several
+from ca_deploy.api._arguments import listed, several
 from ca_deploy.errors import UsageError
 from ca_deploy.progress import Step, no_step
 
@@ -31,6 +31,7 @@ def profile(
     operators: bool = False,
     verify: bool = False,
     inputs: Path | None = None,
+    input_shape: str | Sequence[str] = (),
     output: Path | None = None,
     keep: bool = False,
     step: Step = no_step,
@@ -52,6 +53,8 @@ def profile(
         operators: also measure the time per operator and module.
         verify: also compare the device's outputs with this machine's.
         inputs: an ``.npz`` of samples to feed, instead of made-up values.
+        input_shape: the shape of an input that the file leaves open: ``"1x3x224x224"``, or ``"image=1x3x224x224"`` for
+            one of several.
         output: folder for report, plot and raw outputs.
         keep: leave the files on the device.
         step: called with the progress in a few words.
@@ -84,6 +87,7 @@ def profile(
         operators=operators,
         verify=verify,
         inputs=inputs,
+        input_shape=listed(input_shape),
         output=output,
         command_line=tuple(sys.argv),
     )

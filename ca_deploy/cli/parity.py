@@ -51,6 +51,13 @@ def parity(
         Path | None, typer.Option(help="Where the folder or file of the export's held-out images is now.")
     ] = None,
     load_inputs: Annotated[Path | None, typer.Option(help="Compare on the images in this .npz.")] = None,
+    input_shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of two files without a manifest, the shape of an input that they leave open: 1x16, or NAME=1x16. "
+            "Repeatable."
+        ),
+    ] = None,
     save_inputs: Annotated[Path | None, typer.Option(help="Save the images to this .npz.")] = None,
     max_abs_error: Annotated[float | None, typer.Option(help="Tolerance instead of the recipe's.")] = None,
     sqnr_db: Annotated[float | None, typer.Option(help="Tolerance in dB instead of the recipe's.")] = None,
@@ -84,6 +91,7 @@ def parity(
             images=images,
             tolerances=Tolerances(max_abs_error, sqnr_db, agreement_percent) if given else None,
             load_inputs=load_inputs,
+            input_shape=input_shape or (),
             save_inputs=save_inputs,
             progress=partial(display.count, "images"),
         )

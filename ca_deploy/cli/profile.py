@@ -66,6 +66,13 @@ def profile(
         Path | None,
         typer.Option(help="Feed the samples in this .npz, instead of made-up values.", rich_help_panel=_HOW),
     ] = None,
+    input_shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The shape of an input that a file leaves open: 1x3x224x224, or NAME=1x3x224x224. Repeatable.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder for report, plot and raw outputs.", rich_help_panel=_WHAT),
@@ -109,6 +116,7 @@ def profile(
             operators=ops,
             verify=verify,
             inputs=inputs,
+            input_shape=input_shape or (),
             output=output,
             keep=keep,
             step=partial(display.step, ""),

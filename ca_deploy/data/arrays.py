@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -47,7 +47,7 @@ def load(path: Path, signature: Signature) -> Samples:
     """
     arrays = _read(path)
     known = arrays.pop(_DIGESTS, None) if _DIGESTS not in {taken.name for taken in signature.inputs} else None
-    given = _by_input(path, arrays, signature)
+    given = _by_input(path, arrays, [taken.name for taken in signature.inputs])
     checked = {taken.name: _checked(path, taken, given[taken.name]) for taken in signature.inputs}
     counts = {name: len(array) for name, array in checked.items()}
     if len(set(counts.values())) > 1 or not min(counts.values()):
@@ -108,8 +108,17 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         ) from error
 
 
-def _by_input(path: Path, arrays: Mapping[str, NDArray[Any]], signature: Signature) -> Mapping[str, NDArray[Any]]:
-    names = [taken.name for taken in signature.inputs]
+def read_arrays(path: Path, names: Sequence[str]) -> Mapping[str, NDArray[Any]]:
+    """The arrays in a file by the names of a model's inputs, of any shape and type.
+
+    Raises:
+        ImageDataError: the file is missing or damaged, or its arrays have other names.
+    """
+    arrays = _read(path)
+    return _by_input(path, {name: value for name, value in arrays.items() if name != _DIGESTS or name in names}, names)
+
+
+def _by_input(path: Path, arrays: Mapping[str, NDArray[Any]], names: Sequence[str]) -> Mapping[str, NDArray[Any]]:
     only = names[0] if len(names) == 1 else None
     if only is not None and only not in arrays and set(arrays) in ({""}, {_EARLY_PIXELS}):
         return {only: next(iter(arrays.values()))}

@@ -29,15 +29,6 @@ def signature_of_file(path: Path, source: ModelSource, session: Session) -> Sign
     )
 
 
-def plain_signature(session: Session) -> Signature:
-    """All inputs and outputs as plain tensors, in the file's own layout."""
-    batch = batch_of(session.inputs)
-    return Signature(
-        tuple(NetworkInput(spec.name, _of_one(spec.shape, batch), _real(spec)) for spec in session.inputs),
-        tuple(NetworkOutput(spec.name, _of_one(spec.shape, batch), _real(spec)) for spec in session.outputs),
-    )
-
-
 def _input(path: Path, spec: TensorSpec, source: ModelSource, only: bool, batch: int) -> NetworkInput:
     depth = (spec.shape[1] if spec.layout == "NCHW" else spec.shape[3]) if len(spec.shape) == 4 else 0
     if not only or depth not in DEPTHS:

@@ -68,7 +68,7 @@ class Predictor:
         for number, rows in enumerate(samples.batches(batch)):
             answers = self.session.run(self.feeds(rows))
             for name, spec in self.outputs.items():
-                found[name] += _by_sample(_to_float(answers[spec.name], spec), batch, rows_of[name])
+                found[name] += _by_sample(to_float(answers[spec.name], spec), batch, rows_of[name])
             progress(min((number + 1) * batch, len(samples)), len(samples))
         return {name: np.stack(values[: len(samples)]) for name, values in found.items()}
 
@@ -103,7 +103,8 @@ def _to_file(taken: NetworkInput, spec: TensorSpec, values: NDArray[Any]) -> NDA
     return fed.astype(spec.dtype)
 
 
-def _to_float(values: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
+def to_float(values: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
+    """A file's output as real numbers."""
     if spec.scale is not None:
         values = (values.astype(np.float32) - np.float32(spec.zero_point or 0)) * np.float32(spec.scale)
     return values.astype(np.float32)

@@ -21,6 +21,8 @@ from ca_deploy.records.samples import Samples
 if TYPE_CHECKING:
     from torch import nn
 
+FLOORS = Tolerances(sqnr_db=FLOOR_SQNR_DB, agreement_percent=FLOOR_AGREEMENT_PERCENT).with_floors
+
 
 def reference_for(
     subject: Predictor,
@@ -155,4 +157,4 @@ def tolerances_for(subject: Predictor) -> Tolerances:
     """The tolerances of the recipe; without a manifest, the floors of integer recipes."""
     if subject.manifest is not None:
         return subject.manifest.recipe.tolerances.with_floors
-    return Tolerances(sqnr_db=FLOOR_SQNR_DB, agreement_percent=FLOOR_AGREEMENT_PERCENT).with_floors
+    return FLOORS

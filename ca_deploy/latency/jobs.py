@@ -9,6 +9,7 @@ from typing import cast
 
 from ca_deploy.devices import CountingDevice, Device
 from ca_deploy.errors import CaDeployError, DeviceError, UsageError
+from ca_deploy.graphs.input_shapes import Shape
 from ca_deploy.latency import runner_output
 from ca_deploy.latency.launch import JsonLauncher, Launcher, Request, RunnerKind
 from ca_deploy.latency.operators import profile_operators
@@ -40,6 +41,7 @@ class Wishes:
     operators: bool = False
     verify: bool = False
     inputs: Path | None = None
+    input_shapes: Mapping[str, Shape] = field(default_factory=dict)
     output: Path | None = None
     seed: int = 0
     command_line: tuple[str, ...] = ()
@@ -47,13 +49,17 @@ class Wishes:
 
 @dataclass(slots=True)
 class Job:
-    """One file, or one signature of it, with one thread count, and its results so far."""
+    """One file, or one signature of it, with one thread count, and its results so far.
+
+    ``shapes`` are those of its inputs in order, where the file leaves any open.
+    """
 
     file: Path
     label: str
     threads: int
     launcher: Launcher
     signature: str | None = None
+    shapes: Sequence[Shape] = ()
     starts: list[ProcessStart] = field(default_factory=list)
     last: RunnerOutput | None = None
     instructions: InstructionCounts | None = None
@@ -131,7 +137,7 @@ class Run:
         keep = None
         if self.wishes.output is not None:
             keep = self.wishes.output / f"{job.label.replace('/', '_')}.{job.threads}.outputs.npz"
-        job.verification = verify(job.file, run_there, keep, self.wishes.runtime, self.wishes.inputs)
+        job.verification = verify(job.file, run_there, keep, self.wishes.runtime, self.wishes.inputs, job.shapes)
 
     def _attempt(self, job: Job, what: Callable[[Job], None]) -> None:
         try:
@@ -144,7 +150,8 @@ class Run:
 
     def request(self, job: Job, protocol: MeasuringProtocol) -> Request:
         fed = self.fed.get(job.file, ())
-        return Request(self.places[job.file], job.threads, self.mask, protocol, fed, signature=job.signature)
+        model, signature = self.places[job.file], job.signature
+        return Request(model, job.threads, self.mask, protocol, fed, shapes=job.shapes, signature=signature)
 
     def _start(self, job: Job) -> None:
         began = time.monotonic()

@@ -2,18 +2,18 @@
 
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
 from ca_deploy.devices import CountingDevice, Device
-from ca_deploy.errors import ArtifactError, DeviceError, UsageError
+from ca_deploy.errors import DeviceError, UsageError
 from ca_deploy.files import sha256_of
+from ca_deploy.graphs.input_shapes import Shape, closed, declared
 from ca_deploy.latency.benchmark_binary import BenchmarkBinary
 from ca_deploy.latency.cores import affinity_mask, check_threads, cores_of
-from ca_deploy.latency.feeds import feeds_for, refuse_open_sides, write_case
+from ca_deploy.latency.feeds import MADE_UP, feeds_for, write_case
 from ca_deploy.latency.jobs import Job, Run, Wishes
 from ca_deploy.latency.launch import Launcher, launcher
 from ca_deploy.latency.measurable import on_device, runtime_of
@@ -26,8 +26,8 @@ from ca_deploy.latency.whole_file import whole
 from ca_deploy.progress import Step, no_step
 from ca_deploy.records.devices import Conditions, DeviceInfo
 from ca_deploy.records.latency import SCHEMA_VERSION, Engine, LatencyReport, Measurement
-from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.statistics import Comparison
+from ca_deploy.records.tensors import FedInput
 from ca_deploy.runtimes import Runtime, open_session
 
 
@@ -44,10 +44,7 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     """
     files = list(dict.fromkeys(files))
     runtimes = {file: runtime_of(file, wishes.runtime) for file in files}
-    for file in files:
-        with suppress(ArtifactError):  # of a damaged manifest; without it the file can be timed all the same
-            if (manifest := manifest_of(file)) is not None:
-                refuse_open_sides(file, manifest.inputs)
+    shapes = _open_shapes(files, wishes)
     info = device.probe()
     mask = affinity_mask(wishes.affinity, info)
     for threads in wishes.threads:
@@ -65,7 +62,7 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
         )
     labels = _labels(files)
     jobs = [
-        Job(file, labels[file], threads, launchers[runtimes[file]], signature)
+        Job(file, labels[file], threads, launchers[runtimes[file]], signature, shapes[file, signature])
         for file in files
         for signature in signatures_of(file)
         for threads in wishes.threads
@@ -81,7 +78,7 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
             copies = {file: whole(file, Path(scratch, f"whole-{number}")) for number, file in enumerate(files)}
             pushed = device.push([*copies.values(), *parts])
             places = {**pushed, **{file: pushed[copy] for file, copy in copies.items()}}
-            fed = _push_inputs(device, files, wishes.inputs, Path(scratch)) if wishes.inputs is not None else {}
+            fed, origins = _push_inputs(device, jobs, wishes.inputs, Path(scratch))
             run = Run(device, places, fed, mask, wishes, failures, errors, step)
             if device.counts_instructions:
                 run.count(jobs)
@@ -99,7 +96,10 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     if not done:
         raise errors[0]
     fewest = wishes.protocol.fewest_runs
-    measurements = tuple(_measurement(job, last, mask, before, after or before, fewest) for job, last in done)
+    measurements = tuple(
+        _measurement(job, last, mask, before, after or before, fewest, origins.get(job.file, MADE_UP))
+        for job, last in done
+    )
     return LatencyReport(
         schema_version=SCHEMA_VERSION,
         ca_deploy_version=version("ca-deploy"),
@@ -127,15 +127,48 @@ def _launcher(device: Device, info: DeviceInfo, runtime: Runtime, wishes: Wishes
     return BenchmarkBinary(on_device(runtime).benchmark, (binary,), sha256_of(binary))
 
 
-def _push_inputs(device: Device, files: Sequence[Path], samples: Path, scratch: Path) -> dict[Path, list[str]]:
-    """Push the first sample (or batch) for each file; returns the places of its inputs."""
-    found = {}
-    for number, file in enumerate(files):
-        (case, *_) = feeds_for(file, open_session(file), samples, most=1).cases
+def _open_shapes(files: Sequence[Path], wishes: Wishes) -> dict[tuple[Path, str | None], tuple[Shape, ...]]:
+    """The shapes of the inputs of each file and signature that leaves any open; () for others.
+
+    Raises:
+        UsageError: a shape is neither given nor fixed, or given for no input of the files.
+    """
+    inputs = {(file, key): declared(file, key) for file in files for key in signatures_of(file)}
+    names = {one.name for each in inputs.values() for one in each} | {""}
+    found: dict[tuple[Path, str | None], tuple[Shape, ...]] = {}
+    for (file, key), each in inputs.items():
+        own = {one.name for one in each} | {""}
+        given = {name: shape for name, shape in wishes.input_shapes.items() if name in own or name not in names}
+        is_open = any(one.is_open for one in each)
+        needed = wishes.inputs is None and (is_open or given)
+        shapes = closed(file, each, given) if needed else ()
+        found[file, key] = shapes if is_open else ()
+    if wishes.benchmark_binary is not None and any(found.values()):
+        raise UsageError(
+            "--benchmark-binary feeds the shape that a file has, and these leave some open: leave it out, or export "
+            "them for the size to measure."
+        )
+    return found
+
+
+def _push_inputs(
+    device: Device, jobs: Sequence[Job], samples: Path | None, scratch: Path
+) -> tuple[dict[Path, list[str]], dict[Path, str]]:
+    """Push the first sample (or batch) for each file; returns the places of its inputs, and what they are."""
+    found: dict[Path, list[str]] = {}
+    origins: dict[Path, str] = {}
+    if samples is None:
+        return found, origins
+    for number, file in enumerate(dict.fromkeys(job.file for job in jobs)):
+        feeds = feeds_for(file, open_session(file), samples, most=1)
+        (case, *_) = feeds.cases
         paths = write_case(case, scratch, f"{number}_input")
         places = device.push(paths)
-        found[file] = [places[path] for path in paths]
-    return found
+        found[file], origins[file] = [places[path] for path in paths], feeds.description
+        for job in jobs:
+            if job.file == file and any(one.is_open for one in declared(file, job.signature)):
+                job.shapes = [value.shape for value in case]
+    return found, origins
 
 
 def _refuse_one_answer_for_several(jobs: Sequence[Job], wishes: Wishes) -> None:
@@ -163,7 +196,7 @@ def _labels(files: Sequence[Path]) -> dict[Path, str]:
 
 
 def _measurement(
-    job: Job, last: RunnerOutput, mask: str | None, before: Conditions, after: Conditions, fewest: int
+    job: Job, last: RunnerOutput, mask: str | None, before: Conditions, after: Conditions, fewest: int, origin: str
 ) -> Measurement:
     starts = tuple(job.starts)
     samples = [start.invoke_ns for start in starts]
@@ -177,6 +210,8 @@ def _measurement(
         size_bytes=job.file.stat().st_size,
         threads=job.threads,
         affinity=mask,
+        inputs=tuple(FedInput(one.name, one.type, one.shape) for one in last.inputs),
+        inputs_origin=origin,
         engine=Engine(
             job.launcher.runner,
             last.runtime,

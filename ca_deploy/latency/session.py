@@ -8,6 +8,7 @@ from typing import get_args
 from ca_deploy.delivery import staging, write_together
 from ca_deploy.devices import open_device
 from ca_deploy.errors import ArtifactError, DeviceError, UsageError, unknown_name
+from ca_deploy.graphs.input_shapes import given_shapes
 from ca_deploy.latency.jobs import Wishes
 from ca_deploy.latency.launch import RunnerKind
 from ca_deploy.latency.measurable import measurable_runtimes
@@ -37,6 +38,7 @@ def wishes(
     operators: bool = False,
     verify: bool = False,
     inputs: Path | None = None,
+    input_shape: Sequence[str] = (),
     output: Path | None = None,
     command_line: tuple[str, ...] = (),
 ) -> Wishes:
@@ -55,6 +57,8 @@ def wishes(
             raise ArtifactError(f"{flag} {path} does not exist.")
     if benchmark_binary is not None and (runner != "auto" or operators or verify or inputs):
         raise UsageError("--benchmark-binary replaces the runner: leave out --runner, --ops, --verify and --inputs.")
+    if inputs is not None and input_shape:
+        raise UsageError("--inputs has arrays, which have shapes: leave out --input-shape.")
     chosen = _protocol(protocol, runs, min_seconds, starts)
     return Wishes(
         runtime=runtime,
@@ -68,6 +72,7 @@ def wishes(
         operators=operators,
         verify=verify,
         inputs=inputs,
+        input_shapes=given_shapes(input_shape),
         output=output,
         seed=seed,
         command_line=command_line,

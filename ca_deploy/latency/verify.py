@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ca_deploy.errors import RuntimeUnavailable
 from ca_deploy.evaluation import metrics
+from ca_deploy.graphs.input_shapes import Shape
 from ca_deploy.latency.feeds import Arrays, Feeds, feeds_for, write_case
 from ca_deploy.latency.measurable import on_device, runtime_of
 from ca_deploy.latency.runner_output import RunnerOutput
@@ -29,25 +30,26 @@ def verify(
     keep: Path | None = None,
     runtime: str | None = None,
     samples: Path | None = None,
+    shapes: Sequence[Shape] = (),
 ) -> Verification:
     """Compare all outputs on a few inputs, as closely as the runtime on the device agrees with itself elsewhere.
 
     ``keep`` is an ``.npz`` to write inputs and both sides' outputs to; ``runtime`` as in :func:`runtime_of`;
-    ``samples`` as in :func:`~ca_deploy.latency.feeds.feeds_for`.
+    ``samples`` and ``shapes`` as in :func:`~ca_deploy.latency.feeds.feeds_for`.
 
     Raises:
         RuntimeUnavailable: the file does not run here, or not on the device.
     """
     demand_db = on_device(runtime_of(file, runtime)).agreement_db(file)
     session = open_session(file, threads=1)
-    inputs = feeds_for(file, session, samples)
+    inputs = feeds_for(file, session, samples, shapes)
     here = [_run_here(session, feeds) for feeds in inputs.cases]
     there = []
     with tempfile.TemporaryDirectory(prefix="ca-deploy-verify-") as scratch:
-        for number, feeds in enumerate(inputs.cases):
+        for number, (feeds, mine) in enumerate(zip(inputs.cases, here, strict=True)):
             folder = Path(scratch, str(number))
             folder.mkdir()
-            there.append(_run_case(file, session, feeds, folder, run_there))
+            there.append(_run_case(file, mine, feeds, folder, run_there))
     if keep is not None:
         _save(keep, session, inputs, here, there)
     found = judge(here, there, demand_db, inputs.description, session.runtime)
@@ -94,9 +96,9 @@ def _run_here(session: Session, feeds: Arrays) -> Arrays:
     return [answers[spec.name] for spec in session.outputs]
 
 
-def _run_case(file: Path, session: Session, feeds: Arrays, folder: Path, run_there: RunThere) -> Arrays:
+def _run_case(file: Path, here: Arrays, feeds: Arrays, folder: Path, run_there: RunThere) -> Arrays:
     said, written = run_there(write_case(feeds, folder), folder)
-    wanted = [(spec.dtype, [max(1, side) for side in spec.shape]) for spec in session.outputs]
+    wanted = [(mine.dtype.name, list(mine.shape)) for mine in here]
     found = [(output.type, list(output.shape)) for output in said.outputs]
     if found != wanted:
         raise RuntimeUnavailable(
@@ -119,7 +121,11 @@ def _save(path: Path, session: Session, inputs: Feeds, here: Sequence[Arrays], t
     }
     for side, (specs, cases) in sides.items():
         for index, spec in enumerate(specs):
-            content[f"{side}/{spec.name}"] = np.stack([case[index] for case in cases])
+            values = [case[index] for case in cases]
+            if len({value.shape for value in values}) == 1:
+                content[f"{side}/{spec.name}"] = np.stack(values)
+            else:  # a size that depends on the values
+                content |= {f"{side}/{spec.name}/{number}": value for number, value in enumerate(values)}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **content)  # type: ignore[arg-type]
     write_atomically(path, buffer.getvalue())

@@ -13,6 +13,7 @@ from ca_deploy.records.devices import Conditions, DeviceInfo, InstructionCounts
 from ca_deploy.records.parity import Status
 from ca_deploy.records.record import record
 from ca_deploy.records.statistics import Comparison, Rank, Statistics, Validity
+from ca_deploy.records.tensors import FedInput
 
 SCHEMA_VERSION = 1
 
@@ -146,6 +147,8 @@ class Measurement:
     operators: OperatorProfile | None = None
     verification: Verification | None = None
     signature: str | None = None
+    inputs: tuple[FedInput, ...] = ()
+    inputs_origin: str = ""
 
     @property
     def what(self) -> str:

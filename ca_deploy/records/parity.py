@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from ca_deploy.records.recipe import Tolerances
 from ca_deploy.records.record import record
+from ca_deploy.records.tensors import FedInput
 
 
 class Status(StrEnum):
@@ -139,6 +140,7 @@ class ParityReport:
     output; of several ``outputs``, ``sizes`` or ``runtimes``, they are the worst. ``reason`` is why the comparison
     was skipped, or which tolerances were missed. ``agreement_name`` is what the task calls the agreement. ``image_set``
     says what the images are: ``held-out images of photos/``. A manifest keeps their hashes in its ``images``.
+    ``inputs`` are the file's, for one inference.
     """
 
     status: Status
@@ -160,3 +162,4 @@ class ParityReport:
     agreement_at_most: float | None = None
     image_set: str = ""
     runtimes: tuple[RuntimeParity, ...] = ()
+    inputs: tuple[FedInput, ...] = ()

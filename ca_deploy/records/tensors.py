@@ -47,6 +47,20 @@ class TensorSpec:
             raise UsageError(f"Tensor {self.name!r}: scale and zero_point belong together.")
 
 
+@record
+class FedInput:
+    """What one input of a file was fed with; ``dtype`` is numpy's name, or ``string``."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def text(self) -> str:
+        """``image 1x224x224x3 float32``."""
+        return f"{self.name} {'x'.join(map(str, self.shape)) or 'scalar'} {self.dtype}"
+
+
 def batch_of(inputs: Iterable[TensorSpec]) -> int:
     """How many samples a file takes at once: the first side that all its inputs share; 1 where that is free."""
     firsts = {spec.shape[0] for spec in inputs if spec.shape}

@@ -5,6 +5,7 @@ from __future__ import annotations  # the records are slow to import, and only a
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ca_deploy.errors import listed
 from ca_deploy.render.blocks import Bar, Bars, Block, Column, Line, Page, Phrase, Piece, Role, Table
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def _milliseconds(found: LatencyReport) -> Table:
             rows.append(
                 (
                     one.what,
+                    _shapes(one),
                     str(one.threads),
                     *map(_ms, began),
                     str(statistics.n),
@@ -57,7 +59,7 @@ def _milliseconds(found: LatencyReport) -> Table:
                 )
             )
     return Table(
-        (Column("file"), *_figures("threads", "load", "first", "n", *headings), Column("verdict")),
+        (Column("file"), Column("input"), *_figures("threads", "load", "first", "n", *headings), Column("verdict")),
         tuple(rows),
         f"ms; {found.protocol.name} protocol, {found.protocol.starts} process starts, interleaved",
     )
@@ -69,9 +71,9 @@ def _instructions(found: LatencyReport) -> Table:
         counts = one.instructions
         if counts is not None:
             classes = (counts.total, counts.simd, counts.dot_product, counts.load_store, counts.branch)
-            rows.append((one.what, *(f"{number / 1e6:.2f} M" for number in classes)))
+            rows.append((one.what, _shapes(one), *(f"{number / 1e6:.2f} M" for number in classes)))
     return Table(
-        (Column("file"), *_figures("instructions", "SIMD", "dot product", "load/store", "branch")),
+        (Column("file"), Column("input"), *_figures("instructions", "SIMD", "dot product", "load/store", "branch")),
         tuple(rows),
         "instructions per inference, 1 thread, counted; an emulated device has no milliseconds",
     )
@@ -107,6 +109,9 @@ def _remarks(one: Measurement, common: Sequence[str]) -> Iterator[Block]:
     engine = one.engine
     where = f", {engine.delegate}" if engine.delegate else ""
     yield Line(f"{engine.runtime} {engine.runtime_version} by the {engine.runner} runner{where}", indent=2)
+    if one.inputs:
+        given = listed([tensor.text for tensor in one.inputs])
+        yield Line(f"inputs: {given}; {one.inputs_origin}", indent=2)
     if one.validity is not None and (own := [reason for reason in one.validity.reasons if reason not in common]):
         yield Line((_word(one.validity.verdict), f": {'; '.join(own)}"), indent=2)
     if one.verification is not None:
@@ -134,6 +139,10 @@ def _shares(profile: OperatorProfile) -> Iterator[Block]:
     if profile.attention_percent is not None:
         yield Line(f"attention costs {profile.attention_percent:.1f} % of the time in operators", indent=2)
     yield Line(f"{profile.source}, {profile.runs} runs of their own", indent=2)
+
+
+def _shapes(one: Measurement) -> str:
+    return listed(["x".join(map(str, tensor.shape)) or "scalar" for tensor in one.inputs])
 
 
 def _ms(value: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations  # the records are only needed in annotations
 
 from typing import TYPE_CHECKING
 
+from ca_deploy.errors import listed
 from ca_deploy.render.blocks import Column, Facts, Page, Phrase, Piece, Role, Table
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def page(report: ParityReport) -> Page:
         "parity": status(report),
         "runtime": "" if report.runtimes else report.runtime,
         "images": f"{report.images} {report.image_set}".rstrip(),
+        "inputs": listed([given.text for given in report.inputs]),
         "max abs error": error,
         "SQNR": sqnr,
         "cosine": "" if report.cosine is None else f"{report.cosine:.6f}",

@@ -38,14 +38,27 @@ class InterpreterSession:
             raise RuntimeUnavailable(f"{path.name} does not run in this runtime: {str(error).strip()}") from error
         self._input_details = self._interpreter.get_input_details()
         self._output_details = self._interpreter.get_output_details()
+        self._shapes = {detail["index"]: tuple(map(int, detail["shape"])) for detail in self._input_details}
         self.inputs = tuple(_spec(detail) for detail in self._input_details)
         self.outputs = tuple(_spec(detail) for detail in self._output_details)
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """An input whose shape the file leaves open takes that of the array."""
+        self._resize(feeds)
         for detail in self._input_details:
             self._interpreter.set_tensor(detail["index"], feeds[detail["name"]])
         self._interpreter.invoke()
         return {detail["name"]: self._interpreter.get_tensor(detail["index"]) for detail in self._output_details}
+
+    def _resize(self, feeds: Mapping[str, NDArray[Any]]) -> None:
+        changed = False
+        for detail in self._input_details:
+            shape, asked = feeds[detail["name"]].shape, self._shapes[detail["index"]]
+            if shape != asked and -1 in detail["shape_signature"]:
+                self._interpreter.resize_tensor_input(detail["index"], list(shape))
+                self._shapes[detail["index"]], changed = shape, True
+        if changed:
+            self._interpreter.allocate_tensors()
 
 
 def _spec(detail: dict[str, Any]) -> TensorSpec:

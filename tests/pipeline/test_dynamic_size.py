@@ -13,7 +13,6 @@ import ca_deploy
 from ca_deploy import ModelSource
 from ca_deploy.errors import ModelError, UsageError
 from ca_deploy.evaluation.worst import with_sizes
-from ca_deploy.latency.feeds import refuse_open_sides
 from ca_deploy.pipeline.export import Export
 from ca_deploy.pipeline.request import requested
 from ca_deploy.records.image_sizes import ImageSizes
@@ -96,9 +95,14 @@ def test_the_code_beside_it_feeds_the_networks_own_size(tiny: dict[str, Export])
 
 def test_a_file_of_any_size_is_not_measured_at_one_pixel(tiny: dict[str, Export]) -> None:
     export = tiny["onnx_float32"]
-    with pytest.raises(UsageError, match=r"of any size.*Export it for the size to measure"):
+    with pytest.raises(UsageError, match=r"leaves sizes of its inputs open: image \(1, 3, \w+, \w+\).*--input-shape"):
         ca_deploy.profile([export.path], protocol="quick")
-    refuse_open_sides(export.path, (replace(export.manifest.inputs[0], shape=(-1, 3, 32, 32)),))
+    report = ca_deploy.profile(
+        [export.path], runs=2, min_seconds=0, starts=1, verify=True, input_shape="image=1x3x48x40"
+    )
+    (found,) = report.measurements
+    assert [tensor.shape for tensor in found.inputs] == [(1, 3, 48, 40)]
+    assert found.verification is not None and found.verification.status == "pass"
 
 
 def test_a_network_in_memory_with_several_inputs_and_outputs(tmp_path: Path) -> None:

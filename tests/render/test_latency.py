@@ -14,6 +14,7 @@ from ca_deploy.records.latency import (
 )
 from ca_deploy.records.parity import Status
 from ca_deploy.records.statistics import Rank, Statistics, Trust, Validity
+from ca_deploy.records.tensors import FedInput
 from ca_deploy.render.blocks import Bar, Bars, Line, Phrase, Piece, Role, Table
 from ca_deploy.render.latency import page
 from tests.hostile import MARKUP
@@ -31,6 +32,8 @@ MEASURED = Measurement(
     starts=(START,),
     statistics=Statistics(150, 1.0, 1.2345, 123.4, 0.1, 2.0, 3.0, None, 4.0),
     validity=Validity(Trust.DOUBTFUL, ("too warm", MARKUP)),
+    inputs=(FedInput(MARKUP, "float32", (1, 3, 8)), FedInput("n", "int64", ())),
+    inputs_origin="made up",
 )
 REPORT = LatencyReport(
     schema_version=SCHEMA_VERSION,
@@ -54,7 +57,22 @@ def test_device_table_and_what_has_to_be_said() -> None:
     assert device == Line((Piece(MARKUP, Role.STRONG), ": Pi 5, Linux, aarch64, 2 cores (0xd0b)"))
     assert isinstance(table, Table)
     assert table.rows == (
-        (MARKUP, "2", "12.3", "5", "150", "1", "1.23", "123", "2", "3", "", "4", Piece("doubtful", Role.CAUTION)),
+        (
+            MARKUP,
+            "1x3x8, scalar",
+            "2",
+            "12.3",
+            "5",
+            "150",
+            "1",
+            "1.23",
+            "123",
+            "2",
+            "3",
+            "",
+            "4",
+            Piece("doubtful", Role.CAUTION),
+        ),
     )
     assert len(table.columns) == len(table.rows[0])
     assert Piece("median", Role.STRONG) in [column.heading for column in table.columns]
@@ -62,6 +80,7 @@ def test_device_table_and_what_has_to_be_said() -> None:
     assert remarks == [
         Line(Piece(f"{MARKUP}, 2 threads", Role.STRONG), gap=True),
         Line("LiteRT 2.1.0 by the c runner, XNNPACK takes all of it", indent=2),
+        Line(f"inputs: {MARKUP} 1x3x8 float32, n scalar int64; made up", indent=2),
         Line((Piece("doubtful", Role.CAUTION), f": too warm; {MARKUP}"), indent=2),
     ]
 
@@ -76,7 +95,7 @@ def test_an_emulated_device_counts_instructions() -> None:
     )
     table = page(replace(REPORT, emulated=True, measurements=(counted,))).blocks[1]
     assert isinstance(table, Table)
-    assert table.rows == ((MARKUP, "123.46 M", "2.00 M", "0.30 M", "0.04 M", "0.01 M"),)
+    assert table.rows == ((MARKUP, "1x3x8, scalar", "123.46 M", "2.00 M", "0.30 M", "0.04 M", "0.01 M"),)
     assert "no milliseconds" in table.caption
 
 
@@ -133,8 +152,9 @@ def test_figures_without_samples_are_said_not_to_be_ranked() -> None:
 
 def test_what_speaks_against_every_file_stands_once() -> None:
     busy = "other programs were running: load 3.0 before the start"
-    first = replace(MEASURED, validity=Validity(Trust.DOUBTFUL, (busy,)))
-    second = replace(MEASURED, label="b", validity=Validity(Trust.INVALID, ("too few runs: 5", busy)))
+    unknown = replace(MEASURED, inputs=())  # as in reports of earlier versions
+    first = replace(unknown, validity=Validity(Trust.DOUBTFUL, (busy,)))
+    second = replace(unknown, label="b", validity=Validity(Trust.INVALID, ("too few runs: 5", busy)))
     ranks = (Rank(first.name, 1, 1, 1, 1), Rank(second.name, 2, 2, 2, 2))
     blocks = page(replace(REPORT, measurements=(first, second), ranking=ranks)).blocks
     assert blocks[4:] == (

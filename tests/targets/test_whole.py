@@ -87,7 +87,7 @@ def test_what_the_delegate_takes_in_the_model_is_accelerated_whatever_it_does_al
     assert report.accelerated_multiply_adds_percent == 100
 
 
-def _signatures() -> Any:
+def signatures() -> Any:
     one, two = Model("float32"), Model("float32")
     one.add("RELU", [one.input(SHAPE)], SHAPE)
     x = two.add("RELU", [two.input((1, 4))], (1, 4))
@@ -111,7 +111,7 @@ def _branches() -> Any:
 
 
 def test_every_signature_is_read(tmp_path: Path) -> None:
-    report = _on_xnnpack(_signatures(), tmp_path / "model.tflite")
+    report = _on_xnnpack(signatures(), tmp_path / "model.tflite")
     assert [node.operator for node in report.nodes] == ["RELU", "RELU", "REVERSE_V2", "RELU"]
     assert (report.accelerated_nodes, report.partitions, report.measured_partitions) == (3, 3, 3)
     assert report.nodes[2].node.startswith("decode/") and report.nodes[2].verdict == Verdict.FALLS_BACK

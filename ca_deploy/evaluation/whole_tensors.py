@@ -1,0 +1,142 @@
+"""Files whose tensors have no known meaning, run on whole input tensors: any rank, type and number of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ca_deploy.data.arrays import digests, read_arrays
+from ca_deploy.errors import ArtifactError, ImageDataError, UsageError
+from ca_deploy.evaluation.predictor import Outputs, Predictor, to_float
+from ca_deploy.graphs.input_shapes import Declared
+from ca_deploy.progress import Progress, silent
+from ca_deploy.records.samples import Samples
+from ca_deploy.records.signature import NetworkInput, NetworkOutput, Signature
+from ca_deploy.records.tensors import DType, TensorSpec
+from ca_deploy.runtimes import Session
+from ca_deploy.tasks import FALLBACK, find_task
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorPredictor(Predictor):
+    """A file whose samples are whole inputs: an array of samples has an axis more than the file's input."""
+
+    def run(self, samples: Samples, progress: Progress = silent) -> Outputs:
+        """The outputs by name in float32, each ``(N, …)``, where … is the shape of the file's own output.
+
+        Raises:
+            UsageError: an output has another shape for each sample.
+        """
+        found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self.outputs}
+        for number in range(len(samples)):
+            answers = self.session.run(self.case(samples, number))
+            for name, spec in self.outputs.items():
+                found[name].append(to_float(answers[spec.name], spec))
+            progress(number + 1, len(samples))
+        for name, values in found.items():
+            if len({value.shape for value in values}) > 1:
+                raise UsageError(f"{self.name}: the shape of {name} depends on the values of the inputs. Compare one.")
+        return {name: np.stack(values) for name, values in found.items()}
+
+    def case(self, samples: Samples, number: int) -> dict[str, NDArray[Any]]:
+        """One sample as the file's inputs, by its own names."""
+        return {spec.name: stored(samples.arrays[name][number], spec) for name, spec in self.inputs.items()}
+
+
+def tensor_predictor(path: Path, session: Session) -> TensorPredictor:
+    """A file that is open already.
+
+    Raises:
+        ArtifactError: it has no inputs or no outputs.
+    """
+    if not session.inputs or not session.outputs:
+        raise ArtifactError(f"{path} has {len(session.inputs)} inputs and {len(session.outputs)} outputs.")
+    signature = Signature(
+        tuple(NetworkInput(spec.name, _one(spec), spec.dtype) for spec in session.inputs),
+        tuple(NetworkOutput(spec.name, _one(spec), _real(spec)) for spec in session.outputs),
+    )
+    inputs, outputs = ({spec.name: spec for spec in side} for side in (session.inputs, session.outputs))
+    return TensorPredictor(path.name, session, signature, inputs, outputs, find_task(FALLBACK))
+
+
+def noise(inputs: Sequence[TensorSpec], shapes: Sequence[Shape], count: int) -> Samples:
+    """Samples from a fixed seed: normal floats, integers of any value; 0 and 1 for 32 bits and more, as of tokens."""
+    random = np.random.default_rng(0)
+    arrays: dict[str, NDArray[Any]] = {}
+    for spec, shape in zip(inputs, shapes, strict=True):
+        size, dtype = (count, *shape), np.dtype(spec.dtype)
+        if dtype.kind == "f":
+            arrays[spec.name] = random.standard_normal(size).astype(dtype)
+        elif dtype.kind == "b" or dtype.itemsize >= 4:
+            arrays[spec.name] = random.integers(0, 1, size, endpoint=True).astype(dtype)
+        else:
+            limits = np.iinfo(spec.dtype)
+            arrays[spec.name] = random.integers(limits.min, limits.max, size, dtype, endpoint=True)
+    return Samples(arrays, digests(arrays, count))
+
+
+def samples_in(path: Path, inputs: Sequence[TensorSpec], declared: Sequence[Declared]) -> Samples:
+    """The samples in an ``.npz``, one array per input by its name, or in the ``.npy`` of an only input.
+
+    An array has an axis more than the input, or the input's own axes: then its first one holds as many samples as the
+    input's first side goes into it, once where the file leaves that open.
+
+    Raises:
+        ImageDataError: the file is missing or damaged, or an array does not fit its input.
+    """
+    arrays = read_arrays(path, [spec.name for spec in inputs])
+    found: dict[str, NDArray[Any]] = {}
+    for spec, one in zip(inputs, declared, strict=True):
+        given = arrays[spec.name]
+        array = _cases(given, one)
+        known = np.can_cast(given.dtype, spec.dtype, "same_kind") or (
+            spec.scale is not None and given.dtype.kind == "f"
+        )
+        if array is None or not known:
+            raise ImageDataError(
+                f"Samples {path}: {spec.name} is {given.shape} of {given.dtype}, and has to be (N, {one.text}) of "
+                f"{spec.dtype}."
+            )
+        found[spec.name] = array
+    counts = {name: len(array) for name, array in found.items()}
+    if len(set(counts.values())) > 1 or not min(counts.values()):
+        listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
+        raise ImageDataError(f"Samples {path} has {listed}. All inputs need the same number of samples, at least one.")
+    count = min(counts.values())
+    return Samples(found, digests(found, count), tuple(map(str, range(count))))
+
+
+def _cases(array: NDArray[Any], one: Declared) -> NDArray[Any] | None:
+    """The samples along a new first axis; None where the array does not fit the input."""
+    sides = one.sides
+    if array.ndim == len(sides) and sides:
+        step = sides[0] if isinstance(sides[0], int) else len(array) if len(sides) == 1 else 1
+        if not step or len(array) % step:
+            return None
+        array = array.reshape(len(array) // step, step, *array.shape[1:])
+    fits = array.ndim == len(sides) + 1 and all(
+        isinstance(side, str) or side == size for side, size in zip(sides, array.shape[1:], strict=True)
+    )
+    return array if fits else None
+
+
+def _one(spec: TensorSpec) -> Shape:
+    """The shape of one sample, with the axis of the samples in front; open sides count as 1."""
+    return (1, *(max(1, side) for side in spec.shape))
+
+
+def _real(spec: TensorSpec) -> DType:
+    return "float32" if spec.scale is not None else spec.dtype
+
+
+def stored(values: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
+    """A sample in the file's own type: real numbers become the integers of a quantised input."""
+    if spec.scale is not None and values.dtype.kind == "f":
+        limits = np.iinfo(spec.dtype)
+        values = np.clip(np.rint(values / spec.scale) + (spec.zero_point or 0), limits.min, limits.max)
+    return np.ascontiguousarray(values, dtype=spec.dtype)

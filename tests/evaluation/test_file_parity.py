@@ -1,0 +1,81 @@
+"""Two files that nothing is known of: any rank, type and number of tensors, on noise or given inputs."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import ca_deploy
+from ca_deploy.errors import ImageDataError, UsageError
+from tests.tflite_models import Model
+
+FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+Sides = list[int | str]
+INPUTS: dict[str, tuple[int, Sides]] = {
+    "wave": (FLOAT, ["batch", "length"]),
+    "state": (FLOAT, [2, "batch", 4]),
+    "ids": (INT64, []),
+    "on": (TensorProto.BOOL, [3]),
+}
+
+
+def _file(path: Path, factor: float = 1) -> Path:
+    """Four inputs of ranks 0 to 3; outputs of ranks 0 to 3, floats, int64 and bool."""
+    nodes = [
+        helper.make_node("Constant", [], ["factor"], value_float=float(factor)),
+        helper.make_node("Mul", ["wave", "factor"], ["louder"]),
+        helper.make_node("Add", ["state", "factor"], ["next"]),
+        helper.make_node("Neg", ["ids"], ["less"]),
+        helper.make_node("Not", ["on"], ["off"]),
+    ]
+    results = {"louder": "wave", "next": "state", "less": "ids", "off": "on"}
+    inputs = [helper.make_tensor_value_info(name, *INPUTS[name]) for name in INPUTS]
+    outputs = [helper.make_tensor_value_info(name, *INPUTS[of]) for name, of in results.items()]
+    graph = helper.make_graph(nodes, "g", inputs, outputs)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    return path
+
+
+def test_any_rank_and_type_on_noise(tmp_path: Path) -> None:
+    path = _file(tmp_path / "a.onnx")
+    report = ca_deploy.compare(path, path, input_shape="wave=1x16")
+    assert (report.status, report.images, report.image_set) == ("pass", 32, "inputs of noise")
+    assert [given.shape for given in report.inputs] == [(1, 16), (2, 1, 4), (), (3,)]
+    assert [found.name for found in report.outputs] == ["louder", "next", "less", "off"]
+    other = ca_deploy.compare(path, _file(tmp_path / "b.onnx", 2), input_shape=["wave=1x16"])
+    assert other.status == "fail" and "louder" in other.reason and "less" not in other.reason
+
+
+def test_a_size_that_is_open_is_not_guessed(tmp_path: Path) -> None:
+    path = _file(tmp_path / "a.onnx")
+    with pytest.raises(UsageError, match="--input-shape wave=1xSIZE"):
+        ca_deploy.compare(path, path)
+
+
+def test_given_inputs_and_those_that_are_kept(tmp_path: Path) -> None:
+    path, samples, kept = _file(tmp_path / "a.onnx"), tmp_path / "in.npz", tmp_path / "kept.npz"
+    states, ids, on = np.zeros((40, 2, 1, 4)), np.arange(40), np.ones((40, 3), bool)
+    np.savez(samples, wave=np.random.default_rng(0).normal(size=(40, 1, 9)), state=states, ids=ids, on=on)
+    report = ca_deploy.compare(path, path, load_inputs=samples, save_inputs=kept)
+    assert (report.status, report.images, report.image_set) == ("pass", 40, "samples in in.npz")
+    assert report.inputs[0].text == "wave 1x9 float32"
+    assert ca_deploy.compare(path, path, load_inputs=kept).status == "pass"
+    np.savez(samples, wave=np.zeros((40, 1, 9)), state=states, ids=ids / 3, on=on)
+    with pytest.raises(ImageDataError, match=r"ids is \(40,\) of float64, and has to be .* of int64"):
+        ca_deploy.compare(path, path, load_inputs=samples)
+    np.savez(samples, wave=np.zeros((39, 1, 9)), state=states, ids=ids, on=on)
+    with pytest.raises(ImageDataError, match="39 of wave, 40 of state"):
+        ca_deploy.compare(path, path, load_inputs=samples)
+
+
+def test_integers_against_floats(tmp_path: Path) -> None:
+    files = []
+    for dtype in ("int8", "float32"):
+        model = Model(dtype)
+        model.add("RELU", [model.input((1, 6, 2))], (1, 6, 2), version=2 if dtype == "int8" else 1)
+        files.append(model.save(tmp_path / f"{dtype}.tflite"))
+    report = ca_deploy.compare(*files)
+    assert report.status == "pass" and 0 < (report.max_abs_error or 0) < 0.06
+    assert ca_deploy.compare(files[1], files[0]).status == "pass"
