@@ -53,6 +53,12 @@ def read(content: bytes | bytearray) -> Any:
     return flatbuffer_utils.read_model_from_bytearray(content)
 
 
+def keeps_weights_outside(content: bytes) -> bool:
+    """Whether buffers lie behind the flatbuffer, where runtimes that predate this schema extension do not find them."""
+    model = schema.Model.GetRootAs(content)
+    return any(model.Buffers(index).Offset() > 1 for index in range(model.BuffersLength()))
+
+
 def write(model: Any) -> bytes:
     """Serialise the model with all used buffers inside the flatbuffer; unused ones are emptied.
 

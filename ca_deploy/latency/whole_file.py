@@ -36,15 +36,11 @@ def whole(file: Path, folder: Path) -> Path:
 
 
 def _tflite(file: Path) -> bytes | None:
-    from ai_edge_litert import schema_py_generated as schema
-
     from ca_deploy.graphs import flatbuffer
 
     content = file.read_bytes()
     try:
-        model = schema.Model.GetRootAs(content)
-        outside = any(model.Buffers(index).Offset() > 1 for index in range(model.BuffersLength()))
-        return flatbuffer.write(flatbuffer.read(content)) if outside else None
+        return flatbuffer.write(flatbuffer.read(content)) if flatbuffer.keeps_weights_outside(content) else None
     except (struct.error, ValueError, TypeError, IndexError, OverflowError):
         return None  # damaged: the runtime says how
 

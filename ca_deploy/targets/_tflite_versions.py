@@ -3,13 +3,44 @@
 import functools
 import tomllib
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 from ca_deploy.errors import UsageError
 from ca_deploy.graphs import Graph, Node
+from ca_deploy.native.libraries import LIBRARIES
 from ca_deploy.records.compat import Evidence, Finding, Verdict
 
 _TABLE = Path(__file__).with_name("tflite_versions.toml")
+
+
+INSTALLED = version("ai-edge-litert")
+_LAST_LITERT_1 = (1, 4)  # TFLite's own versions begin at 1.5
+
+
+def runtime_for(level: str) -> tuple[str, str]:
+    """The version of LiteRT to ask, and the oldest TFLite that must run the model, "" for none.
+
+    ``1.4`` and ``litert-2.3`` are versions of LiteRT; ``2.14`` is one of TFLite, whose operator versions are looked up
+    while the installed LiteRT is asked.
+
+    Raises:
+        UsageError: it is no version, or one of a LiteRT that is not here.
+    """
+    if not level:
+        return INSTALLED, ""
+    named = level.removeprefix("litert-")
+    numbers = _numbers(named)
+    if named == level and numbers[:2] > _LAST_LITERT_1:
+        return INSTALLED, level
+    here = (INSTALLED, LIBRARIES["litert"].version)
+    for known in here:
+        if _numbers(known)[: len(numbers)] == numbers:
+            return known, ""
+    raise UsageError(
+        f"LiteRT {named} is not here: {here[0]} is installed, and profile sends {here[1]} to devices. Ask for one of "
+        f"these (xnnpack:litert-{here[0]}), or for a version of TFLite (xnnpack:2.14)."
+    )
 
 
 @functools.cache
@@ -62,4 +93,6 @@ def _numbers(version: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in version.split("."))
     except ValueError:
-        raise UsageError(f"{version!r} is not a TFLite version. Write it as in xnnpack:2.14.") from None
+        raise UsageError(
+            f"{version!r} is not a version of TFLite, as in xnnpack:2.14, or of LiteRT, as in xnnpack:1.4."
+        ) from None

@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,24 @@ from ai_edge_litert.interpreter import Interpreter
 from ca_deploy.errors import first_line
 from ca_deploy.graphs import Graph, flatbuffer, tflite
 from ca_deploy.graphs.subgraphs import with_first
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The nodes that a delegate takes in the whole model, and in how many pieces."""
+
+    taken: frozenset[int]
+    pieces: int
+
+
+def installed_whole(path: Path) -> Whole:
+    """What the installed LiteRT's delegate takes.
+
+    Raises:
+        RuntimeError, ValueError: the runtime cannot run the model.
+    """
+    pieces = delegated(path)
+    return Whole(frozenset().union(*pieces), len(pieces))
 
 
 def delegated(path: Path) -> list[set[int]]:

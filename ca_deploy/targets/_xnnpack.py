@@ -1,8 +1,8 @@
 """What the XNNPACK delegate of the installed LiteRT accepts: of each node alone, and of the whole model."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from ca_deploy.targets._compiled import compiled_for
 from ca_deploy.targets._partitions import assess, without_accelerator
 from ca_deploy.targets._probe import constant_makers, one_node_model
 from ca_deploy.targets._remedies import NO_REMEDY, with_remedy
-from ca_deploy.targets._tflite_versions import version_findings
-from ca_deploy.targets._whole import complaint, delegated, delegates
+from ca_deploy.targets._sent_library import sent_whole
+from ca_deploy.targets._tflite_versions import INSTALLED, runtime_for, version_findings
+from ca_deploy.targets._whole import Whole, complaint, delegated, delegates, installed_whole
 
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
@@ -36,34 +37,53 @@ class Probe:
 
 def check(request: Request) -> CompatReport:
     """See :class:`ca_deploy.targets.Checker`."""
-    runtime = f"LiteRT {version('ai-edge-litert')}, XNNPACK"
-    graph = request.graph
-    request.step("partitioning the whole model")
-    pieces: list[set[int]] | None = None
-    refused = ""
-    if ending := request.risk("the whole model"):
-        refused = f"the process {ending}"
-    else:
-        try:
-            pieces = delegated(request.path)
-        except (RuntimeError, ValueError) as error:
-            refused = complaint(error)
-    taken = None if pieces is None else set().union(*pieces)
-    probes = probe(request, taken or ())
+    graph, (litert, tflite_level) = request.graph, runtime_for(request.level)
+    runtime = f"LiteRT {litert}, XNNPACK"
+    whole, refused = _whole(request, "the whole model", installed_whole)
+    others: frozenset[int] = frozenset()  # nodes that the installed LiteRT takes, where another one is asked
+    if litert != INSTALLED:
+        request.step(f"asking LiteRT {litert}")
+        others = whole.taken if whole else others
+        whole, refused = _whole(request, f"LiteRT {litert}", partial(sent_whole, likely=others))
+    taken = None if whole is None else whole.taken
+    probes = probe(request, (taken or frozenset()) | others)
     advice = load_advice("xnnpack")
     findings = tuple(
-        _finding(graph, node, probes[node.index], runtime, advice, None if taken is None else node.index in taken)
+        _newer(node, runtime, litert)
+        if taken is not None and node.index in others - taken
+        else _finding(graph, node, probes[node.index], runtime, advice, None if taken is None else node.index in taken)
         for node in graph.nodes
     )
     alone = {index for index, one in probes.items() if one.taken}
-    findings, notes = version_findings(graph, findings, request.level)
+    findings, notes = version_findings(graph, findings, tflite_level)
     report = CompatReport("xnnpack", runtime, request.path.name, findings)
-    report = assess(report, graph, alone if taken is None else taken)
-    if pieces is None:
+    report = assess(report, graph, alone if whole is None else whole.taken)
+    if litert != INSTALLED:
+        notes.insert(0, f"The library that profile sends to devices was asked; single nodes were tried in {INSTALLED}.")
+    if whole is None:
         node_by_node = f"Node by node, XNNPACK would take {len(alone)} of {len(graph.nodes)}."
         notes.insert(0, f"It refuses the whole model: {refused}. {node_by_node}")
         return without_accelerator(replace(report, refused=refused, notes=tuple(notes)))
-    return replace(report, measured_partitions=len(pieces), notes=tuple(notes))
+    return replace(report, measured_partitions=whole.pieces, notes=tuple(notes))
+
+
+def _whole(request: Request, name: str, ask: Callable[[Path], Whole]) -> tuple[Whole | None, str]:
+    """What the runtime makes of the whole model, or why it refuses it."""
+    request.step(f"partitioning {name}")
+    if ending := request.risk(name):
+        return None, f"the process {ending}"
+    try:
+        return ask(request.path), ""
+    except (RuntimeError, ValueError) as error:
+        return None, complaint(error)
+
+
+def _newer(node: Node, runtime: str, litert: str) -> Finding:
+    """A node that only the installed LiteRT's delegate takes."""
+    reason = f"the delegate of LiteRT {litert} leaves this node to the CPU; that of {INSTALLED} takes it"
+    remedy = "Ship a newer LiteRT with the app."
+    verdict, evidence = Verdict.FALLS_BACK, Evidence.MEASURED
+    return Finding(node.index, node.name, node.module, node.operator, verdict, evidence, runtime, reason, remedy)
 
 
 def brief(path: Path) -> str:

@@ -96,7 +96,7 @@ def signatures() -> Any:
     return subgraphs(one, two, keys=("encode", "decode"))
 
 
-def _branches() -> Any:
+def branches() -> Any:
     """``IF(x[0] > 0) RELU else ABS``."""
     main, yes, no = Model("float32"), Model("float32"), Model("float32")
     condition, x = main.input(()), main.input((1, 4))
@@ -119,7 +119,7 @@ def test_every_signature_is_read(tmp_path: Path) -> None:
 
 
 def test_branches_are_checked(tmp_path: Path) -> None:
-    report = _on_xnnpack(_branches(), tmp_path / "model.tflite")
+    report = _on_xnnpack(branches(), tmp_path / "model.tflite")
     assert not report.refused
     assert {node.operator: node.verdict for node in report.nodes} == {
         "IF": Verdict.FALLS_BACK, "RELU": Verdict.ACCELERATED, "ABS": Verdict.ACCELERATED

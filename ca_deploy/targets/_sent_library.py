@@ -1,0 +1,107 @@
+"""What the LiteRT that ``profile`` sends to devices makes of a model: that very library, asked by the same runner.
+
+It is a library for aarch64, so on another machine QEMU runs it. It says how many nodes its XNNPACK delegate takes, in
+how many pieces, and which operators it leaves to the CPU, in order; which nodes these are is found from that.
+"""
+
+import itertools
+import math
+import platform
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from ca_deploy.errors import RuntimeUnavailable, shown
+from ca_deploy.graphs import Graph, flatbuffer, tflite
+from ca_deploy.graphs.subgraphs import with_first
+from ca_deploy.native import emulator
+from ca_deploy.native.bundle import runner_command
+from ca_deploy.native.libraries import LIBRARIES
+from ca_deploy.records.codec import Unreadable, parse_json
+from ca_deploy.records.devices import Core, DeviceInfo
+from ca_deploy.targets._partitions import partitions
+from ca_deploy.targets._whole import Whole
+
+VERSION = LIBRARIES["litert"].version
+_PROCESSOR = emulator.PROCESSORS["cortex-a76"]
+_ONCE = ("--runs", "1", "--warmup-runs", "0", "--warmup-seconds", "0", "--min-seconds", "0", "--ops")
+_TIMEOUT_S = 600
+_MOST_TRIED = 5000  # choices of nodes
+
+
+def sent_whole(path: Path, likely: Collection[int]) -> Whole:
+    """All subgraphs; ``likely`` are the nodes that another version's delegate takes.
+
+    Raises:
+        RuntimeError: the library does not run the model.
+        RuntimeUnavailable: the library does not run here.
+    """
+    model = tflite.load(path)
+    taken: set[int] = set()
+    count = begin = 0
+    with tempfile.TemporaryDirectory(prefix="ca-deploy-check-") as folder:
+        for index, graph in enumerate(tflite.subgraphs(model, path)):
+            file = path
+            if index or flatbuffer.keeps_weights_outside(path.read_bytes()):
+                file = Path(folder, f"{index}.tflite")
+                file.write_bytes(flatbuffer.write(with_first(model, index)))
+            answer = _ask(file)
+            found = answer["delegate"]
+            left = [operator["type"] for operator in answer["ops"] if operator["delegate"] is None]
+            own = {node - begin for node in likely if begin <= node < begin + len(graph.nodes)}
+            taken |= {begin + node for node in _nodes(graph, left, found["partitions"], own)}
+            count += found["partitions"]
+            begin += len(graph.nodes)
+    return Whole(frozenset(taken), count)
+
+
+def _ask(file: Path) -> dict[str, Any]:
+    """The runner's answer after one inference."""
+    arm = platform.machine() == "aarch64"
+    if not arm and (reason := emulator.missing()):
+        raise RuntimeUnavailable(f"LiteRT {VERSION} as profile sends it is a library for ARM, and {reason}.")
+    info = DeviceInfo("", "", "", "aarch64", _PROCESSOR.features, (Core(0, _PROCESSOR.part, None),))
+    command = runner_command(info, "litert")
+    start = [] if arm else emulator.qemu_command(_PROCESSOR, emulator.sysroot(_PROCESSOR))
+    argv = [*start, *command.argv({file: str(file) for file in command.files}), "--model", str(file), *_ONCE]
+    try:
+        done = subprocess.run(argv, capture_output=True, timeout=_TIMEOUT_S, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeUnavailable(f"LiteRT {VERSION} did not run {file.name} within {_TIMEOUT_S} s.") from error
+    lines = done.stdout.decode(errors="replace").strip().splitlines()
+    try:
+        answer = parse_json(lines[-1] if lines else "")
+    except Unreadable:
+        answer = {"error": f"its process ended with {done.returncode}"}
+    if "error" in answer:
+        raise RuntimeError(shown(str(answer["error"]).replace(str(file), file.name), 160))
+    return dict(answer)
+
+
+def _nodes(graph: Graph, left: list[str], pieces: int, likely: Collection[int]) -> set[int]:
+    """The nodes that are taken, where those of the operators ``left`` are not.
+
+    Where an operator is only left in part, the choice is one that gives as many pieces, best of ``likely`` nodes.
+    """
+    everything = set(range(len(graph.nodes)))
+    choices = []
+    for operator, count in Counter(left).items():
+        nodes = [node.index for node in graph.nodes if node.operator == operator]
+        nodes.sort(key=lambda index: index in likely)
+        choices.append(_first_choices(nodes, count))
+    first: set[int] | None = None
+    for chosen in itertools.islice(itertools.product(*choices), _MOST_TRIED):
+        taken = everything - set(itertools.chain(*chosen))
+        first = taken if first is None else first
+        if len(partitions(graph, taken)) == pieces:
+            return taken
+    return first if first is not None else everything
+
+
+def _first_choices(nodes: list[int], count: int) -> list[tuple[int, ...]]:
+    few = math.comb(len(nodes), count) <= _MOST_TRIED
+    found: Iterator[tuple[int, ...]] = itertools.combinations(nodes, count)
+    return list(found if few else itertools.islice(found, _MOST_TRIED))
