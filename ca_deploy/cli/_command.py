@@ -23,6 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+_LONGEST = 2000  # characters of a line
 INTERRUPTED, STOPPED = 130, "Interrupted: nothing was left half-written."
 _OUTPUT_IS_GONE = "Standard output, or a temporary file, cannot be written ({}). Make room, or write elsewhere."
 _interrupted = False
@@ -75,7 +76,8 @@ def message_of(error: Exception) -> str | None:
 def say(text: str) -> None:
     """A line on standard error, if that can be written: after SIGHUP there is no terminal."""
     try:
-        sys.stderr.write(f"{visible(text)}\n")
+        lines = visible(text).split("\n")  # a name in a file may be of any length
+        sys.stderr.write("\n".join(line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…" for line in lines) + "\n")
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
         sys.stderr = None

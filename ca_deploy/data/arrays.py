@@ -100,7 +100,12 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         if size > _MOST_BYTES:
             raise ValueError(f"it unpacks to {size / 2**30:.0f} GiB, and {_MOST_BYTES // 2**30} GiB are the limit")
         with np.load(path, allow_pickle=False) as content:
-            return {name: content[name] for name in content.files}
+            arrays = {name: content[name] for name in content.files}
+        if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+            raise ValueError(f"{strange[0]} is not an array")
+        if _DIGESTS in arrays:
+            _ = [str(text) for text in arrays[_DIGESTS].ravel()]  # numbers that are no characters are a SystemError
+        return arrays
     except Exception as error:  # damaged ones raise whatever zlib, zipfile, tokenize or numpy raises
         raise ImageDataError(
             f"Samples {path} cannot be read ({error}). Write them with numpy.savez(FILE, NAME=array, …), one array of "

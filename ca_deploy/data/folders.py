@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from ca_deploy.delivery import settle
@@ -12,6 +13,12 @@ from ca_deploy.plugins import not_installed
 
 _SUFFIXES = (".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _HEIF = (".heic", ".heif")  # Pillow opens them by a package of its own
+
+
+@cache
+def _systems_own() -> frozenset[int]:
+    """The devices of Linux's /proc, /sys and /dev."""
+    return frozenset(Path(place).stat().st_dev for place in ("/proc", "/sys", "/dev") if Path(place).is_mount())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,13 @@ def images_below(folder: Path) -> FolderOfImages:
 
 
 def _is_new(folder: Path, entered: set[tuple[int, int]]) -> bool:
-    status = folder.stat()
+    """Whether the folder exists, was not entered, and is not one of the system's own, whose files are no files."""
+    try:
+        status = folder.stat()
+    except OSError:  # it was removed meanwhile, or may not be read
+        return False
+    if status.st_dev in _systems_own():
+        return False
     key = (status.st_dev, status.st_ino)
     if key in entered:
         return False

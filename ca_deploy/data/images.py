@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca_deploy.data.bit_depth import BY_THE_FILE, BitDepth
-from ca_deploy.errors import ImageDataError
+from ca_deploy.errors import ImageDataError, first_line
 from ca_deploy.files import sha256_of
 from ca_deploy.plugins import not_installed
 from ca_deploy.records.preprocessing import Preprocessing
@@ -82,8 +82,10 @@ def open_rgb(path: Path, depth: BitDepth = BY_THE_FILE) -> "Image.Image":
                 image = image.convert("RGBA")
                 image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
             return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ImageDataError(f"Image {path} cannot be read: {error}") from error
+    except MemoryError as error:
+        raise ImageDataError(f"Image {path} is too large for this machine's memory. Make it smaller.") from error
+    except Exception as error:  # each of Pillow's decoders fails in its own way on what is damaged
+        raise ImageDataError(f"Image {path} cannot be read: {first_line(error)}") from error
 
 
 @functools.cache

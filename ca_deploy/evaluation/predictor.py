@@ -188,5 +188,8 @@ def file_predictor(
     if (len(taken), len(given)) != (len(inputs), len(outputs)):
         found = ", ".join(spec.name for spec in (*inputs, *outputs))
         raise ArtifactError(f"{name} has {found}, and its network {', '.join((*taken, *given))}. Export it again.")
+    known = {spec.name for spec in (*session.inputs, *session.outputs)}
+    if unknown := [spec.name for spec in (*inputs, *outputs) if spec.name not in known]:
+        raise ArtifactError(f"{name} has no {', '.join(map(repr, unknown))}, which its manifest says. Export it again.")
     found_inputs, found_outputs = dict(zip(taken, inputs, strict=True)), dict(zip(given, outputs, strict=True))
     return Predictor(name, session, signature, found_inputs, found_outputs, task, labels)

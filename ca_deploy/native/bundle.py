@@ -156,10 +156,15 @@ def _from_bundle(bundle: Path, runtime: str) -> Path:
 
     def unpack(folder: Path) -> None:
         try:
-            with zipfile.ZipFile(bundle) as archive:
-                (folder / library.name).write_bytes(archive.read(_member(runtime)))
-        except (zipfile.BadZipFile, KeyError) as error:
+            with zipfile.ZipFile(bundle) as archive, archive.open(_member(runtime)) as packed:
+                content = packed.read(library.size_bytes + 1)  # and no more: it may unpack to any size
+        except Exception as error:  # zipfile and zlib raise many kinds for an archive that is damaged
             raise DeviceError(f"Bundle {bundle} does not contain {_member(runtime)}. {advice}") from error
+        if len(content) != library.size_bytes:
+            raise DeviceError(
+                f"Bundle {bundle} has another {_member(runtime)}, not of {library.size_bytes} bytes. {advice}"
+            )
+        (folder / library.name).write_bytes(content)
         verified(library, folder / library.name)
 
     folder = cached(f"bundled/{library.package}-{library.version}-{library.sha256[:16]}", unpack)

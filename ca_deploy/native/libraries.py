@@ -29,6 +29,7 @@ class Library:
     platform: str
     member: str
     sha256: str
+    size_bytes: int
     glibc: tuple[int, int]
     installed: str = ""
 
@@ -52,6 +53,7 @@ LIBRARIES = {
         "manylinux_2_17_aarch64",
         "ai_edge_litert/libLiteRtRuntimeCApi.so",
         "23781d014a0e0de4f8dd40553e558e5f1248e29b1d135edeb187894588fd8d33",
+        8_694_168,
         (2, 30),
     ),
     "onnxruntime": Library(
@@ -61,6 +63,7 @@ LIBRARIES = {
         "manylinux_2_28_aarch64",
         "onnxruntime/capi/libonnxruntime.so.1.32.0",
         "49852228a93995158b2a813d4df487d47a1b76b0eaa894507ef49e91b6d7954a",
+        27_165_936,
         (2, 28),
         installed="capi/libonnxruntime.so*",
     ),

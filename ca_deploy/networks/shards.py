@@ -35,15 +35,16 @@ def shards_of(index: Path) -> list[Path]:
         if index.stat().st_size > _MOST_INDEX_BYTES:
             raise ValueError("it is too large")
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        if not names or any(Path(name).name != name for name in names):
+        if not names or any(not name or Path(name).name != name for name in names):
             raise ValueError("it names no files beside it")
+        paths = [index.with_name(name) for name in names]
+        missing = [path.name for path in paths if not path.is_file()]
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"Checkpoint {index} is not an index of weights ({type(error).__name__}: {error}). Copy it again, or pass "
             "the weights in one file."
         ) from error
-    paths = [index.with_name(name) for name in names]
-    if missing := [path.name for path in paths if not path.is_file()]:
+    if missing:
         raise CheckpointError(f"Checkpoint {index} needs {', '.join(missing[:4])} beside it. Copy all of its files.")
     return paths
 

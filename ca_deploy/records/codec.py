@@ -17,6 +17,7 @@ from ca_deploy.errors import CaDeployError
 from ca_deploy.records.faults import UNKNOWN, Fault, faults
 
 T = TypeVar("T")
+_MOST_LISTED = 40
 _DEEPEST = 40  # our own records have six levels at most
 
 
@@ -32,8 +33,9 @@ class Unreadable(CaDeployError):
 
     @property
     def listed(self) -> str:
-        """One indented line per fault, each after a line break."""
-        return "".join(f"\n  {fault}" for fault in self.faults)
+        """One indented line per fault, each after a line break; of very many, the first ones."""
+        more = f"\n  and {len(self.faults) - _MOST_LISTED} more" if len(self.faults) > _MOST_LISTED else ""
+        return "".join(f"\n  {fault}" for fault in self.faults[:_MOST_LISTED]) + more
 
     def about(self, file: str) -> str:
         """A message that begins with the file's name: one sentence, or one line per fault."""

@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ca_deploy.errors import shown
+
 Location = Sequence[int | str]
 _NAMES = {
     "dataclass_type": "a table",
@@ -38,7 +40,7 @@ class Fault:
     text: str
 
     def __str__(self) -> str:
-        where = ".".join(map(str, self.location))
+        where = shown(".".join(map(str, self.location)))
         return f"{where}: {self.text}" if where else self.text
 
 

@@ -76,3 +76,10 @@ def test_of_very_many_images_a_part_is_read_that_names_decide(tmp_path: Path, mo
     assert len(read) == 72
     assert len(found.calibration) == 40
     assert any("Of 120 images, 72 were looked at" in warning for warning in found.warnings)
+
+
+def test_the_systems_own_files_and_folders_that_vanish_are_passed_over(tmp_path: Path) -> None:
+    photo(tmp_path / "a.png")
+    (tmp_path / "processes").symlink_to("/proc")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    assert images_below(tmp_path).paths == (tmp_path / "a.png",)

@@ -1,5 +1,7 @@
 """Whatever kind of image file comes, the network sees upright 8-bit RGB, cropped and normalised as documented."""
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +176,13 @@ def test_normalisation_is_per_channel_in_rgb_order() -> None:
 def test_impossible_preprocessing_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="Preprocessing"):
         Preprocessing(**{"resize": 40, "crop": 32, **wrong})
+
+
+def test_a_picture_of_a_hundred_million_pixels_in_one_row(tmp_path: Path) -> None:
+    """Pillow has no memory for such a row; the chunks of zeros are never unpacked."""
+    header = struct.pack(">IIBBBBB", 100_000_000, 1, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
+    written = (struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in chunks)
+    (tmp_path / "wide.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(written))
+    with pytest.raises(ImageDataError, match=r"wide\.png"):
+        open_rgb(tmp_path / "wide.png")

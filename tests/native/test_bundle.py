@@ -1,5 +1,6 @@
 """Parts of the runner: fetched once, verified, and usable without a network."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,12 @@ def test_what_is_damaged_is_not_used(bundle: Path, offline: None, tmp_path: Path
         broken.write_bytes(content)
         with pytest.raises(DeviceError, match="--make-bundle"):
             runner_command(device(), "litert", broken)
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bundle) as good, zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in good.namelist():
+            archive.writestr(name, bytes(100_000_000))
+    with pytest.raises(DeviceError, match=r"not of 8694168 bytes"):  # read no further than that
+        runner_command(device(), "litert", bomb)
     with pytest.raises(DeviceError, match="does not exist"):
         runner_command(device(), "litert", tmp_path / "missing.zip")
     library = runner_command(device(), "litert", bundle).library

@@ -1,0 +1,1 @@
+"""Seeded damage to every kind of file that ca-deploy reads: each is read, or refused with one message."""

@@ -1,0 +1,63 @@
+"""Tries on one subject in a process that is started again whenever a try ends it or takes too long."""
+
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ca_deploy.processes.child import Child
+
+_SECONDS = 30  # the longest that a try may take on a busy machine
+_SECONDS_TO_START = 120
+GOOD = ("read", "refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """``outcome`` is ``read`` or ``refused``; anything else is a fault, with ``details``."""
+
+    subject: str
+    seed: int
+    outcome: str
+    details: str = ""
+
+
+def tries(subject: str, seeds: Iterable[int]) -> Iterator[Try]:
+    """One try per seed; the same seed damages the same file in the same way."""
+    waiting = list(seeds)[::-1]
+    while waiting:
+        with tempfile.NamedTemporaryFile(prefix="fuzz-log-") as log:
+            with Child("tests.fuzz.worker", [log.name, subject]) as worker:
+                events = worker.events()
+                if _next(worker, events, _SECONDS_TO_START)[0] is None:
+                    raise RuntimeError(f"the worker did not start: {log.read().decode(errors='replace')}")
+                while waiting:
+                    seed = waiting.pop()
+                    worker.send(seed)
+                    found, hung = _next(worker, events, _SECONDS)
+                    if found is None:
+                        ending = "hang" if hung else f"crash: {worker.ending()}"
+                        break
+                    yield Try(subject, seed, *found)
+                else:
+                    return
+            said = log.read().decode(errors="replace")[-1500:]
+            yield Try(subject, seed, ending, said)
+
+
+def _next(worker: Child, events: Iterator[tuple[str, str]], seconds: float) -> tuple[tuple[str, str] | None, bool]:
+    """The next event, None if the process died; and whether it did so because it took too long."""
+    hung = threading.Event()
+
+    def end() -> None:
+        hung.set()
+        worker.__exit__()
+
+    timer = threading.Timer(seconds, end)
+    timer.start()
+    try:
+        return next(events, None), hung.is_set()
+    except (OSError, ValueError):  # the pipe was closed by the timer
+        return None, hung.is_set()
+    finally:
+        timer.cancel()
