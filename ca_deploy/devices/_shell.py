@@ -4,10 +4,15 @@ They print ``key=value`` lines and leave out what the device does not report. Th
 because starting a program is slow on small devices.
 """
 
+import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from ca_deploy.errors import shown
 from ca_deploy.records.devices import Conditions, Core, DeviceInfo
+
+# A device may print anything: longer names are cut, and further cores and features are left out.
+_LONGEST, _MOST = 200, 1024
 
 PROBE = r"""
 echo "arch=$(uname -m)"
@@ -66,11 +71,12 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 
 def _number(text: str) -> int | None:
-    """``0x50005`` and ``1800000`` alike; None for anything else."""
+    """``0x50005`` and ``1800000`` alike; None for anything else, as numbers of more than 63 bits."""
     try:
-        return int(text, 0)
+        number = int(text[:40], 0)
     except ValueError:
         return None
+    return number if abs(number) < 2**63 else None
 
 
 def read_probe(name: str, text: str) -> DeviceInfo:
@@ -78,14 +84,7 @@ def read_probe(name: str, text: str) -> DeviceInfo:
     pairs = _pairs(text)
     facts = dict(pairs)
     cpuinfo = [(k.strip(), v.strip()) for k, _, v in (v.partition(":") for key, v in pairs if key == "cpuinfo")]
-    count = sum(key == "processor" for key, _ in cpuinfo)
-    parts = [value for key, value in cpuinfo if key == "CPU part"]
     features = next((value for key, value in cpuinfo if key in ("Features", "flags")), "")
-    fastest = _by_core(value for key, value in pairs if key == "max_khz")
-    cores = [
-        Core(i, parts[i] if i < len(parts) else None, _number(fastest.get(i, "")))
-        for i in range(max(count, len(fastest), 1))
-    ]
     architecture = facts.get("arch", "unknown")
     abis = facts.get("abis", "")
     if architecture == "aarch64" and abis and "arm64-v8a" not in abis.split(","):
@@ -94,24 +93,48 @@ def read_probe(name: str, text: str) -> DeviceInfo:
     processor = next((value for key, value in cpuinfo if key == "model name"), "")
     return DeviceInfo(
         name=name,
-        model=facts.get("android_model", "").strip() or facts.get("model") or processor or architecture,
-        os=f"Android {android}" if android else facts.get("os", "").strip("\"'") or facts.get("kernel", "unknown"),
-        architecture=architecture,
-        cpu_features=tuple(features.split()),
-        cores=tuple(cores),
+        model=shown(
+            facts.get("android_model", "").strip() or facts.get("model") or processor or architecture, _LONGEST
+        ),
+        os=shown(
+            f"Android {android}" if android else facts.get("os", "").strip("\"'") or facts.get("kernel", "unknown"),
+            _LONGEST,
+        ),
+        architecture=shown(architecture, _LONGEST),
+        cpu_features=tuple(shown(word, _LONGEST) for word in features.split()[:_MOST]),
+        cores=_cores(cpuinfo, _by_core(value for key, value in pairs if key == "max_khz")),
         glibc=_glibc(facts.get("ld", "")),
     )
+
+
+def _cores(cpuinfo: Sequence[tuple[str, str]], fastest: Mapping[int, str]) -> tuple[Core, ...]:
+    """The cores that are online, by their numbers, which have gaps where others are offline.
+
+    Old kernels name one part for all cores, that of the core which was asked: it is believed where all are as fast.
+    """
+    numbers: list[int] = []
+    parts: dict[int, str] = {}
+    for key, value in cpuinfo:
+        if key == "processor" and value.isdecimal() and int(value[:9]) < _MOST:
+            numbers.append(int(value))
+        elif key == "CPU part" and numbers:
+            parts[numbers[-1]] = shown(value, _LONGEST)
+    numbers = sorted(set(numbers or fastest or [0]))[:_MOST]
+    speeds = {number: _number(fastest.get(number, "")) for number in numbers}
+    if len(parts) == 1 and len(numbers) > 1:
+        parts = dict.fromkeys(numbers, *parts.values()) if len(set(speeds.values())) == 1 else {}
+    return tuple(Core(number, parts.get(number), speeds[number]) for number in numbers)
 
 
 def _glibc(line: str) -> str | None:
     """``ld.so (Debian GLIBC 2.36-9+deb12u10) stable release version 2.36.`` -> ``2.36``"""
     version = line.rpartition(" version ")[2].rstrip(".")
-    return version if version.replace(".", "").isdigit() else None
+    return version if re.fullmatch(r"\d{1,4}(\.\d{1,4}){1,3}", version) else None
 
 
 def _by_core(lines: Iterable[str]) -> Mapping[int, str]:
     pairs = (line.partition(" ") for line in lines)
-    return dict(sorted((int(core), value) for core, _, value in pairs if core.isdigit()))
+    return dict(sorted((int(core), value) for core, _, value in pairs if core.isdecimal() and len(core) < 5))
 
 
 def read_conditions(text: str) -> Conditions:
@@ -122,25 +145,26 @@ def read_conditions(text: str) -> Conditions:
     def of(wanted: str) -> list[str]:
         return [value for key, value in pairs if key == wanted]
 
-    frequencies = [_number(value) for value in _by_core(of("khz")).values()]
+    clocks = {core: _number(value) for core, value in _by_core(of("khz")).items()}
     battery = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in of("battery"))}
     powered = [value == "true" for key, value in battery.items() if key.endswith("powered")]
     thermal = facts.get("thermal", "").rpartition(":")[2].strip()
     awake = facts.get("power", "").rpartition("=")[2]
     memory = facts.get("memory", "").partition(":")[2].split()
     load = facts.get("load", "").split()
-    known = [khz for khz in frequencies if khz is not None]
+    known = {core: khz for core, khz in clocks.items() if khz is not None}
     return Conditions(
         at_s=time.monotonic(),
-        frequencies_khz=tuple(known) or None if len(known) == len(frequencies) else None,
-        governors=tuple(_by_core(of("governor")).values()) or None,
+        frequencies_khz=tuple(known.values()) or None,
+        clocked_cores=tuple(known) or None,
+        governors=tuple(shown(name, _LONGEST) for name in _by_core(of("governor")).values()) or None,
         temperature_c=_hottest(of("zone")),
         throttled=_number(facts.get("throttled", thermal)),
         battery_percent=_number(battery.get("level", "")),
         on_battery=not any(powered) if powered else None,
         screen_on=awake == "Awake" if awake else None,
         memory_available_kb=_number(memory[0]) if memory else None,
-        load_1min=float(load[0]) if load and load[0].replace(".", "", 1).isdigit() else None,
+        load_1min=float(load[0]) if load and re.fullmatch(r"\d{1,6}(\.\d{1,6})?", load[0]) else None,
     )
 
 

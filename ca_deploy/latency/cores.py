@@ -1,6 +1,6 @@
 """Which cores to run on: ``big``, ``little`` or a hexadecimal mask, checked against the cores of the device."""
 
-from ca_deploy.errors import UsageError
+from ca_deploy.errors import UsageError, consecutive
 from ca_deploy.records.devices import Core, DeviceInfo
 
 # The efficiency cores are listed, because Arm's part numbers are not in order of speed.
@@ -28,13 +28,20 @@ def affinity_mask(wanted: str | None, info: DeviceInfo) -> str | None:
         raise UsageError(f"--affinity {wanted!r} has to be big, little or a hexadecimal mask such as 0xf0.") from None
     there = sum(1 << core.index for core in info.cores)
     if mask < 1 or (there and mask & ~there):
-        raise UsageError(f"--affinity {wanted}: {info.name} has {len(info.cores)} cores, mask {there:#x}.")
+        numbers = ", ".join(
+            str(first) if first == last else f"{first} to {last}"
+            for first, last in consecutive(core.index for core in info.cores)
+        )
+        raise UsageError(f"--affinity {wanted}: {info.name} has the cores {numbers}, mask {there:#x}.")
     return hex(mask)
 
 
 def cores_of(mask: str | None) -> tuple[int, ...] | None:
     """Indices of the cores in a mask."""
-    return None if mask is None else tuple(core for core in range(64) if int(mask, 16) >> core & 1)
+    if mask is None:
+        return None
+    bits = int(mask, 16)
+    return tuple(core for core in range(bits.bit_length()) if bits >> core & 1)
 
 
 def check_threads(threads: int, mask: str | None, info: DeviceInfo) -> None:

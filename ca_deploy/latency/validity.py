@@ -84,8 +84,8 @@ def _throttled(before: Conditions, moments: Sequence[Conditions]) -> int:
 def _clock_fall(during: Sequence[Conditions], cores: Sequence[int] | None) -> float | None:
     fastest = []
     for moment in during:
-        if moment.frequencies_khz:
-            used = [khz for core, khz in enumerate(moment.frequencies_khz) if cores is None or core in cores]
+        if moment.clocks_khz:
+            used = [khz for core, khz in moment.clocks_khz.items() if cores is None or core in cores]
             fastest.append(max(used, default=0))
     if not fastest or not max(fastest):
         return None

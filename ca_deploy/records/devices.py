@@ -1,11 +1,14 @@
 """What is known about a device, and what it returned."""
 
+from collections.abc import Mapping
+
 from ca_deploy.records.record import record
 
 
 @record
 class Core:
-    """One processor core. ``part`` is Arm's part number, ``"0xd0b"`` for a Cortex-A76; None where unknown."""
+    """One processor core. ``index`` is its number, as the system counts them and affinity masks do: numbers have gaps
+    where cores are offline. ``part`` is Arm's part number, ``"0xd0b"`` for a Cortex-A76; None where unknown."""
 
     index: int
     part: str | None
@@ -32,7 +35,8 @@ class DeviceInfo:
 class Conditions:
     """The state of a device at one moment; None for whatever it does not report.
 
-    ``at_s`` is this machine's monotonic clock; frequencies and governors are one per core, in order. ``throttled`` is
+    ``at_s`` is this machine's monotonic clock. ``frequencies_khz`` are those of ``clocked_cores``, the numbers of the
+    cores that report one (None in old reports: 0, 1, …); governors are one per core, in order. ``throttled`` is
     the raw word of a Raspberry Pi's ``vcgencmd get_throttled`` or Android's thermal status, 0 when all is well.
     """
 
@@ -46,6 +50,13 @@ class Conditions:
     screen_on: bool | None = None
     memory_available_kb: int | None = None
     load_1min: float | None = None
+    clocked_cores: tuple[int, ...] | None = None
+
+    @property
+    def clocks_khz(self) -> Mapping[int, int]:
+        """The clock of each core by its number; {} where the device does not report it."""
+        found = self.frequencies_khz or ()
+        return dict(zip(self.clocked_cores or range(len(found)), found, strict=False))
 
 
 @record

@@ -5,6 +5,7 @@ import pytest
 from ca_deploy.devices import discover, kind_names, open_device
 from ca_deploy.devices._shell import read_conditions, read_probe
 from ca_deploy.errors import UsageError
+from ca_deploy.latency.cores import affinity_mask, check_threads, cores_of
 from ca_deploy.records.devices import Conditions, Core
 
 _CPUINFO = "".join(
@@ -42,12 +43,48 @@ def test_a_loader_too_old_to_report_its_version() -> None:
     assert read_probe("ssh://pi", "arch=aarch64\nld=Usage: ld.so [OPTION]... EXECUTABLE-FILE\n").glibc is None
 
 
+def cpuinfo(*lines: str) -> str:
+    return "".join(f"cpuinfo={line}\n" for line in lines)
+
+
+def test_cores_have_the_numbers_that_the_system_gives_them() -> None:
+    """Others are offline: masks, clocks and verdicts are about the cores 0, 4 and 5."""
+    parts = {0: "0xd03", 4: "0xd09", 5: "0xd09"}
+    listed = cpuinfo(*(line for n, part in parts.items() for line in (f"processor\t: {n}", f"CPU part\t: {part}")))
+    info = read_probe("adb:1", listed + "max_khz=4 2400000\nmax_khz=0 1800000\nmax_khz=7 2400000\n")
+    assert info.cores == (Core(0, "0xd03", 1800000), Core(4, "0xd09", 2400000), Core(5, "0xd09", None))
+    assert affinity_mask("big", info) == "0x30"
+    assert affinity_mask("little", info) == "0x1"
+    assert affinity_mask("0x30", info) == "0x30"
+    assert cores_of("0x30") == (4, 5)
+    with pytest.raises(UsageError, match=r"has the cores 0, 4 to 5, mask 0x31"):
+        affinity_mask("0x6", info)
+    check_threads(2, "0x30", info)
+    with pytest.raises(UsageError, match="more than the 2 cores"):
+        check_threads(3, "0x30", info)
+
+
+def test_old_kernels_name_one_part_for_all_cores() -> None:
+    """It is that of the core which was asked: where clocks differ, they are what tells big from little."""
+    listed = cpuinfo(*(f"processor\t: {n}" for n in range(4)), "Features\t: fp", "CPU part\t: 0xd03")
+    alike = read_probe("ssh://pi", listed + "".join(f"max_khz={n} 1200000\n" for n in range(4)))
+    assert {core.part for core in alike.cores} == {"0xd03"}
+    mixed = read_probe("adb:1", listed + "".join(f"max_khz={n} {khz}\n" for n, khz in enumerate((1, 1, 2, 2))))
+    assert {core.part for core in mixed.cores} == {None}
+    assert affinity_mask("big", mixed) == "0xc"
+
+
+def test_a_device_that_hides_cpuinfo() -> None:
+    info = read_probe("adb:1", "max_khz=2 5\nmax_khz=0 4\n")
+    assert info.cores == (Core(0, None, 4), Core(2, None, 5))
+
+
 def test_conditions_of_a_raspberry_pi() -> None:
     seen = read_conditions(
         "khz=0 1500000\ngovernor=0 ondemand\nkhz=10 1600000\nkhz=2 1700000\nzone=48200 cpu-thermal\nzone=61000 rp1\n"
         "memory=MemAvailable:    7654321 kB\nload=0.52 0.58 0.59 1/597 12345\nthrottled=0x50005\n"
     )
-    assert seen.frequencies_khz == (1500000, 1700000, 1600000)
+    assert seen.clocks_khz == {0: 1500000, 2: 1700000, 10: 1600000}
     assert seen.governors == ("ondemand",)
     assert (seen.temperature_c, seen.throttled) == (48.2, 0x50005)
     assert (seen.memory_available_kb, seen.load_1min) == (7654321, 0.52)

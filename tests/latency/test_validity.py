@@ -38,6 +38,10 @@ def test_only_the_cores_in_use_count() -> None:
     assert judge(CALM, [sleepy] * 3, CALM, RUNS, cores=[0]).verdict == "valid"
     waking = [replace(CALM, frequencies_khz=(1_800_000, khz)) for khz in (600_000, 600_000, 1_800_000)]
     assert judge(CALM, waking, CALM, RUNS, cores=[1]).verdict == "invalid"
+    # Cores 1 to 3 are offline: the second clock is that of core 4.
+    numbered = [replace(moment, clocked_cores=(0, 4)) for moment in waking]
+    assert judge(CALM, numbered, CALM, RUNS, cores=[4]).verdict == "invalid"
+    assert judge(CALM, numbered, CALM, RUNS, cores=[0]).verdict == "valid"
 
 
 def test_what_makes_a_figure_doubtful() -> None:
