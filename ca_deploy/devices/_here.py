@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ca_deploy.devices._process import run
+from ca_deploy.devices._process import TooMuch, run
 from ca_deploy.devices._shell import CONDITIONS, read_conditions
 from ca_deploy.errors import DeviceError
 from ca_deploy.records.devices import Completed, Conditions
@@ -54,6 +54,8 @@ class Here:
             return run(argv, timeout_s, Path(self.scratch()), environment)
         except subprocess.TimeoutExpired as error:
             raise DeviceError(f"{self.name}: the run took too long and was ended after {timeout_s:.0f} s.") from error
+        except TooMuch as error:
+            raise DeviceError(f"{self.name}: the run was ended: {error}") from error
         except OSError as error:
             raise DeviceError(f"{self.name}: {argv[0]} cannot be started: {error.strerror or error}.") from error
 

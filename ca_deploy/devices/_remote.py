@@ -10,13 +10,15 @@ import re
 import secrets
 import shlex
 import subprocess
-import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
-from ca_deploy.devices._process import end
+from ca_deploy.devices._link import Link, ask
+from ca_deploy.devices._marks import Heard, Marks
+from ca_deploy.devices._process import Drain, end
 from ca_deploy.devices._shell import CONDITIONS, PROBE, read_conditions, read_probe
 from ca_deploy.errors import DeviceError
 from ca_deploy.files import sha256_of
@@ -24,40 +26,17 @@ from ca_deploy.records.devices import Completed, Conditions, DeviceInfo
 
 _ASK_S = 60.0
 _CLEAN_S = 20.0
+_MOST_SAID = 2**20  # by a login shell before it starts our script
+_NOT_EXECUTABLE = 126
+_LOOK_S = 0.02
+_HELD_BACK = 70_000  # bytes that a filter between adb and us, such as sed in a wrapper, may keep for later
 _SLOWEST_BYTES_PER_S = 200_000
 # "SIZE PATH" for each file that exists. Early Androids have no stat; busybox's wc, the fallback, reads the whole file.
 _SIZES = (
     'sizes() { if command -v stat > /dev/null; then stat -c "%s %n" "$@"; '
     'else for f in "$@"; do [ -f "$f" ] && echo $(wc -c < "$f") "$f"; done; fi 2> /dev/null; }'
 )
-_DONE, _END, _READY = "CA-DEPLOY-DONE", "CA-DEPLOY-END", "CA-DEPLOY-READY"
-
-
-class Link(Protocol):
-    """How a device is reached. ``base`` is a folder there, as an expression of its shell; created if missing.
-
-    ``python`` as in :class:`~ca_deploy.devices.Device`.
-    """
-
-    name: str
-    base: str
-    python: str | None
-
-    def start(self, script: str) -> "subprocess.Popen[bytes]":
-        """Run a script in the device's ``sh``; its output arrives byte for byte."""
-
-    def watch(self, script: str) -> "subprocess.Popen[bytes]":
-        """Run a script whose standard input ends when the link breaks or this process ends, however it ends."""
-
-    def send(self, files: Sequence[Path], folder: str, timeout_s: float) -> None:
-        """Copy files, whose names differ, into a folder. Raises ``DeviceError``."""
-
-    def fetch(self, remote: str, local: Path, timeout_s: float) -> None: ...
-
-    def explain(self, stderr: bytes) -> str:
-        """Why the output of a command did not arrive, and what to do about it."""
-
-    def close(self) -> None: ...
+_LARGEST_ANSWER = 2**30  # a file with the outputs of one network
 
 
 class Remote:
@@ -72,6 +51,7 @@ class Remote:
         self._link = link
         self._keep = keep
         self._janitor: subprocess.Popen[bytes] | None = None
+        self._complaints: Drain | None = None
         self._base = self._folder = ""
 
     def __enter__(self) -> Self:
@@ -116,11 +96,15 @@ class Remote:
 
     def _present(self, places: Mapping[Path, str]) -> set[str]:
         """The places that hold a file of the right size already; files get their names only when they are complete."""
-        listed = " ".join(shlex.quote(place) for place in places.values())
-        sizes = {place: str(file.stat().st_size) for file, place in places.items()}
+        found = self._sizes(list(places.values()))
+        return {place for file, place in places.items() if found.get(place) == file.stat().st_size}
+
+    def _sizes(self, places: Sequence[str]) -> dict[str, int]:
+        """The size in bytes of those files that exist."""
+        listed = " ".join(map(shlex.quote, places))
         answer = self._ask(f"{_SIZES}\nsizes {listed}", _ASK_S).decode(errors="replace")
         found = (line.strip().partition(" ") for line in answer.splitlines())
-        return {place for size, _, place in found if size == sizes.get(place)}
+        return {place: int(size) for size, _, place in found if place in places and size.isdecimal() and len(size) < 19}
 
     def _send(self, files: Mapping[Path, str]) -> None:
         incoming = f"{self._folder}/incoming"
@@ -128,7 +112,7 @@ class Remote:
         listed = " ".join(shlex.quote(folder) for folder in folders)
         pushed = shlex.quote(f"{self._folder}/pushed")
         script = f'mkdir -p {shlex.quote(incoming)} && for d in {listed}; do echo "$d"; done >> {pushed} && echo made'
-        if self._ask(script, _ASK_S).strip() != b"made":
+        if b"made" not in self._ask(script, _ASK_S).splitlines():
             raise DeviceError(f"{self.name}: {self._base} cannot be written. Is the device full?")
         size = sum(file.stat().st_size for file in files)
         try:
@@ -153,7 +137,13 @@ class Remote:
             raise DeviceError(f"{self.name}: {', '.join(lost)} did not arrive whole. Is the device full?")
 
     def pull(self, remote: str, local: Path) -> None:
-        self._link.fetch(remote, local, _ASK_S)
+        self._open()
+        size = self._sizes([remote]).get(remote)
+        if size is None:
+            raise DeviceError(f"{self.name}: there is no file {remote}.")
+        if size > _LARGEST_ANSWER:
+            raise DeviceError(f"{self.name}: {remote} has {size} bytes, more than any output ({_LARGEST_ANSWER}).")
+        self._link.fetch(remote, local, _ASK_S + size / _SLOWEST_BYTES_PER_S)
 
     def run(self, argv: Sequence[str], timeout_s: float) -> Completed:
         """The output is kept in files there until the command ends: it does not disturb, and cannot be cut unseen."""
@@ -165,21 +155,36 @@ class Remote:
             f"cd {shlex.quote(self._folder)} || exit 1\n"
             f"sh -c {starting} > out 2> err < /dev/null\n"
             "rc=$?; rm -f pid\n"
-            f"echo {_DONE} $rc $(wc -c < out) $(wc -c < err); cat out err"
+            'echo "ca-deploy-done-$m $rc $(wc -c < out) $(wc -c < err)"; cat out err'
         )
         try:
             answer = self._ask(script, timeout_s)
         except BaseException:
             self._kill()
             raise
-        header, _, rest = answer.partition(b"\n")
-        found = re.fullmatch(rf"{_DONE} (\d+) (\d+) (\d+)", header.decode(errors="replace").strip())
+        # The first line of this form: what the command printed follows it. A noisy shell may print before it.
+        found = re.search(rb"^ca-deploy-done-[0-9a-f]+ (\d{1,3}) +(\d{1,9}) +(\d{1,9})\r?\n", answer, re.MULTILINE)
         if found is None:
-            raise DeviceError(f"{self.name}: the command could not be started: {header.decode(errors='replace')[:200]}")
+            raise DeviceError(f"{self.name}: the command could not be started: {self._folder} is gone.")
         code, n_out, n_err = (int(number) for number in found.groups())
+        rest = answer[found.end() :]
         if len(rest) < n_out + n_err:
             raise DeviceError(f"{self.name}: the command's answer was cut off after {len(rest)} bytes.")
+        if code == _NOT_EXECUTABLE:
+            self._refuse_noexec()
         return Completed(code, rest[:n_out], rest[n_out : n_out + n_err])
+
+    def _refuse_noexec(self) -> None:
+        """Raise ``DeviceError`` where no program may run from our folder."""
+        lines = self._ask("cat /proc/mounts", _ASK_S).decode(errors="replace").splitlines()
+        mounts = [words for line in lines if len(words := line.split()) > 3]
+        around = [words for words in mounts if f"{self._folder}/".startswith(f"{words[1].rstrip('/')}/")]
+        _, place, _, options, *_ = max(around, key=lambda words: len(words[1]), default=[""] * 4)
+        if "noexec" in options.split(","):
+            raise DeviceError(
+                f"{self.name} runs no programs in {self._base}: {place} is mounted noexec. With root there, "
+                f"`mount -o remount,exec {place}` allows them; otherwise measure on another device."
+            )
 
     def _kill(self) -> None:
         """Kill the command that runs on the device."""
@@ -189,55 +194,54 @@ class Remote:
 
     def _open(self) -> None:
         """Start the janitor, which creates the session's folder and prints its path."""
-        if self._janitor is not None:
+        if self._janitor is not None and self._complaints is not None:
             if self._janitor.poll() is not None:
-                raise DeviceError(self._link.explain(_rest(self._janitor)))
+                raise DeviceError(self._link.explain(Heard(True, b"", self._complaints.content, self._janitor.poll())))
             return
-        session = f"run-{secrets.token_hex(6)}"
+        session, marks = f"run-{secrets.token_hex(6)}", Marks()
         script = (
             f'b={self._link.base}; s="$b/{session}"\n'
-            f'mkdir -p "$s" && cd "$b" && b=$(pwd) && s="$b/{session}" && : > "$s/live" || exit 1\n'
-            f'echo "{_READY} $b"\n'
+            f'mkdir -p "$s" && cd "$b" && b=$(pwd) && s="$b/{session}" && : > "$s/live" || '
+            f'{{ echo; echo "failed $b"; {marks.end}; exit 1; }}\n'
+            f'echo; echo "ready $b"; {marks.end}\n'
+            f'printf "%{_HELD_BACK}s\\n" ""\n'
             # adbd signals the end of the link by SIGHUP, sshd by the end of standard input.
             "exec 3<&0; cat <&3 > /dev/null & c=$!\ntrap : HUP TERM PIPE\nwait $c\nkill $c\n"
             + _clean("$b", "$s", self._keep)
         )
-        janitor = self._link.watch(script)
-        timer = threading.Timer(_ASK_S, janitor.kill)
-        timer.start()
+        janitor = self._link.watch(marks.around(script))
+        assert janitor.stdout is not None
+        assert janitor.stderr is not None
+        said, complaints = Drain(janitor.stdout, _MOST_SAID), Drain(janitor.stderr, _MOST_SAID)
+        deadline = time.monotonic() + _ASK_S
         try:
-            assert janitor.stdout is not None
-            line = janitor.stdout.readline().decode(errors="replace").strip()
+            while marks.answer(said.content) is None and time.monotonic() < deadline:
+                if said.ended(_LOOK_S):
+                    break
         except BaseException:
             end(janitor)
             raise
-        finally:
-            timer.cancel()
-        word, _, base = line.partition(" ")
-        if word != _READY:
+        answer = marks.answer(said.content)
+        words = [line.partition(" ") for line in (answer or b"").decode(errors="surrogateescape").splitlines()]
+        state = {word: rest for word, _, rest in words if word in ("ready", "failed")}
+        if "ready" not in state:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 janitor.wait(1)  # time for its error message
-            stderr = _rest(janitor)
+            complaints.ended(1)
+            code = janitor.poll()
             end(janitor)
-            raise DeviceError(self._link.explain(stderr))
-        self._janitor, self._base, self._folder = janitor, base, f"{base}/{session}"
+            if "failed" in state:
+                raise DeviceError(
+                    f"{self.name}: {state['failed']} cannot be written. Is the device full, or read-only?"
+                )
+            heard = Heard(marks.after_begin(said.content) is not None, said.content, complaints.content, code)
+            raise DeviceError(self._link.explain(heard))
+        base = state["ready"]
+        self._janitor, self._complaints, self._base, self._folder = janitor, complaints, base, f"{base}/{session}"
 
     def _ask(self, script: str, timeout_s: float) -> bytes:
-        """The output of a script; a mark at its end reveals truncated output."""
-        process = self._link.start(f"{script}\necho {_END}\n")
-        try:
-            stdout, stderr = process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired as error:
-            end(process)
-            raise DeviceError(
-                f"{self.name} gave no answer in {timeout_s:.0f} s: it hangs, is too slow, or the connection is lost."
-            ) from error
-        except BaseException:
-            end(process)
-            raise
-        if not stdout.endswith(f"{_END}\n".encode()):
-            raise DeviceError(self._link.explain(stderr))
-        return stdout[: -len(_END) - 1]
+        """The output of a script."""
+        return ask(self._link, script, timeout_s)
 
 
 def _clean(base: str, folder: str, keep: bool) -> str:
@@ -265,12 +269,3 @@ def _with_different_names(files: Sequence[Path]) -> list[list[Path]]:
         else:
             group.append(file)
     return groups
-
-
-def _rest(process: "subprocess.Popen[bytes]") -> bytes:
-    """What a process wrote to standard error before it ended."""
-    if process.poll() is None:
-        end(process)
-        return b""
-    assert process.stderr is not None
-    return b"" if process.stderr.closed else process.stderr.read()

@@ -4,18 +4,24 @@
 lose, are part of that output.
 """
 
+import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from ca_deploy.devices import DeviceKind
-from ca_deploy.devices._process import check_program, last_words, run
+from ca_deploy.devices._marks import Heard
+from ca_deploy.devices._process import TooMuch, check_program, run
 from ca_deploy.devices._remote import Remote
-from ca_deploy.errors import DeviceError
+from ca_deploy.errors import DeviceError, shown
 from ca_deploy.records.devices import Check, Completed, DeviceSummary
 
-_INSTALL = "Install Android's platform-tools (Debian, Ubuntu: apt install adb) and connect the phone by USB."
+_INSTALL = (
+    "Install Android's platform-tools (Debian, Ubuntu: apt install adb), or set ANDROID_HOME to the folder of the SDK "
+    "that has them, and connect the phone by USB."
+)
 _DEBUGGING = "Enable USB debugging in the phone's developer options (Settings > About > tap the build number 7 times)."
 _REMEDIES = {
     "unauthorized": "Unlock the phone and allow USB debugging from this computer.",
@@ -30,6 +36,13 @@ _REMEDIES = {
     "connecting": "It is being connected: try again in a moment.",
 }
 _PATIENCE_S = 30.0
+# A line of `adb devices -l`. A wireless phone's serial number may have spaces: "adb-22-9mU (2)._adb-tls-connect._tcp".
+_LISTED = re.compile(
+    r"(?P<serial>\S.*?)\s+(?P<state>device|offline|unauthorized|authorizing|connecting|bootloader|recovery|rescue|"
+    r"sideload|host|detached|unknown|no permissions\b.*?)(?P<facts>(?:\s+[a-z_]+:\S*)*)\s*"
+)
+_WIRELESS = "._adb"  # begins the name of the mDNS service in a serial number
+_HOMES = ("ANDROID_HOME", "ANDROID_SDK_ROOT")
 
 
 class _Adb:
@@ -41,7 +54,7 @@ class _Adb:
     def __init__(self, serial: str) -> None:
         self.name = f"adb:{serial}"
         self._serial = serial
-        self._adb = ["adb", "-s", serial]
+        self._adb = [_program(), "-s", serial]
 
     def start(self, script: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -65,22 +78,29 @@ class _Adb:
             done = run([*self._adb, *arguments], timeout_s)
         except subprocess.TimeoutExpired as error:
             raise DeviceError(f"{self.name}: adb {arguments[0]} did not end in {timeout_s:.0f} s.") from error
+        except TooMuch as error:
+            raise DeviceError(f"{self.name}: adb {arguments[0]} was ended: {error}") from error
+        if done.returncode and b"No space left" in done.stdout + done.stderr:
+            raise DeviceError(f"{self.name} is full (No space left on device). Free some space on it.")
         if done.returncode:
-            raise DeviceError(self.explain(done.stderr or done.stdout))
+            lost = self._not_ready()
+            printed = Heard(False, done.stdout, done.stderr, done.returncode).printed
+            raise DeviceError(lost or f"{self.name}: adb {arguments[0]} failed. It printed: {printed}")
 
-    def explain(self, stderr: bytes) -> str:
-        complaints = [line for line in stderr.splitlines() if b"error" in line]
-        said = last_words(*complaints or [stderr]).removeprefix("adb: ").removeprefix("error: ")
-        if "No space left" in said:
-            return f"{self.name} is full ({said}). Free some space on it."
+    def explain(self, heard: Heard) -> str:
+        if lost := self._not_ready():
+            return lost
+        if heard.begun:
+            return f"{self.name}: the connection broke in the middle of an answer. Check the cable, and try again."
+        printed = f" It printed: {heard.printed}" if heard.printed else ""
+        return f"{self.name}: its shell did not run our script. Try: adb -s '{self._serial}' shell echo fine.{printed}"
+
+    def _not_ready(self) -> str | None:
+        """What adb says about the state of the phone now; None where that is good."""
         state = {summary.name: summary for summary in _discover()}.get(self.name)
         if state is None:
-            return f"{self.name} was lost (adb says: {said}). Check the cable, and that the phone stays awake."
-        if state.state != "ready":
-            return f"{self.name} is {state.state}. {state.remedy}"
-        if not stderr.strip():
-            return f"{self.name}: the connection broke in the middle of an answer. Check the cable, and try again."
-        return f"{self.name}: adb failed: {said}"
+            return f"{self.name} was lost. Check the cable, and that the phone stays awake."
+        return None if state.state == "ready" else f"{self.name} is {state.state}. {state.remedy}"
 
     def close(self) -> None:
         """adb's server keeps running: it belongs to the user."""
@@ -88,7 +108,7 @@ class _Adb:
 
 def _open(rest: str, keep: bool) -> Remote:
     """``adb`` takes the only phone; ``adb:SERIAL`` one of several."""
-    _check_installed()
+    _program()
     found = {summary.name.partition(":")[2]: summary for summary in _discover()}
     if not rest:
         ready = [serial for serial, summary in found.items() if summary.state == "ready"]
@@ -100,6 +120,8 @@ def _open(rest: str, keep: bool) -> Remote:
         if not ready:
             raise DeviceError(f"adb sees no phone. Connect one by USB. {_DEBUGGING}")
         rest = ready[0]
+    if rest not in found:  # adb itself takes the name of a wireless phone without that of its service
+        rest = next((serial for serial in found if serial.partition(_WIRELESS)[0] == rest), rest)
     if rest not in found:
         known = f" It sees {', '.join(found)}." if found else f" {_DEBUGGING}"
         raise DeviceError(f"adb sees no phone with the serial number {rest}.{known}")
@@ -108,9 +130,17 @@ def _open(rest: str, keep: bool) -> Remote:
     return Remote(_Adb(rest), keep)
 
 
-def _check_installed() -> None:
-    if shutil.which("adb") is None:
-        raise DeviceError(f"adb is not installed on this machine. {_INSTALL}")
+def _program() -> str:
+    """adb in ``PATH``, or where Android's SDK puts it.
+
+    Raises:
+        DeviceError: it is not installed.
+    """
+    folders = [Path(os.environ[name], "platform-tools") for name in _HOMES if os.environ.get(name)]
+    for folder in (None, *folders):
+        if found := shutil.which("adb", path=folder):
+            return found
+    raise DeviceError(f"adb is not installed on this machine. {_INSTALL}")
 
 
 def devices() -> Completed:
@@ -119,10 +149,10 @@ def devices() -> Completed:
     Raises:
         DeviceError: adb is not installed, or does not answer.
     """
-    _check_installed()
+    adb = _program()
     try:
-        return run(["adb", "devices", "-l"], _PATIENCE_S)
-    except (subprocess.TimeoutExpired, OSError) as error:
+        return run([adb, "devices", "-l"], _PATIENCE_S)
+    except (subprocess.TimeoutExpired, TooMuch, OSError) as error:
         raise DeviceError(f"`adb devices` did not answer ({error}). Try: adb kill-server") from error
 
 
@@ -132,18 +162,19 @@ def _discover() -> list[DeviceSummary]:
     except DeviceError as error:
         return [DeviceSummary("adb", "not available", "Android phones", str(error))]
     if listed.returncode:
-        return [DeviceSummary("adb", "not available", "Android phones", last_words(listed.stderr, listed.stdout))]
-    return [_summary(line) for line in listed.stdout.decode(errors="replace").splitlines()[1:] if line.strip()]
+        printed = Heard(False, listed.stdout, listed.stderr, listed.returncode).printed
+        return [DeviceSummary("adb", "not available", "Android phones", f"`adb devices` failed. It printed: {printed}")]
+    # What an adb prints while it starts its server stands before the list, or in it with a star.
+    _, _, lines = listed.stdout.decode(errors="replace").partition("List of devices attached")
+    return [_summary(found) for line in lines.splitlines() if (found := _LISTED.fullmatch(line)) and line[0] != "*"]
 
 
-def _summary(line: str) -> DeviceSummary:
+def _summary(listed: re.Match[str]) -> DeviceSummary:
     """``R58M123  device usb:1-2 product:x model:SM_G973F device:beyond1 transport_id:1``"""
-    serial, _, rest = line.strip().partition(" ")
-    rest = rest.strip()
-    state = "no permissions" if rest.startswith("no permissions") else (rest.split() or ["unknown"])[0]
-    facts = dict(word.split(":", 1) for word in rest.split() if ":" in word)
-    detail = facts.get("model", "").replace("_", " ") or "Android phone"
-    name = f"adb:{serial}"
+    state = "no permissions" if listed["state"].startswith("no permissions") else listed["state"]
+    facts = dict(word.split(":", 1) for word in listed["facts"].split())
+    detail = shown(facts.get("model", "").replace("_", " ")) or "Android phone"
+    name = f"adb:{listed['serial']}"
     if state == "device":
         return DeviceSummary(name, "ready", detail)
     return DeviceSummary(name, state, detail, _REMEDIES.get(state, "Unplug it and plug it in again."))
@@ -151,8 +182,12 @@ def _summary(line: str) -> DeviceSummary:
 
 def _requirements() -> list[Check]:
     """adb, and every phone that it sees."""
+    try:
+        adb = _program()
+    except DeviceError:
+        adb = None
     phones = [summary for summary in _discover() if summary.name.startswith("adb:")]
-    return [check_program("adb", "version", "phones", _INSTALL), *map(_check, phones)]
+    return [check_program("adb", "version", "phones", _INSTALL, adb), *map(_check, phones)]
 
 
 def _check(phone: DeviceSummary) -> Check:

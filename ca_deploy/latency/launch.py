@@ -124,7 +124,7 @@ def launcher(device: Device, info: DeviceInfo, runtime: str, kind: RunnerKind, b
         DeviceError: no runner for this device.
     """
     if kind == "auto":
-        kind = "python" if device.python and not runs_in_c(runtime, info.architecture) else "c"
+        kind = "python" if device.python and not runs_in_c(runtime, info.architecture, device.is_this_machine) else "c"
     if kind == "c":
         command = runner_command(info, runtime, bundle, device.is_this_machine)
         return JsonLauncher(

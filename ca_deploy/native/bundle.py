@@ -24,7 +24,10 @@ from ca_deploy.records.devices import DeviceInfo
 HERE = Path(__file__).parent
 LOADER = "ld-linux-aarch64.so.1"
 _IS_32_BIT = "it runs a 32-bit system, for which the runtimes have no packages: install a 64-bit one"
-_NOT_ARM = "it is not an ARM device (perhaps an emulator): its times say nothing about a phone"
+_NOT_ARM = (
+    "it is not an ARM device. An emulator's times say nothing about a phone; a Linux machine is measured with "
+    "--runner python"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +177,7 @@ def _from_bundle(bundle: Path, runtime: str) -> Path:
 def _on_this_machine(device: DeviceInfo, runtime: str) -> RunnerCommand:
     """With the C library inside the installed package of the runtime."""
     library = find_library(runtime)
-    if not runs_in_c(runtime, device.architecture):
+    if not runs_in_c(runtime, device.architecture, True):
         raise RuntimeUnavailable(f"On x86-64, {runtime} has no C library: use --runner python, or another device.")
     found = importlib.util.find_spec(library.module)
     if found is None or not found.submodule_search_locations:

@@ -77,9 +77,12 @@ def find_library(runtime: str) -> Library:
     return LIBRARIES[runtime]
 
 
-def runs_in_c(runtime: str, architecture: str) -> bool:
-    """Whether the C runner can run a runtime's files on this architecture; LiteRT exports no C API on x86-64."""
-    return architecture != "x86_64" or bool(find_library(runtime).installed)
+def runs_in_c(runtime: str, architecture: str, is_this_machine: bool) -> bool:
+    """Whether the C runner can run a runtime's files on this architecture.
+
+    The libraries that are fetched are for ARM. This machine's own may be x86-64, where LiteRT exports no C API.
+    """
+    return architecture != "x86_64" or (is_this_machine and bool(find_library(runtime).installed))
 
 
 def library_path(runtime: str) -> Path:

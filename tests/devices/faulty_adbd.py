@@ -10,6 +10,8 @@ with every mention of ``/data/local/tmp`` turned into that folder. One fault at 
 ``vanish_in_pull``   cuts the link in the middle of a pulled file
 ``no_space``         refuses pushed files after 100 kB
 ``cut``              ends the output of a command that contains ``CUT`` half-way
+``noisy``            its shell and every shell that it starts warn on stderr, which adb merges into the output
+``endless``          has a ``vcgencmd`` whose output does not end
 """
 
 import os
@@ -43,6 +45,16 @@ class FaultyAdbd:
         program = root / "bin" / "uname"
         program.write_text(f'#!/bin/sh\n[ "$1" = -m ] && echo {uname} || echo "Linux 5.4"\n')
         program.chmod(0o755)
+        self.shell = "/bin/sh"
+        if fault == "noisy":
+            self.shell = str(root / "bin" / "sh")
+            Path(self.shell).write_text(
+                '#!/bin/sh\necho "WARNING: linker: libhook.so: unused DT entry" >&2\nexec /bin/sh "$@"\n'
+            )
+        if fault == "endless":
+            (root / "bin" / "vcgencmd").write_text("#!/bin/sh\nexec yes\n")
+        for added in (root / "bin").iterdir():
+            added.chmod(0o755)
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         self._links: list[_Link] = []
@@ -165,7 +177,7 @@ class _Link:
         daemon = self._daemon
         script = command.replace(DEVICE_FOLDER, f"{daemon.root}/tmp")
         process = subprocess.Popen(
-            ["/bin/sh", "-c", script],
+            [daemon.shell, "-c", script],
             env=daemon.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -186,8 +198,10 @@ class _Link:
             whole = process.stdout.read()
             stream.write(whole[: len(whole) // 2])
             return
-        while data := os.read(process.stdout.fileno(), 65536):
+        while stream.open and (data := os.read(process.stdout.fileno(), 65536)):
             stream.write(data)
+        if not stream.open:  # the client went away: a program that prints is ended, as a real adbd's is by its pipe
+            process.stdout.close()
 
     def _sync(self, stream: _Stream) -> None:
         while header := stream.read(8):

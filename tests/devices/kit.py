@@ -75,6 +75,16 @@ mount -t tmpfs -o size={scratch_mb}m none $ROOT/data/local/tmp
 {prepare}
 """
 
+    def login_shell(self, name: str, path: Path) -> Path:
+        """Write a program that is fish, tcsh or busybox's sh, as Debian packs them."""
+        root = cached("login-shells-1", _make_login_shells)
+        libraries = f"{root}/lib/x86_64-linux-gnu:{root}/usr/lib/x86_64-linux-gnu"
+        command = {"busybox": f"{root}/bin/busybox sh"}.get(name) or f"{root}/usr/bin/{name}"
+        if not Path(command.split()[0]).exists():
+            command = command.replace(f"{root}/usr/bin", f"{root}/bin")
+        write_program(path, f"env LD_LIBRARY_PATH={libraries} {command}")
+        return path
+
     def host_command(self, program: str) -> str:
         """A shell command for a program of the kit that runs on this machine, with the libraries that came with it."""
         host = self.folder / "host"
@@ -114,6 +124,11 @@ def _make(folder: Path) -> None:
         if not (root / "usr/bin" / applet).exists():
             (root / "usr/bin" / applet).symlink_to(busybox.name)
     (root / "system/bin/sh").symlink_to("/usr/bin/sh")
+
+
+def _make_login_shells(folder: Path) -> None:
+    packages = ["fish", "fish-common", "libpcre2-32-0", "libtinfo6", "tcsh", "libcrypt1", "busybox-static"]
+    debian.fetch(packages, "bookworm", "amd64", folder)
 
 
 @contextmanager

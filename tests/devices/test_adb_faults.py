@@ -1,6 +1,7 @@
 """The real adb client against a daemon that fails on purpose: one clear message each, and nothing left behind."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from ca_deploy.devices import discover, open_device
 from ca_deploy.errors import DeviceError
 from ca_deploy.native.bundle import runner_command
+from ca_deploy.records.devices import DeviceSummary
 from tests.devices.faulty_adbd import FaultyAdbd
 from tests.devices.kit import Kit, free_port, wait_until, write_program
 
@@ -161,3 +163,88 @@ def test_one_of_two_phones_has_to_be_named(faulty: Faulty, adb: Path, tmp_path: 
             assert one.run(["true"], 30).returncode == other.run(["true"], 30).returncode == 0
     finally:
         second.close()
+
+
+def test_a_shell_that_warns(faulty: Faulty, tmp_path: Path) -> None:
+    """The linker of some phones warns at each start of a program, and ``adb exec-out`` merges both outputs."""
+    daemon, model = faulty("noisy"), big_file(tmp_path)
+    with open_device(name(daemon)) as device:
+        assert device.probe().architecture == "aarch64"
+        places = device.push([model])
+        done = device.run(["sh", "-c", r"printf 'a\000\r\n'; exit 3"], 30)
+        assert (done.returncode, done.stdout) == (3, b"a\0\r\n")
+        device.pull(places[model], tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == model.read_bytes()
+    nothing_is_left(daemon)
+
+
+def test_an_answer_without_end(faulty: Faulty) -> None:
+    with open_device(name(faulty("endless"))) as device, pytest.raises(DeviceError, match="more than 64 MiB"):
+        device.conditions()
+
+
+WIRELESS = "adb-2233fd19-9mU6UL (2)._adb-tls-connect._tcp"
+
+
+def test_a_serial_number_with_spaces(faulty: Faulty, adb: Path, tmp_path: Path) -> None:
+    """As mDNS gives after a conflict of names; also by the short name, which adb takes too."""
+    daemon = faulty("")
+    real, serial = adb.rename(adb.with_name("real")), f"127.0.0.1:{daemon.port}"
+    adb.write_text(
+        f"""#!/bin/bash
+# the real adb, whose device has another serial number; an old one says that it starts its server
+a=(); for x in "$@"; do [ "$x" = "{WIRELESS}" ] && x={serial}; a+=("$x"); done
+[ "$1" = devices ] && echo "* daemon not running; starting now at tcp:5037 *"
+{real} "${{a[@]}}" | sed "s/^{serial}  */{WIRELESS} /"
+exit ${{PIPESTATUS[0]}}
+"""
+    )
+    adb.chmod(0o755)
+    (found,) = discover_phones()
+    assert (found.name, found.state, found.detail) == (f"adb:{WIRELESS}", "ready", "Faulty Phone")
+    for called in (f"adb:{WIRELESS}", "adb:adb-2233fd19-9mU6UL (2)", "adb"):
+        with open_device(called) as device:
+            assert device.name == f"adb:{WIRELESS}"
+            assert device.run(["echo", "fine"], 30).stdout == b"fine\n"
+    with pytest.raises(DeviceError, match="serial number adb-2233fd19"):
+        open_device("adb:adb-2233fd19")
+
+
+def discover_phones() -> list[DeviceSummary]:
+    return [summary for summary in discover() if summary.name.startswith("adb:")]
+
+
+@pytest.mark.parametrize(
+    ("line", "serial", "state"),
+    [
+        ("R58M12 device usb:1-2 product:x model:SM_G973F device:beyond1 transport_id:1", "R58M12", "ready"),
+        (
+            "0123 no permissions (user in plugdev group; are your udev rules wrong?); see [http://x] usb:1-2",
+            "0123",
+            "no",
+        ),
+        ("my device 1    unauthorized transport_id:4", "my device 1", "unauthorized"),
+        ("192.168.1.5:5555\toffline", "192.168.1.5:5555", "offline"),
+        ("emulator-5554   rescue", "emulator-5554", "rescue"),
+    ],
+)
+def test_lines_of_adb_devices(
+    line: str, serial: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_program(tmp_path / "adb", f"printf 'List of devices attached\\n%s\\n\\n' '{line}' #")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    (found,) = discover_phones()
+    assert found.name == f"adb:{serial}"
+    assert found.state.startswith(state)
+
+
+def test_adb_of_an_sdk(faulty: Faulty, adb: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon = faulty("")
+    tools = tmp_path / "sdk" / "platform-tools"
+    shutil.copytree(adb.parent, tools)
+    monkeypatch.setenv("PATH", os.environ["PATH"].partition(os.pathsep)[2])
+    with pytest.raises(DeviceError, match="ANDROID_HOME"):
+        open_device(name(daemon))
+    monkeypatch.setenv("ANDROID_HOME", str(tools.parent))
+    with open_device(name(daemon)) as device:
+        assert device.run(["echo", "fine"], 30).stdout == b"fine\n"

@@ -98,16 +98,14 @@ class OnnxRuntime:
 
         if wanted.signature is not None:
             raise ValueError("ONNX files have no signatures")
-        ops = wanted.ops
         self.name, self.version = "onnxruntime", onnxruntime.__version__
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = wanted.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        options.enable_profiling = ops
-        if ops:
+        options.enable_profiling = self.wanted_ops = wanted.ops
+        if wanted.ops:
             options.profile_file_prefix = str(Path(tempfile.gettempdir(), f"ca-deploy-{os.getpid()}"))
-        self.profiling = ops
         self.started = time.perf_counter_ns()
         self.session = onnxruntime.InferenceSession(wanted.model, options, providers=["CPUExecutionProvider"])
         self.load_ns = time.perf_counter_ns() - self.started
@@ -137,7 +135,7 @@ class OnnxRuntime:
 
     def ops(self) -> list[dict[str, Any]] | None:
         """Every kernel in order, with its ns per inference, from ONNX Runtime's own profile."""
-        if not self.profiling:
+        if not self.wanted_ops:
             return None
         profile = Path(self.session.end_profiling())
         events = json.loads(profile.read_text())
@@ -290,7 +288,8 @@ def main() -> None:
     try:
         found = measure(parser.parse_args())
     except Exception as error:
-        found = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+        advice = ": install it there, with pip" if isinstance(error, ImportError) else ""
+        found = {"error": f"{type(error).__name__}: {error}".splitlines()[0] + advice}
     answers.write(json.dumps(found) + "\n")
     answers.close()
     sys.exit(1 if "error" in found else 0)
