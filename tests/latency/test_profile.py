@@ -103,7 +103,7 @@ def test_nothing_that_runs_is_an_error(tmp_path: Path) -> None:
     [
         (replace(PYTHON, threads=(3,)), "more than the 2 cores"),
         (replace(PYTHON, threads=(1, 2), affinity="big"), "more than the 1 core of --affinity 0x2"),
-        (replace(PYTHON, affinity="0x8"), "2 cores"),
+        (replace(PYTHON, affinity="0x8"), "the cores 0 to 1"),
         (replace(PYTHON, affinity="huge"), "has to be big, little"),
         (replace(PYTHON, runtime="onnxruntime"), "does not run small.tflite"),
     ],
