@@ -10,6 +10,7 @@
     ├── RecipeError             a recipe file that is malformed or does not fit the request
     ├── ImageDataError          calibration or evaluation images that cannot be used
     ├── OutputError             results that cannot be written
+    │   └── ReportNotSaved      a measurement is done, and its report or pictures cannot be written
     ├── ArtifactError           an exported file or manifest that cannot be opened
     ├── RuntimeUnavailable      a runtime that is not installed, or cannot run this file
     │   └── UnsupportedOperation    an operation of the file that the runtime does not know
@@ -30,6 +31,7 @@ _SHOWN = 6
 
 if TYPE_CHECKING:
     from ca_deploy.pipeline.export import Export
+    from ca_deploy.records.latency import LatencyReport
 
 
 class CaDeployError(Exception):
@@ -58,6 +60,14 @@ class ImageDataError(CaDeployError):
 
 class OutputError(CaDeployError):
     """Results that cannot be written where they were asked for."""
+
+
+class ReportNotSaved(OutputError):
+    """The report or pictures of a measurement that is done cannot be written; ``report`` has all that was measured."""
+
+    def __init__(self, said: str, report: "LatencyReport") -> None:
+        super().__init__(said)
+        self.report = report
 
 
 class ArtifactError(CaDeployError):

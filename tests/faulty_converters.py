@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -50,6 +51,13 @@ class Segfault(Works):
 class Killed(Works):
     def fail(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Leaves(Works):
+    """A package among the temporary files, as coremltools does."""
+
+    def fail(self) -> None:
+        tempfile.mkdtemp(suffix=".mlpackage")
 
 
 class Exits(Works):

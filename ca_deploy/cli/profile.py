@@ -9,7 +9,7 @@ import typer
 from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import command, print_json, progress, say
-from ca_deploy.errors import CaDeployError, UsageError
+from ca_deploy.errors import CaDeployError, ReportNotSaved, UsageError
 
 _HOW = "How to measure"
 _WHAT = "What else to do"
@@ -98,33 +98,39 @@ def profile(
     from ca_deploy.render import terminal as render
     from ca_deploy.render.latency import page
 
+    unsaved: ReportNotSaved | None = None
     with progress() as display:
-        report = ca_deploy.profile(
-            files or (),
-            device,
-            runtime=runtime,
-            threads=threads,
-            affinity=affinity,
-            protocol=protocol,
-            runs=runs,
-            min_seconds=min_seconds,
-            starts=starts,
-            seed=seed,
-            runner=runner,
-            benchmark_binary=benchmark_binary,
-            bundle=bundle,
-            operators=ops,
-            verify=verify,
-            inputs=inputs,
-            input_shape=input_shape or (),
-            output=output,
-            keep=keep,
-            step=partial(display.step, ""),
-        )
+        try:
+            report = ca_deploy.profile(
+                files or (),
+                device,
+                runtime=runtime,
+                threads=threads,
+                affinity=affinity,
+                protocol=protocol,
+                runs=runs,
+                min_seconds=min_seconds,
+                starts=starts,
+                seed=seed,
+                runner=runner,
+                benchmark_binary=benchmark_binary,
+                bundle=bundle,
+                operators=ops,
+                verify=verify,
+                inputs=inputs,
+                input_shape=input_shape or (),
+                output=output,
+                keep=keep,
+                step=partial(display.step, ""),
+            )
+        except ReportNotSaved as error:
+            report, unsaved = error.report, error
     if json:
         print_json(report)
     else:
         render.show(page(report))
+    if unsaved is not None:
+        raise unsaved
     if report.failures:
         if output:
             say(f"What was measured before is kept in {output}.")

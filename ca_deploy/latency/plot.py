@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ca_deploy.errors import visible
 from ca_deploy.records.latency import LatencyReport, Measurement, ProcessStart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FORMATS = ("svg", "png")
+_LITERAL = {"text.parse_math": False}  # a name with two dollars is no formula
 
 
 def plot(report: LatencyReport) -> dict[str, bytes]:
@@ -23,14 +25,13 @@ def plot(report: LatencyReport) -> dict[str, bytes]:
 
     # Text stays text and identifiers are not random: the same report gives the same file. The default style comes
     # first because a matplotlibrc in the current folder can set more than a style (text.usetex runs LaTeX).
-    with style.context(["default", {"svg.fonttype": "none", "svg.hashsalt": "ca-deploy", "font.size": 9}]):
+    with style.context(["default", {"svg.fonttype": "none", "svg.hashsalt": "ca-deploy", "font.size": 9, **_LITERAL}]):
         figure = Figure(figsize=(11, 2.8 + 0.35 * len(timed)), layout="constrained")
         distribution, series = figure.subplots(1, 2, width_ratios=(1, 1.4))
         _distribution(distribution, timed)
         _series(series, report, timed)
-        figure.suptitle(
-            f"{report.device.model} ({report.device.name}), {report.measured_on[:10]}, {report.protocol.name} protocol"
-        )
+        device = visible(f"{report.device.model} ({report.device.name})")
+        figure.suptitle(f"{device}, {report.measured_on[:10]}, {report.protocol.name} protocol")
         pictures = {}
         for suffix in FORMATS:
             buffer = io.BytesIO()
@@ -81,4 +82,4 @@ def _process_began_ns(start: ProcessStart) -> int:
 
 
 def _label(found: Measurement) -> str:
-    return f"{found.what}\n{found.threads} thread{'s' if found.threads > 1 else ''}"
+    return visible(f"{found.what}\n{found.threads} thread{'s' if found.threads > 1 else ''}")

@@ -1,13 +1,13 @@
 """From options to a report on disk: checks the options, opens the device, delivers the results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 from ca_deploy.delivery import staging, write_together
 from ca_deploy.devices import open_device
-from ca_deploy.errors import ArtifactError, DeviceError, UsageError, unknown_name
+from ca_deploy.errors import ArtifactError, DeviceError, OutputError, ReportNotSaved, UsageError, unknown_name
 from ca_deploy.graphs.input_shapes import given_shapes
 from ca_deploy.latency.jobs import Wishes
 from ca_deploy.latency.launch import RunnerKind
@@ -107,9 +107,29 @@ def profile_on(
 
 
 def deliver_report(report: LatencyReport, output: Path) -> None:
-    """Write ``latency.json``, and the plot as ``latency.svg`` and ``latency.png``, into a folder."""
+    """Write ``latency.json``, and the plot as ``latency.svg`` and ``latency.png``, into a folder.
+
+    Raises:
+        ReportNotSaved: not all of them can be written; what is small enough for the disk is there.
+    """
     pictures = {Path(REPORT_FILE).with_suffix(f".{suffix}").name: picture for suffix, picture in plot(report).items()}
-    write_together(output, {REPORT_FILE: to_json(report), **pictures})
+    contents = {REPORT_FILE: to_json(report).encode(), **pictures}
+    try:
+        write_together(output, contents)
+    except OutputError as error:
+        saved = [
+            name for name in sorted(contents, key=lambda name: len(contents[name])) if _fits(output, name, contents)
+        ]
+        kept = f"Saved were {', '.join(saved)}." if saved else "Nothing was saved."
+        raise ReportNotSaved(f"{str(error).partition(';')[0]}. {kept} Print all of it with --json.", report) from error
+
+
+def _fits(output: Path, name: str, contents: Mapping[str, bytes]) -> bool:
+    try:
+        write_together(output, {name: contents[name]})
+    except OutputError:
+        return False
+    return True
 
 
 def _thread_counts(text: str) -> tuple[int, ...]:

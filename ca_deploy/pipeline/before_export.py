@@ -79,5 +79,5 @@ def _export(source: ModelSource, network: Network, recipe_name: str, path: Path,
         raise RuntimeUnavailable(f"Recipe {recipe_name} needs {', '.join(missing)}, which is not installed.")
     noise = load_calibration(_NOISE, network.signature).calibration if recipe.needs_calibration else None
     log = path.with_suffix(".log")
-    with Worker(format, log) as worker:
+    with Worker(format, log, path.parent) as worker:
         worker.convert(Conversion(source, recipe, noise, path, log), partial(step, recipe_name))

@@ -21,9 +21,11 @@ class Converters:
     Args:
         logs: the formats, and the log file of each converter until its first conversion. Importing takes seconds, so
             the processes that fit into memory start immediately.
+        scratch: a folder for their temporary files.
     """
 
-    def __init__(self, logs: Mapping[Format, Path]) -> None:
+    def __init__(self, logs: Mapping[Format, Path], scratch: Path) -> None:
+        self._scratch = scratch
         at_once = converters_that_fit(len(logs))
         self._pool = ThreadPoolExecutor(at_once)
         self._workers = ExitStack()
@@ -76,7 +78,7 @@ class Converters:
         return _results(finished, sum(map(len, conversions.values())))
 
     def _start(self, format: Format, log: Path) -> Worker:
-        return self._workers.enter_context(Worker(format, log))
+        return self._workers.enter_context(Worker(format, log, self._scratch))
 
 
 def _results(

@@ -67,7 +67,9 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
     started = time.perf_counter()
     formats = request.formats()
     with staging(request.output) as scratch:
-        with Converters({format: request.log(recipes[0]) for format, recipes in formats.items()}) as converters:
+        with Converters(
+            {format: request.log(recipes[0]) for format, recipes in formats.items()}, scratch
+        ) as converters:
             step("", "loading the network")
             network = load(request.source, request.module)
             refuse_unfit(request, network)

@@ -21,12 +21,16 @@ from ca_deploy.records.conversion import Conversion, Converted
 
 
 class Worker:
-    """The parent's side of one converter process; a context manager that always ends the process."""
+    """The parent's side of one converter process; a context manager that always ends the process.
 
-    def __init__(self, format: Format, log: Path) -> None:
+    Temporary files of the process go into ``scratch``: coremltools 9 removes its packages at the end of a process,
+    which a process that is killed does not reach.
+    """
+
+    def __init__(self, format: Format, log: Path, scratch: Path) -> None:
         self._format = format
         # Threads that wait actively would slow down the other converters.
-        environment = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
+        environment = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"), "TMPDIR": str(scratch)}
         self._child = child.Child("ca_deploy.pipeline.worker", [format.converter, str(log)], environment=environment)
         self.pid = self._child.pid
 

@@ -64,7 +64,7 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Kind, Su
     found: dict[Kind, Subject] = {}
     with ExitStack() as ending:
         workers = {
-            name: ending.enter_context(Worker(find_format(name), folder / f"{name}.log"))
+            name: ending.enter_context(Worker(find_format(name), folder / f"{name}.log", folder))
             for name in sorted({*FORMATS.values()})
         }
         for kind, format_name in FORMATS.items():

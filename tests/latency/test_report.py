@@ -1,11 +1,14 @@
 """A report as a file, and as a picture."""
 
 import json
+import resource
+import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ca_deploy.errors import ArtifactError
+from ca_deploy.errors import ArtifactError, ReportNotSaved
 from ca_deploy.latency import session
 from ca_deploy.latency.plot import plot
 from ca_deploy.records.codec import to_json
@@ -22,3 +25,26 @@ def test_a_report_comes_back_from_its_file(measured: tuple[LatencyReport, Path],
         (tmp_path / name).write_text(content)
         with pytest.raises(ArtifactError, match=name):
             read_report(tmp_path / name)
+
+
+def test_names_in_the_plot_are_literal_and_the_picture_well_formed(measured: tuple[LatencyReport, Path]) -> None:
+    report, _ = measured
+    odd = replace(report.measurements[0], label="a $\\frac{$ [red] <b> \x1b[2J\x07&", file="a $\\frac{$.onnx")
+    drawn = plot(replace(report, measurements=(odd,), device=replace(report.device, model="$x^$\x00", name="</svg>")))
+    texts = " ".join(ET.fromstring(drawn["svg"]).itertext())
+    assert "$\\frac{$" in texts and "\x1b" not in texts and "</svg>" in texts
+
+
+def test_a_disk_that_is_nearly_full(measured: tuple[LatencyReport, Path], tmp_path: Path) -> None:
+    """A limit on the size of files is as good as a full disk: what fits is there whole, and the report is not lost."""
+    report, output = measured
+    sizes = sorted(path.stat().st_size for path in output.iterdir() if path.name.startswith("latency."))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (sizes[1] + 1, hard))
+    try:
+        with pytest.raises(ReportNotSaved, match="Saved were") as error:
+            session.deliver_report(report, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert error.value.report is report
+    assert sorted(path.stat().st_size for path in tmp_path.iterdir()) == sizes[:2]

@@ -54,7 +54,7 @@ def _results(tmp_path: Path, converter: str) -> dict[str, Converted | CaDeployEr
     log = tmp_path / "float32.log"
     first = Conversion(source, load_recipe("onnx_float32"), None, tmp_path / "x.fake", log)
     second = replace(first, recipe=load_recipe("onnx_float16"), log=tmp_path / "float16.log")
-    with Converters({fake: log}) as converters:
+    with Converters({fake: log}, tmp_path) as converters:
         done = converters.begin({fake: [first, second]}, no_named_step)
         return {conversion.recipe.name: result for conversion, result in done}
 

@@ -29,7 +29,7 @@ def _worker(tmp_path: Path, name: str) -> Worker:
         packages=(),
         modes={"float32": Bits()},
     )
-    return Worker(fake, tmp_path / "fake.log")
+    return Worker(fake, tmp_path / "fake.log", tmp_path)
 
 
 def _conversion(tmp_path: Path) -> Conversion:
@@ -52,6 +52,12 @@ def test_a_crash_names_the_converter_the_step_and_the_log(tmp_path: Path, name: 
     for expected in (said, "fake converter", "converting", str(tmp_path / "fake.log")):
         assert expected in str(error.value)
     assert "last words" in (tmp_path / "fake.log").read_text()
+
+
+def test_temporary_files_of_a_converter_lie_in_the_scratch_folder(tmp_path: Path) -> None:
+    with _worker(tmp_path, "Leaves") as worker:
+        worker.convert(_conversion(tmp_path), no_step)
+    assert len(list(tmp_path.glob("tmp*.mlpackage"))) == 1
 
 
 def test_one_process_makes_several_files_and_ends_when_asked(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ class Keeper:
         recipe = load_recipe(recipe_name)
         format = find_format(recipe.format)
         if recipe.format not in self._workers:
-            worker = Worker(format, self._folder / f"{recipe.format}.log")
+            worker = Worker(format, self._folder / f"{recipe.format}.log", self._folder)
             self._workers[recipe.format] = self._ending.enter_context(worker)
         worker = self._workers[recipe.format]
         before, own = processor_s(worker.pid), time.process_time()
