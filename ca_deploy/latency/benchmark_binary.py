@@ -41,7 +41,10 @@ class BenchmarkBinary:
         """Raises ``RuntimeUnavailable`` when the program fails or its output is not recognised."""
         program = places[self.files[0]]
         start = ["taskset", request.affinity.removeprefix("0x"), program] if request.affinity else [program]
-        return _PROGRAMS[self.runner](device, start, request)
+        try:
+            return _PROGRAMS[self.runner](device, start, request)
+        except (ValueError, OverflowError, UsageError) as error:
+            raise RuntimeUnavailable(f"{self.runner} on {device.name} printed figures that are no times.") from error
 
     def operators(self, device: Device, places: Mapping[Path, str], request: Request) -> tuple[OperatorSamples, ...]:
         raise UsageError(

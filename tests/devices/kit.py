@@ -58,10 +58,11 @@ class Kit:
     def root(self) -> Path:
         return self.folder / "arm64"
 
-    def enter(self, scratch_mb: int, prepare: str = "") -> str:
+    def enter(self, scratch_mb: int, prepare: str = "", options: str = "exec") -> str:
         """A script, to be run in fresh namespaces, that prepares the arm64 root in ``$ROOT``.
 
-        What devices write goes to memory: their home and temporary folders are empty at the start.
+        ``options`` are those of the file system that they write to. What devices write goes to memory: their home and
+        temporary folders are empty at the start.
         """
         return f"""set -e
 ROOT={self.root}
@@ -71,7 +72,7 @@ mount -t proc none $ROOT/proc
 mount --rbind /sys/devices/system/cpu $ROOT/sys/devices/system/cpu
 mount -t tmpfs -o mode=755 none $ROOT/dev
 for n in null zero urandom random tty; do touch $ROOT/dev/$n; mount --bind /dev/$n $ROOT/dev/$n; done
-mount -t tmpfs -o size={scratch_mb}m none $ROOT/data/local/tmp
+mount -t tmpfs -o size={scratch_mb}m,{options} none $ROOT/data/local/tmp
 {prepare}
 """
 

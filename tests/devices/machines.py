@@ -37,7 +37,7 @@ def _enter(pid: int, *namespaces: str) -> list[str]:
 
 
 @contextmanager
-def phone(kit: Kit, folder: Path, scratch_mb: int = 200) -> Iterator[Machine]:
+def phone(kit: Kit, folder: Path, scratch_mb: int = 200, options: str = "exec") -> Iterator[Machine]:
     """Android's adbd in a network of its own; ``adb`` in ``folder/bin`` is the real client, inside that network."""
     prepare = f"""
 {sys.executable} -c 'import fcntl, socket, struct
@@ -46,7 +46,7 @@ mkdir $ROOT/dev/pts; mount -t devpts -o newinstance,ptmxmode=0666 none $ROOT/dev
 exec /usr/sbin/chroot $ROOT /usr/bin/env -i {_ARM_SHELL_ENVIRONMENT} SHELL=/system/bin/sh ADBD_PORT={_ADBD_PORT} \\
     /usr/lib/android-sdk/platform-tools/adbd
 """
-    with running(kit.enter(scratch_mb, prepare), ["--net"]) as pid:
+    with running(kit.enter(scratch_mb, prepare, options), ["--net"]) as pid:
         adb = [*_enter(pid, "--net"), *kit.host_command("/usr/lib/android-sdk/platform-tools/adb").split()]
         home = folder / "home"
         home.mkdir(parents=True)

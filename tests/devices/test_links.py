@@ -19,7 +19,8 @@ from ca_deploy.devices import Device, open_device
 from ca_deploy.errors import DeviceError
 from ca_deploy.native.bundle import LOADER, runner_command
 from ca_deploy.runtimes import open_session
-from tests.devices.machines import Machine
+from tests.devices.kit import Kit
+from tests.devices.machines import Machine, phone
 
 _BASE = "/data/local/tmp"  # the home of both machines: adb's folder lies in it, and ssh's .cache
 
@@ -183,3 +184,16 @@ def test_no_process_is_left_here(machine: Machine) -> None:
     with open_device(machine.name) as device:
         device.run(["true"], 30)
     assert eventually(lambda: clients() <= before)
+
+
+def test_a_phone_that_runs_no_programs_from_its_folder(
+    arm_kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\n")
+    with phone(arm_kit, tmp_path / "phone", options="noexec") as machine:
+        monkeypatch.setenv("PATH", machine.path_variable())
+        with open_device(machine.name) as device:
+            places = device.push([program])
+            with pytest.raises(DeviceError, match=r"/data/local/tmp is mounted noexec\. .*another device"):
+                device.run([places[program]], 30)

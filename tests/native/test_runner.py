@@ -105,6 +105,54 @@ def test_time_by_operator(command: RunnerCommand, model: Path, tmp_path: Path) -
     assert not list(tmp_path.iterdir())  # ONNX Runtime's own profile is gone
 
 
+def packed(*texts: bytes) -> bytes:
+    places = np.cumsum([4 * (len(texts) + 2), *map(len, texts)], dtype=np.int32)
+    return np.int32(len(texts)).tobytes() + places.tobytes() + b"".join(texts)
+
+
+def test_strings_sequences_open_sizes_and_outputs_of_unknown_size(command: RunnerCommand, tmp_path: Path) -> None:
+    """In ONNX: strings pass through, the places of non-zero values are counted, a sequence is timed and not copied."""
+    value = helper.make_tensor_value_info
+    nodes = [
+        helper.make_node("Gather", ["texts", "swap"], ["swapped"]),
+        helper.make_node("NonZero", ["flags"], ["places"]),
+        helper.make_node("SplitToSequence", ["flags"], ["parts"]),
+    ]
+    outputs = [
+        value("swapped", TensorProto.STRING, [2]),
+        value("places", TensorProto.INT64, [2, "count"]),
+        helper.make_tensor_sequence_value_info("parts", TensorProto.INT64, None),
+    ]
+    inputs = [value("texts", TensorProto.STRING, [2]), value("flags", TensorProto.INT64, ["rows", 4])]
+    swap = helper.make_tensor("swap", TensorProto.INT64, [2], [1, 0])
+    graph = helper.make_graph(nodes, "odd", inputs, outputs, [swap])
+    model = tmp_path / "odd.onnx"
+    onnx.save(helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)]), model)
+    (tmp_path / "texts.bin").write_bytes(packed("größer".encode(), b""))
+    flags = np.array([[0, 7, 0, 0], [0, 0, 0, 9]])
+    (tmp_path / "flags.bin").write_bytes(flags.tobytes())
+    given = ["--input", tmp_path / "texts.bin", "--input", tmp_path / "flags.bin"]
+    options = ["--model", model, *_QUICK, "--output-prefix", tmp_path / "out", "--shape", "2", "--shape", "2x4"]
+    code, report = run(command, *options, *given)
+    assert code == 0, report
+    assert (tmp_path / "out0.bin").read_bytes() == packed(b"", "größer".encode())
+    np.testing.assert_array_equal(np.fromfile(tmp_path / "out1.bin", np.int64).reshape(2, -1), np.nonzero(flags))
+    assert [(output["type"], output["shape"]) for output in report["outputs"]] == [
+        ("string", [2]),
+        ("int64", [2, 2]),
+        ("sequence", []),
+    ]
+    code, report = run(command, *options)  # made up: 0 and 1 of eight, and "0" twice
+    assert code == 0, report
+    assert (tmp_path / "out0.bin").read_bytes() == packed(b"0", b"0")
+    assert set(range(9)) >= {report["outputs"][1]["shape"][1]}
+    (tmp_path / "texts.bin").write_bytes(packed(b"one"))
+    code, report = run(command, *options, *given)
+    assert (code, "the 2 strings of texts" in report["error"]) == (2, True)
+    code, report = run(command, *options, "--signature", "main")
+    assert (code, report["error"]) == (2, "ONNX files have no signatures")
+
+
 def test_probe(command: RunnerCommand) -> None:
     import onnxruntime
 
@@ -122,7 +170,12 @@ def test_probe(command: RunnerCommand) -> None:
         (["--model", "MODEL", *["--input", "SHORT"] * 3], "3 input files for a model with 2 inputs"),
         (["--model", "MODEL", "--output-prefix", "/no/such/folder/out"], "No such file"),
         (["--model", "MODEL", "--affinity", "0x0"], "mask"),
-        (["--model", "MODEL", "--affinity", "0x8000000000000000"], "affinity"),
+        (["--model", "MODEL", "--affinity", "0x8000000000000000"], "are they online?"),
+        (["--model", "MODEL", "--affinity", "0xg"], "mask"),
+        (["--model", "MODEL", "--affinity", "0x1" + "0" * 400], "mask"),
+        (["--model", "MODEL", "--shape", "2xx64"], "--shape takes"),
+        (["--model", "MODEL", "--shape", "x".join(["1"] * 17)], "--shape takes"),
+        (["--model", "MODEL", *["--shape", "2x64"] * 3], "3 shapes for a model with 2 inputs"),
         (["--model", "MODEL", "--threads", "0"], "--threads"),
         (["--model", "MODEL", "--runs", "many"], "--runs takes a number"),
         (["--model", "MODEL", "--fast", "1"], "unknown option --fast"),

@@ -82,9 +82,8 @@ class TFLite:
         if self.graph:
             return None  # the wrapper counts the operators of the main graph only
         names = [node["op_name"] for node in self.main._get_ops_details()]
-        partitions = names.count("DELEGATE")
-        total = len(names) - partitions
-        return {"name": "XNNPACK", "partitions": partitions, "delegated_nodes": None, "total_nodes": total}
+        parts = names.count("DELEGATE")
+        return {"name": "XNNPACK", "partitions": parts, "delegated_nodes": None, "total_nodes": len(names) - parts}
 
     def ops(self) -> list[dict[str, Any]] | None:
         return None
@@ -208,9 +207,11 @@ def packed(value: Any) -> bytes:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     if options.affinity:
         mask = int(options.affinity, 16)
-        os.sched_setaffinity(0, {core for core in range(mask.bit_length()) if mask >> core & 1})
-    suffix = Path(options.model).suffix.lower()
-    if suffix not in RUNTIMES:
+        try:
+            os.sched_setaffinity(0, {core for core in range(mask.bit_length()) if mask >> core & 1})
+        except OSError as error:
+            raise ValueError(f"it cannot be bound to the cores {options.affinity}: are they online?") from error
+    if (suffix := Path(options.model).suffix.lower()) not in RUNTIMES:
         raise ValueError(f"this runner measures {' and '.join(RUNTIMES)} files, not {Path(options.model).name}")
     shapes = [[int(side) for side in filter(None, text.split("x"))] for text in options.shape]
     model: TFLite | OnnxRuntime = RUNTIMES[suffix](options, shapes)

@@ -207,7 +207,7 @@ static void set_affinity(const char *mask) {
             if (bits >> bit & 1) CPU_SET(4 * i + bit, &set);
     }
     if (!CPU_COUNT(&set)) fail("--affinity takes a mask such as 0xf0, not %s", mask);
-    if (sched_setaffinity(0, sizeof set, &set)) fail("affinity %s: %s", mask, strerror(errno));
+    if (sched_setaffinity(0, sizeof set, &set)) fail("it cannot be bound to the cores %s: are they online? (%s)", mask, strerror(errno));
 }
 
 /* ---- measuring ---- */
