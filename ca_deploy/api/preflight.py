@@ -28,7 +28,9 @@ def check_source(source: ModelSource) -> None:
         UsageError: the name is unknown, or the labels cannot be read.
         CheckpointError: the weights are missing or empty.
         ProgramError: the program is missing.
+        ArtifactError: the name is that of a file of another kind.
     """
+    refuse_others(Path(source.model))
     source.registered()
     if source.is_program:
         programs.check_place(Path(source.model))

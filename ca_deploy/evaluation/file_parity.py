@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ca_deploy.data import arrays
-from ca_deploy.errors import UsageError
+from ca_deploy.errors import UsageError, listed
 from ca_deploy.evaluation.affordable import affordable
+from ca_deploy.evaluation.of_signatures import of_signatures, signatures_of, single
 from ca_deploy.evaluation.parity import FEWEST_IMAGES, measure
 from ca_deploy.evaluation.whole_tensors import TensorPredictor, noise, samples_in, tensor_predictor
 from ca_deploy.evaluation.worst import in_runtimes
@@ -31,7 +33,7 @@ def compare_files(
     keep: Path | None = None,
     progress: Progress = silent,
 ) -> ParityReport:
-    """The outputs of ``model`` in each of its runtimes against those of ``against``.
+    """The outputs of ``model`` in each of its runtimes against those of ``against``, in all signatures of both.
 
     Args:
         given: an ``.npz`` of samples as in :func:`~ca_deploy.evaluation.whole_tensors.samples_in`; by default noise.
@@ -42,6 +44,26 @@ def compare_files(
         UsageError: the files take other inputs or give other outputs, or leave a shape open that is not given.
         CaDeployError: a file does not run, or the samples do not fit.
     """
+    keys = signatures_of(model)
+    if len(keys) > 1:
+        if given is not None or keep is not None:
+            raise UsageError(f"{model.name} has several signatures, and a file of samples is for one. Leave it out.")
+        if keys != signatures_of(against):
+            raise UsageError(f"{model.name} has the signatures {listed(keys)}, which {against.name} lacks.")
+        with TemporaryDirectory(prefix="ca-deploy-parity-") as folder:
+            reports = {
+                key: compare_files(
+                    single(model, key, Path(folder, f"{number}-subject")),
+                    single(against, key, Path(folder, f"{number}-reference")),
+                    runtimes,
+                    tolerances,
+                    threads=threads,
+                    shapes=shapes,
+                    progress=progress,
+                )
+                for number, key in enumerate(keys)
+            }
+        return of_signatures(reports)
     subject = tensor_predictor(model, open_session(model, runtimes[0], threads))
     reference = tensor_predictor(against, open_session(against, None, threads))
     samples = _samples(model, subject, reference, given, shapes or {})

@@ -48,7 +48,7 @@ def feeds_for(
     if samples is not None:
         tensors = tensor_predictor(file, session)
         chosen = samples_in(samples, session.inputs, inputs).first(most)
-        return Feeds(_cases(tensors, chosen), f"{len(chosen)} samples of {samples}")
+        return Feeds(_cases(tensors, chosen), f"{_counted(len(chosen), 'sample')} of {samples}")
     if manifest is not None and not shapes:
         predictor, spec = described_predictor(manifest, session), load_spec(NOT_YOUR_DOMAIN)
         few = replace(spec, count=1, held_out=most * predictor.batch)
@@ -58,6 +58,10 @@ def feeds_for(
     return Feeds(_cases(tensor_predictor(file, session), made_up), f"{most} inputs of noise")
 
 
+def _counted(count: int, kind: str) -> str:
+    return f"{count} {kind}{'' if count == 1 else 's'}"
+
+
 def _cases(predictor: TensorPredictor, samples: Samples) -> tuple[Arrays, ...]:
     return tuple(list(predictor.case(samples, number).values()) for number in range(len(samples)))
 
@@ -65,9 +69,9 @@ def _cases(predictor: TensorPredictor, samples: Samples) -> tuple[Arrays, ...]:
 def _of(predictor: Predictor, session: Session, samples: Samples, source: str, most: int) -> Feeds:
     chosen = samples.first(most * predictor.batch)
     fed = [predictor.feeds(rows) for rows in chosen.batches(predictor.batch)]
-    kind = "photos" if predictor.signature.photo else "samples"
+    kind = "photo" if predictor.signature.photo else "sample"
     cases = tuple([feed[tensor.name] for tensor in session.inputs] for feed in fed)
-    return Feeds(cases, f"{len(chosen)} {kind} of {source}")
+    return Feeds(cases, f"{_counted(len(chosen), kind)} of {source}")
 
 
 def write_case(values: Sequence[NDArray[Any]], folder: Path, stem: str = "input") -> list[Path]:

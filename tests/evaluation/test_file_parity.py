@@ -9,7 +9,8 @@ from onnx import TensorProto, helper
 
 import ca_deploy
 from ca_deploy.errors import ImageDataError, UsageError
-from tests.tflite_models import Model
+from ca_deploy.graphs import flatbuffer
+from tests.tflite_models import Model, subgraphs
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 Sides = list[int | str]
@@ -79,3 +80,25 @@ def test_integers_against_floats(tmp_path: Path) -> None:
     report = ca_deploy.compare(*files)
     assert report.status == "pass" and 0 < (report.max_abs_error or 0) < 0.06
     assert ca_deploy.compare(files[1], files[0]).status == "pass"
+
+
+def test_every_signature_is_compared(tmp_path: Path) -> None:
+    models = {}
+    for name, change in (("a", 1), ("b", 2)):
+        second = Model("float32")
+        second.add("RELU" if change == 1 else "ABS", [second.input((1, 4))], (1, 4))
+        model = subgraphs(_first(), second, keys=("encode", "decode"))
+        models[name] = tmp_path / f"{name}.tflite"
+        models[name].write_bytes(flatbuffer.write(model))
+    same = ca_deploy.compare(models["a"], models["a"])
+    assert same.status == "pass"
+    assert [given.name for given in same.outputs] == ["encode/tensor;1", "decode/tensor;1"]
+    assert [taken.shape for taken in same.inputs] == [(1, 2), (1, 4)]
+    other = ca_deploy.compare(models["a"], models["b"])
+    assert other.status == "fail" and "decode: " in other.reason and "encode" not in other.reason
+
+
+def _first() -> Model:
+    model = Model("float32")
+    model.add("RELU", [model.input((1, 2))], (1, 2))
+    return model

@@ -21,6 +21,8 @@ def models() -> Iterator[tuple[str, Any]]:
         for blocks in (1, 3):
             yield f"{blocks} of the authors' blocks, {dtype}", _blocks(authors_block, blocks, dtype)
             yield f"{blocks} rewritten blocks, {dtype}", _blocks(rewritten_block, blocks, dtype)
+    for dtype in ("int8", "float32"):
+        yield f"chain, {dtype}", _chain(dtype).model()
     yield "dilated", _dilated().model()
     yield "custom operator", _spectrum().model()
     yield "shapes at run time", _reshaped().model()
@@ -38,6 +40,18 @@ def _blocks(block: Any, count: int, dtype: str) -> Any:
         x = model.conv(x, (1, 12, 10, 32), 32, f"features.{number}.expand")
         x = block(model, x, 12, 10, 32, f"features.{number}.attention")
     return model.model()
+
+
+def _chain(dtype: str) -> Model:
+    """Convolutions with operators between them of which INT8 breaks some."""
+    model = Model(dtype)
+    x = model.input(SHAPE)
+    for operator in ("RELU", "HARD_SWISH", "LOGISTIC", "HARD_SWISH"):
+        scale, zero = (1 / 256, -128) if operator == "LOGISTIC" else (0.05, 0)
+        x = model.conv(x, SHAPE, 16)
+        version = 1 if operator == "HARD_SWISH" or dtype == "float32" else 2
+        x = model.add(operator, [x], SHAPE, version=version, scale=scale, zero=zero)
+    return model
 
 
 def _dilated() -> Model:
