@@ -60,7 +60,8 @@ def exported(source: ca_deploy.ModelSource, recipes: list[str], photos: Path, fo
 
 def held_out(network: Network, photos: Path) -> Samples:
     (taken,) = network.signature.inputs
-    files = hash_images(images_below(photos / "val").paths)
+    folder = photos / "val"
+    files = hash_images(images_below(folder).paths, folder)
     batch, *_ = load_batch(files, IMAGES, network.signature.photo_or_refuse("the benchmark"))
     return Samples({taken.name: batch.pixels}, batch.sha256)
 
@@ -143,7 +144,8 @@ def main() -> None:
             report = undamaged[name] = subject.parity()
             noise = f"{subject.noise_percent:.1f} % other answers than PyTorch"
             print(f"{name}, undamaged: {report.status} {report.reason}; {noise}", flush=True)
-            verdicts[name] = [judge(found, subject) for found in attempts(subject, guesses)]
+            with tempfile.TemporaryDirectory() as scratch:
+                verdicts[name] = [judge(found, subject, Path(scratch)) for found in attempts(subject, guesses)]
     print_table({name: found for name, found in verdicts.items() if undamaged[name].status == Status.PASS})
     if args.json:
         content = {name: [plain(verdict) for verdict in found] for name, found in verdicts.items()}

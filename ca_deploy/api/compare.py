@@ -79,6 +79,7 @@ def compare(
     from ca_deploy.evaluation.parity import measure
     from ca_deploy.evaluation.predictor import open_predictor
     from ca_deploy.evaluation.reference import FLOORS, HeldOut, reference_for, samples_for, tolerances_for
+    from ca_deploy.evaluation.unrounded import is_exact, judge_unrounded
     from ca_deploy.evaluation.worst import in_runtimes
     from ca_deploy.graphs.input_shapes import given_shapes
     from ca_deploy.runtimes import differing_default
@@ -114,7 +115,10 @@ def compare(
     def in_runtime(name: str | None) -> "ParityReport":
         opened = subject if name == runtimes[0] else open_predictor(model, name, threads, source)
         default = differing_default(opened.session, Path(model), name, threads)
-        return measure(opened, reference.name, answers, samples, allowed, progress, default)
+        found = measure(opened, reference.name, answers, samples, allowed, progress, default)
+        if name != runtimes[0] or not is_exact(reference):
+            return found
+        return judge_unrounded(found, opened, Path(model), answers, samples, progress)
 
     found = in_runtimes([in_runtime(name) for name in runtimes])
     fed = tuple(

@@ -41,7 +41,7 @@ def compare_output(
         return OutputParity(given.name, equal_percent=equal, missed=unequal)
     reference, found = _without_equal_infinities(reference, found)
     sqnr = metrics.sqnr_db(reference, found)
-    channels = by_channel(reference, found, task.like_scale or given.activation in _ONE_SCALE)
+    channels = channels_of(given, task, reference, found)
     missed = [
         *_not_finite(found),
         *_errors(reference, found, tolerances.max_abs_error),
@@ -56,6 +56,23 @@ def compare_output(
         missed=tuple(missed),
         channels=_worst(channels),
     )
+
+
+def channels_of(given: NetworkOutput, task: Task, reference: _Values, found: _Values) -> Channels:
+    """The figures of an output's channels, which compete where its task or activation says so."""
+    return by_channel(reference, found, task.like_scale or given.activation in _ONE_SCALE)
+
+
+def named_channels(numbers: Sequence[int], count: int, labels: Sequence[str] | None) -> str:
+    """``channels 4 to 6: ``, with their labels where the channels are classes; "" where there is only one of them."""
+    if count == 1:
+        return ""
+    if labels is not None and len(labels) == count:
+        named = [f"{number} ({labels[number]})" for number in numbers]
+    else:
+        named = [f"{first} to {last}" if last > first else str(first) for first, last in consecutive(numbers)]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return f"channel{'s' if len(numbers) > 1 else ''} {', '.join(named[:_NAMED])}{more}: "
 
 
 def _without_equal_infinities(reference: _Values, found: _Values) -> tuple[_Values, _Values]:
@@ -168,13 +185,4 @@ def _lowest(positions: NDArray[np.float64]) -> tuple[int, ...]:
 
 
 def _named(some: Sequence[Channel], found: Channels, labels: Sequence[str] | None) -> str:
-    """``channels 4 to 6: ``, with their labels where the channels are classes; "" where there is only one."""
-    if len(found.channels) == 1:
-        return ""
-    numbers = sorted(one.number for one in some)
-    if labels is not None and len(labels) == len(found.channels):
-        named = [f"{number} ({labels[number]})" for number in numbers]
-    else:
-        named = [f"{first} to {last}" if last > first else str(first) for first, last in consecutive(numbers)]
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-    return f"channel{'s' if len(numbers) > 1 else ''} {', '.join(named[:_NAMED])}{more}: "
+    return named_channels(sorted(one.number for one in some), len(found.channels), labels)

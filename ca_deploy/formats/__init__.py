@@ -95,7 +95,8 @@ class Format:
     ``module:name`` of a function from a network and what is :class:`Wanted` of it to the reasons why it cannot have
     this format, each a clause and a remedy; "" if nothing is known before conversion. ``dynamic_batch``: the
     batch dimension of its files can be dynamic; ``dynamic_size``: so can height and width of an image;
-    ``enumerated_sizes``: an image can have one of several sizes.
+    ``enumerated_sizes``: an image can have one of several sizes. ``unrounded`` is ``module:name`` of the
+    :class:`ca_deploy.records.counterpart.Opener` of its integer files, or "" where there is none.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Format:
     dynamic_batch: bool = False
     dynamic_size: bool = False
     enumerated_sizes: bool = False
+    unrounded: str = ""
 
     def __hash__(self) -> int:
         return hash(self.name)

@@ -25,15 +25,16 @@ Observer = Callable[[str, torch.Tensor], None]
 
 
 class Executor:
-    """One program, ready to run; compressed weights are unpacked once, on construction.
+    """One program, ready to run; compressed weights are unpacked once, on construction. ``program`` runs in place of
+    the one in the package.
 
     Raises:
         ArtifactError: the package is damaged, or not an ML Program.
         UnsupportedOperation: lists all operations that the executor does not support.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.program = read_program(read_package(path))
+    def __init__(self, path: Path, program: Program | None = None) -> None:
+        self.program = program or read_program(read_package(path))
         unknown = {o.kind for o in self.program.operations} - {*operations(), *constant_operations(), "const"}
         if unknown:
             raise UnsupportedOperation(

@@ -9,6 +9,7 @@ from ca_deploy.evaluation.affordable import affordable
 from ca_deploy.evaluation.parity import FEWEST_IMAGES, measure
 from ca_deploy.evaluation.predictor import Outputs, file_predictor, network_predictor
 from ca_deploy.evaluation.resized import at_another_size
+from ca_deploy.evaluation.unrounded import judge_unrounded
 from ca_deploy.evaluation.worst import with_sizes
 from ca_deploy.latency import against_float32
 from ca_deploy.networks.dynamic_size import at_size
@@ -120,6 +121,8 @@ def _parity(
         progress,
         default=default,
     )
+    if runtime is None:
+        found = judge_unrounded(found, subject, path, reference.answers, reference.samples, progress)
     note = found.default_settings.note if found.default_settings else ""
     return found, session.settings, [note] if note else []
 

@@ -92,11 +92,26 @@ class ChannelsParity:
 
 
 @record
+class UnroundedParity:
+    """An output of an integer file whose activations are not rounded: the channel furthest below what it needs.
+
+    ``sqnr_db`` is that of :class:`ChannelParity` (None where equal); ``expected_db`` is what rounding of the weights
+    alone leaves, measured with weights moved at random (None: it changes nothing), and ``least_db`` what is needed.
+    """
+
+    channel: int
+    sqnr_db: float | None
+    expected_db: float | None
+    least_db: float
+
+
+@record
 class OutputParity:
     """One output compared with the reference's: the figures are those of :class:`ParityReport`.
 
     ``equal_percent`` is the share of equal values of an output of integers, which has no SQNR and no error; None for
-    floats. ``missed`` lists the tolerances that it misses. ``channels`` is None for integers.
+    floats. ``missed`` lists the tolerances that it misses. ``channels`` is None for integers. ``unrounded`` is None for
+    integers, for files without integer weights, and where it was not measured.
     """
 
     name: str
@@ -106,6 +121,7 @@ class OutputParity:
     equal_percent: float | None = None
     missed: tuple[str, ...] = ()
     channels: ChannelsParity | None = None
+    unrounded: UnroundedParity | None = None
 
 
 @record
@@ -140,7 +156,8 @@ class ParityReport:
     output; of several ``outputs``, ``sizes`` or ``runtimes``, they are the worst. ``reason`` is why the comparison
     was skipped, or which tolerances were missed. ``agreement_name`` is what the task calls the agreement. ``image_set``
     says what the images are: ``held-out images of photos/``. A manifest keeps their hashes in its ``images``.
-    ``inputs`` are the file's, for one inference.
+    ``inputs`` are the file's, for one inference. ``not_unrounded`` is why an integer file could not be
+    compared without rounding, too (:class:`UnroundedParity`).
     """
 
     status: Status
@@ -163,3 +180,4 @@ class ParityReport:
     image_set: str = ""
     runtimes: tuple[RuntimeParity, ...] = ()
     inputs: tuple[FedInput, ...] = ()
+    not_unrounded: str = ""

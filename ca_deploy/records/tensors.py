@@ -1,6 +1,7 @@
 """What goes in and out of a model: tensor specifications."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal
 
 from ca_deploy.errors import UsageError
@@ -45,6 +46,11 @@ class TensorSpec:
             raise UsageError(f"Tensor {self.name!r}: shape {self.shape} does not have the layout {self.layout}.")
         if (self.scale is None) != (self.zero_point is None):
             raise UsageError(f"Tensor {self.name!r}: scale and zero_point belong together.")
+
+    @property
+    def in_float(self) -> "TensorSpec":
+        """The same tensor with its real values."""
+        return replace(self, dtype="float32", scale=None, zero_point=None)
 
 
 @record

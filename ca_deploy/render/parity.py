@@ -26,6 +26,7 @@ def page(report: ParityReport) -> Page:
         "cosine": "" if report.cosine is None else f"{report.cosine:.6f}",
         report.agreement_name: agreement,
         "worst channel": channels(report.outputs[0]) if len(report.outputs) == 1 else "",
+        "without rounding": report.not_unrounded or (unrounded(report.outputs[0]) if len(report.outputs) == 1 else ""),
         "reason": report.reason,
         "note": report.default_settings.note if report.default_settings else "",
     }
@@ -46,9 +47,12 @@ def runtimes(report: ParityReport) -> Table:
 def outputs(report: ParityReport) -> Table:
     """The figures of each output, and whether they are within the tolerances."""
     rows = tuple(
-        (one.name, output_status(one), ", ".join(output_figures(one)), channels(one)) for one in report.outputs
+        (one.name, output_status(one), ", ".join(output_figures(one)), channels(one), unrounded(one))
+        for one in report.outputs
     )
-    return Table((Column("output"), Column("parity"), Column("figures"), Column("worst channel")), rows)
+    headings = ("output", "parity", "figures", "worst channel", "without rounding")
+    used = 5 if any(row[4] for row in rows) else 4
+    return Table(tuple(map(Column, headings[:used])), tuple(row[:used] for row in rows))
 
 
 def output_status(found: OutputParity) -> Piece:
@@ -69,6 +73,15 @@ def channels(found: OutputParity) -> str:
         return ""
     worst, number = found.channels.noisiest, f"{found.channels.noisiest.channel}: " if found.channels.count > 1 else ""
     return f"{number}{worst.sqnr_db:.1f} dB about its mean ({worst.variance_explained_percent:.1f} % of its variance)"
+
+
+def unrounded(found: OutputParity) -> str:
+    """The channel nearest to missing what it needs without rounding of activations; "" where that was not measured."""
+    if found.unrounded is None or found.unrounded.sqnr_db is None:
+        return ""
+    worst = found.unrounded
+    number = f"{worst.channel}: " if found.channels and found.channels.count > 1 else ""
+    return f"{number}{_db(worst.sqnr_db)} ({_db(worst.least_db)} needed)"
 
 
 def status(report: ParityReport | RuntimeParity) -> Piece:

@@ -24,6 +24,7 @@ FORMAT = Format(
     description="Core ML package (ML Program) for iPhone, iPad and Mac",
     converter="ca_deploy.formats.coreml.export:CoremlConverter",
     snippets="ca_deploy.formats.coreml.snippets:snippets",
+    unrounded="ca_deploy.formats.coreml.unrounded:open_unrounded",
     limits="ca_deploy.formats.coreml.limits:limits",
     packages=("coremltools",),
     modes={

@@ -8,6 +8,7 @@ FORMAT = Format(
     description="ONNX, for ONNX Runtime on CPU, phones and servers",
     converter="ca_deploy.formats.onnx.export:OnnxConverter",
     snippets="ca_deploy.formats.onnx.snippets:snippets",
+    unrounded="ca_deploy.formats.onnx.unrounded:open_unrounded",
     packages=("onnx", "onnxscript", "onnxruntime"),
     modes={
         "float32": Bits(),

@@ -8,6 +8,7 @@ FORMAT = Format(
     description="TFLite flatbuffer for LiteRT on Android, Linux and microcontrollers (NHWC input)",
     converter="ca_deploy.formats.tflite.export:TfliteConverter",
     snippets="ca_deploy.formats.tflite.snippets:snippets",
+    unrounded="ca_deploy.formats.tflite.unrounded:open_unrounded",
     limits="ca_deploy.formats.tflite.limits:limits",
     packages=("litert_torch", "ai_edge_quantizer", "ai_edge_litert"),
     modes={

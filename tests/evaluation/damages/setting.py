@@ -41,11 +41,14 @@ class Damage:
     """``apply(file, strength, setting)`` with a strength in 0..1, where 1 is the whole damage.
 
     ``channels``: it hits ``Setting.channel`` ("one") or also its partner ("two"); otherwise all may suffer.
+    ``of_ranges``: it does what a badly chosen scale does. Operators stand in for that scale, and would give it away
+    where nothing is rounded, as a scale does not.
     """
 
     name: str
     apply: Callable[[Editable, float, Setting], None]
     channels: Literal["one", "two", "any"] = "any"
+    of_ranges: bool = False
 
     def hit(self, setting: Setting) -> tuple[int, ...]:
         """The channels of the output that it changes; () for any."""

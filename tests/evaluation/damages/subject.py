@@ -60,7 +60,7 @@ class Subject:
         replayed = replace(
             self.predictor,
             session=_Replay(output.name, self.answers if answers is None else answers),
-            outputs={name: replace(output, dtype="float32", scale=None) for name in self.predictor.outputs},
+            outputs=dict.fromkeys(self.predictor.outputs, output.in_float),
         )
         return measure(replayed, given.name, given.answers, given.samples, self.tolerances)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ca_deploy.evaluation.unrounded import judge_unrounded
 from ca_deploy.records.parity import ParityReport, Status
 from ca_deploy.runtimes import open_session
 from tests.evaluation.damages.setting import Damage, DoesNotApply
@@ -75,11 +76,16 @@ def weakest(damage: Damage, subject: Subject, folder: Path, guess: float | None 
     return Weakest(damage, STRENGTHS[number], share(number), seen[number][0])
 
 
-def judge(found: Weakest, subject: Subject) -> Verdict:
-    """Measure the parity of its answers."""
-    if found.answers is None:
+def judge(found: Weakest, subject: Subject, folder: Path) -> Verdict:
+    """Measure the parity of its answers, and of the file without rounding, which is written to ``folder`` again."""
+    if found.answers is None or found.strength is None:
         return Verdict(found, None, False)
     report = subject.parity(found.answers)
+    if not found.damage.of_ranges:
+        file = subject.editable()
+        found.damage.apply(file, found.strength, subject.setting())
+        path, reference = file.write(folder / f"judged{file.suffix}"), subject.reference
+        report = judge_unrounded(report, subject.predictor, path, reference.answers, reference.samples)
     return Verdict(found, report, _names(report, found.damage.hit(subject.setting()), subject.answers))
 
 
