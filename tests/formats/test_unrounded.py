@@ -56,7 +56,7 @@ class Files:
         calibration = samples(32, self.network.signature, seed=0) if recipe.needs_calibration else None
         conversion = Conversion(SOURCE, recipe, calibration, path, path.with_suffix(".log"))
         if format.name not in self._workers:
-            worker = Worker(format, self.folder / f"{format.name}.log")
+            worker = Worker(format, self.folder / f"{format.name}.log", self.folder)
             self._workers[format.name] = self._ending.enter_context(worker)
         made = self._workers[format.name].convert(conversion, no_step)
         in_float = tuple(spec.in_float for spec in made.outputs)
