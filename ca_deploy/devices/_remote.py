@@ -215,7 +215,7 @@ class Remote:
         said, complaints = Drain(janitor.stdout, _MOST_SAID), Drain(janitor.stderr, _MOST_SAID)
         deadline = time.monotonic() + _ASK_S
         try:
-            while marks.answer(said.content) is None and time.monotonic() < deadline:
+            while marks.answer(said.content) is None and not said.over and time.monotonic() < deadline:
                 if said.ended(_LOOK_S):
                     break
         except BaseException:

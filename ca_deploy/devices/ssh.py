@@ -185,10 +185,12 @@ class _Ssh:
         printed = f" It printed: {heard.printed}" if heard.printed else ""
         if heard.code == _FAILED:
             return f"{self.name}: ssh could not connect, or lost the connection. Try: ssh {self._login} true.{printed}"
-        ended = "did not answer" if heard.code is None else f"ended with exit code {heard.code}"
+        ended = "did not run our script"
+        if heard.code is not None:
+            ended = f"ended with exit code {heard.code} without running our script"
         return (
-            f"{self.name}: the login shell there {ended} without running our script. The account has to allow "
-            f"commands: `ssh {self._login} echo fine` has to print fine.{printed}"
+            f"{self.name}: the login shell there {ended}. The account has to allow commands: "
+            f"`ssh {self._login} echo fine` has to print fine.{printed}"
         )
 
     @property

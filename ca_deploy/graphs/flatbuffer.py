@@ -67,7 +67,8 @@ def write(model: Any) -> bytes:
     """
     used = {metadata.buffer for metadata in model.metadata or ()}
     for graph in model.subgraphs:
-        operands = {index for operator in graph.operators for index in operator.inputs}
+        operands = {index for operator in _listed(graph.operators) for index in _listed(operator.inputs)}
+        operands |= set(_listed(graph.outputs))  # which may be constants
         used |= {graph.tensors[index].buffer for index in operands if index >= 0}
     for index, buffer in enumerate(model.buffers):
         if index not in used:
@@ -76,6 +77,11 @@ def write(model: Any) -> bytes:
             data = buffer.data if isinstance(buffer.data, np.ndarray) else np.frombuffer(bytes(buffer.data), np.uint8)
             model.buffers[index] = _AlignedBuffer(data=data)
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _listed(values: Any) -> Any:
+    """What the schema's classes leave out where a list is empty."""
+    return () if values is None else values
 
 
 def shorten_names(model: Any) -> None:

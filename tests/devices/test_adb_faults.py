@@ -248,3 +248,16 @@ def test_adb_of_an_sdk(faulty: Faulty, adb: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("ANDROID_HOME", str(tools.parent))
     with open_device(name(daemon)) as device:
         assert device.run(["echo", "fine"], 30).stdout == b"fine\n"
+
+
+def test_a_phone_that_only_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is asked: it is not waited for, since a megabyte without our mark is no greeting."""
+    adb = tmp_path / "adb"
+    adb.write_text("""#!/bin/sh
+[ "$1" = devices ] && printf 'List of devices attached\\nR1 device\\n' && exit
+exec yes 'no mark'
+""")
+    adb.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(DeviceError, match=r"its shell did not run our script.*no mark no mark"):
+        open_device("adb").probe()
