@@ -159,7 +159,7 @@ def open_predictor(
 
 def exported_predictor(path: Path, manifest: Manifest, runtime: str | None = None, threads: int = 1) -> Predictor:
     """Like :func:`open_predictor`, for a file whose manifest has been read already."""
-    return described_predictor(manifest, open_session(path, runtime, threads))
+    return described_predictor(manifest, open_session(path, runtime, threads, known=True))
 
 
 def described_predictor(manifest: Manifest, session: Session) -> Predictor:

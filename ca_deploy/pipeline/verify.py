@@ -106,7 +106,7 @@ def _parity(
     reference: Reference,
     progress: Progress = silent,
 ) -> tuple[ParityReport, Mapping[str, str], list[str]]:
-    session = open_session(path, runtime)
+    session = open_session(path, runtime, known=True)
     network = reference.network
     subject = file_predictor(
         path.name, session, converted.inputs, converted.outputs, network.signature, network.task, network.labels

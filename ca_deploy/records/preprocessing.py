@@ -27,6 +27,9 @@ def sides(size: Size) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
 
 
+_LONGEST_SIDE = 2**16  # pixels
+
+
 @record
 class Preprocessing:
     """From a photo of any size to the network's input, ``(C, H, W)``.
@@ -58,6 +61,11 @@ class Preprocessing:
             raise UsageError(
                 f"Preprocessing: --crop {self.size_text} does not fit into --resize {self.resize}. "
                 "Both are in pixels, and the crop may be as large as the resize at most."
+            )
+        if max(self.resize, self.height, self.width) > _LONGEST_SIDE:
+            raise UsageError(
+                f"Preprocessing: photos of {self.size_text} px (--resize {self.resize}) are larger than any network "
+                f"takes: the longest side is {_LONGEST_SIDE}."
             )
         count = CHANNEL_COUNT[self.channels]
         finite = all(map(math.isfinite, (*self.mean, *self.std)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ca_deploy.errors import ArtifactError, CaDeployError, RuntimeUnavailable, first_line, unknown_name
 from ca_deploy.graphs import check_place, damaged
 from ca_deploy.plugins import load, member, names_in, not_installed
+from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.tensors import TensorSpec
 
 if TYPE_CHECKING:
@@ -171,14 +172,27 @@ def find_runtime(name: str) -> tuple[Runtime, str]:
     return runtime, variant
 
 
-def open_session(path: Path, runtime: str | None = None, threads: int = 1) -> Session:
+def open_session(path: Path, runtime: str | None = None, threads: int = 1, known: bool = False) -> Session:
     """Open a file in the named runtime, or in the first of :func:`runtimes_for`.
+
+    A file that is not ``known``, and has no manifest beside it, is tried out in a process of its own before.
 
     Raises:
         UsageError, RuntimeUnavailable, ArtifactError: see :func:`find_runtime` and :meth:`Runtime.open`.
     """
     found, variant = _chosen(path, runtime)
+    if not known and not found.reference and not found.missing() and path.suffix in found.suffixes:
+        check_place(path)
+        if not _has_manifest(path):
+            load("ca_deploy.runtimes._trial:try_out")(path, runtime or found.name, path.stat().st_mtime_ns)
     return found.open(path, threads, variant)
+
+
+def _has_manifest(path: Path) -> bool:
+    try:
+        return manifest_of(path) is not None
+    except ArtifactError:
+        return False
 
 
 def default_session(path: Path, runtime: str | None = None, threads: int = 1) -> Session | None:

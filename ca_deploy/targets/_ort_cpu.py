@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -118,7 +119,7 @@ class _Outcome:
         self._planned = planned_nodes
         self._edge = set(graph.inputs) | set(graph.outputs)
 
-    @property
+    @cached_property
     def is_static(self) -> bool:
         """Whether activations are quantised by scales in the file, so that float between them is a break."""
         operators = {node.operator for node in self._graph.nodes}
@@ -126,7 +127,7 @@ class _Outcome:
             name == "QuantizeLinear" or name.startswith("QLinear") for name in operators
         )
 
-    @property
+    @cached_property
     def is_dynamic(self) -> bool:
         """Whether activations are quantised by scales that are found at run time."""
         return any(node.operator == "DynamicQuantizeLinear" for node in self._graph.nodes)

@@ -22,12 +22,15 @@ class Try:
     details: str = ""
 
 
-def tries(subject: str, seeds: Iterable[int]) -> Iterator[Try]:
-    """One try per seed; the same seed damages the same file in the same way."""
+def tries(subject: str, seeds: Iterable[int], careful: bool = False) -> Iterator[Try]:
+    """One try per seed; the same seed damages the same file in the same way.
+
+    What crashes is tried again as the commands do it, ``careful``: with a trial of strange files in a process before.
+    """
     waiting = list(seeds)[::-1]
     while waiting:
         with tempfile.NamedTemporaryFile(prefix="fuzz-log-") as log:
-            with Child("tests.fuzz.worker", [log.name, subject]) as worker:
+            with Child("tests.fuzz.worker", [log.name, subject, *(["careful"] if careful else [])]) as worker:
                 events = worker.events()
                 if _next(worker, events, _SECONDS_TO_START)[0] is None:
                     raise RuntimeError(f"the worker did not start: {log.read().decode(errors='replace')}")
@@ -42,7 +45,10 @@ def tries(subject: str, seeds: Iterable[int]) -> Iterator[Try]:
                 else:
                     return
             said = log.read().decode(errors="replace")[-1500:]
-            yield Try(subject, seed, ending, said)
+            if careful or hung:
+                yield Try(subject, seed, ending, said)
+            else:
+                yield from tries(subject, [seed], careful=True)
 
 
 def _next(worker: Child, events: Iterator[tuple[str, str]], seconds: float) -> tuple[tuple[str, str] | None, bool]:

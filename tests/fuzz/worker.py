@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ca_deploy.errors import CaDeployError
 from ca_deploy.processes import child
+from tests.fuzz import subjects
 from tests.fuzz.good_files import Files
 from tests.fuzz.mutations import damaged
 from tests.fuzz.subjects import SUBJECTS, Subject
@@ -50,6 +51,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     report, receive = child.reporter(sys.argv[1]), child.listen()
     name = sys.argv[2]
+    subjects.careful = "careful" in sys.argv[3:]
     good = SUBJECTS[name].good()
     report("ready")
     while True:

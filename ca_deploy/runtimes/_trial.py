@@ -1,0 +1,57 @@
+"""A file from elsewhere, opened and run once in a child process: native code that crashes on it takes nobody along.
+
+The child is ``python -m ca_deploy.runtimes._trial <log> <file> <runtime>``. Errors that are raised there are raised by
+the caller's own session, too, and are left to it.
+"""
+
+import contextlib
+import sys
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ca_deploy.errors import ArtifactError
+from ca_deploy.processes import child
+from ca_deploy.runtimes import open_session
+
+_DONE = "done"
+
+
+@lru_cache
+def try_out(path: Path, runtime: str, written_ns: int) -> None:
+    """Open a file, as it was ``written_ns`` after the epoch, and run it once on zeros.
+
+    Raises:
+        ArtifactError: the runtime crashed.
+    """
+    doing = "starting"
+    with (
+        tempfile.NamedTemporaryFile(prefix="ca-deploy-trial-") as log,
+        child.Child("ca_deploy.runtimes._trial", [log.name, str(path), runtime]) as trial,
+    ):
+        for event in trial.events():
+            if event == _DONE:
+                return
+            doing = event
+        raise ArtifactError(
+            f"{path} crashes runtime {runtime}, which {trial.ending()} while {doing} it: the file is damaged, or meets "
+            "a bug of the runtime. Export it again, or try another --runtime."
+        )
+
+
+def main() -> None:
+    log, path, runtime = sys.argv[1:]
+    report = child.reporter(log)
+    child.listen()
+    with contextlib.suppress(Exception):
+        report("opening")
+        session = open_session(Path(path), runtime, known=True)
+        report("running")
+        session.run({spec.name: np.zeros([max(1, side) for side in spec.shape], spec.dtype) for spec in session.inputs})
+    report(_DONE)
+
+
+if __name__ == "__main__":
+    main()
