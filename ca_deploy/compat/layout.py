@@ -58,8 +58,9 @@ class Drawing:
 
 def layout(graph: Graph, report: CompatReport) -> Drawing:
     """Accelerated nodes have the colour of their partition, the others that of their verdict."""
-    pieces = partitions(graph, {f.index for f in report.nodes if f.verdict == Verdict.ACCELERATED})
-    colours = {index: _hue(number) for number, piece in enumerate(pieces) for index in piece}
+    pieces = partitions(graph, _taken(report))
+    accelerated = {finding.index for finding in report.nodes if finding.verdict == Verdict.ACCELERATED}
+    colours = {index: _hue(number) for number, piece in enumerate(pieces) for index in accelerated.intersection(piece)}
     strips = _strips(_rows(graph))
     corners, right, bottom = _corners(strips)
     width = max(_LEAST_WIDTH, right + MARGIN)
@@ -73,6 +74,15 @@ def layout(graph: Graph, report: CompatReport) -> Drawing:
     moved = {index: (x, y + top) for index, (x, y) in corners.items()}
     boxes = tuple(_box(node, report.nodes[node.index], moved[node.index], colours) for node in graph.nodes)
     return Drawing(width, bottom + top, tuple(wrapped), title_size, legend, legend_size, _edges(graph, moved), boxes)
+
+
+def _taken(report: CompatReport) -> set[int]:
+    """The nodes of the partitions: some delegates take nodes in float too, and nothing of a model that is refused."""
+    if report.refused:
+        return set()
+    taken = {finding.index for finding in report.nodes if finding.verdict == Verdict.ACCELERATED}
+    with_float = taken | {finding.index for finding in report.nodes if finding.verdict == Verdict.FLOAT_IN_INT8}
+    return with_float if len(with_float) == report.accelerated_nodes else taken
 
 
 def _rows(graph: Graph) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 import io
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from ca_deploy.compat.layout import BOX_HEIGHT, BOX_WIDTH, Drawing, layout
 from ca_deploy.compat.picture import check_picture, picture
 from ca_deploy.errors import UsageError
 from ca_deploy.graphs import Graph, Node, Tensor
-from ca_deploy.records.compat import CompatReport
-from ca_deploy.targets._partitions import assess
+from ca_deploy.records.compat import CompatReport, Verdict
+from ca_deploy.targets._partitions import assess, without_accelerator
 from ca_deploy.targets._rules import judge, load_rules
 from tests.hostile import LONG, MARKUP, TEXTS
 
@@ -32,6 +33,21 @@ def _chain(length: int, names: tuple[str, ...] = ("relu",), breaks_every: int = 
 def _drawn(graph: Graph, file: str = "model.tflite") -> tuple[Drawing, CompatReport]:
     report = assess(CompatReport("hexagon", "rules", file, judge(load_rules("hexagon"), graph, 0)), graph)
     return layout(graph, report), report
+
+
+def test_the_legend_counts_the_partitions_of_the_headline() -> None:
+    """Where a delegate takes a node in float, it breaks nothing; of a file that is refused, nothing is taken."""
+    graph = _chain(3)
+    report = _drawn(graph)[1]
+    first, second, third = report.nodes
+    nodes = (first, replace(second, verdict=Verdict.FLOAT_IN_INT8), third)
+    taken = assess(replace(report, nodes=nodes), graph, range(3))
+    assert taken.partitions == 1
+    assert [entry[3] for entry in layout(graph, taken).legend if "partition" in entry[3]] == [
+        "accelerated: 1 partition"
+    ]
+    refused = without_accelerator(replace(report, refused="why"))
+    assert not [entry for entry in layout(graph, refused).legend if "partition" in entry[3]]
 
 
 @pytest.mark.parametrize("length", [1, 40, 700])
