@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ca_deploy.errors import UsageError
+from ca_deploy.errors import UsageError, listed
 from ca_deploy.latency.statistics import ratio_of_medians
 from ca_deploy.records.latency import LatencyReport, Measurement
 from ca_deploy.records.statistics import Change, Difference, Regression, Trust
@@ -12,7 +12,8 @@ def compare_reports(before: LatencyReport, after: LatencyReport, threshold_perce
     """Measurements are matched by file name and threads.
 
     Raises:
-        UsageError: the reports share no measurement, or one is of an emulated device and the other is not.
+        UsageError: the reports share no measurement, one was fed with other shapes than the other, or one is of an
+            emulated device and the other is not.
     """
     if before.emulated != after.emulated:
         raise UsageError("One report counts instructions and the other measures times: they cannot be compared.")
@@ -20,12 +21,23 @@ def compare_reports(before: LatencyReport, after: LatencyReport, threshold_perce
     pairs = [(earlier[_key(found)], found) for found in after.measurements if _key(found) in earlier]
     if not pairs:
         raise UsageError("The two reports share no file: they are matched by file name and number of threads.")
+    for old, new in pairs:
+        _refuse_other_shapes(old, new)
     changes = tuple(_change(old, new, threshold_percent) for old, new in pairs)
     return Regression("M" if after.emulated else "ms", threshold_percent, changes, tuple(_warnings(before, after)))
 
 
 def _key(found: Measurement) -> tuple[str, int]:
     return found.what, found.threads
+
+
+def _refuse_other_shapes(old: Measurement, new: Measurement) -> None:
+    """Reports of earlier versions do not say what was fed."""
+    before, after = ([taken.text for taken in one.inputs] for one in (old, new))
+    if before and after and before != after:
+        raise UsageError(
+            f"{new.name} was fed with {listed(before)} before and {listed(after)} after: they cannot be compared."
+        )
 
 
 def _change(old: Measurement, new: Measurement, threshold_percent: float) -> Change:

@@ -32,5 +32,9 @@ def test_a_regression_is_found_and_a_threshold_respected(measured: tuple[Latency
     assert compare_reports(slower(4), report, 0).passed
     with pytest.raises(UsageError, match="share no file"):
         compare_reports(report, replace(report, measurements=()), 5)
+    first = report.measurements[0]
+    larger = replace(first, inputs=tuple(replace(taken, shape=(2, *taken.shape[1:])) for taken in first.inputs))
+    with pytest.raises(UsageError, match=r"was fed with .* before and .* after"):
+        compare_reports(report, replace(report, measurements=(larger,)), 5)
     with pytest.raises(UsageError, match="instructions"):
         compare_reports(report, replace(report, emulated=True), 5)
