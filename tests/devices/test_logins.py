@@ -94,7 +94,8 @@ def test_addresses(start: Start, tmp_path: Path) -> None:
     machine = start(user="pi@corp")
     port = machine.name.rpartition(":")[2]
     works(f"ssh://pi@corp@127.0.0.1:{port}", tmp_path)
-    works(f"ssh://pi%40corp@[::1]:{port}/", tmp_path)
+    if Path("/proc/net/if_inet6").is_file():  # some containers have no IPv6
+        works(f"ssh://pi%40corp@[::1]:{port}/", tmp_path)
     configure(machine, f"Port {port}\nUser pi@corp\nHostName 127.0.0.1")
     works("ssh://workshop", tmp_path)
 
