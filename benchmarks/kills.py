@@ -27,6 +27,8 @@ def main() -> None:
             one = kill(Path(folder), seed, longest)
             kills[one.signal] += 1
             orphans, wrong = orphans + one.orphans, wrong + bool(one.wrong)
+            if kills.total() % 10 == 0:
+                print(f"{kills.total()} of {count} kills", file=sys.stderr, flush=True)
             if one.orphans or one.wrong:
                 print(f"FAULT {one}", flush=True)
     print(f"seeds {first} to {first + count - 1}, within {longest:.1f} s\n\n| signal | kills |\n|---|---|")

@@ -32,7 +32,7 @@ RUNTIME = Runtime(
 # ONNX Runtime's default INT8 kernels for x86 round at other points than those for ARM.
 QUANTISED_AGREEMENT_DB = 20.0
 _LABELS = {"": "", "default": ", default settings", "reference": ", unoptimised"}
-_ERROR, _FATAL = 3, 4  # onnxruntime's log levels
+_FATAL = 4  # onnxruntime's log level; it raises each error that it would print below that
 
 
 def open_file(path: Path, threads: int, variant: str) -> Session:
@@ -81,18 +81,16 @@ def _first_that_loads(
     *earlier, last = choices
     for settings in earlier:
         with contextlib.suppress(Exception):  # onnxruntime's exception classes are not exported
-            return settings, _session(path, threads, reference, settings, log_level=_FATAL)
-    return last, _session(path, threads, reference, last, log_level=_ERROR)
+            return settings, _session(path, threads, reference, settings)
+    return last, _session(path, threads, reference, last)
 
 
-def _session(
-    path: Path, threads: int, reference: bool, settings: Mapping[str, str], log_level: int
-) -> "ort.InferenceSession":
+def _session(path: Path, threads: int, reference: bool, settings: Mapping[str, str]) -> "ort.InferenceSession":
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = log_level
+    options.log_severity_level = _FATAL
     if reference:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     for name, value in settings.items():
