@@ -29,6 +29,7 @@ LEAST_DB = 20.0
 BEYOND_EXPECTED_DB = 8.0
 _DRAWS, _SAMPLES = 2, 32
 _FLOAT = ("float32", "float16")
+_COSTS_DB = 3.0
 
 
 def is_exact(reference: Predictor) -> bool:
@@ -48,8 +49,9 @@ def judge_unrounded(
     """The report of a file, with what it computes without rounding compared with ``reference``, each ``(N, …)``, too.
 
     A channel misses if it has less than 20 dB about its mean, and rounding of the weights does not explain that: it is
-    8 dB below what weights moved at random by half a step leave of it. Files whose tolerances have none for channels,
-    and formats without a counterpart, keep their report.
+    8 dB below what weights moved at random by half a step leave of it. Where the file itself misses a tolerance, and
+    not so, the reason says whether ranges or rounding cost it. Files whose tolerances have none for channels, and
+    formats without a counterpart, keep their report.
     """
     opener = next((one.unrounded for one in map(find_format, format_names()) if one.suffix == path.suffix), "")
     if report.tolerances.channel_sqnr_db is None or not opener:
@@ -62,10 +64,11 @@ def judge_unrounded(
                 return report
             few = samples.first(_SAMPLES)
             moved = [file.run(few, Counterpart(random=np.random.default_rng(seed))) or {} for seed in range(_DRAWS)]
+            cut_off = file.run(few, Counterpart(wide=False)) if report.status == Status.FAIL else None
     except (ArtifactError, RuntimeUnavailable) as error:
         return replace(report, not_unrounded=f"{path.name} does not run without rounding: {error}")
     reference = in_order(subject, report.reference, reference, found)
-    outputs, reasons = [], [report.reason] if report.status == Status.FAIL else []
+    outputs, reasons = [], []
     for given, one in zip(subject.signature.outputs, report.outputs, strict=True):
         if given.dtype.startswith("float"):
             compared = subject.task.compared
@@ -79,6 +82,10 @@ def judge_unrounded(
             one = replace(one, unrounded=figures, missed=(*one.missed, *missed))
             reasons += [f"{given.name}: {why}" if len(report.outputs) > 1 else why for why in missed]
         outputs.append(one)
+    if cut_off is not None:
+        if not reasons and (cause := _cause(report, subject, reference, found, cut_off)):
+            reasons.append(cause)
+        reasons.insert(0, report.reason)
     status = Status.FAIL if reasons else report.status
     return replace(report, status=status, reason="; ".join(reasons) or report.reason, outputs=tuple(outputs))
 
@@ -125,6 +132,37 @@ def _judged(
         f"{least_db[worst]:.1f} dB, and rounding of weights leaves {expected_db[worst]:.0f} dB: the file computes "
         "something else"
     ]
+
+
+def _cause(report: ParityReport, subject: Predictor, reference: Outputs, found: Outputs, cut_off: Outputs) -> str:
+    """What costs the worst channel of the first output that misses a tolerance: its ranges, or rounding; "" if unknown.
+
+    ``cut_off`` are the answers without rounding, but with the file's own ranges, to the first of the samples.
+    """
+    for given, one in zip(subject.signature.outputs, report.outputs, strict=True):
+        own_db = one.channels.noisiest.sqnr_db if one.channels else None
+        if not one.missed or own_db is None:
+            continue
+        wide_db, cut_off_db = (_lowest_db(given, subject, reference, answers, cut_off) for answers in (found, cut_off))
+        if wide_db < own_db + _COSTS_DB:
+            return ""
+        if cut_off_db < (own_db + wide_db) / 2:
+            return (
+                f"its ranges cut off values: not rounded, it has {wide_db:.0f} dB without them and {cut_off_db:.0f} dB "
+                'with them (calibrate on more images like those of use, or with calibration = "min_max" in a recipe)'
+            )
+        return (
+            f"rounding of activations costs it: not rounded, it has {cut_off_db:.0f} dB (keep layers float by a "
+            "[[layer]] in a recipe, or take one with float or, in TFLite, 16-bit activations)"
+        )
+    return ""
+
+
+def _lowest_db(given: NetworkOutput, subject: Predictor, reference: Outputs, answers: Outputs, among: Outputs) -> float:
+    """Of the channels of an output, for as many samples as ``among`` has."""
+    count = len(among[given.name])
+    both = (subject.task.compared(values[given.name][:count]) for values in (reference, answers))
+    return min(channel.sqnr_db for channel in channels_of(given, subject.task, *both).channels)
 
 
 def _finite(value: float) -> float | None:

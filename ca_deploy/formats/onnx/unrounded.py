@@ -32,7 +32,7 @@ def open_unrounded(path: Path, folder: Path, wanted: Counterpart) -> "Session | 
     return open_session(target, "onnxruntime:default")
 
 
-_WIDE = 1e6
+_WIDE = 1e30
 _UP_TO_6 = 6 * (1 + 1e-5)
 
 
@@ -44,13 +44,21 @@ class _Scale:
     zero: "NDArray[np.float64]"
     dtype: "np.dtype[Any]"
 
+    @property
+    def of_whole(self) -> "_Scale | None":
+        """As one number, if all channels have the same; quantise.py repeats it before convolutions that stay float."""
+        step, zero = np.unique(self.step), np.unique(self.zero)
+        return _Scale(step[0], zero[0], self.dtype) if step.size == zero.size == 1 else None
+
     def limits(self, wide: bool) -> "tuple[float, float]":
         """Of a whole tensor, in real numbers."""
         info = np.iinfo(self.dtype)
         low, high = (float((end - self.zero) * self.step) for end in (info.min, info.max))
         if not wide:
             return low, high
-        return _WIDE * low, 6.0 if low == 0 and high <= _UP_TO_6 else _WIDE * high
+        if low < 0:
+            return -_WIDE, _WIDE
+        return 0.0, 6.0 if high <= _UP_TO_6 else _WIDE
 
 
 def _without_steps(model: onnx.ModelProto, wanted: Counterpart) -> bool:
@@ -61,10 +69,11 @@ def _without_steps(model: onnx.ModelProto, wanted: Counterpart) -> bool:
     for node in graph.node:
         scale = _scale_of(node, constants)
         if scale is not None and node.op_type == "QuantizeLinear" and node.output[0] in free:
-            ends = [_constant(graph, f"{node.output[0]}_{at}", end) for at, end in enumerate(scale.limits(wanted.wide))]
+            limits = free[node.output[0]].limits(wanted.wide)
+            ends = [_constant(graph, f"{node.output[0]}_{at}", end) for at, end in enumerate(limits)]
             nodes.append(helper.make_node("Clip", [node.input[0], *ends], list(node.output), name=node.name))
         elif scale is not None and node.op_type == "DequantizeLinear" and node.input[0] in free:
-            nodes += _as_affine(graph, node, free[node.input[0]], scale)
+            nodes += _as_affine(graph, node, free[node.input[0]], scale.of_whole or scale)
         elif scale is not None and node.op_type == "DequantizeLinear" and node.input[0] in constants:
             values = constants[node.input[0]]
             step, zero = (_along(one, node, values.ndim) for one in (scale.step, scale.zero))
@@ -91,11 +100,12 @@ def _freed(model: onnx.ModelProto, constants: "Mapping[str, NDArray[Any]]") -> d
     found = {}
     for node in model.graph.node:
         scale = _scale_of(node, constants) if node.op_type == "QuantizeLinear" else None
-        if scale is not None and scale.step.size == 1 and node.output[0] not in read_otherwise:
-            found[node.output[0]] = scale
+        whole = scale and scale.of_whole
+        if whole and node.output[0] not in read_otherwise:
+            found[node.output[0]] = whole
     for node in model.graph.node:
         other = _scale_of(node, constants)
-        if node.op_type == "DequantizeLinear" and other is not None and other.step.size > 1:
+        if node.op_type == "DequantizeLinear" and other is not None and other.of_whole is None:
             found.pop(node.input[0], None)
     return found
 
