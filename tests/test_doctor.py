@@ -1,12 +1,16 @@
 """``ca-deploy doctor`` and ``ca-deploy list devices``: what is there, what is missing, and what to do about it."""
 
 import json
+import os
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from ca_deploy.cli import app
+from tests.system_tools import unavailable
 
 
 def test_doctor_names_what_is_missing_with_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -27,9 +31,14 @@ def test_doctor_names_what_is_missing_with_a_remedy(monkeypatch: pytest.MonkeyPa
 
 
 def test_hosts_of_the_ssh_configuration_are_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / ".ssh").mkdir()
-    (tmp_path / ".ssh" / "config").write_text("Host pi5 attic\n  User pi\nHost *.example.org\nhost pi5\n")
-    monkeypatch.setenv("HOME", str(tmp_path))
+    ssh = shutil.which("ssh")
+    if ssh is None:
+        unavailable("there is no ssh here: apt install openssh-client")
+    config, wrapper = tmp_path / "config", tmp_path / "ssh"  # ssh itself looks in the account's home, whatever HOME is
+    config.write_text("Host pi5 attic\n  User pi\nHost *.example.org\nhost pi5\n")
+    wrapper.write_text(f'#!/bin/sh\nexec {shlex.quote(ssh)} -F {shlex.quote(str(config))} "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     done = CliRunner().invoke(app, ["list", "devices", "--json"])
     states = {device["name"]: device["state"] for device in json.loads(done.stdout)}
     assert states["local"] == "ready"
