@@ -1,5 +1,6 @@
 """``ca_deploy.evaluate``: accuracy on labelled photos."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,8 @@ def evaluate(
     Args:
         model: an exported file, a registered name, ``package.module:factory``, or a ``.pt2`` file.
         data: an ImageFolder tree, ``data/<class>/<photo>``.
-        against: a second model for the paired difference (McNemar's test, agreement, SQNR).
+        against: a second model for the paired difference (McNemar's test, agreement, SQNR). What ``source`` leaves open
+            of the network that an exported ``model`` was made from is in its manifest.
         runtime, threads, source: as in :func:`compare`.
         progress: called with (photos done, total photos).
 
@@ -41,9 +43,15 @@ def evaluate(
         preflight.check_model(against, source)
     class_folders(Path(data))
     from ca_deploy.evaluation.accuracy import evaluate_predictor, labelled_photos
-    from ca_deploy.evaluation.predictor import open_predictor
+    from ca_deploy.evaluation.predictor import model_suffixes, open_predictor
+    from ca_deploy.evaluation.reference import reference_for
 
     predictor = open_predictor(model, runtime, threads, source)
-    other = open_predictor(against, None, threads, source) if against is not None else None
+    other = None
+    if against is not None and not str(against).endswith(model_suffixes()) and predictor.manifest is not None:
+        named = replace(source or ModelSource(), model=str(against))
+        other = reference_for(predictor, named, None, threads, Path(model).parent)
+    elif against is not None:
+        other = open_predictor(against, None, threads, source)
     labels = predictor.labels or (other.labels if other else None)
     return evaluate_predictor(predictor, labelled_photos(Path(data), labels), other, progress)

@@ -46,7 +46,8 @@ def reference_for(
         against = ModelSource(str(against))
     record = subject.manifest.model if subject.manifest else None
     if record is not None:
-        record = replace(record, source=source_from(record.source, beside))
+        # The names of its classes are in the manifest itself; the file that they came from may be elsewhere.
+        record = replace(record, source=replace(source_from(record.source, beside), labels=None))
     if against is not None and not isinstance(against, ModelSource):
         given = source or (record.source if record else ModelSource())
         described = replace(

@@ -6,6 +6,7 @@ Without that noise good files have 23 dB and more in each channel, or what round
 """
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,9 +50,10 @@ def judge_unrounded(
     """The report of a file, with what it computes without rounding compared with ``reference``, each ``(N, …)``, too.
 
     A channel misses if it has less than 20 dB about its mean, and rounding of the weights does not explain that: it is
-    8 dB below what weights moved at random by half a step leave of it. Where the file itself misses a tolerance, and
-    not so, the reason says whether ranges or rounding cost it. Files whose tolerances have none for channels, and
-    formats without a counterpart, keep their report.
+    8 dB below what weights moved at random by half a step leave of it. That has to be so with ranges that cut off
+    nothing, and with the file's own, which may stand in for a clamp that the quantiser dropped before them. Where the
+    file itself misses a tolerance, and not so, the reason says whether ranges or rounding cost it. Files whose
+    tolerances have none for channels, and formats without a counterpart, keep their report.
     """
     opener = next((one.unrounded for one in map(find_format, format_names()) if one.suffix == path.suffix), "")
     if report.tolerances.channel_sqnr_db is None or not opener:
@@ -62,30 +64,40 @@ def judge_unrounded(
             found = file.run(samples, Counterpart(), progress)
             if found is None:
                 return report
+            reference = in_order(subject, report.reference, reference, found)
             few = samples.first(_SAMPLES)
             moved = [file.run(few, Counterpart(random=np.random.default_rng(seed))) or {} for seed in range(_DRAWS)]
-            cut_off = file.run(few, Counterpart(wide=False)) if report.status == Status.FAIL else None
+            judged = _judge(report, subject, reference, [found], moved)
+            if judged.status != Status.FAIL:
+                return judged
+            cut_off = file.run(samples, Counterpart(wide=False)) or found
     except (ArtifactError, RuntimeUnavailable) as error:
         return replace(report, not_unrounded=f"{path.name} does not run without rounding: {error}")
-    reference = in_order(subject, report.reference, reference, found)
-    outputs, reasons = [], []
+    judged = _judge(report, subject, reference, [found, cut_off], moved)
+    if judged.status == Status.FAIL and judged.reason == report.reason:
+        return replace(judged, reason=_with_cause(report, subject, reference, found, cut_off))
+    return judged
+
+
+def _judge(
+    report: ParityReport, subject: Predictor, reference: Outputs, found: Sequence[Outputs], moved: Sequence[Outputs]
+) -> ParityReport:
+    """The report with the figures of each output, where each channel counts by the better of what was ``found``."""
+    outputs, reasons = [], [report.reason] if report.status == Status.FAIL else []
+    compared = subject.task.compared
     for given, one in zip(subject.signature.outputs, report.outputs, strict=True):
         if given.dtype.startswith("float"):
-            compared = subject.task.compared
+            name = given.name
             figures, missed = _judged(
                 given,
                 subject,
-                compared(reference[given.name]),
-                compared(found[given.name]),
-                [compared(outputs_of[given.name]) for outputs_of in moved],
+                compared(reference[name]),
+                [compared(answers[name]) for answers in found],
+                [compared(answers[name]) for answers in moved],
             )
             one = replace(one, unrounded=figures, missed=(*one.missed, *missed))
-            reasons += [f"{given.name}: {why}" if len(report.outputs) > 1 else why for why in missed]
+            reasons += [f"{name}: {why}" if len(report.outputs) > 1 else why for why in missed]
         outputs.append(one)
-    if cut_off is not None:
-        if not reasons and (cause := _cause(report, subject, reference, found, cut_off)):
-            reasons.append(cause)
-        reasons.insert(0, report.reason)
     status = Status.FAIL if reasons else report.status
     return replace(report, status=status, reason="; ".join(reasons) or report.reason, outputs=tuple(outputs))
 
@@ -109,14 +121,16 @@ def _judged(
     given: NetworkOutput,
     subject: Predictor,
     reference: NDArray[np.float32],
-    found: NDArray[np.float32],
-    moved: list[NDArray[np.float32]],
+    found: Sequence[NDArray[np.float32]],
+    moved: Sequence[NDArray[np.float32]],
 ) -> tuple[UnroundedParity, list[str]]:
     """The channel that is furthest below what it needs, and a sentence if it misses it."""
-    channels = channels_of(given, subject.task, reference, found)
-    sqnr_db = np.array([one.sqnr_db for one in channels.channels])
-    few = found[: len(moved[0])]
-    noise = [[one.sqnr_db for one in channels_of(given, subject.task, few, other).channels] for other in moved]
+
+    def channels_db(expected: NDArray[np.float32], answers: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.array([one.sqnr_db for one in channels_of(given, subject.task, expected, answers).channels])
+
+    sqnr_db = np.fmax.reduce([channels_db(reference, answers) for answers in found])
+    noise = [channels_db(found[0][: len(answers)], answers) for answers in moved]
     with np.errstate(divide="ignore"):
         expected_db = -10 * np.log10(np.mean(10 ** (-np.array(noise) / 10), axis=0))
     least_db = np.minimum(LEAST_DB, expected_db - BEYOND_EXPECTED_DB)
@@ -134,34 +148,33 @@ def _judged(
     ]
 
 
-def _cause(report: ParityReport, subject: Predictor, reference: Outputs, found: Outputs, cut_off: Outputs) -> str:
-    """What costs the worst channel of the first output that misses a tolerance: its ranges, or rounding; "" if unknown.
+def _with_cause(report: ParityReport, subject: Predictor, reference: Outputs, found: Outputs, cut_off: Outputs) -> str:
+    """The report's reason, and what costs the worst channel of the first output that misses a tolerance.
 
-    ``cut_off`` are the answers without rounding, but with the file's own ranges, to the first of the samples.
+    ``cut_off`` are the answers without rounding, but with the file's own ranges.
     """
     for given, one in zip(subject.signature.outputs, report.outputs, strict=True):
         own_db = one.channels.noisiest.sqnr_db if one.channels else None
         if not one.missed or own_db is None:
             continue
-        wide_db, cut_off_db = (_lowest_db(given, subject, reference, answers, cut_off) for answers in (found, cut_off))
+        wide_db, cut_off_db = (_lowest_db(given, subject, reference, answers) for answers in (found, cut_off))
         if wide_db < own_db + _COSTS_DB:
-            return ""
+            break
         if cut_off_db < (own_db + wide_db) / 2:
             return (
-                f"its ranges cut off values: not rounded, it has {wide_db:.0f} dB without them and {cut_off_db:.0f} dB "
-                'with them (calibrate on more images like those of use, or with calibration = "min_max" in a recipe)'
+                f"{report.reason}; its ranges cut off values: not rounded, it has {wide_db:.0f} dB without them and "
+                f"{cut_off_db:.0f} dB with them (calibrate on more images like those of use, or with "
+                'calibration = "min_max" in a recipe)'
             )
         return (
-            f"rounding of activations costs it: not rounded, it has {cut_off_db:.0f} dB (keep layers float by a "
-            "[[layer]] in a recipe, or take one with float or, in TFLite, 16-bit activations)"
+            f"{report.reason}; rounding of activations costs it: not rounded, it has {cut_off_db:.0f} dB (keep layers "
+            "float by a [[layer]] in a recipe, or take one with float or, in TFLite, 16-bit activations)"
         )
-    return ""
+    return report.reason
 
 
-def _lowest_db(given: NetworkOutput, subject: Predictor, reference: Outputs, answers: Outputs, among: Outputs) -> float:
-    """Of the channels of an output, for as many samples as ``among`` has."""
-    count = len(among[given.name])
-    both = (subject.task.compared(values[given.name][:count]) for values in (reference, answers))
+def _lowest_db(given: NetworkOutput, subject: Predictor, reference: Outputs, answers: Outputs) -> float:
+    both = (subject.task.compared(values[given.name]) for values in (reference, answers))
     return min(channel.sqnr_db for channel in channels_of(given, subject.task, *both).channels)
 
 

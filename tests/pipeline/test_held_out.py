@@ -51,7 +51,7 @@ def test_parity_uses_the_very_images_of_the_export(exported: ca_deploy.Export) -
     assert manifest.parity.image_set == "held-out images of photos/"
     again = ca_deploy.compare(exported.path, "tests.zoo.tiny:tiny_ca")
     assert again.images_sha256 == tuple(manifest.images.held_out.values())
-    assert replace(again, images_sha256=(), subject="", default_settings=None) == replace(
+    assert replace(again, images_sha256=(), subject="", default_settings=None, inputs=()) == replace(
         manifest.parity, subject="", default_settings=None
     )
 
@@ -69,6 +69,21 @@ def test_a_project_moves_as_a_whole(exported: ca_deploy.Export, tmp_path: Path) 
     shutil.move(tmp_path / "project", tmp_path / "moved")
     report = ca_deploy.compare(tmp_path / "moved" / "out" / exported.path.name, "tests.zoo.tiny:tiny_ca")
     assert (report.status, report.image_set) == ("pass", "held-out images of photos/")
+
+
+def test_labels_are_in_the_manifest_wherever_their_file_is(exported: ca_deploy.Export, tmp_path: Path) -> None:
+    (tmp_path / "project" / "labels.txt").unlink()
+    assert ca_deploy.compare(exported.path, "tests.zoo.tiny:tiny_ca").status == "pass"
+
+
+def test_the_network_is_evaluated_as_its_file_was_exported(exported: ca_deploy.Export, tmp_path: Path) -> None:
+    for name in "abcde":
+        images(tmp_path / "labelled" / name, 2)
+    weights = ca_deploy.ModelSource(weights=tmp_path / "project" / "net.pth")
+    report = ca_deploy.evaluate(exported.path, tmp_path / "labelled", against="tests.zoo.tiny:tiny_ca", source=weights)
+    assert report.paired is not None
+    assert report.paired.sqnr_db is not None
+    assert report.paired.sqnr_db > 15
 
 
 def test_images_that_moved_or_are_gone(exported: ca_deploy.Export, tmp_path: Path) -> None:

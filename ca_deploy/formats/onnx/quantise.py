@@ -19,6 +19,7 @@ from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
 from ca_deploy.errors import ModelError
 from ca_deploy.formats.onnx.calibrate import Range
+from ca_deploy.formats.onnx.clamps import clamps_of, remember_dropped
 
 QUANTISED = frozenset({*QLinearOpsRegistry, *QDQRegistry})  # kinds of operators
 
@@ -48,6 +49,7 @@ def quantise_static(
         name: TensorData(lowest=np.array(low, np.float32), highest=np.array(high, np.float32))
         for name, (low, high) in {**ranges, **fixed}.items()
     }
+    clamps = clamps_of(model)  # the quantiser changes the model
     quantiser = QDQQuantizer(
         model,
         per_channel=True,
@@ -62,6 +64,7 @@ def quantise_static(
     )
     quantised = _something_quantised(quantiser.quantize_model(), "QuantizeLinear")
     _hold_float(quantised, keep_float)
+    remember_dropped(quantised, clamps)
     return quantised
 
 

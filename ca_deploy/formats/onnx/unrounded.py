@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from ca_deploy.formats.onnx.clamps import Clamps, dropped_clamps
 from ca_deploy.records.counterpart import Counterpart
 from ca_deploy.runtimes import open_session
 
@@ -22,7 +23,8 @@ def open_unrounded(path: Path, folder: Path, wanted: Counterpart) -> "Session | 
     """The file's float counterpart, written to ``folder``; None where nothing in it is quantised.
 
     QuantizeLinear becomes Clip to the range of its integers, and DequantizeLinear what it does to real numbers. A wide
-    range still ends at 0, and at 6 if it ends below: ONNX Runtime's quantiser drops a Relu or ReLU6 before it.
+    range still clamps what the file remembers; of one that remembers nothing, it ends at 0 if it ended there, and at 6
+    if it ended below: ONNX Runtime's quantiser may have dropped a Relu or ReLU6 before it.
     """
     model = onnx.load(path)
     if not _without_steps(model, wanted):
@@ -50,26 +52,32 @@ class _Scale:
         step, zero = np.unique(self.step), np.unique(self.zero)
         return _Scale(step[0], zero[0], self.dtype) if step.size == zero.size == 1 else None
 
-    def limits(self, wide: bool) -> "tuple[float, float]":
+    @property
+    def limits(self) -> "tuple[float, float]":
         """Of a whole tensor, in real numbers."""
         info = np.iinfo(self.dtype)
         low, high = (float((end - self.zero) * self.step) for end in (info.min, info.max))
-        if not wide:
-            return low, high
-        if low < 0:
-            return -_WIDE, _WIDE
-        return 0.0, 6.0 if high <= _UP_TO_6 else _WIDE
+        return low, high
+
+    def wide_limits(self, tensor: str, clamps: Clamps | None) -> "tuple[float, float]":
+        """Those that a dropped activation function sets."""
+        if clamps is None:
+            low, high = self.limits
+            return (-_WIDE, _WIDE) if low < 0 else (0.0, 6.0 if high <= _UP_TO_6 else _WIDE)
+        least, most = clamps.get(tensor, (None, None))
+        return (-_WIDE if least is None else least), (_WIDE if most is None else most)
 
 
 def _without_steps(model: onnx.ModelProto, wanted: Counterpart) -> bool:
     graph = model.graph
     constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
-    free = _freed(model, constants)
+    free, clamps = _freed(model, constants), dropped_clamps(model)
     nodes, found = [], bool(free)
     for node in graph.node:
         scale = _scale_of(node, constants)
         if scale is not None and node.op_type == "QuantizeLinear" and node.output[0] in free:
-            limits = free[node.output[0]].limits(wanted.wide)
+            own = free[node.output[0]]
+            limits = own.wide_limits(node.input[0], clamps) if wanted.wide else own.limits
             ends = [_constant(graph, f"{node.output[0]}_{at}", end) for at, end in enumerate(limits)]
             nodes.append(helper.make_node("Clip", [node.input[0], *ends], list(node.output), name=node.name))
         elif scale is not None and node.op_type == "DequantizeLinear" and node.input[0] in free:
