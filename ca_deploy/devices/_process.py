@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from ca_deploy.errors import shown
+from ca_deploy.errors import DeviceError, shown
 from ca_deploy.records.devices import Check, Completed
 
 _VERSION_S = 30.0
@@ -22,7 +22,7 @@ _MOST_COMPLAINTS = 2**16
 _LAST_WORDS_S = 2.0
 
 
-class TooMuch(Exception):
+class TooMuch(DeviceError):
     """A program does not stop printing."""
 
 

@@ -199,7 +199,7 @@ class _Ssh:
 
     def close(self) -> None:
         if self._folder is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired, OSError):
+            with contextlib.suppress(subprocess.TimeoutExpired, OSError, DeviceError):
                 run(["ssh", *self._options, "-O", "exit", *self._address.arguments], _PATIENCE_S)
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -1,12 +1,14 @@
 """The answer is found in whatever else arrives, and nothing arrives without end."""
 
 import json
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from ca_deploy.devices import open_device
 from ca_deploy.devices._link import ask
 from ca_deploy.devices._marks import Heard, Marks
 from ca_deploy.devices._shell import read_conditions, read_probe
@@ -125,3 +127,15 @@ def test_hostile_reports_are_refused_in_one_line(content: bytes) -> None:
         runner_output.parse(Completed(0, content, b"\x1b[31mred"), "a.tflite", "a phone")
     assert len(str(refused.value)) < 1000
     assert str(refused.value).isprintable()
+
+
+def test_an_ssh_that_never_stops_printing_leaves_no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ssh, sockets = tmp_path / "ssh", tmp_path / "tmp"
+    ssh.write_text("#!/bin/sh\nexec cat /dev/zero\n")
+    ssh.chmod(0o755)
+    sockets.mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("tempfile.tempdir", str(sockets))
+    with pytest.raises(DeviceError, match="and no end"), open_device("ssh://u@nowhere.invalid") as device:
+        device.probe()
+    assert not list(sockets.iterdir())

@@ -91,6 +91,7 @@ _SEGMENTERS = (
     _entry("segmenters:bicubic", "VDSR with bicubic interpolation", _SCALED),
     _entry("segmenters:style", "style transfer, reflection and instance norm (arXiv 1603.08155)", _SCALED),
     _entry("segmenters:fast_depth", "FastDepth, depthwise transposed (arXiv 1903.03273)", _MAP),
+    _entry("segmenters:decoder", "batch norms after transposed convolutions (arXiv 1511.06434)", _MAP),
     _entry("segmenters:matting", "an image with a rough mask: RGBA", replace(_MAP, channels="RGBA")),
     _entry("segmenters:lr_aspp", "LR-ASPP, not square (arXiv 1905.02244)", replace(_MAP, input_size=(32, 64))),
     _entry("shapes:grey_unet", "U-Net on grey", ModelSource(input_size=(48, 80), channels="grey", fit="letterbox")),

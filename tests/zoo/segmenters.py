@@ -127,6 +127,21 @@ class FastDepth(nn.Module):
         return y
 
 
+class Decoder(nn.Module):
+    """A decoder as of DCGAN (arXiv 1511.06434): batch norms after transposed convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Sequential(conv(3, 8, 3, 2), conv(8, 16, 3, 2))
+        self.up = nn.Sequential(
+            nn.ConvTranspose2d(16, 8, 2, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.ConvTranspose2d(8, 3, 4, 2, 1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.up(self.down(x))
+        return y
+
+
 class Matting(nn.Module):
     """A refiner of mattes: an image with its rough mask in four channels gives a mask by sigmoid, ``(N, 1, H, W)``."""
 
@@ -193,6 +208,10 @@ def style() -> nn.Module:
 
 def fast_depth() -> nn.Module:
     return settled(FastDepth, IMAGE)
+
+
+def decoder() -> nn.Module:
+    return settled(Decoder, IMAGE)
 
 
 def matting() -> nn.Module:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ca_deploy.errors import ModelError, first_line
 from ca_deploy.formats.tflite.distinct_outputs import distinct_outputs
+from ca_deploy.formats.tflite.flat_biases import flat_biases
 from ca_deploy.graphs import flatbuffer
 from ca_deploy.lowering.bounded_exponentials import bounded_exponentials
 from ca_deploy.lowering.drop_redundant_expand import drop_redundant_expand
@@ -92,6 +93,7 @@ def convert(network: "Network", normalise: bool = False, batch: int = 1) -> Floa
     model = flatbuffer.read(content)
     flatbuffer.in_order_of_forward(model)
     distinct_outputs(model)
+    flat_biases(model)
     _refuse_constant_outputs(network, model)
     modules = tuple(_modules(model, operator, normalise) for operator in model.subgraphs[0].operators)
     flatbuffer.shorten_names(model)
