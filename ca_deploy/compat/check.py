@@ -14,10 +14,12 @@ from pathlib import Path
 
 from ca_deploy.errors import CaDeployError, WorkerError, last_line
 from ca_deploy.graphs import CONTROL_FLOW, Graph, check_place, read
+from ca_deploy.plugins import load
 from ca_deploy.processes import child
 from ca_deploy.progress import NamedStep, no_named_step
 from ca_deploy.records.compat import CompatReport
-from ca_deploy.targets import Request, Risky, _compiled, find_target, targets_for, usable_target
+from ca_deploy.targets import Request, Risk, Risky, Target, _compiled, find_target, targets_for, usable_target
+from ca_deploy.targets._partitions import without_accelerator
 
 _SCOPES_SHOWN = 6
 _MOST_CRASHES = 64  # nodes; each takes a second
@@ -140,6 +142,7 @@ def main() -> None:
             step("checking the file")
             risk = partial(_risk, report, lost, name)
             found = checker(Request(target.name, path, graph, level, step, risk))
+            found = _unless_refused(target, path, risk, found)
             report((name, replace(found, notes=(*found.notes, *_compiled.notes(graph), *_scopes(graph)))))
     except CaDeployError as error:
         report(error)
@@ -153,6 +156,18 @@ def _scopes(graph: Graph) -> Iterator[str]:
         yield f"All subgraphs are counted; nodes: {', '.join(counts[:_SCOPES_SHOWN])}{more}."
         if any(node.operator in CONTROL_FLOW for node in graph.nodes):
             yield "Which branches run, and how often, is known only at run time."
+
+
+def _unless_refused(target: Target, path: Path, risk: Risk, found: CompatReport) -> CompatReport:
+    """The report, or one that says why the runtime refuses the whole model before it asks its delegate."""
+    if not target.refusal:
+        return found
+    ending = risk("the whole model")
+    refused = f"the process {ending}" if ending else load(target.refusal)(path)
+    if not refused:
+        return found
+    note = f"The runtime refuses the whole model: {refused}. Single nodes are judged as if it did not."
+    return without_accelerator(replace(found, refused=refused, notes=(note, *found.notes)))
 
 
 def _risk(report: Callable[[object], None], lost: Mapping[Risky, str], target: str, name: str) -> str:

@@ -69,7 +69,9 @@ class Target:
 
     ``level`` describes what may follow the colon (``"Android API level"``), "" for a target without levels.
     ``levels`` lists the valid ones, empty where any is; ``default_level`` applies when none is given. ``brief``
-    is ``module:function`` of a :class:`Brief`, "" for a target that has none. ``place`` is its place in reports on all
+    is ``module:function`` of a :class:`Brief`, "" for a target that has none. ``refusal`` is ``module:function`` from a
+    path to the reason why the runtime that would hand nodes to it refuses the whole model, or ""; a checker without one
+    asks itself. ``place`` is its place in reports on all
     targets: 0 for what runs on every device, more for what fewer devices have.
     """
 
@@ -81,6 +83,7 @@ class Target:
     level: str = ""
     levels: tuple[str, ...] = ()
     default_level: str = ""
+    refusal: str = ""
     brief: str = ""
     place: int = 9
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from ca_deploy.errors import first_line
 from ca_deploy.graphs import Graph, flatbuffer, tflite
@@ -87,6 +87,19 @@ def delegates(content: bytes) -> list[tuple[set[int], set[int]]]:
     interpreter.allocate_tensors()
     operators: list[dict[str, Any]] = interpreter._get_ops_details()
     return [(set(o["inputs"].tolist()), set(o["outputs"].tolist())) for o in operators if o["op_name"] == "DELEGATE"]
+
+
+def refusal(path: Path) -> str:
+    """Why LiteRT without a delegate refuses a model, or "": it then hands no nodes to any.
+
+    An operator without a kernel is no reason, because a delegate may bring its own.
+    """
+    resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    try:
+        Interpreter(str(path), num_threads=1, experimental_op_resolver_type=resolver).allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        return "" if "custom op" in str(error) else complaint(error)
+    return ""
 
 
 def complaint(error: Exception) -> str:

@@ -7,5 +7,6 @@ TARGET = Target(
     suffixes=(".tflite",),
     description="TFLite's delegate for Qualcomm's Hexagon DSP (rules)",
     checker="ca_deploy.targets._rules:check",
+    refusal="ca_deploy.targets._whole:refusal",
     place=4,
 )

@@ -8,5 +8,6 @@ TARGET = Target(
     description="LiteRT's GPU delegate (the runtime's analyzer, and rules)",
     checker="ca_deploy.targets._litert_gpu:check",
     packages=("ai_edge_litert",),
+    refusal="ca_deploy.targets._whole:refusal",
     place=1,
 )

@@ -10,5 +10,6 @@ TARGET = Target(
     level="Android API level",
     levels=("27", "28", "29", "30"),
     default_level="30",
+    refusal="ca_deploy.targets._whole:refusal",
     place=2,
 )

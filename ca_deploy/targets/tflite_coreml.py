@@ -7,5 +7,6 @@ TARGET = Target(
     suffixes=(".tflite",),
     description="TFLite's Core ML delegate on iOS (rules)",
     checker="ca_deploy.targets._rules:check",
+    refusal="ca_deploy.targets._whole:refusal",
     place=3,
 )

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
@@ -38,6 +39,22 @@ def test_a_model_that_the_runtime_refuses_does_not_load_whatever_its_nodes_do(tm
     assert (report.accelerated_nodes, report.partitions, report.accelerated_multiply_adds_percent) == (0, 0, 0)
     assert [node.verdict for node in report.nodes] == ["accelerated", "unsupported"]
     assert "1 of 2" in report.notes[0]
+
+
+@pytest.mark.parametrize("target", ["litert_gpu", "nnapi", "hexagon", "tflite_coreml"])
+def test_what_the_runtime_refuses_reaches_no_delegate(target: str, tmp_path: Path) -> None:
+    model = Model()
+    model.conv(model.input(SHAPE), SHAPE, 16)
+    content, path = model.model(), tmp_path / "model.tflite"
+    path.write_bytes(flatbuffer.write(content))
+    (good,) = check(path, [target])
+    weights = content.subgraphs[0].operators[0].inputs[1]
+    content.subgraphs[0].tensors[weights].quantization.quantizedDimension = 7
+    path.write_bytes(flatbuffer.write(content))
+    (report,) = check(path, [target])
+    assert not good.refused
+    assert (report.verdict, report.accelerated_nodes) == ("does not load", 0)
+    assert "quantized_dimension must be in range" in report.refused
 
 
 def test_an_operator_without_a_kernel_is_named_even_in_a_file_without_buffers(tmp_path: Path) -> None:
