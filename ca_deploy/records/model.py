@@ -1,5 +1,6 @@
 """The source of a network: a small, picklable description that needs no torch."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -114,6 +115,12 @@ class ModelSource:
         """
         if self.is_program or ":" in self.model:
             return None
+        if not self.model.endswith(".py") and Path(self.model).is_file():
+            raise UsageError(
+                f"{self.model!r} is a file, and the model is a name or code: its weights go with it, as in "
+                f"my_package.my_model:build --weights {shlex.quote(self.model)}. Only a torch.export program is both; "
+                "its name ends in .pt2."
+            )
         if self.model.endswith(".py") or "/" in self.model:
             raise UsageError(
                 f"{self.model!r}: ca-deploy only imports code that is named as package.module:factory. "

@@ -30,6 +30,7 @@ ONNX = ["export", "--format", "onnx", "--output", "out"]
         ([*ONNX, "--weights", "none.pth"], "none.pth does not exist"),
         ([*ONNX, "none.pt2"], "none.pt2 does not exist"),
         ([*ONNX, "mobilnet"], "mobilenet_v2"),
+        ([*ONNX, "file"], "my_package.my_model:build --weights file"),
         (["export", "--format", "onnx", "--output", "file"], "file is not a folder"),
         (["parity", "none.onnx"], "none.onnx does not exist"),
         (["parity", "model.onnx", "--against", "mobilenet_v2_ca", "--weights", "none.pth"], "none.pth does not exist"),
