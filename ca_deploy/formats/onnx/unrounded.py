@@ -31,7 +31,7 @@ def open_unrounded(path: Path, folder: Path, wanted: Counterpart) -> "Session | 
         return None
     target = folder / f"unrounded{path.suffix}"
     onnx.save(model, target)
-    return open_session(target, "onnxruntime:default")
+    return open_session(target, "onnxruntime:default", known=True)
 
 
 _WIDE = 1e30

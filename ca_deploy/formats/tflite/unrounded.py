@@ -40,7 +40,7 @@ def open_unrounded(path: Path, folder: Path, wanted: Counterpart) -> "Session | 
         return None
     target = folder / f"unrounded{path.suffix}"
     target.write_bytes(flatbuffer.write(model))
-    return open_session(target, "litert")
+    return open_session(target, "litert", known=True)
 
 
 class _Unrounding:
