@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from ca_deploy.cli._command import INTERRUPTED, STOPPED, FetchLines, finish, interrupt, message_of, say
+from ca_deploy.cli._command import INTERRUPTED, STOPPED, FetchLines, finish, message_of, say
 from ca_deploy.cli._examples import EXAMPLES, examples
 from ca_deploy.cli.check import check
 from ca_deploy.cli.distill import distill
@@ -24,7 +24,7 @@ from ca_deploy.cli.list import app as list_app
 from ca_deploy.cli.parity import parity
 from ca_deploy.cli.profile import profile
 from ca_deploy.cli.schema import schema
-from ca_deploy.delivery.interrupts import ASK_TO_END
+from ca_deploy.delivery.interrupts import ASK_TO_END, interrupt
 from ca_deploy.processes.python_path import search_path
 
 app = typer.Typer(

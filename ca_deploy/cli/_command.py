@@ -8,12 +8,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from ca_deploy.delivery.interrupts import ASK_TO_END
+from ca_deploy.delivery.interrupts import ASK_TO_END, interrupt, was_interrupted
 from ca_deploy.errors import CaDeployError, first_line, visible
 
 if TYPE_CHECKING:
@@ -26,14 +25,6 @@ R = TypeVar("R")
 _LONGEST = 2000  # characters of a line
 INTERRUPTED, STOPPED = 130, "Interrupted: nothing was left half-written."
 _OUTPUT_IS_GONE = "Standard output, or a temporary file, cannot be written ({}). Make room, or write elsewhere."
-_interrupted = False
-
-
-def interrupt(signum: int, frame: FrameType | None) -> None:
-    """Signal handler. The flag is needed because a library that is being imported may raise another error instead."""
-    global _interrupted
-    _interrupted = True
-    raise KeyboardInterrupt
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:
@@ -48,7 +39,7 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except (Exception, KeyboardInterrupt) as error:
-            if isinstance(error, KeyboardInterrupt) or _interrupted:
+            if isinstance(error, KeyboardInterrupt) or was_interrupted():
                 say(f"\n{STOPPED}")
                 raise typer.Exit(INTERRUPTED) from error
             if (message := message_of(error)) is None:
@@ -96,7 +87,7 @@ def finish(code: int) -> NoReturn:
             code = 2
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left in the buffer, when Python closes it
     if (
-        code == INTERRUPTED or _interrupted
+        code == INTERRUPTED or was_interrupted()
     ):  # Python would end by SIGINT instead where it was interrupted inside an exec()
         os._exit(INTERRUPTED)
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""Defers termination signals for a few milliseconds, so that they never interrupt steps that belong together."""
+"""Termination signals: remembered, and deferred for a few milliseconds where steps belong together."""
 
 import signal
 import threading
@@ -8,6 +8,20 @@ from types import FrameType
 
 # Windows has no SIGHUP.
 ASK_TO_END = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+_interrupted = False
+
+
+def interrupt(signum: int, frame: FrameType | None) -> None:
+    """Signal handler of the command. A library that is being imported may raise another error instead."""
+    global _interrupted
+    _interrupted = True
+    raise KeyboardInterrupt
+
+
+def was_interrupted() -> bool:
+    """Whether :func:`interrupt` has been called, whatever became of its exception."""
+    return _interrupted
 
 
 @contextmanager

@@ -142,7 +142,7 @@ def test_a_program_that_is_ended_leaves_nothing(machine: Machine, how: signal.Si
     file = tmp_path / "pushed.bin"
     file.write_bytes(os.urandom(1000))
     code = (
-        "import signal\nfrom pathlib import Path\nfrom ca_deploy.cli._command import interrupt\n"
+        "import signal\nfrom pathlib import Path\nfrom ca_deploy.delivery.interrupts import interrupt\n"
         "from ca_deploy.devices import open_device\n"
         "for s in (signal.SIGINT, signal.SIGTERM): signal.signal(s, interrupt)\n"
         f"with open_device({machine.name!r}) as device:\n"
