@@ -10,26 +10,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ai_edge_litert.interpreter import Interpreter
-
 import ca_deploy
 from ca_deploy.errors import CaDeployError
 from ca_deploy.graphs import flatbuffer, tflite
-from ca_deploy.graphs.subgraphs import with_first
+from tests.targets.counts import installed_partitions, models
 
 Counts = tuple[int, ...] | None
-
-
-def installed(path: Path) -> Counts:
-    model, count = tflite.load(path), 0
-    for index in range(len(model.subgraphs)):
-        try:
-            interpreter = Interpreter(model_content=flatbuffer.write(with_first(model, index)), num_threads=1)
-            interpreter.allocate_tensors()
-        except (RuntimeError, ValueError):
-            return None
-        count += sum(operator["op_name"] == "DELEGATE" for operator in interpreter._get_ops_details())
-    return (count,)
 
 
 def on_device(path: Path, shape: tuple[str, ...]) -> Counts:
@@ -52,7 +38,8 @@ def compared(path: Path, name: str) -> bool:
         None if here.refused else (here.measured_partitions,),
         None if there.refused else (there.measured_partitions, there.accelerated_nodes),
     ]
-    theirs = [installed(path), on_device(path, shape)]
+    pieces = installed_partitions(path)
+    theirs = [None if pieces is None else (pieces,), on_device(path, shape)]
     print(f"{'equal' if mine == theirs else 'OTHER'}  {name}: check {mine}, runtimes {theirs}", flush=True)
     return mine == theirs
 
@@ -69,8 +56,6 @@ def main() -> None:
     files = [(Path(name), Path(name).name) for name in sys.argv[1:]]
     with tempfile.TemporaryDirectory() as folder:
         if not files:
-            from tests.targets.counts import models
-
             for number, (name, model) in enumerate(models()):
                 path = Path(folder, f"{number}.tflite")
                 path.write_bytes(flatbuffer.write(model))

@@ -203,6 +203,24 @@ def add_constant(model: Any, name: str, values: "NDArray[np.float32]") -> int:
     return len(tensors) - 1
 
 
+def new_operator(
+    model: Any, kind: str, inputs: Sequence[int], outputs: Sequence[int], options: Any = None, version: int = 1
+) -> Any:
+    """A ``schema.OperatorT`` of that name in the schema (``MUL``), which the caller puts into a graph.
+
+    ``options`` are the operator's own, such as ``schema.MulOptionsT``.
+    """
+    code, made = schema.OperatorCodeT(), schema.OperatorT()
+    code.builtinCode, code.version = getattr(schema.BuiltinOperator, kind), version
+    code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+    model.operatorCodes.append(code)
+    made.opcodeIndex, made.inputs, made.outputs = len(model.operatorCodes) - 1, list(inputs), list(outputs)
+    if options is not None:
+        made.builtinOptions = options
+        made.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+    return made
+
+
 def tensor_spec(model: Any, index: int, layout: Layout | None = None, normalised: bool = True) -> TensorSpec:
     """What one tensor of the main graph holds; without ``layout`` it is an output."""
     tensor = model.subgraphs[0].tensors[index]

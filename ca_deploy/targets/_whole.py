@@ -3,6 +3,7 @@
 import re
 import textwrap
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ def delegates(content: bytes) -> list[tuple[set[int], set[int]]]:
     return [(set(o["inputs"].tolist()), set(o["outputs"].tolist())) for o in operators if o["op_name"] == "DELEGATE"]
 
 
+@cache
 def refusal(path: Path) -> str:
     """Why LiteRT without a delegate refuses a model, or "": it then hands no nodes to any.
 

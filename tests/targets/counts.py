@@ -1,11 +1,15 @@
 """Models of many kinds, whose headline in a report has to be what runtimes say of them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
 from flatbuffers import flexbuffers
 
+from ca_deploy.graphs import flatbuffer
+from ca_deploy.graphs.subgraphs import with_first
 from tests.targets.test_whole import SHAPE, branches, signatures
 from tests.targets.test_xnnpack import SHAPES, authors_block, generate, rewritten_block
 from tests.tflite_models import Model
@@ -103,3 +107,16 @@ def _refused() -> Any:
     weights = content.subgraphs[0].operators[0].inputs[1]
     content.subgraphs[0].tensors[weights].quantization.quantizedDimension = 7
     return content
+
+
+def installed_partitions(path: Path) -> int | None:
+    """The partitions of all subgraphs, None where the runtime refuses the model."""
+    model, count = flatbuffer.read(path.read_bytes()), 0
+    for index in range(len(model.subgraphs)):
+        try:
+            interpreter = Interpreter(model_content=flatbuffer.write(with_first(model, index)), num_threads=1)
+            interpreter.allocate_tensors()
+        except (RuntimeError, ValueError):
+            return None
+        count += sum(operator["op_name"] == "DELEGATE" for operator in interpreter._get_ops_details())
+    return count

@@ -4,17 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from ai_edge_litert.interpreter import Interpreter
 
 import ca_deploy
 from ca_deploy.errors import UsageError
 from ca_deploy.graphs import flatbuffer, read
-from ca_deploy.graphs.subgraphs import with_first
 from ca_deploy.records.compat import CompatReport
 from ca_deploy.targets import Request, find_target
 from ca_deploy.targets._tflite_versions import INSTALLED, runtime_for
 from tests.devices.kit import Kit
-from tests.targets.counts import models
+from tests.targets.counts import installed_partitions, models
 
 
 @pytest.fixture(scope="module")
@@ -34,23 +32,10 @@ def _checked(path: Path, name: str) -> CompatReport:
     return target.load_checker()(Request(target.name, path, read(path), level, lambda _: None, lambda _: ""))
 
 
-def _installed(path: Path) -> int | None:
-    """The partitions of all subgraphs, None where the runtime refuses the model."""
-    model, count = flatbuffer.read(path.read_bytes()), 0
-    for index in range(len(model.subgraphs)):
-        try:
-            interpreter = Interpreter(model_content=flatbuffer.write(with_first(model, index)), num_threads=1)
-            interpreter.allocate_tensors()
-        except (RuntimeError, ValueError):
-            return None
-        count += sum(operator["op_name"] == "DELEGATE" for operator in interpreter._get_ops_details())
-    return count
-
-
 def test_partitions_are_those_of_the_installed_runtime(files: list[Path]) -> None:
     names = [name for name, _ in models()]
     found = {name: _checked(path, "xnnpack") for name, path in zip(names, files, strict=True)}
-    real = {name: _installed(path) for name, path in zip(names, files, strict=True)}
+    real = {name: installed_partitions(path) for name, path in zip(names, files, strict=True)}
     assert {n: None if r.refused else r.measured_partitions for n, r in found.items()} == real
     assert {n: r.partitions for n, r in found.items() if not r.refused} == {
         n: c for n, c in real.items() if c is not None

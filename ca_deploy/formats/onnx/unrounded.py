@@ -1,6 +1,6 @@
 """An INT8 ONNX file without the steps of its integers: every range stays, nothing is rounded to a scale."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from ca_deploy.formats.onnx.clamps import Clamps, dropped_clamps
+from ca_deploy.graphs.onnx_nodes import all_nodes
 from ca_deploy.records.counterpart import Counterpart
 from ca_deploy.runtimes import open_session
 
@@ -103,7 +104,7 @@ def _without_steps(model: onnx.ModelProto, wanted: Counterpart) -> bool:
 def _freed(model: onnx.ModelProto, constants: "Mapping[str, NDArray[Any]]") -> dict[str, _Scale]:
     """The quantised tensors that only DequantizeLinear and the caller read, with the scale that they are written in."""
     read_otherwise = {
-        name for node in _all_nodes(model.graph) for name in node.input if _scale_of(node, constants) is None
+        name for node in all_nodes(model.graph) for name in node.input if _scale_of(node, constants) is None
     }
     found = {}
     for node in model.graph.node:
@@ -116,14 +117,6 @@ def _freed(model: onnx.ModelProto, constants: "Mapping[str, NDArray[Any]]") -> d
         if node.op_type == "DequantizeLinear" and other is not None and other.of_whole is None:
             found.pop(node.input[0], None)
     return found
-
-
-def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                yield from _all_nodes(inner)
 
 
 def _scale_of(node: onnx.NodeProto, constants: "Mapping[str, NDArray[Any]]") -> _Scale | None:

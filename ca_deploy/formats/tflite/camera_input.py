@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from ca_deploy.graphs import flatbuffer
+
 # The quantisation range of the input: scale 1, zero point -128.
 RGB_RANGE = {"min": np.array([0], np.float32), "max": np.array([255], np.float32)}
 
@@ -23,16 +25,8 @@ def take_uint8(model: Any) -> None:
     new.name, new.shape, new.type, new.quantization = b"camera", old.shape, schema.TensorType.UINT8, quantisation
     new.buffer = 0
     graph.tensors.append(new)
-    new_index = len(graph.tensors) - 1
-
-    is_integer = old.type == schema.TensorType.INT8
-    code = schema.OperatorCodeT()
-    code.builtinCode = schema.BuiltinOperator.QUANTIZE if is_integer else schema.BuiltinOperator.DEQUANTIZE
-    code.deprecatedBuiltinCode = code.builtinCode
-    code.version = 2 if is_integer else 1
-    model.operatorCodes.append(code)
-    operator = schema.OperatorT()
-    operator.opcodeIndex = len(model.operatorCodes) - 1
-    operator.inputs, operator.outputs = [new_index], [old_index]
-    graph.operators.insert(0, operator)
-    graph.inputs = [new_index]
+    kind, version = ("QUANTIZE", 2) if old.type == schema.TensorType.INT8 else ("DEQUANTIZE", 1)
+    graph.operators.insert(
+        0, flatbuffer.new_operator(model, kind, [len(graph.tensors) - 1], [old_index], version=version)
+    )
+    graph.inputs = [len(graph.tensors) - 1]

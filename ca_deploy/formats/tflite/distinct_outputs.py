@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from ca_deploy.graphs import flatbuffer
+
 
 def distinct_outputs(model: Any) -> int:
     """Give every further return of a tensor a RESHAPE to its own shape, in place; exact. Returns their number."""
@@ -21,8 +23,7 @@ def distinct_outputs(model: Any) -> int:
 def _reshaped(model: Any, index: int) -> int:
     graph = model.subgraphs[0]
     sides = [int(side) for side in graph.tensors[index].shape]
-    shape, result, operator = schema.TensorT(), copy.deepcopy(graph.tensors[index]), schema.OperatorT()
-    buffer, options, code = schema.BufferT(), schema.ReshapeOptionsT(), schema.OperatorCodeT()
+    shape, result, buffer = schema.TensorT(), copy.deepcopy(graph.tensors[index]), schema.BufferT()
     buffer.data = np.frombuffer(np.asarray(sides, np.int32).tobytes(), np.uint8)
     model.buffers += [buffer, schema.BufferT()]
     number = len(graph.tensors)
@@ -30,14 +31,6 @@ def _reshaped(model: Any, index: int) -> int:
     shape.buffer, result.buffer = len(model.buffers) - 2, len(model.buffers) - 1
     result.name = result.name + f"_again_{number}".encode()
     graph.tensors += [shape, result]
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.RESHAPE
-    model.operatorCodes.append(code)
-    options.newShape = sides
-    operator.opcodeIndex, operator.inputs, operator.outputs = (
-        len(model.operatorCodes) - 1,
-        [index, number],
-        [number + 1],
-    )
-    operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.ReshapeOptions, options
-    graph.operators.append(operator)
+    options = schema.ReshapeOptionsT(newShape=sides)
+    graph.operators.append(flatbuffer.new_operator(model, "RESHAPE", [index, number], [number + 1], options))
     return number + 1

@@ -64,9 +64,10 @@ class _Unrounding:
                 ranges[index] = _range(tensor)
                 if index not in given:
                     tensor.type, tensor.quantization = _TYPES.FLOAT32, None
-        operators: list[Any] = []
         renamed = {index: self._tensor(graph.tensors[index].shape) for index in given & ranges.keys()}
-        operators += [self._operator("DEQUANTIZE", [index], inner) for index, inner in renamed.items()]
+        operators = [
+            flatbuffer.new_operator(self._model, "DEQUANTIZE", [index], [inner]) for index, inner in renamed.items()
+        ]
         ranges |= {inner: ranges[index] for index, inner in renamed.items()}
         for operator in graph.operators:
             operator.inputs = [renamed.get(int(index), index) for index in operator.inputs]
@@ -85,13 +86,16 @@ class _Unrounding:
             computed, below = (self._tensor(self._graph.tensors[index].shape) for _ in range(2))
             outputs[place] = computed
             low, high = (self._scalar(end) for end in ranges[index])
-            following.append(self._operator("MINIMUM", [computed, high], below))
-            following.append(self._operator("MAXIMUM", [below, low], index))
+            following.append(flatbuffer.new_operator(self._model, "MINIMUM", [computed, high], [below]))
+            following.append(flatbuffer.new_operator(self._model, "MAXIMUM", [below, low], [index]))
         operator.outputs = outputs
         if flatbuffer.operator_name(self._model, operator) in ("QUANTIZE", "DEQUANTIZE"):
             source = self._graph.tensors[operator.inputs[0]]
             if source.type == _TYPES.FLOAT32:
-                operator = self._operator("MUL", [operator.inputs[0], self._scalar(1.0)], outputs[0])
+                one = self._scalar(1.0)
+                operator = flatbuffer.new_operator(
+                    self._model, "MUL", [operator.inputs[0], one], outputs[:1], schema.MulOptionsT()
+                )
         return [operator, *following]
 
     def _constant(self, tensor: Any) -> "NDArray[np.float64] | None":
@@ -120,16 +124,6 @@ class _Unrounding:
     def _scalar(self, value: float) -> int:
         name = f"unrounded;{len(self._graph.tensors)}"
         return flatbuffer.add_constant(self._model, name, np.array(value, np.float32))
-
-    def _operator(self, kind: str, inputs: list[int], output: int) -> Any:
-        code, made = schema.OperatorCodeT(), schema.OperatorT()
-        code.builtinCode = getattr(schema.BuiltinOperator, kind)
-        code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
-        self._model.operatorCodes.append(code)
-        made.opcodeIndex, made.inputs, made.outputs = len(self._model.operatorCodes) - 1, inputs, [output]
-        if kind == "MUL":
-            made.builtinOptions, made.builtinOptionsType = schema.MulOptionsT(), schema.BuiltinOptions.MulOptions
-        return made
 
 
 def _quantised(tensor: Any) -> bool:

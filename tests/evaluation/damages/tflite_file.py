@@ -225,16 +225,11 @@ class _TfliteArithmetic(Arithmetic):
         )
 
     def node(self, kind: str, inputs: list[int], output: int, axis: int = 0) -> int:
-        code, made = schema.OperatorCodeT(), schema.OperatorT()
-        code.builtinCode = getattr(schema.BuiltinOperator, kind)
-        code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), _VERSIONS.get(kind, 1)
-        self._file.model.operatorCodes.append(code)
-        made.opcodeIndex, made.inputs, made.outputs = len(self._file.model.operatorCodes) - 1, inputs, [output]
-        if kind in _OPTIONS:
-            made.builtinOptions = getattr(schema, f"{_OPTIONS[kind]}T")()
-            made.builtinOptionsType = getattr(schema.BuiltinOptions, _OPTIONS[kind])
+        options: Any = getattr(schema, f"{_OPTIONS[kind]}T")() if kind in _OPTIONS else None
         if kind == "GATHER":
-            made.builtinOptions.axis = axis
+            options.axis = axis
+        version = _VERSIONS.get(kind, 1)
+        made = flatbuffer.new_operator(self._file.model, kind, inputs, [output], options, version)
         self._file.graph.operators.append(made)
         return output
 
