@@ -26,7 +26,9 @@ def against_float32(
     phone.
     """
     files = (path, float32_path)
-    sessions = [default_session(file, threads=threads) or open_session(file, threads=threads) for file in files]
+    sessions = [
+        default_session(file, threads=threads) or open_session(file, threads=threads, known=True) for file in files
+    ]
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # Windows has none
     pairs = [[_run_ns(session, shapes) for session in sessions] for _ in range(RUNS + WARM_UP)][WARM_UP:]
     own, float32 = zip(*pairs, strict=True)

@@ -78,7 +78,7 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Kind, Su
             converted = workers[format_name].convert(conversion, no_step)
             predictor = file_predictor(
                 path.name,
-                open_session(path),
+                open_session(path, known=True),
                 converted.inputs,
                 converted.outputs,
                 network.signature,
@@ -111,6 +111,8 @@ def test_an_edit_that_is_no_damage_changes_nothing(subjects: dict[Kind, Subject]
             file.change(place, lambda on, x: on.blend(x, on.apply("mul", x, 2.0), 0.0))
         for layer in file.layers:
             file.set_layer(layer, layer.weight, layer.bias)
-        edited = replace(subject.predictor, session=open_session(file.write(tmp_path / f"edited{file.suffix}")))
+        edited = replace(
+            subject.predictor, session=open_session(file.write(tmp_path / f"edited{file.suffix}"), known=True)
+        )
         (answers,) = edited.run(subject.reference.samples).values()
         np.testing.assert_array_equal(answers, subject.answers)

@@ -60,7 +60,7 @@ class Files:
             self._workers[format.name] = self._ending.enter_context(worker)
         made = self._workers[format.name].convert(conversion, no_step)
         in_float = tuple(spec.in_float for spec in made.outputs)
-        opened = [(open_session(path), made.outputs)]
+        opened = [(open_session(path, known=True), made.outputs)]
         opened += [(load(format.unrounded)(path, self.folder, one), in_float) for one in wanted]
         network, found = self.network, []
         for session, outputs in opened:

@@ -181,7 +181,13 @@ class Exported:
         converted: Converted = carry_out(self._converter, conversion, no_step)
         signature, rgb = self.network.signature, photos(24, seed=5)
         subject = file_predictor(
-            path.name, open_session(path), converted.inputs, converted.outputs, signature, self.network.task, None
+            path.name,
+            open_session(path, known=True),
+            converted.inputs,
+            converted.outputs,
+            signature,
+            self.network.task,
+            None,
         )
         with torch.inference_mode():
             given = self.network.module(torch.from_numpy(normalised(self.network, rgb)))

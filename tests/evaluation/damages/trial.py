@@ -62,7 +62,7 @@ def weakest(damage: Damage, subject: Subject, folder: Path, guess: float | None 
         if number not in seen:
             file = subject.editable()
             damage.apply(file, STRENGTHS[number], setting)
-            session = open_session(file.write(folder / f"damaged{file.suffix}"))
+            session = open_session(file.write(folder / f"damaged{file.suffix}"), known=True)
             (answers,) = replace(subject.predictor, session=session).run(subject.reference.samples).values()
             seen[number] = answers, float(100 * changed(subject.kind, subject.answers, answers).mean())
         return seen[number][1]
