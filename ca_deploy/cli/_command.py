@@ -86,10 +86,8 @@ def finish(code: int) -> NoReturn:
             say(f"Error: {_OUTPUT_IS_GONE.format(error.strerror if isinstance(error, OSError) else first_line(error))}")
             code = 2
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left in the buffer, when Python closes it
-    if (
-        code == INTERRUPTED or was_interrupted()
-    ):  # Python would end by SIGINT instead where it was interrupted inside an exec()
-        os._exit(INTERRUPTED)
+    if code == INTERRUPTED or was_interrupted():
+        os._exit(INTERRUPTED)  # Python would end by SIGINT instead where it was interrupted inside an exec()
     sys.exit(code)
 
 

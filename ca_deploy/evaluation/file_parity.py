@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 from ca_deploy.data import arrays
 from ca_deploy.errors import UsageError, listed
 from ca_deploy.evaluation.affordable import affordable
-from ca_deploy.evaluation.of_signatures import of_signatures, signatures_of, single
 from ca_deploy.evaluation.parity import FEWEST_IMAGES, measure
 from ca_deploy.evaluation.whole_tensors import TensorPredictor, noise, samples_in, tensor_predictor
-from ca_deploy.evaluation.worst import in_runtimes
+from ca_deploy.evaluation.worst import in_runtimes, of_signatures
 from ca_deploy.graphs.input_shapes import Declared, Shape, closed, declared
+from ca_deploy.graphs.signatures import signatures_of, single
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.parity import ParityReport
 from ca_deploy.records.recipe import Tolerances

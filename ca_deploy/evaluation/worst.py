@@ -33,6 +33,21 @@ def in_runtimes(reports: Sequence[ParityReport]) -> ParityReport:
     return replace(_worst(worst, reports), reason="; ".join(reasons), runtimes=runtimes)
 
 
+def of_signatures(reports: Mapping[str, ParityReport]) -> ParityReport:
+    """The reports of the signatures of one file: all outputs and inputs, each with its signature."""
+    every = list(reports.values())
+    return replace(
+        _worst(every[0], every),
+        reason="; ".join(f"{key}: {report.reason}" for key, report in reports.items() if report.reason),
+        outputs=tuple(
+            replace(given, name=f"{key}/{given.name}") for key, report in reports.items() for given in report.outputs
+        ),
+        inputs=tuple(
+            replace(taken, name=f"{key}/{taken.name}") for key, report in reports.items() for taken in report.inputs
+        ),
+    )
+
+
 def _worst(of: ParityReport, every: Sequence[ParityReport]) -> ParityReport:
     return replace(
         of,

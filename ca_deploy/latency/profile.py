@@ -11,6 +11,7 @@ from ca_deploy.devices import CountingDevice, Device
 from ca_deploy.errors import DeviceError, UsageError
 from ca_deploy.files import sha256_of
 from ca_deploy.graphs.input_shapes import Shape, closed, declared
+from ca_deploy.graphs.signatures import signatures_of
 from ca_deploy.latency.benchmark_binary import BenchmarkBinary
 from ca_deploy.latency.cores import affinity_mask, check_threads, cores_of
 from ca_deploy.latency.feeds import MADE_UP, feeds_for, write_case
@@ -19,7 +20,6 @@ from ca_deploy.latency.launch import Launcher, launcher
 from ca_deploy.latency.measurable import on_device, runtime_of
 from ca_deploy.latency.ranking import ranking
 from ca_deploy.latency.runner_output import RunnerOutput
-from ca_deploy.latency.signatures import signatures_of
 from ca_deploy.latency.statistics import ratio_of_medians, summarise
 from ca_deploy.latency.validity import judge
 from ca_deploy.latency.whole_file import whole
@@ -64,7 +64,7 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     jobs = [
         Job(file, labels[file], threads, launchers[runtimes[file]], signature, shapes[file, signature])
         for file in files
-        for signature in signatures_of(file)
+        for signature in functions_of(file)
         for threads in wishes.threads
     ]
     _refuse_one_answer_for_several(jobs, wishes)
@@ -127,13 +127,22 @@ def _launcher(device: Device, info: DeviceInfo, runtime: Runtime, wishes: Wishes
     return BenchmarkBinary(on_device(runtime).benchmark, (binary,), sha256_of(binary))
 
 
+def functions_of(file: Path) -> tuple[str | None, ...]:
+    """What is measured of a file: each of several signatures, or None, its main graph.
+
+    A key that is not UTF-8 cannot be named to a runner.
+    """
+    keys = signatures_of(file)
+    return (None,) if not keys or any("\ufffd" in key for key in keys) else keys
+
+
 def _open_shapes(files: Sequence[Path], wishes: Wishes) -> dict[tuple[Path, str | None], tuple[Shape, ...]]:
     """The shapes of the inputs of each file and signature that leaves any open; () for others.
 
     Raises:
         UsageError: a shape is neither given nor fixed, or given for no input of the files.
     """
-    inputs = {(file, key): declared(file, key) for file in files for key in signatures_of(file)}
+    inputs = {(file, key): declared(file, key) for file in files for key in functions_of(file)}
     names = {one.name for each in inputs.values() for one in each} | {""}
     found: dict[tuple[Path, str | None], tuple[Shape, ...]] = {}
     for (file, key), each in inputs.items():

@@ -1,6 +1,5 @@
 """Copies of model files that a runtime on a device can read by themselves: with every weight inside."""
 
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,11 +36,12 @@ def whole(file: Path, folder: Path) -> Path:
 
 def _tflite(file: Path) -> bytes | None:
     from ca_deploy.graphs import flatbuffer
+    from ca_deploy.graphs.tflite import DAMAGE
 
     content = file.read_bytes()
     try:
         return flatbuffer.write(flatbuffer.read(content)) if flatbuffer.keeps_weights_outside(content) else None
-    except (struct.error, ValueError, TypeError, IndexError, OverflowError):
+    except DAMAGE:
         return None  # damaged: the runtime says how
 
 

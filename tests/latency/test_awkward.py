@@ -16,8 +16,8 @@ from ca_deploy.devices import open_device
 from ca_deploy.errors import ArtifactError
 from ca_deploy.latency.jobs import Wishes
 from ca_deploy.latency.launch import PYTHON_RUNNER
+from ca_deploy.latency.profile import functions_of
 from ca_deploy.latency.session import profile_on
-from ca_deploy.latency.signatures import signatures_of
 from ca_deploy.latency.whole_file import whole
 from ca_deploy.native.bundle import runner_command
 from ca_deploy.records.parity import Status
@@ -162,8 +162,8 @@ def test_onnx_weights_beside_the_file_go_along(tmp_path: Path) -> None:
 
 
 def test_files_with_one_function_have_no_choice(tmp_path: Path) -> None:
-    assert signatures_of(awkward.tokens(tmp_path / "one.tflite")) == (None,)
-    assert signatures_of(awkward.two_signatures(tmp_path / "two.tflite")) == ("single", "twice")
+    assert functions_of(awkward.tokens(tmp_path / "one.tflite")) == (None,)
+    assert functions_of(awkward.two_signatures(tmp_path / "two.tflite")) == ("single", "twice")
     (tmp_path / "broken.tflite").write_bytes(b"\xff" * 100)
-    assert signatures_of(tmp_path / "broken.tflite") == (None,)
+    assert functions_of(tmp_path / "broken.tflite") == (None,)
     assert whole(tmp_path / "broken.tflite", tmp_path) == tmp_path / "broken.tflite"
