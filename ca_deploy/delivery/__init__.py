@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ca_deploy.delivery import transaction
-from ca_deploy.delivery.interrupts import held_back, was_interrupted
+from ca_deploy.delivery.interrupts import held_back
 from ca_deploy.delivery.locks import alone_in
 from ca_deploy.delivery.scratch import PREFIX, scratch_in
 from ca_deploy.errors import OutputError
@@ -82,10 +82,7 @@ def deliver(scratch: Path, finished: Sequence[Path]) -> None:
 
     Raises:
         OutputError: a folder is in the place of a file, a name is hidden, or something cannot be replaced.
-        KeyboardInterrupt: the user interrupted the command, and a library made another error of it.
     """
-    if was_interrupted():
-        raise KeyboardInterrupt
     root = scratch.parent
     output = root.parent
     for path in finished:

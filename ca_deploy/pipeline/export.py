@@ -11,6 +11,7 @@ from ca_deploy.compat import check as compat
 from ca_deploy.compat.brief import briefs
 from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
 from ca_deploy.delivery import deliver, staging, zip_folder
+from ca_deploy.delivery.interrupts import was_interrupted
 from ca_deploy.errors import (
     ArtifactError,
     CaDeployError,
@@ -131,6 +132,8 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
                 step(name, DONE)
                 seconds = time.perf_counter() - started
                 exports[name] = Export(request.output / manifest.file, manifest, conversion.log, seconds)
+        if was_interrupted():  # a library that was being imported made another error of it, one of the failures
+            raise KeyboardInterrupt
         if not exports:
             raise _failed((), failures)
         sets = [_with_companions(scratch / made.manifest.file, made.manifest, request) for made in exports.values()]

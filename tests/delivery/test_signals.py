@@ -107,19 +107,3 @@ def test_nohup_is_respected() -> None:
     for start, ignores in (([], "False\n"), (["nohup"], "True\n")):
         done = subprocess.run([*start, sys.executable, "-c", program], cwd=kit.ROOT, capture_output=True, text=True)
         assert done.stdout == ignores, done.stderr
-
-
-def test_what_a_library_makes_of_an_interrupt_delivers_nothing(tmp_path: Path) -> None:
-    """An interrupted import raises other errors, which would pass for the failure of one of several exports."""
-    program = (
-        "import signal, sys\nfrom pathlib import Path\n"
-        "from ca_deploy.delivery import deliver, staging\nfrom ca_deploy.delivery.interrupts import interrupt\n"
-        "signal.signal(signal.SIGTERM, interrupt)\n"
-        "with staging(Path(sys.argv[1])) as scratch:\n"
-        "    try:\n        signal.raise_signal(signal.SIGTERM)\n"
-        "    except KeyboardInterrupt:\n        pass\n"
-        "    (scratch / 'made').touch()\n    deliver(scratch, [scratch / 'made'])\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program, tmp_path], cwd=kit.ROOT, capture_output=True, text=True)
-    assert done.stderr.rstrip().endswith("KeyboardInterrupt")
-    assert not list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
 """Where one of several recipes fails, the files of the others are delivered, and nothing of the error is lost."""
 
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 import ca_deploy
 from ca_deploy.cli import app
+from ca_deploy.delivery import interrupts
 from ca_deploy.errors import CaDeployError, ExportFailed, ModelError, OutputError, WorkerError
 from ca_deploy.formats import Bits, Format
 from ca_deploy.pipeline.converters import Converters
@@ -29,6 +31,20 @@ def test_the_files_of_the_others_are_delivered(tmp_path: Path) -> None:
     assert ca_deploy.compare(export.path, SPECTRAL).status == "pass"
     assert isinstance(raised.value.failures["tflite_float32"], ModelError)
     assert not list(tmp_path.glob("*.tflite"))
+
+
+def test_a_failure_that_an_interrupt_caused_delivers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupted import raises other errors, which would pass for the failure of one of several exports."""
+
+    def interrupted(name: str, doing: object) -> None:
+        if doing == "failed":
+            with pytest.raises(KeyboardInterrupt):
+                interrupts.interrupt(signal.SIGINT, None)
+
+    monkeypatch.setattr(interrupts, "_interrupted", False)
+    with pytest.raises(KeyboardInterrupt):
+        ca_deploy.export(SPECTRAL, formats=["tflite", "onnx"], output=tmp_path, step=interrupted)
+    assert not [path for path in tmp_path.iterdir() if path.suffix != ".log"]
 
 
 def test_one_error_that_all_recipes_share_is_raised_as_it_is(tmp_path: Path) -> None:
