@@ -23,8 +23,8 @@ error into an exit code.
 """
 
 import difflib
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 _SHOWN = 6
@@ -35,7 +35,13 @@ if TYPE_CHECKING:
 
 
 class CaDeployError(Exception):
-    """Root of the tree; ``str(error)`` is the whole message a user needs."""
+    """Root of the tree; ``str(error)`` is the whole message a user needs, with one line per argument.
+
+    Arguments contain names from files and devices. None of them can break its line, or act on a terminal.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(visible(str(line)) for line in self.args)
 
 
 class UsageError(CaDeployError):
@@ -103,7 +109,8 @@ class ExportFailed(CaDeployError):
         recipes: dict[str, list[str]] = {}
         for recipe, error in failures.items():
             recipes.setdefault(str(error), []).append(recipe)
-        super().__init__("\n".join(f"{', '.join(names)} failed: {said}" for said, names in recipes.items()))
+        lines = (f"{', '.join(names)} failed: {said}".split("\n") for said, names in recipes.items())
+        super().__init__(*itertools.chain.from_iterable(lines))
 
 
 class DeviceError(CaDeployError):
@@ -127,7 +134,10 @@ def listed(names: Sequence[str]) -> str:
 
 def consecutive(numbers: Iterable[int]) -> list[tuple[int, int]]:
     """Ascending numbers as runs, each by its first and its last one: 0, 4, 5, 6 are 0 to 0 and 4 to 6."""
-    runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), key=lambda item: item[1] - item[0])]
+    runs = [
+        [number for _, number in run]
+        for _, run in itertools.groupby(enumerate(numbers), key=lambda item: item[1] - item[0])
+    ]
     return [(run[0], run[-1]) for run in runs]
 
 
@@ -150,8 +160,9 @@ def shown(text: str, most: int = 300) -> str:
 
 
 def visible(text: str) -> str:
-    """Text with its control and other invisible characters as escape sequences, for a terminal would act on them.
+    """Text in one line: line breaks, control and other invisible characters are escape sequences.
 
-    Line breaks and tabs stay. Names in model files, paths, and what devices and native libraries print come so.
+    A terminal would act on them, and a line break in a name could pretend to be a line of ours. So come names in model
+    files, paths, and what devices and native libraries print.
     """
-    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -47,11 +47,10 @@ def load_recipe(name: str) -> ExportRecipe:
     try:
         content = parse_toml(path)
     except Unreadable as error:
-        raise RecipeError(error.about(f"Recipe {path}")) from error
+        raise RecipeError(*error.about(f"Recipe {path}")) from error
     recipe, faults = _read(content, file_stem(path.stem))
     if recipe is None or faults:
-        listed = "".join(f"\n  {fault}" for fault in faults)
-        raise RecipeError(f"Recipe {path} has {len(faults)} error(s):{listed}")
+        raise RecipeError(f"Recipe {path} has {len(faults)} error(s):", *(f"  {fault}" for fault in faults))
     return replace(recipe, tolerances=recipe.tolerances.with_floors)
 
 

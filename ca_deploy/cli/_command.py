@@ -67,7 +67,7 @@ def message_of(error: Exception) -> str | None:
 def say(text: str) -> None:
     """A line on standard error, if that can be written: after SIGHUP there is no terminal."""
     try:
-        lines = visible(text).split("\n")  # a name in a file may be of any length
+        lines = map(visible, text.split("\n"))  # a name in a file may be of any length
         sys.stderr.write("\n".join(line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…" for line in lines) + "\n")
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):

@@ -134,7 +134,7 @@ def profile(
     if report.failures:
         if output:
             say(f"What was measured before is kept in {output}.")
-        raise CaDeployError(" ".join(report.failures.values()))
+        raise CaDeployError(*" ".join(report.failures.values()).split("\n"))
     if any(found.verification and found.verification.status != "pass" for found in report.measurements):
         raise typer.Exit(1)
 

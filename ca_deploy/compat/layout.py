@@ -67,7 +67,7 @@ def layout(graph: Graph, report: CompatReport) -> Drawing:
     title_size = max(18, width // 70)
     legend_size = title_size * 2 // 3
     about = f"{report.accelerated_nodes} of {len(report.nodes)} nodes accelerated, {report.version}"
-    title = [_visible(report.file), _visible(f"on {report.target}: {report.verdict}"), _visible(about)]
+    title = [visible(report.file), visible(f"on {report.target}: {report.verdict}"), visible(about)]
     wrapped = [line for text in title for line in textwrap.wrap(text[:_TITLE], width * 10 // (title_size * 6))]
     top = MARGIN + len(wrapped) * title_size * 5 // 4 + MARGIN
     legend, top = _legend(report, len(pieces), width, top, legend_size)
@@ -153,7 +153,7 @@ def _box(node: Node, finding: Finding, corner: Point, colours: dict[int, str]) -
     colour = colours.get(node.index) or _REFUSED.get(finding.verdict, "#808080")
     label = f"{node.operator} {node.module or node.name}"
     hint = f"{node.operator} {node.name}: {finding.verdict}" + (f". {finding.reason}" if finding.reason else "")
-    return Box(*corner, colour, _visible(label if len(label) <= _LABEL else f"{label[: _LABEL - 1]}…"), _visible(hint))
+    return Box(*corner, colour, visible(label if len(label) <= _LABEL else f"{label[: _LABEL - 1]}…"), visible(hint))
 
 
 def _legend(report: CompatReport, pieces: int, width: int, top: int, size: int) -> tuple[tuple[Entry, ...], int]:
@@ -176,8 +176,3 @@ def _hue(number: int) -> str:
     """A green or blue, distinct from that of the neighbouring numbers; reds are for rejected nodes."""
     red, green, blue = colorsys.hls_to_rgb(0.3 + (number * 0.13) % 0.4, 0.35, 0.6)
     return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
-
-
-def _visible(text: str) -> str:
-    """Text on one line whose control characters, which no picture may contain, are escape sequences."""
-    return visible(text.replace("\n", "\\n").replace("\t", "\\t"))

@@ -108,7 +108,7 @@ def load_spec(name: str) -> CalibrationSpec:
     try:
         spec = decode(CalibrationSpec, parse_toml(path), name=path.stem)
     except Unreadable as error:
-        raise ImageDataError(error.about(f"Calibration set {path}")) from error
+        raise ImageDataError(*error.about(f"Calibration set {path}")) from error
     for place in ("folder", "file"):
         if (given := getattr(spec, place)) is not None:
             spec = replace(spec, **{place: path.parent / given})
@@ -234,7 +234,7 @@ def _from_folder(
     calibration, _, unreadable = load_batch(files[: len(files) - used], wanted, preprocessing, depth)
     if not len(calibration):
         first = (unreadable + more)[0]
-        raise ImageDataError(f"None of the {len(files)} images in {folder} can be read:\n  {first}")
+        raise ImageDataError(f"None of the {len(files)} images in {folder} can be read:", f"  {first}")
     notes = [f"Left out: {complaint}" for complaint in (*unreadable, *more)]
     if len(paths) < len(below.paths):
         notes.append(f"Of {len(below.paths)} images, {len(paths)} were looked at, chosen by the hashes of their names.")

@@ -79,7 +79,7 @@ def evaluate_predictor(
             others.append(_answer(against, image))
         targets.append(target)
     if not outputs:
-        raise ImageDataError(f"None of the photos in {photos.root} can be read:\n  {unreadable[0]}")
+        raise ImageDataError(f"None of the photos in {photos.root} can be read:", f"  {unreadable[0]}")
     answers, truth, names = _stacked(outputs), np.array(targets), photos.labels
     score = _score(model, answers, truth, names)
     wrong: Counter[tuple[int, int]] = Counter()

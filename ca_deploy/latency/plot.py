@@ -82,4 +82,4 @@ def _process_began_ns(start: ProcessStart) -> int:
 
 
 def _label(found: Measurement) -> str:
-    return visible(f"{found.what}\n{found.threads} thread{'s' if found.threads > 1 else ''}")
+    return f"{visible(found.what)}\n{found.threads} thread{'s' if found.threads > 1 else ''}"

@@ -74,7 +74,7 @@ def build_runner(output: Path) -> None:
         environment = {**python_environment(), "SOURCE_DATE_EPOCH": "0"}
         done = subprocess.run(command, cwd=HERE / "runner", env=environment, capture_output=True, text=True)
         if done.returncode:
-            raise DeviceError(f"zig cannot build the runner for {target}:\n{done.stderr.strip()}")
+            raise DeviceError(f"zig cannot build the runner for {target}:", *done.stderr.strip().split("\n"))
         lines.append(f'{architecture} = {{ target = "{target}", sha256 = "{sha256_of_bytes(binary.read_bytes())}" }}')
     (output / "PROVENANCE.toml").write_text("\n".join(lines) + "\n")
 

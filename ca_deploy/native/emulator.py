@@ -153,4 +153,4 @@ def _compile(folder: Path) -> None:
     command = [*compiler, "-O2", "-shared", "-fPIC", "-o", str(folder / "instruction_count.so"), str(_PLUGIN)]
     done = subprocess.run(command, env=python_environment(), capture_output=True, text=True)
     if done.returncode:
-        raise DeviceError(f"`{' '.join(command)}` failed:\n{done.stderr.strip()}")
+        raise DeviceError(f"`{' '.join(command)}` failed:", *done.stderr.strip().split("\n"))

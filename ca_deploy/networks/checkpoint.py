@@ -90,9 +90,9 @@ def load_weights(network: nn.Module, checkpoint: Checkpoint) -> Loaded:
     if not fit.complete:
         where = "" if fit.name == "." else f", from {fit.name}"
         raise CheckpointError(
-            f"Checkpoint {checkpoint.path} does not fit {target.name}"
-            f" (read as the {fit.layout.name} layout{where}):\n{fit.mismatch()}\n"
-            f"{remedy(fit, checkpoint.path)}"
+            f"Checkpoint {checkpoint.path} does not fit {target.name} (read as the {fit.layout.name} layout{where}):",
+            *fit.mismatch(),
+            *remedy(fit, checkpoint.path),
         )
     network.load_state_dict(dict(fit.state), strict=False)  # checked above, with a better message
     return Loaded(fit.layout.name, note)
@@ -111,7 +111,7 @@ def load_backbone(
     target = Target.of(network, is_new=lambda key: any(part in new for part in key.split(".")))
     fit, _ = choose(checkpoint.fits(target), checkpoint.path)
     if not fit.complete:
-        raise CheckpointError(f"Backbone {checkpoint.path} does not fit {target.name}:\n{fit.mismatch()}")
+        raise CheckpointError(f"Backbone {checkpoint.path} does not fit {target.name}:", *fit.mismatch())
     network.load_state_dict(dict(fit.state), strict=False)
 
 

@@ -74,16 +74,16 @@ class Fit:
         """For ``--weights-key``: the entries and the prefix, joined by dots; ``.`` is the whole file."""
         return ".".join((*self.candidate.entries, *filter(None, [self.prefix.rstrip(".")]))) or "."
 
-    def mismatch(self, most: int = 6) -> str:
+    def mismatch(self, most: int = 6) -> list[str]:
         """Missing, unexpected and misshapen keys, ``most`` of each, as indented lines."""
         shapes = [f"{key}: the file has {found}, the network {own}" for key, found, own in self.misshapen]
         kinds = {"missing": self.missing, "unexpected": self.unexpected, "wrong shape": shapes}
         lines = []
         for title, keys in kinds.items():
             if keys:
-                more = f"\n    … and {len(keys) - most} more" if len(keys) > most else ""
-                lines.append(f"  {title} ({len(keys)}):\n    " + "\n    ".join(keys[:most]) + more)
-        return "\n".join(lines)
+                more = [f"… and {len(keys) - most} more"] if len(keys) > most else []
+                lines += [f"  {title} ({len(keys)}):", *(f"    {line}" for line in (*keys[:most], *more))]
+        return lines
 
 
 def fits_of(candidate: Candidate, target: Target) -> list[Fit]:

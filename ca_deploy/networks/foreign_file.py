@@ -22,11 +22,11 @@ def refused_foreign(path: Path) -> CheckpointError | None:
         )
     if path.suffix == ".npz":
         return CheckpointError(
-            f"Checkpoint {path} contains arrays of numpy. Save them as tensors once:\n"
-            "    import numpy, torch\n"
-            f"    arrays = numpy.load({str(path)!r})\n"
-            f"    torch.save({{key: torch.from_numpy(arrays[key]) for key in arrays}}, '{path.stem}.pth')\n"
-            f"and pass that file: --weights {path.stem}.pth"
+            f"Checkpoint {path} contains arrays of numpy. Save them as tensors once:",
+            "    import numpy, torch",
+            f"    arrays = numpy.load({str(path)!r})",
+            f"    torch.save({{key: torch.from_numpy(arrays[key]) for key in arrays}}, '{path.stem}.pth')",
+            f"and pass that file: --weights {path.stem}.pth",
         )
     if path.suffix in _MODELS:
         return CheckpointError(

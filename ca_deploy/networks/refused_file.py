@@ -67,7 +67,8 @@ def refused_archive(path: Path) -> CheckpointError | None:
     if any(name.endswith("/constants.pkl") for name in members):
         return CheckpointError(
             f"Checkpoint {path} is a TorchScript archive, a compiled program with its weights inside. Save them alone "
-            "once:\n" + _lines(path, _FROM_TORCHSCRIPT, ".state_dict()")
+            "once:",
+            *_lines(path, _FROM_TORCHSCRIPT, ".state_dict()"),
         )
     if any(name.rpartition("/")[2] == "archive_format" for name in members):
         return CheckpointError(
@@ -102,17 +103,18 @@ def refused_pickle(path: Path, named: str | None) -> CheckpointError | None:
     place = "".join(f"[{key!r}]" for key in best.keys) + (".state_dict()" if best.kind else "")
     return CheckpointError(
         f"Checkpoint {path} {what}: reading it would run code from the file, so it was refused. If you trust it, save "
-        f"the weights alone once{where}:\n" + _lines(path, _FROM_TORCH_SAVE, place)
+        f"the weights alone once{where}:",
+        *_lines(path, _FROM_TORCH_SAVE, place),
     )
 
 
-def _lines(path: Path, load: str, place: str) -> str:
+def _lines(path: Path, load: str, place: str) -> tuple[str, ...]:
     saved = f"{path.stem}_weights.pth"
     return (
-        "    import torch\n"
-        f"    content = {load.format(file=str(path))}\n"
-        f"    torch.save(content{place}, {saved!r})\n"
-        f"and pass that file: --weights {shlex.quote(saved)}"
+        "    import torch",
+        f"    content = {load.format(file=str(path))}",
+        f"    torch.save(content{place}, {saved!r})",
+        f"and pass that file: --weights {shlex.quote(saved)}",
     )
 
 

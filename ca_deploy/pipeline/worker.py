@@ -64,7 +64,8 @@ class Worker:
         )
         raise WorkerError(
             f"The {self._format.name} converter {self._child.ending()} while {last_step}.{hint} "
-            f"Its log: {conversion.log}{_last_words(conversion.log)}"
+            f"Its log: {conversion.log}",
+            *_last_words(conversion.log),
         )
 
     def finish(self) -> None:
@@ -72,12 +73,12 @@ class Worker:
         self._child.hang_up()
 
 
-def _last_words(log: Path) -> str:
+def _last_words(log: Path) -> list[str]:
     try:
         said = last_line(log.read_text(errors="replace"))
     except OSError:
-        return ""
-    return f"\n  {said}" if said else ""
+        return []
+    return [f"  {said}"] if said else []
 
 
 def main() -> None:

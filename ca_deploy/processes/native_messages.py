@@ -1,4 +1,7 @@
-"""What native libraries print on standard error in this process: notices are left out, errors are passed on."""
+"""What native libraries print on standard error in this process: notices are left out, errors are passed on.
+
+They quote names in model files, so their lines are indented, and none can pretend to be a line of ours.
+"""
 
 import os
 import re
@@ -7,6 +10,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
+
+from ca_deploy.errors import visible
 
 # TFLite's, abseil's and oneDNN's notices; warnings and errors begin otherwise.
 _NOTICE = re.compile(r"INFO: |I\d{4} |\d{4}-\d\d-\d\d .*: I |WARNING: All log messages before absl::InitializeLog")
@@ -50,6 +55,6 @@ def _pass_on(reading: int) -> None:
         for line in lines:
             if not _NOTICE.match(line):
                 try:
-                    sys.stderr.write(line)
+                    sys.stderr.write(f"  {visible(line.rstrip())}\n")
                 except (OSError, ValueError):  # nobody is left to read it
                     return

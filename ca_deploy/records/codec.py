@@ -32,16 +32,16 @@ class Unreadable(CaDeployError):
         self.faults = tuple(faults)
 
     @property
-    def listed(self) -> str:
-        """One indented line per fault, each after a line break; of very many, the first ones."""
-        more = f"\n  and {len(self.faults) - _MOST_LISTED} more" if len(self.faults) > _MOST_LISTED else ""
-        return "".join(f"\n  {fault}" for fault in self.faults[:_MOST_LISTED]) + more
+    def listed(self) -> list[str]:
+        """One indented line per fault; of very many, the first ones."""
+        more = [f"  and {len(self.faults) - _MOST_LISTED} more"] if len(self.faults) > _MOST_LISTED else []
+        return [*(f"  {fault}" for fault in self.faults[:_MOST_LISTED]), *more]
 
-    def about(self, file: str) -> str:
-        """A message that begins with the file's name: one sentence, or one line per fault."""
+    def about(self, file: str) -> list[str]:
+        """The lines of a message that begins with the file's name: one sentence, or one line per fault."""
         if len(self.faults) == 1 and not self.faults[0].location:
-            return f"{file} {self.faults[0].text}"
-        return f"{file} has {len(self.faults)} error(s):{self.listed}"
+            return [f"{file} {self.faults[0].text}"]
+        return [f"{file} has {len(self.faults)} error(s):", *self.listed]
 
     def without_faults(self, content: dict[str, Any]) -> dict[str, Any]:
         """A copy of ``content`` without the faulty keys."""

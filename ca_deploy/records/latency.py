@@ -222,5 +222,5 @@ def read_report(path: Path) -> LatencyReport:
         raise ArtifactError(f"{path} cannot be read ({error.strerror}).") from error
     except Unreadable as error:
         raise ArtifactError(
-            f"{path} is not a latency report, or it is damaged:{error.listed}\nMeasure again."
+            f"{path} is not a latency report, or it is damaged:", *error.listed, "Measure again."
         ) from error

@@ -168,7 +168,7 @@ def manifest_of(model_file: Path) -> Manifest | None:
             )
         manifest = decode(Manifest, content if version == SCHEMA_VERSION else _earlier(content, version))
     except Unreadable as error:
-        raise ArtifactError(f"Manifest {path} is damaged:{error.listed}\nExport again, or remove it.") from error
+        raise ArtifactError(f"Manifest {path} is damaged:", *error.listed, "Export again, or remove it.") from error
     if sha256_of(model_file) != manifest.sha256:
         raise ArtifactError(
             f"{model_file} is not the file that {path.name} describes (its sha256 differs). "

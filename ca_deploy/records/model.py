@@ -145,5 +145,5 @@ def _registered(path: Path) -> RegisteredModel:
     try:
         found = decode(RegisteredModel, parse_toml(path), name=path.stem)
     except Unreadable as error:
-        raise UsageError(error.about(f"Registered model {path}")) from error
+        raise UsageError(*error.about(f"Registered model {path}")) from error
     return found if found.weights is None else replace(found, weights=path.parent / "weights" / found.weights)

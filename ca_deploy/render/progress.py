@@ -49,7 +49,7 @@ class _Lines:
 
     def count(self, what: str, done: int, total: int) -> None:
         if done * 10 // total > (done - 1) * 10 // total:
-            self._write(f"{what} {done}/{total}\n")
+            self._write(visible(f"{what} {done}/{total}") + "\n")
 
     def _write(self, line: str) -> None:
         with contextlib.suppress(OSError):  # nobody reads it, or its disk is full: no reason to end the work
@@ -93,7 +93,7 @@ class _Bars:
 
 
 def _line(name: str, text: str, started: float) -> str:
-    return visible(f"[{time.perf_counter() - started:6.1f} s] {f'{name}: ' if name else ''}{text}\n")
+    return visible(f"[{time.perf_counter() - started:6.1f} s] {f'{name}: ' if name else ''}{text}") + "\n"
 
 
 class _Bar(BarColumn):

@@ -27,7 +27,7 @@ def test_errors_are_passed_on() -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
     assert (lines[0], lines[-2:]) == ("INFO: before", ["INFO: after", "end"])
-    assert sorted(lines[1:-2]) == ["ERROR: node 3 failed", "a line of Python's", "last words"]
+    assert sorted(lines[1:-2]) == ["  ERROR: node 3 failed", "  last words", "a line of Python's"]
 
 
 def test_an_error_inside_restores_standard_error() -> None:

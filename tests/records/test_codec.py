@@ -73,10 +73,10 @@ def test_a_field_that_is_given_is_no_key_of_the_file() -> None:
 def test_a_message_about_a_file_names_it_once_and_lists_its_faults() -> None:
     with pytest.raises(Unreadable) as error:
         parse_json("[1]")
-    assert error.value.about("a.json") == "a.json is not a JSON object."
+    assert error.value.about("a.json") == ["a.json is not a JSON object."]
     with pytest.raises(Unreadable) as error:
         decode(Outer, {**TABLE, "name": 3, "flag": 1})
-    lines = error.value.about("a.json").splitlines()
+    lines = error.value.about("a.json")
     assert lines[0] == "a.json has 2 error(s):"
     assert [line.partition(":")[0] for line in lines[1:]] == ["  name", "  flag"]
 
