@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FORMATS = ("svg", "png")
+_LABEL = 48  # characters of a name; longer ones would leave no room for the figures
 _LITERAL = {"text.parse_math": False}  # a name with two dollars is no formula
 
 
@@ -82,4 +83,7 @@ def _process_began_ns(start: ProcessStart) -> int:
 
 
 def _label(found: Measurement) -> str:
-    return f"{visible(found.what)}\n{found.threads} thread{'s' if found.threads > 1 else ''}"
+    what = visible(found.what)
+    if len(what) > _LABEL:
+        what = f"…{what[-_LABEL:]}"
+    return f"{what}\n{found.threads} thread{'s' if found.threads > 1 else ''}"

@@ -86,9 +86,9 @@ T = TypeVar("T")
 
 
 def _read(completed: Completed, model: str, device: str, key: str, take: Callable[[dict[str, Any]], T]) -> T:
-    lines = completed.stdout.decode(errors="replace").strip().splitlines()
+    lines = completed.stdout.decode(errors="replace").strip().split("\n")  # a name may contain U+2028
     try:
-        content = parse_json(lines[-1] if lines else "")
+        content = parse_json(lines[-1])
     except Unreadable:
         content = {}
     if content.get(key) is None or completed.returncode != 0:

@@ -71,9 +71,9 @@ def _ask(file: Path) -> dict[str, Any]:
         done = subprocess.run(argv, capture_output=True, timeout=_TIMEOUT_S, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired as error:
         raise RuntimeUnavailable(f"LiteRT {VERSION} did not run {file.name} within {_TIMEOUT_S} s.") from error
-    lines = done.stdout.decode(errors="replace").strip().splitlines()
+    lines = done.stdout.decode(errors="replace").strip().split("\n")
     try:
-        answer = parse_json(lines[-1] if lines else "")
+        answer = parse_json(lines[-1])
     except Unreadable:
         answer = {"error": f"its process ended with {done.returncode}"}
     if "error" in answer:
