@@ -54,7 +54,7 @@ def compare(
         tolerances: by default those of the recipe in the manifest, otherwise the floors of integer recipes.
         load_inputs: an ``.npz`` of samples, that ``save_inputs`` or ``numpy.savez`` wrote, instead of a set.
         input_shape: of two files without a manifest, the shape of an input that they leave open: ``"1x16"``, or
-            ``"ids=1x16"`` for one of several.
+            ``"ids=1x16"`` for one of several, or ``"decode/ids=1x16"`` in one of several signatures.
         save_inputs: the ``.npz`` to save the samples to.
         progress: called with (images done, total images).
 

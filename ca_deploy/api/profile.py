@@ -54,7 +54,7 @@ def profile(
         verify: also compare the device's outputs with this machine's.
         inputs: an ``.npz`` of samples to feed, instead of made-up values.
         input_shape: the shape of an input that the file leaves open: ``"1x3x224x224"``, or ``"image=1x3x224x224"`` for
-            one of several.
+            one of several, or ``"decode/image=1x3x224x224"`` in one of several signatures.
         output: folder for report, plot and raw outputs.
         keep: leave the files on the device.
         step: called with the progress in a few words.

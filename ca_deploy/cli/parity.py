@@ -54,8 +54,8 @@ def parity(
     input_shape: Annotated[
         list[str] | None,
         typer.Option(
-            help="Of two files without a manifest, the shape of an input that they leave open: 1x16, or NAME=1x16. "
-            "Repeatable."
+            help="Of two files without a manifest, the shape of an input that they leave open: 1x16, NAME=1x16, or "
+            "SIGNATURE/NAME=1x16. Repeatable."
         ),
     ] = None,
     save_inputs: Annotated[Path | None, typer.Option(help="Save the images to this .npz.")] = None,

@@ -69,7 +69,8 @@ def profile(
     input_shape: Annotated[
         list[str] | None,
         typer.Option(
-            help="The shape of an input that a file leaves open: 1x3x224x224, or NAME=1x3x224x224. Repeatable.",
+            help="The shape of an input that a file leaves open: 1x3x224x224, NAME=1x3x224x224, or "
+            "SIGNATURE/NAME=1x3x224x224. Repeatable.",
             rich_help_panel=_HOW,
         ),
     ] = None,

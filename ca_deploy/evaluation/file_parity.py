@@ -11,7 +11,7 @@ from ca_deploy.evaluation.affordable import affordable
 from ca_deploy.evaluation.parity import FEWEST_IMAGES, measure
 from ca_deploy.evaluation.whole_tensors import TensorPredictor, noise, samples_in, tensor_predictor
 from ca_deploy.evaluation.worst import in_runtimes, of_signatures
-from ca_deploy.graphs.input_shapes import Declared, Shape, closed, declared
+from ca_deploy.graphs.input_shapes import Declared, Shape, closed, declared, given_by_place
 from ca_deploy.graphs.signatures import signatures_of, single
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.parity import ParityReport
@@ -50,6 +50,7 @@ def compare_files(
             raise UsageError(f"{model.name} has several signatures, and a file of samples is for one. Leave it out.")
         if keys != signatures_of(against):
             raise UsageError(f"{model.name} has the signatures {listed(keys)}, which {against.name} lacks.")
+        by_place = given_by_place({(model, key): declared(model, key) for key in keys}, shapes or {})
         with TemporaryDirectory(prefix="ca-deploy-parity-") as folder:
             reports = {
                 key: compare_files(
@@ -58,7 +59,7 @@ def compare_files(
                     runtimes,
                     tolerances,
                     threads=threads,
-                    shapes=shapes,
+                    shapes=by_place[model, key],
                     progress=progress,
                 )
                 for number, key in enumerate(keys)

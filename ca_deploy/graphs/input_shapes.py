@@ -9,15 +9,27 @@ from typing import Any
 from ca_deploy.errors import UsageError
 
 Shape = tuple[int, ...]
-_FORM = "Write --input-shape 1x3x224x224, or NAME=1x3x224x224 for one of several inputs"
+Place = tuple[Path, str | None]  # a file, and one of several signatures
+_FORM = (
+    "Write --input-shape 1x3x224x224, or NAME=1x3x224x224 for one of several inputs, or SIGNATURE/NAME=1x3x224x224 in "
+    "one of several signatures"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """An input as the file declares it; a side that it leaves open is the name of a size, or "?"."""
+    """An input as the file declares it; a side that it leaves open is the name of a size, or "?".
+
+    ``signature`` is that of several which takes it.
+    """
 
     name: str
     sides: tuple[int | str, ...]
+    signature: str | None = None
+
+    @property
+    def full_name(self) -> str:
+        return self.name if self.signature is None else f"{self.signature}/{self.name}"
 
     @property
     def is_open(self) -> bool:
@@ -25,11 +37,11 @@ class Declared:
 
     @property
     def text(self) -> str:
-        return f"{self.name} ({', '.join(map(str, self.sides))})"
+        return f"{self.full_name} ({', '.join(map(str, self.sides))})"
 
 
 def given_shapes(texts: Sequence[str]) -> dict[str, Shape]:
-    """What ``--input-shape`` says, by name of the input; "" is the only one.
+    """What ``--input-shape`` says, by name of the input, or of signature and input; "" is the only input.
 
     Raises:
         UsageError: it has another form, or names an input twice.
@@ -49,6 +61,31 @@ def declared(file: Path, signature: str | None = None) -> tuple[Declared, ...]:
         return _READERS[file.suffix](file, signature) if file.suffix in _READERS else ()
     except Exception:  # parsers fail on damaged files in many ways; the runtime says what is wrong
         return ()
+
+
+def given_by_place(
+    inputs: Mapping[Place, Sequence[Declared]], given: Mapping[str, Shape]
+) -> dict[Place, dict[str, Shape]]:
+    """What is given for the inputs of each file and signature, by their names.
+
+    ``NAME`` is for all inputs of that name. ``SIGNATURE/NAME`` is for one of them, and goes before it.
+
+    Raises:
+        UsageError: a name is not that of an input.
+    """
+    known = {name for each in inputs.values() for one in each for name in (one.name, one.full_name)} | {""}
+    if unknown := [name for name in given if name not in known]:
+        files = dict.fromkeys(file for file, _ in inputs)
+        taken = {
+            file: [one.text for (place, _), each in inputs.items() if place == file for one in each] for file in files
+        }
+        said = "; ".join(f"{file.name} takes {', '.join(texts)}" for file, texts in taken.items())
+        raise UsageError(f"--input-shape {unknown[0]}: {said}. {_FORM}.")
+    alone = {"": given[""]} if "" in given else {}
+    return {
+        place: alone | {one.name: given[name] for one in each for name in (one.name, one.full_name) if name in given}
+        for place, each in inputs.items()
+    }
 
 
 def closed(file: Path, inputs: Sequence[Declared], given: Mapping[str, Shape]) -> tuple[Shape, ...]:
@@ -80,8 +117,8 @@ def closed(file: Path, inputs: Sequence[Declared], given: Mapping[str, Shape]) -
         sides = "x".join(str(side or "SIZE") for side in found[inputs.index(example)])
         raise UsageError(
             f"{file} leaves sizes of its inputs open: {', '.join(one.text for one in inputs)}. What it computes, and "
-            f"how long that takes, depends on them. Say what you will feed: --input-shape {example.name}={sides}, or "
-            "pass an .npz of samples."
+            "how long that takes, depends on them. Say what you will feed: "
+            f"--input-shape {example.full_name}={sides}, or pass an .npz of samples."
         )
     return tuple(found)
 
@@ -98,9 +135,8 @@ def _bind(file: Path, one: Declared, shape: Shape, sizes: dict[str, int]) -> Non
         if isinstance(side, str) and side != "?":
             sizes[side] = size
     if not fits:
-        raise UsageError(
-            f"--input-shape {one.name}={'x'.join(map(str, shape))} does not fit {file.name}, which takes {one.text}."
-        )
+        given = f"{one.full_name}={'x'.join(map(str, shape))}"
+        raise UsageError(f"--input-shape {given} does not fit {file.name}, which takes {one.text}.")
 
 
 def _onnx(file: Path, _: str | None) -> tuple[Declared, ...]:
@@ -135,15 +171,15 @@ def _tflite(file: Path, signature: str | None) -> tuple[Declared, ...]:
     named = {
         found.Inputs(index).Name().decode(): found.Inputs(index).TensorIndex() for index in range(found.InputsLength())
     }
-    return tuple(_tensor(graph.Tensors(place), name) for name, place in sorted(named.items()))
+    return tuple(_tensor(graph.Tensors(place), name, signature) for name, place in sorted(named.items()))
 
 
-def _tensor(tensor: Any, name: str = "") -> Declared:
+def _tensor(tensor: Any, name: str = "", signature: str | None = None) -> Declared:
     shape = [int(tensor.Shape(place)) for place in range(tensor.ShapeLength())]
     if tensor.ShapeSignatureLength() == len(shape):
         shape = [int(tensor.ShapeSignature(place)) for place in range(len(shape))]
     name = name or (tensor.Name() or b"").decode(errors="replace")
-    return Declared(name, tuple(side if side >= 0 else "?" for side in shape))
+    return Declared(name, tuple(side if side >= 0 else "?" for side in shape), signature)
 
 
 _READERS = {".onnx": _onnx, ".tflite": _tflite}

@@ -26,6 +26,8 @@ def signatures_of(file: Path) -> tuple[str, ...]:
 def single(file: Path, key: str, folder: Path) -> Path:
     """A copy in ``folder``, under the same name, whose main graph is that of a signature, which it has alone.
 
+    Inputs and outputs have the names that the signature gives them.
+
     Raises:
         ArtifactError: the file is damaged.
     """
@@ -36,6 +38,9 @@ def single(file: Path, key: str, folder: Path) -> Path:
     chosen = next(one for one in model.signatureDefs if one.signatureKey.decode(errors="replace") == key)
     found = with_first(model, chosen.subgraphIndex)
     found.signatureDefs = [one for one in found.signatureDefs if one.signatureKey == chosen.signatureKey]
+    tensors = found.subgraphs[0].tensors
+    for one in (*chosen.inputs, *chosen.outputs):
+        tensors[one.tensorIndex].name = one.name
     folder.mkdir()
     (folder / file.name).write_bytes(flatbuffer.write(found))
     return folder / file.name

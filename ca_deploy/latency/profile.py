@@ -10,7 +10,7 @@ from typing import cast
 from ca_deploy.devices import CountingDevice, Device
 from ca_deploy.errors import DeviceError, UsageError
 from ca_deploy.files import sha256_of
-from ca_deploy.graphs.input_shapes import Shape, closed, declared
+from ca_deploy.graphs.input_shapes import Shape, closed, declared, given_by_place
 from ca_deploy.graphs.signatures import signatures_of
 from ca_deploy.latency.benchmark_binary import BenchmarkBinary
 from ca_deploy.latency.cores import affinity_mask, check_threads, cores_of
@@ -143,14 +143,12 @@ def _open_shapes(files: Sequence[Path], wishes: Wishes) -> dict[tuple[Path, str 
         UsageError: a shape is neither given nor fixed, or given for no input of the files.
     """
     inputs = {(file, key): declared(file, key) for file in files for key in functions_of(file)}
-    names = {one.name for each in inputs.values() for one in each} | {""}
+    given = given_by_place(inputs, wishes.input_shapes)
     found: dict[tuple[Path, str | None], tuple[Shape, ...]] = {}
     for (file, key), each in inputs.items():
-        own = {one.name for one in each} | {""}
-        given = {name: shape for name, shape in wishes.input_shapes.items() if name in own or name not in names}
         is_open = any(one.is_open for one in each)
-        needed = wishes.inputs is None and (is_open or given)
-        shapes = closed(file, each, given) if needed else ()
+        needed = wishes.inputs is None and (is_open or given[file, key])
+        shapes = closed(file, each, given[file, key]) if needed else ()
         found[file, key] = shapes if is_open else ()
     if wishes.benchmark_binary is not None and any(found.values()):
         raise UsageError(

@@ -92,10 +92,33 @@ def test_every_signature_is_compared(tmp_path: Path) -> None:
         models[name].write_bytes(flatbuffer.write(model))
     same = ca_deploy.compare(models["a"], models["a"])
     assert same.status == "pass"
-    assert [given.name for given in same.outputs] == ["encode/tensor;1", "decode/tensor;1"]
+    assert [given.name for given in same.outputs] == ["encode/value0", "decode/value0"]
     assert [taken.shape for taken in same.inputs] == [(1, 2), (1, 4)]
     other = ca_deploy.compare(models["a"], models["b"])
     assert other.status == "fail" and "decode: " in other.reason and "encode" not in other.reason
+
+
+def test_shapes_of_signatures_that_share_a_name(tmp_path: Path) -> None:
+    path = open_signatures(tmp_path / "x.tflite")
+    shapes = ["value0=1x3", "decode/value0=2x5"]
+    same = ca_deploy.compare(path, path, input_shape=shapes)
+    assert [taken.shape for taken in same.inputs] == [(1, 3), (2, 5)]
+    profiled = ca_deploy.profile([path], input_shape=shapes, runs=2, min_seconds=0, starts=1)
+    assert [found.inputs[0].shape for found in profiled.measurements] == [(1, 3), (2, 5)]
+    with pytest.raises(UsageError, match=r"--input-shape decode/value0=1xSIZE"):
+        ca_deploy.profile([path], input_shape="encode/value0=1x3")
+    with pytest.raises(UsageError, match=r"nobody/value0: x.tflite takes encode/value0 .*, decode/value0 "):
+        ca_deploy.compare(path, path, input_shape=["nobody/value0=1x3"])
+
+
+def open_signatures(path: Path) -> Path:
+    """``encode`` and ``decode``, whose inputs have one name and leave both sides open."""
+    content = subgraphs(_first(), _first(), keys=("encode", "decode"))
+    for graph in content.subgraphs:
+        for tensor in graph.tensors:
+            tensor.shapeSignature = [-1, -1]
+    path.write_bytes(flatbuffer.write(content))
+    return path
 
 
 def _first() -> Model:

@@ -1,5 +1,6 @@
 """Sizes that a file leaves open: who says them, and who refuses to guess."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from onnx import helper
 
 from ca_deploy.errors import UsageError
 from ca_deploy.graphs import flatbuffer
-from ca_deploy.graphs.input_shapes import Declared, closed, declared, given_shapes
+from ca_deploy.graphs.input_shapes import Declared, Place, closed, declared, given_by_place, given_shapes
 from tests.onnx_models import onnx_file
 from tests.targets.test_whole import signatures
 from tests.tflite_models import Model
@@ -50,6 +51,20 @@ def test_the_option() -> None:
             given_shapes(wrong)
 
 
+def test_two_signatures_with_an_input_of_one_name() -> None:
+    inputs: dict[Place, Sequence[Declared]] = {
+        (FILE, key): (Declared("x", (1, "?"), key), Declared("y", (1, "?"), key)) for key in ("encode", "decode/2")
+    }
+    given = given_by_place(inputs, given_shapes(["x=1x4", "decode/2/x=1x8", "encode/y=1x2"]))
+    assert given == {(FILE, "encode"): {"x": (1, 4), "y": (1, 2)}, (FILE, "decode/2"): {"x": (1, 8)}}
+    with pytest.raises(UsageError, match=r"decode/2/x \(1, \?\), decode/2/y .*--input-shape decode/2/y=1xSIZE"):
+        closed(FILE, inputs[FILE, "decode/2"], given[FILE, "decode/2"])
+    with pytest.raises(UsageError, match=r"decode/x: net\.onnx takes encode/x .*, decode/2/x .*SIGNATURE/NAME"):
+        given_by_place(inputs, {"decode/x": (1, 4)})
+    with pytest.raises(UsageError, match="--input-shape encode/x=3x4 does not fit"):
+        closed(FILE, inputs[FILE, "encode"], {"x": (3, 4), "y": (1, 2)})
+
+
 def test_what_files_declare(tmp_path: Path) -> None:
     path = onnx_file(tmp_path / "a.onnx", [helper.make_node("Relu", ["x"], ["y"])], ["batch", 3, None, 8])
     assert declared(path) == (Declared("x", ("batch", 3, "?", 8)),)
@@ -60,6 +75,6 @@ def test_what_files_declare(tmp_path: Path) -> None:
     (tmp_path / "a.tflite").write_bytes(flatbuffer.write(content))
     assert declared(tmp_path / "a.tflite") == (Declared("input0", ("?", 8, 3)),)
     (tmp_path / "b.tflite").write_bytes(flatbuffer.write(signatures()))
-    assert declared(tmp_path / "b.tflite", "decode") == (Declared("value0", (1, 4)),)
+    assert declared(tmp_path / "b.tflite", "decode") == (Declared("value0", (1, 4), "decode"),)
     (tmp_path / "c.onnx").write_bytes(b"no model")
     assert declared(tmp_path / "c.onnx") == ()
