@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ca_deploy.devices._process import TooMuch, run
 from ca_deploy.devices._shell import CONDITIONS, read_conditions
 from ca_deploy.errors import DeviceError
+from ca_deploy.processes.commands import TooMuch, run
 from ca_deploy.records.devices import Completed, Conditions
 
 _ASK_S = 60.0

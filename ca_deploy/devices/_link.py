@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ca_deploy.devices._marks import Heard, Marks
-from ca_deploy.devices._process import MOST_BYTES, TooMuch, close, collect, end
 from ca_deploy.errors import DeviceError
+from ca_deploy.processes.commands import MOST_BYTES, TooMuch, close, collect, end
 
 
 class Link(Protocol):

@@ -18,10 +18,10 @@ from typing import Self
 
 from ca_deploy.devices._link import Link, ask
 from ca_deploy.devices._marks import Heard, Marks
-from ca_deploy.devices._process import Drain, end
 from ca_deploy.devices._shell import CONDITIONS, PROBE, read_conditions, read_probe
 from ca_deploy.errors import DeviceError
 from ca_deploy.files import sha256_of
+from ca_deploy.processes.commands import Drain, end
 from ca_deploy.records.devices import Completed, Conditions, DeviceInfo
 
 _ASK_S = 60.0

@@ -4,7 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
-from ca_deploy.devices._process import run
+from ca_deploy.processes.commands import run
 
 _PATIENCE_S = 30.0
 # "Host name", "Host=name", with any case and spaces, in quotes or not

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from ca_deploy.devices import DeviceKind
 from ca_deploy.devices._marks import Heard
-from ca_deploy.devices._process import TooMuch, check_program, run
 from ca_deploy.devices._remote import Remote
 from ca_deploy.errors import DeviceError, shown
+from ca_deploy.processes.commands import TooMuch, check_program, run
 from ca_deploy.records.devices import Check, Completed, DeviceSummary
 
 _INSTALL = (
