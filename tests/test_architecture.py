@@ -182,3 +182,10 @@ def test_reports_are_printed_in_one_place() -> None:
 def test_programs_are_opened_in_one_place() -> None:
     loads = {module for module, path in MODULES.items() if "export.load(" in path.read_text(encoding="utf-8")}
     assert not loads, "torch.export.load runs code from the file: ca_deploy.programs.load vets it first"
+
+
+def test_processes_are_started_in_one_place() -> None:
+    """So that they end with this one; ssh and adb end by themselves, with the pipe or the link that they serve."""
+    starts = re.compile(r"subprocess\.(Popen\(|run\(|call|check_)|os\.(system|popen|fork|spawn)|multiprocessing")
+    users = {module for module, path in MODULES.items() if starts.search(path.read_text(encoding="utf-8"))}
+    assert users == {"processes.group", "devices.ssh", "devices.adb"}

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from ca_deploy.devices._marks import Heard, Marks
 from ca_deploy.errors import DeviceError
-from ca_deploy.processes.commands import MOST_BYTES, TooMuch, close, collect, end
+from ca_deploy.processes.commands import MOST_BYTES, TooMuch, collect, end
+from ca_deploy.processes.group import close
 
 
 class Link(Protocol):

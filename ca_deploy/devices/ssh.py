@@ -24,7 +24,8 @@ from ca_deploy.devices._marks import Heard, Marks
 from ca_deploy.devices._remote import Remote
 from ca_deploy.devices._ssh_hosts import configured_hosts
 from ca_deploy.errors import DeviceError, UsageError, shown
-from ca_deploy.processes.commands import Drain, check_program, close, end, run
+from ca_deploy.processes.commands import Drain, check_program, end, run
+from ca_deploy.processes.group import close
 from ca_deploy.records.devices import Check, DeviceSummary
 
 _CONNECT_S = 15

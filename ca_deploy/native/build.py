@@ -8,7 +8,6 @@ are Debian's, unchanged. PROVENANCE.toml beside the results records what they we
 
 import importlib.metadata
 import json
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -18,12 +17,14 @@ from pathlib import Path
 from ca_deploy.errors import DeviceError
 from ca_deploy.files import sha256_of_bytes
 from ca_deploy.native import debian
+from ca_deploy.processes.commands import run
 from ca_deploy.processes.python_path import python_environment, python_module
 
 HERE = Path(__file__).parent
 TARGETS = {"aarch64": "aarch64-linux-gnu.2.28", "x86_64": "x86_64-linux-gnu.2.28"}
 FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-s")
 
+_TIMEOUT_S = 600  # once per cache, zig compiles parts of its own
 _SUITE = "bookworm"
 _PACKAGES = ("libc6", "libstdc++6", "libgcc-s1", "gcc-12-base")
 _LICENCES = ("libc6", "gcc-12-base")
@@ -72,9 +73,10 @@ def build_runner(output: Path) -> None:
         binary = output.absolute() / f"runner-{architecture}"
         command = python_module("ziglang", "cc", "-target", target, *FLAGS, "-o", str(binary), *names, "-ldl")
         environment = {**python_environment(), "SOURCE_DATE_EPOCH": "0"}
-        done = subprocess.run(command, cwd=HERE / "runner", env=environment, capture_output=True, text=True)
+        done = run(command, _TIMEOUT_S, HERE / "runner", environment)
         if done.returncode:
-            raise DeviceError(f"zig cannot build the runner for {target}:", *done.stderr.strip().split("\n"))
+            complaints = done.stderr.decode(errors="replace").strip().split("\n")
+            raise DeviceError(f"zig cannot build the runner for {target}:", *complaints)
         lines.append(f'{architecture} = {{ target = "{target}", sha256 = "{sha256_of_bytes(binary.read_bytes())}" }}')
     (output / "PROVENANCE.toml").write_text("\n".join(lines) + "\n")
 

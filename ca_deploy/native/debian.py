@@ -8,13 +8,14 @@ import logging
 import os
 import re
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from subprocess import TimeoutExpired
 
 from ca_deploy.cache import cache_folder
 from ca_deploy.errors import DeviceError, last_line
+from ca_deploy.processes.commands import run
 
 _log = logging.getLogger(__name__)
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -62,7 +63,7 @@ def fetch(packages: Sequence[str], suite: str, architecture: str, into: Path, de
         found = sorted({*private.archives.glob("*.deb"), *Path(folder).glob("*.deb")})
         into.mkdir(parents=True, exist_ok=True)
         for package in found:
-            subprocess.run(["dpkg", "-x", package, into], check=True, capture_output=True)
+            _carry_out(["dpkg", "-x", str(package), str(into)])
     return [package.name for package in found]
 
 
@@ -94,16 +95,18 @@ class _Apt:
         self._config.write_text("\n".join(lines))
 
     def get(self, *arguments: str) -> None:
-        command = ["apt-get", "-qq", *arguments]
-        environment = {**os.environ, "APT_CONFIG": str(self._config), "LC_ALL": "C"}
-        try:
-            done = subprocess.run(
-                command, cwd=self._folder, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S
-            )
-        except subprocess.TimeoutExpired as error:
-            raise DeviceError(
-                f"`{' '.join(command)}` did not end within {_TIMEOUT_S} s. Does the network work?"
-            ) from error
-        if done.returncode:
-            reason = last_line(done.stderr) or last_line(done.stdout) or "no message"
-            raise DeviceError(f"`{' '.join(command)}` failed: {reason}. Does the network work?")
+        environment = {"APT_CONFIG": str(self._config), "LC_ALL": "C"}
+        _carry_out(["apt-get", "-qq", *arguments], self._folder, environment, " Does the network work?")
+
+
+def _carry_out(
+    command: list[str], folder: Path | None = None, environment: Mapping[str, str] | None = None, advice: str = ""
+) -> None:
+    try:
+        done = run(command, _TIMEOUT_S, folder, environment)
+    except TimeoutExpired as error:
+        raise DeviceError(f"`{' '.join(command)}` did not end within {_TIMEOUT_S} s.{advice}") from error
+    if done.returncode:
+        said = [last_line(stream.decode(errors="replace")) for stream in (done.stderr, done.stdout)]
+        reason = next(filter(None, said), "no message")
+        raise DeviceError(f"`{' '.join(command)}` failed: {reason}.{advice}")

@@ -10,7 +10,6 @@ import logging
 import os
 import platform
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from ca_deploy.errors import DeviceError
 from ca_deploy.files import sha256_of_bytes
 from ca_deploy.native import debian
 from ca_deploy.native.bundle import LOADER, support_files
+from ca_deploy.processes.commands import run
 from ca_deploy.processes.python_path import python_environment, python_module
 
 _log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ _PLUGIN = Path(__file__).parent / "instruction_count.c"
 _SUITE = "bookworm"
 _QEMU = f"qemu-7.2-{_SUITE}"
 _CORES = 4
+_TIMEOUT_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def _compiler() -> Sequence[str] | None:
     for name in (os.environ.get("CC", "cc"), "gcc", "clang"):
         if shutil.which(name):
             return [name]
-    zig = subprocess.run(python_module("ziglang", "version"), env=python_environment(), capture_output=True)
+    zig = run(python_module("ziglang", "version"), _TIMEOUT_S, environment=python_environment())
     return python_module("ziglang", "cc") if zig.returncode == 0 else None
 
 
@@ -151,6 +152,7 @@ def _compile(folder: Path) -> None:
         raise DeviceError("The instruction counter needs a C compiler. Install gcc, or `pip install ziglang`.")
     _log.info("Preparing the emulator (once): its instruction counter is compiled")
     command = [*compiler, "-O2", "-shared", "-fPIC", "-o", str(folder / "instruction_count.so"), str(_PLUGIN)]
-    done = subprocess.run(command, env=python_environment(), capture_output=True, text=True)
+    done = run(command, _TIMEOUT_S, environment=python_environment())
     if done.returncode:
-        raise DeviceError(f"`{' '.join(command)}` failed:", *done.stderr.strip().split("\n"))
+        complaints = done.stderr.decode(errors="replace").strip().split("\n")
+        raise DeviceError(f"`{' '.join(command)}` failed:", *complaints)

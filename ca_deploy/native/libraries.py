@@ -1,15 +1,16 @@
 """The runtimes' C libraries for aarch64, taken from their PyPI wheels: fetched once by pip, verified, cached."""
 
 import logging
-import subprocess
 import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import TimeoutExpired
 
 from ca_deploy.cache import cache_folder, cached
 from ca_deploy.errors import DeviceError, last_line, unknown_name
 from ca_deploy.files import sha256_of
+from ca_deploy.processes.commands import run
 from ca_deploy.processes.python_path import python_environment, python_module
 
 _log = logging.getLogger(__name__)
@@ -126,19 +127,12 @@ def _fetch(library: Library, folder: Path) -> None:
     )
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            done = subprocess.run(
-                [*command, "--dest", scratch],
-                capture_output=True,
-                text=True,
-                timeout=_TIMEOUT_S,
-                stdin=subprocess.DEVNULL,
-                env=python_environment(),
-            )
-        except subprocess.TimeoutExpired as error:
+            done = run([*command, "--dest", scratch], _TIMEOUT_S, environment=python_environment())
+        except TimeoutExpired as error:
             raise DeviceError(f"pip did not fetch {wanted} within {_TIMEOUT_S} s. {advice}") from error
         wheels = list(Path(scratch).glob("*.whl"))
         if done.returncode or len(wheels) != 1:
-            reason = last_line(done.stderr) or "no message"
+            reason = last_line(done.stderr.decode(errors="replace")) or "no message"
             raise DeviceError(f"pip cannot fetch {wanted} for {library.platform}: {reason} {advice}")
         try:
             with zipfile.ZipFile(wheels[0]) as wheel:

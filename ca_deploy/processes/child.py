@@ -1,20 +1,19 @@
 """A Python child process that reports to its parent in pickled events.
 
 A crash in native code cannot take down the parent process: it ends the events, and :meth:`Child.ending` says how. The
-child ends itself when its parent is gone; the parent kills it when it leaves the context.
+child and all its own children are killed when the parent leaves the context, or is gone.
 """
 
 import contextlib
 import os
 import pickle
-import queue
 import signal
-import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from subprocess import PIPE
 from typing import IO, Any
 
+from ca_deploy.processes.group import Group
 from ca_deploy.processes.python_path import python_environment, python_module
 
 
@@ -28,12 +27,12 @@ class Child:
         stderr: IO[bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self._process = subprocess.Popen(
+        self._group = Group()
+        self._process = self._group.start(
             python_module(module, *arguments),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdin=PIPE,
+            stdout=PIPE,
             stderr=stderr,
-            start_new_session=True,
             env={**python_environment(), **(environment or {})},
         )
         self.pid = self._process.pid
@@ -42,13 +41,7 @@ class Child:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        self._group.end()
 
     def send(self, content: object) -> None:
         """Send an object to :func:`listen`; where the child has died already, the lack of events shows it."""
@@ -107,15 +100,13 @@ def print_to(log: str) -> None:
 def listen() -> Callable[[], Any]:
     """In the child: a function that waits for the next object from the parent. Nothing else may read standard input.
 
-    When the parent, which holds the other end, is gone, the child and all its own children are killed.
+    When the parent hangs up, the child ends.
     """
-    received: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    parent = open(0, "rb", closefd=False)  # noqa: SIM115 - as long as the process
 
-    def read() -> None:
-        with open(0, "rb", closefd=False) as parent:
-            while size := parent.read(8):
-                received.put(parent.read(int.from_bytes(size)))
-        os.killpg(0, signal.SIGKILL)
+    def receive() -> Any:
+        if size := parent.read(8):
+            return pickle.loads(parent.read(int.from_bytes(size)))
+        os._exit(0)  # at once: libraries may take long to unload
 
-    threading.Thread(target=read, daemon=True).start()
-    return lambda: pickle.loads(received.get())
+    return receive

@@ -1,11 +1,9 @@
-"""Commands on this machine that leave no process behind after a timeout, an error or Ctrl-C."""
+"""Commands on this machine that leave no process behind after a timeout, an error, Ctrl-C or kill -9."""
 
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from ca_deploy.errors import DeviceError, shown
+from ca_deploy.processes.group import Group, close
 from ca_deploy.records.devices import Check, Completed
 
 _VERSION_S = 30.0
@@ -88,48 +87,37 @@ def collect(process: "subprocess.Popen[bytes]", timeout_s: float, most: int = MO
 def run(
     argv: Sequence[str], timeout_s: float, cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Completed:
-    """Run in a process group of its own, which is killed unless the command ends by itself.
+    """Run in a process group of its own, which is killed unless the command ends by itself before this process does.
 
     Raises:
         subprocess.TimeoutExpired: it took longer than ``timeout_s``.
         TooMuch: it printed more than ``MOST_BYTES``.
         OSError: it cannot be started.
     """
-    process = subprocess.Popen(
-        argv,
-        cwd=cwd,
-        env=None if environment is None else {**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        process_group=0,
-    )
+    group = Group()
     try:
+        process = group.start(
+            argv,
+            cwd=cwd,
+            env=None if environment is None else {**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         stdout, stderr = collect(process, timeout_s)
     except BaseException:
-        end(process)
+        group.end()
         raise
-    close(process)
+    group.leave()
     return Completed(process.returncode, stdout, stderr)
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a process and its group, and wait for it."""
-    if sys.platform != "win32":
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+    """Kill a process, and wait for it."""
     with contextlib.suppress(ProcessLookupError):
         process.kill()
     process.wait()
     close(process)
-
-
-def close(process: "subprocess.Popen[bytes]") -> None:
-    """Close this side's ends of a process's streams."""
-    for stream in (process.stdin, process.stdout, process.stderr):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()
 
 
 def check_program(name: str, option: str, what_for: str, remedy: str, path: str | None = None) -> Check:

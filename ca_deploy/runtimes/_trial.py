@@ -44,7 +44,6 @@ def try_out(path: Path, runtime: str, written_ns: int) -> None:
 def main() -> None:
     log, path, runtime = sys.argv[1:]
     report = child.reporter(log)
-    child.listen()
     with contextlib.suppress(Exception):
         report("opening")
         session = open_session(Path(path), runtime, known=True)

@@ -7,11 +7,11 @@ how many pieces, and which operators it leaves to the CPU, in order; which nodes
 import itertools
 import math
 import platform
-import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any
 
 from ca_deploy.errors import RuntimeUnavailable, shown
@@ -20,6 +20,7 @@ from ca_deploy.graphs.subgraphs import with_first
 from ca_deploy.native import emulator
 from ca_deploy.native.bundle import runner_command
 from ca_deploy.native.libraries import LIBRARIES
+from ca_deploy.processes.commands import run
 from ca_deploy.records.codec import Unreadable, parse_json
 from ca_deploy.records.devices import Core, DeviceInfo
 from ca_deploy.targets._partitions import partitions
@@ -68,8 +69,8 @@ def _ask(file: Path) -> dict[str, Any]:
     start = [] if arm else emulator.qemu_command(_PROCESSOR, emulator.sysroot(_PROCESSOR))
     argv = [*start, *command.argv({file: str(file) for file in command.files}), "--model", str(file), *_ONCE]
     try:
-        done = subprocess.run(argv, capture_output=True, timeout=_TIMEOUT_S, stdin=subprocess.DEVNULL)
-    except subprocess.TimeoutExpired as error:
+        done = run(argv, _TIMEOUT_S)
+    except TimeoutExpired as error:
         raise RuntimeUnavailable(f"LiteRT {VERSION} did not run {file.name} within {_TIMEOUT_S} s.") from error
     lines = done.stdout.decode(errors="replace").strip().split("\n")
     try:

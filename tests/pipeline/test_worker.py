@@ -68,7 +68,7 @@ def test_one_process_makes_several_files_and_ends_when_asked(tmp_path: Path) -> 
             assert made == {"converters made": 1, "files written": number}
             assert conversion.log.read_text() == "last words\n"
         worker.finish()
-        assert worker._child.killed_by() == signal.SIGKILL
+        assert worker._child.ending() == "ended with exit code 0"
 
 
 def test_an_error_on_purpose_arrives_as_it_was_raised(tmp_path: Path) -> None:
