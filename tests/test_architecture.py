@@ -189,3 +189,10 @@ def test_processes_are_started_in_one_place() -> None:
     starts = re.compile(r"subprocess\.(Popen\(|run\(|call|check_)|os\.(system|popen|fork|spawn)|multiprocessing")
     users = {module for module, path in MODULES.items() if starts.search(path.read_text(encoding="utf-8"))}
     assert users == {"processes.group", "devices.ssh", "devices.adb"}
+
+
+def test_temporary_files_are_made_in_one_place() -> None:
+    """So that the next command removes what kill -9 leaves. Others: a longer life (--keep), or inside such a folder."""
+    makes = re.compile(r"mkdtemp|mkstemp|(?<!def )TemporaryDirectory\(|TemporaryFile\(")
+    users = {module for module, path in MODULES.items() if makes.search(path.read_text(encoding="utf-8"))}
+    assert users == {"delivery.scratch", "devices._here", "formats.coreml.export"}

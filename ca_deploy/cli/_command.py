@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 import typer
 
 from ca_deploy.delivery.interrupts import ASK_TO_END, interrupt, was_interrupted
+from ca_deploy.delivery.scratch import remove_abandoned
 from ca_deploy.errors import CaDeployError, first_line, visible
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
+            remove_abandoned()
             return function(*args, **kwargs)
         except (Exception, KeyboardInterrupt) as error:
             if isinstance(error, KeyboardInterrupt) or was_interrupted():

@@ -6,12 +6,12 @@ if it dies elsewhere, the target is reported as skipped and a new child checks t
 """
 
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import CaDeployError, WorkerError, last_line
 from ca_deploy.graphs import CONTROL_FLOW, Graph, check_place, read
 from ca_deploy.plugins import load
@@ -56,7 +56,7 @@ def check(path: Path, targets: Sequence[str] = (), step: NamedStep = no_named_st
     lost: dict[Risky, str] = {}
     begun: set[str] = set()
     while waiting:
-        with _Checkers(path, waiting, lost, begun) as checkers:
+        with temporary() as scratch, _Checkers(path, waiting, scratch, lost, begun) as checkers:
             for name, report in checkers.reports(step):
                 reports[name] = replace(report, target=name)
                 waiting.remove(name)
@@ -78,12 +78,14 @@ class _Checkers:
     the targets that progress has named.
     """
 
-    def __init__(self, path: Path, targets: Sequence[str], lost: Mapping[Risky, str], begun: set[str]) -> None:
+    def __init__(
+        self, path: Path, targets: Sequence[str], scratch: Path, lost: Mapping[Risky, str], begun: set[str]
+    ) -> None:
         self._path, self._target, self._doing = path, targets[0], "starting"
         self.risked: Risky | None = None
         self._begun = begun
-        self._log = tempfile.NamedTemporaryFile(prefix="ca-deploy-check-")  # noqa: SIM115 - closed in __exit__
-        self._child = child.Child("ca_deploy.compat.check", [self._log.name, str(path), *targets])
+        self._log = scratch / "log"
+        self._child = child.Child("ca_deploy.compat.check", [str(self._log), str(path), *targets], scratch)
         self._child.send(dict(lost))
 
     def __enter__(self) -> "_Checkers":
@@ -91,7 +93,6 @@ class _Checkers:
 
     def __exit__(self, *_: object) -> None:
         self._child.__exit__()
-        self._log.close()
 
     def reports(self, step: NamedStep) -> Iterator[tuple[str, CompatReport]]:
         """Each target's report as soon as it is complete, until the child ends or dies.
@@ -120,7 +121,7 @@ class _Checkers:
 
     def last_words(self) -> str:
         """Why there is no report: how the child ended, and the last line that it printed."""
-        last = last_line(self._log.read().decode(errors="replace"))
+        last = last_line(self._log.read_text(errors="replace")) if self._log.exists() else ""
         said = f" Its last output: {last}" if last else ""
         return (
             f"The checker of {self._target} {self.ending()} while {self._doing} ({self._path.name}).{said} "

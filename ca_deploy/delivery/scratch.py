@@ -1,4 +1,6 @@
-"""A scratch folder, hidden beside the results: removed with its process, or recognisable as abandoned."""
+"""Scratch folders, hidden beside the results or among temporary files: removed with their process, or recognisable as
+abandoned, and then removed by another.
+"""
 
 import os
 import shutil
@@ -15,6 +17,29 @@ PREFIX = ".ca-deploy-"
 MARKER = "ca-deploy.lock"  # its owner holds a lock on it while it lives
 WORK = "work"  # what the owner makes; anything else beside the marker is the transaction's
 COMMITTED = "committed"  # see transaction.py: to be completed, not removed
+
+
+@contextmanager
+def temporary(place: str | None = None) -> Iterator[Path]:
+    """A new folder for temporary files, removed in any case: after kill -9 by the next command.
+
+    ``place`` is the folder that it lies in, by default the system's.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    place = place or tempfile.gettempdir()
+    remove_abandoned(place)
+    with scratch_in(Path(place)) as folder:
+        yield folder
+
+
+def remove_abandoned(place: str | None = None) -> None:
+    """Remove the folders of :func:`temporary` whose processes are dead."""
+    with suppress(OSError):
+        for root in abandoned(Path(place or tempfile.gettempdir())):
+            if not (root / COMMITTED).exists():  # somebody delivers results there
+                remove(root)
 
 
 @contextmanager

@@ -4,10 +4,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.devices._shell import CONDITIONS, read_conditions
 from ca_deploy.errors import DeviceError
 from ca_deploy.processes.commands import TooMuch, run
@@ -26,6 +28,7 @@ class Here:
         self.name = name
         self._keep = keep
         self._scratch: Path | None = None
+        self._removed_at_the_end = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -33,9 +36,8 @@ class Here:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._scratch is not None and not self._keep:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-            self._scratch = None
+        self._removed_at_the_end.close()
+        self._scratch = None
 
     def command(self, argv: Sequence[str]) -> list[str]:
         return list(argv)
@@ -51,7 +53,8 @@ class Here:
 
     def _run(self, argv: Sequence[str], timeout_s: float, environment: Mapping[str, str] | None = None) -> Completed:
         try:
-            return run(argv, timeout_s, Path(self.scratch()), environment)
+            scratch = self.scratch()
+            return run(argv, timeout_s, Path(scratch), {"TMPDIR": scratch, **(environment or {})})
         except subprocess.TimeoutExpired as error:
             raise DeviceError(f"{self.name}: the run took too long and was ended after {timeout_s:.0f} s.") from error
         except TooMuch as error:
@@ -70,5 +73,8 @@ class Here:
 
     def scratch(self) -> str:
         if self._scratch is None:
-            self._scratch = Path(tempfile.mkdtemp(prefix="ca-deploy-run-"))
+            if self._keep:
+                self._scratch = Path(tempfile.mkdtemp(prefix="ca-deploy-run-"))
+            else:
+                self._scratch = self._removed_at_the_end.enter_context(temporary())
         return str(self._scratch)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, cast
 from urllib.parse import unquote
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.devices import DeviceKind
 from ca_deploy.devices._link import ask
 from ca_deploy.devices._marks import Heard, Marks
@@ -92,6 +93,7 @@ class _Ssh:
         self.name = name
         self._address = address
         self._folder: Path | None = None
+        self._removed_at_the_end = contextlib.ExitStack()
         self._options = self._missing_options()
 
     def _missing_options(self) -> list[str]:
@@ -112,7 +114,7 @@ class _Ssh:
         if config.get("serveraliveinterval", "0") == "0":
             options += ["-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"]
         if config.get("controlpath", "none") == "none" and os.name == "posix":
-            self._folder = _socket_folder()
+            self._folder = self._socket_folder()
         if self._folder is not None:
             options += ["-o", "ControlMaster=auto", "-o", f"ControlPath={self._folder}/s", "-o", "ControlPersist=no"]
         return options
@@ -194,6 +196,16 @@ class _Ssh:
             f"`ssh {self._login} echo fine` has to print fine.{printed}"
         )
 
+    def _socket_folder(self) -> Path | None:
+        """A private folder with a path that is short enough for a socket; None where there is none."""
+        for place in dict.fromkeys([tempfile.gettempdir(), "/tmp", "/var/tmp"]):
+            with contextlib.suppress(OSError), contextlib.ExitStack() as made:
+                folder = made.enter_context(temporary(place))
+                if len(os.fsencode(folder / "s")) <= _LONGEST_SOCKET:
+                    self._removed_at_the_end.push(made.pop_all())
+                    return folder
+        return None
+
     @property
     def _login(self) -> str:
         return " ".join(self._address.arguments)
@@ -202,22 +214,11 @@ class _Ssh:
         if self._folder is not None:
             with contextlib.suppress(subprocess.TimeoutExpired, OSError, DeviceError):
                 run(["ssh", *self._options, "-O", "exit", *self._address.arguments], _PATIENCE_S)
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._removed_at_the_end.close()
 
 
 def _quote(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
-
-
-def _socket_folder() -> Path | None:
-    """A private folder with a path that is short enough for a socket; None where there is none."""
-    for place in dict.fromkeys([tempfile.gettempdir(), "/tmp", "/var/tmp"]):
-        with contextlib.suppress(OSError):
-            folder = Path(tempfile.mkdtemp(prefix="cad-", dir=place))
-            if len(os.fsencode(folder / "s")) <= _LONGEST_SOCKET:
-                return folder
-            folder.rmdir()
-    return None
 
 
 def _open(rest: str, keep: bool) -> Remote:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ca_deploy.data import arrays
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import UsageError, listed
 from ca_deploy.evaluation.affordable import affordable
 from ca_deploy.evaluation.parity import FEWEST_IMAGES, measure
@@ -51,11 +51,11 @@ def compare_files(
         if keys != signatures_of(against):
             raise UsageError(f"{model.name} has the signatures {listed(keys)}, which {against.name} lacks.")
         by_place = given_by_place({(model, key): declared(model, key) for key in keys}, shapes or {})
-        with TemporaryDirectory(prefix="ca-deploy-parity-") as folder:
+        with temporary() as folder:
             reports = {
                 key: compare_files(
-                    single(model, key, Path(folder, f"{number}-subject")),
-                    single(against, key, Path(folder, f"{number}-reference")),
+                    single(model, key, folder / f"{number}-subject"),
+                    single(against, key, folder / f"{number}-reference"),
                     runtimes,
                     tolerances,
                     threads=threads,

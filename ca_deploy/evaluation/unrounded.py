@@ -5,7 +5,6 @@ Without that noise good files have 23 dB and more in each channel, or what round
 (benchmarks/README.md, "Floors of parity"); a kernel that was mirrored stays what it is.
 """
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import ArtifactError, RuntimeUnavailable
 from ca_deploy.evaluation.output_parity import channels_of, named_channels
 from ca_deploy.evaluation.parity import in_order
@@ -59,8 +59,8 @@ def judge_unrounded(
     if report.tolerances.channel_sqnr_db is None or not opener:
         return report
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            file = _File(subject, path, Path(folder), load(opener))
+        with temporary() as folder:
+            file = _File(subject, path, folder, load(opener))
             found = file.run(samples, Counterpart(), progress)
             if found is None:
                 return report

@@ -1,11 +1,11 @@
 """The optimised graph that ONNX Runtime's CPU provider executes."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import onnx
 import onnxruntime as ort
+
+from ca_deploy.delivery.scratch import temporary
 
 # What ONNX Runtime says of a valid model that it cannot run; its exception classes do not tell such models from others.
 _LACKS = ("NOT_IMPLEMENTED", "is not a registered function/op", "No Op registered", "Unsupported model IR version")
@@ -28,8 +28,8 @@ def planned(
     options.intra_op_num_threads = 1
     options.add_session_config_entry("session.qdqisint8allowed", "1" if arm else "0")
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    with TemporaryDirectory() as folder:
-        options.optimized_model_filepath = str(Path(folder, "planned.onnx"))
+    with temporary() as folder:
+        options.optimized_model_filepath = str(folder / "planned.onnx")
         ort.InferenceSession(
             onnx.shape_inference.infer_shapes(model).SerializeToString(),  # the saved file keeps the inferred types
             options,

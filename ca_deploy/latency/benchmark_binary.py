@@ -1,11 +1,11 @@
 """The runtimes' own benchmark programs: TFLite's ``benchmark_model`` and ONNX Runtime's ``onnxruntime_perf_test``."""
 
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.devices import Device
 from ca_deploy.errors import DeviceError, RuntimeUnavailable, UsageError, last_line
 from ca_deploy.latency.launch import Request
@@ -183,8 +183,8 @@ def _said(completed: Completed, request: Request, device: Device) -> str:
 
 def _pulled(device: Device, remote: str) -> str | None:
     """The CSV of individual times; some builds do not write it."""
-    with tempfile.TemporaryDirectory() as folder:
-        local = Path(folder, "times.csv")
+    with temporary() as folder:
+        local = folder / "times.csv"
         try:
             device.pull(remote, local)
         except DeviceError:

@@ -1,12 +1,12 @@
 """``profile()``: several files on one device, interleaved in random order over several process starts."""
 
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.devices import CountingDevice, Device
 from ca_deploy.errors import DeviceError, UsageError
 from ca_deploy.files import sha256_of
@@ -72,13 +72,13 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     failures: dict[str, str] = {}
     errors: list[BaseException] = []
     try:
-        with tempfile.TemporaryDirectory(prefix="ca-deploy-inputs-") as scratch:
+        with temporary() as scratch:
             step(f"pushing to {device.name}")
             parts = dict.fromkeys(path for found in launchers.values() for path in found.files)
-            copies = {file: whole(file, Path(scratch, f"whole-{number}")) for number, file in enumerate(files)}
+            copies = {file: whole(file, scratch / f"whole-{number}") for number, file in enumerate(files)}
             pushed = device.push([*copies.values(), *parts])
             places = {**pushed, **{file: pushed[copy] for file, copy in copies.items()}}
-            fed, origins = _push_inputs(device, jobs, wishes.inputs, Path(scratch))
+            fed, origins = _push_inputs(device, jobs, wishes.inputs, scratch)
             run = Run(device, places, fed, mask, wishes, failures, errors, step)
             if device.counts_instructions:
                 run.count(jobs)

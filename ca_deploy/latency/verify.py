@@ -1,7 +1,6 @@
 """Does the device compute what this machine computes? Runs the same inputs through the same file on both."""
 
 import io
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import RuntimeUnavailable
 from ca_deploy.evaluation import metrics
 from ca_deploy.graphs.input_shapes import Shape
@@ -45,9 +45,9 @@ def verify(
     inputs = feeds_for(file, session, samples, shapes)
     here = [_run_here(session, feeds) for feeds in inputs.cases]
     there = []
-    with tempfile.TemporaryDirectory(prefix="ca-deploy-verify-") as scratch:
+    with temporary() as scratch:
         for number, (feeds, mine) in enumerate(zip(inputs.cases, here, strict=True)):
-            folder = Path(scratch, str(number))
+            folder = scratch / str(number)
             folder.mkdir()
             there.append(_run_case(file, mine, feeds, folder, run_there))
     if keep is not None:

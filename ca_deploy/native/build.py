@@ -9,11 +9,11 @@ are Debian's, unchanged. PROVENANCE.toml beside the results records what they we
 import importlib.metadata
 import json
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import DeviceError
 from ca_deploy.files import sha256_of_bytes
 from ca_deploy.native import debian
@@ -88,8 +88,7 @@ def pack_support(output: Path) -> None:
         DeviceError: Debian's packages cannot be fetched here.
     """
     output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
+    with temporary() as root:
         packages = debian.fetch(_PACKAGES, _SUITE, "arm64", root)
         places = [root / "lib/aarch64-linux-gnu", root / "usr/lib/aarch64-linux-gnu"]
         files = {name: _first(place / name for place in places) for name in (_LOADER, *_LIBRARIES)}

@@ -8,12 +8,12 @@ import logging
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import TimeoutExpired
 
 from ca_deploy.cache import cache_folder
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import DeviceError, last_line
 from ca_deploy.processes.commands import run
 
@@ -53,14 +53,14 @@ def fetch(packages: Sequence[str], suite: str, architecture: str, into: Path, de
     if reason := missing():
         raise DeviceError(f"Debian packages ({', '.join(packages)}) cannot be fetched: {reason}.")
     _log.info("Fetching %s from Debian into the cache %s", ", ".join(packages), cache_folder())
-    with tempfile.TemporaryDirectory(prefix="ca-deploy-apt-") as folder:
-        private = _Apt(Path(folder), suite, architecture)
+    with temporary() as folder:
+        private = _Apt(folder, suite, architecture)
         private.get("update")
         if dependencies:
             private.get("-y", "--no-install-recommends", "--download-only", "install", *packages)
         else:
             private.get("download", *packages)
-        found = sorted({*private.archives.glob("*.deb"), *Path(folder).glob("*.deb")})
+        found = sorted({*private.archives.glob("*.deb"), *folder.glob("*.deb")})
         into.mkdir(parents=True, exist_ok=True)
         for package in found:
             _carry_out(["dpkg", "-x", str(package), str(into)])

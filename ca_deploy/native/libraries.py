@@ -1,13 +1,13 @@
 """The runtimes' C libraries for aarch64, taken from their PyPI wheels: fetched once by pip, verified, cached."""
 
 import logging
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import TimeoutExpired
 
 from ca_deploy.cache import cache_folder, cached
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import DeviceError, last_line, unknown_name
 from ca_deploy.files import sha256_of
 from ca_deploy.processes.commands import run
@@ -125,12 +125,12 @@ def _fetch(library: Library, folder: Path) -> None:
         "Fetch it on a machine with network access (`ca-deploy doctor --make-bundle FILE`), and pass it by "
         "--bundle FILE."
     )
-    with tempfile.TemporaryDirectory() as scratch:
+    with temporary() as scratch:
         try:
-            done = run([*command, "--dest", scratch], _TIMEOUT_S, environment=python_environment())
+            done = run([*command, "--dest", str(scratch)], _TIMEOUT_S, environment=python_environment())
         except TimeoutExpired as error:
             raise DeviceError(f"pip did not fetch {wanted} within {_TIMEOUT_S} s. {advice}") from error
-        wheels = list(Path(scratch).glob("*.whl"))
+        wheels = list(scratch.glob("*.whl"))
         if done.returncode or len(wheels) != 1:
             reason = last_line(done.stderr.decode(errors="replace")) or "no message"
             raise DeviceError(f"pip cannot fetch {wanted} for {library.platform}: {reason} {advice}")

@@ -1,6 +1,5 @@
 """Check a network before it is exported: export it to a temporary folder, and check the files."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from ca_deploy.compat.check import check
 from ca_deploy.data.calibration import load_calibration
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import RuntimeUnavailable, UsageError
 from ca_deploy.formats import find_format, format_names
 from ca_deploy.networks.program import save_program
@@ -60,12 +60,12 @@ def check_before_export(
         source = replace(source, random_weights=True)
     step("", "loading the network")
     network = load(source)
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary() as folder:
         reports = []
         for suffix, asked in wanted.items():
-            path = Path(folder, f"{network.name}{suffix}")
+            path = folder / f"{network.name}{suffix}"
             if suffix == _PROGRAM:
-                save_program(network, Path(folder), source)
+                save_program(network, folder, source)
             else:
                 _export(source, network, makers[suffix], path, step)
             reports += check(path, asked, step)

@@ -23,15 +23,15 @@ from ca_deploy.records.conversion import Conversion, Converted
 class Worker:
     """The parent's side of one converter process; a context manager that always ends the process.
 
-    Temporary files of the process go into ``scratch``: coremltools 9 removes its packages at the end of a process,
-    which a process that is killed does not reach.
+    ``scratch`` is a folder for its temporary files.
     """
 
     def __init__(self, format: Format, log: Path, scratch: Path) -> None:
         self._format = format
         # Threads that wait actively would slow down the other converters.
-        environment = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"), "TMPDIR": str(scratch)}
-        self._child = child.Child("ca_deploy.pipeline.worker", [format.converter, str(log)], environment=environment)
+        environment = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
+        arguments = [format.converter, str(log)]
+        self._child = child.Child("ca_deploy.pipeline.worker", arguments, scratch, environment=environment)
         self.pid = self._child.pid
 
     def __enter__(self) -> "Worker":

@@ -10,6 +10,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from subprocess import PIPE
 from typing import IO, Any
 
@@ -18,12 +19,16 @@ from ca_deploy.processes.python_path import python_environment, python_module
 
 
 class Child:
-    """The parent's end of ``python -m <module> <arguments>``; a context manager that leaves no process behind."""
+    """The parent's end of ``python -m <module> <arguments>``; a context manager that leaves no process behind.
+
+    Temporary files of the process go into the folder ``scratch``, because one that is killed does not remove them.
+    """
 
     def __init__(
         self,
         module: str,
         arguments: Sequence[str],
+        scratch: Path,
         stderr: IO[bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -33,7 +38,7 @@ class Child:
             stdin=PIPE,
             stdout=PIPE,
             stderr=stderr,
-            env={**python_environment(), **(environment or {})},
+            env={**python_environment(), **(environment or {}), "TMPDIR": str(scratch)},
         )
         self.pid = self._process.pid
 

@@ -16,6 +16,7 @@ _SETTINGS = {
 }
 _FOLDERS = {
     "MPLCONFIGDIR": "matplotlib",  # else ~/.config/matplotlib and ~/.cache/matplotlib
+    "TORCHINDUCTOR_CACHE_DIR": "torchinductor",  # else among the temporary files, for ever
     "KERAS_HOME": "keras",  # else ~/.keras; a dependency of tensorflow
 }
 

@@ -6,12 +6,12 @@ the caller's own session, too, and are left to it.
 
 import contextlib
 import sys
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import ArtifactError
 from ca_deploy.processes import child
 from ca_deploy.runtimes import open_session
@@ -28,8 +28,8 @@ def try_out(path: Path, runtime: str, written_ns: int) -> None:
     """
     doing = "starting"
     with (
-        tempfile.NamedTemporaryFile(prefix="ca-deploy-trial-") as log,
-        child.Child("ca_deploy.runtimes._trial", [log.name, str(path), runtime]) as trial,
+        temporary() as scratch,
+        child.Child("ca_deploy.runtimes._trial", [str(scratch / "log"), str(path), runtime], scratch) as trial,
     ):
         for event in trial.events():
             if event == _DONE:

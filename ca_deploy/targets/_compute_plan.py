@@ -1,10 +1,10 @@
 """The device Core ML itself picks per operation: ``MLComputePlan`` in coremltools 8 and newer, macOS only."""
 
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.records.compat import Evidence, Finding, Verdict
 
 NEURAL_ENGINE = "the Neural Engine"
@@ -27,8 +27,8 @@ def preferred_devices(path: Path) -> dict[str, str]:
         MLCPUComputeDevice: "the CPU",
     }
     found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        plan = MLComputePlan.load_from_path(compile_model(str(path), str(Path(folder, "model.mlmodelc"))))
+    with temporary() as folder:
+        plan = MLComputePlan.load_from_path(compile_model(str(path), str(folder / "model.mlmodelc")))
         for operation in plan.model_structure.program.functions["main"].block.operations:
             usage = plan.get_compute_device_usage_for_mlprogram_operation(operation)
             if usage is not None and operation.outputs:

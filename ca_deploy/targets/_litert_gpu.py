@@ -3,11 +3,11 @@
 import re
 from dataclasses import replace
 from importlib.metadata import version
-from tempfile import NamedTemporaryFile
 
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert._pywrap_analyzer_wrapper import ModelAnalyzer
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.graphs import flatbuffer
 from ca_deploy.records.compat import CompatReport, Evidence, Verdict
 from ca_deploy.targets import Request
@@ -62,7 +62,7 @@ def tells_anything() -> bool:
     unique.opcodeIndex, unique.inputs, unique.outputs = 0, [0], [1, 2]
     graph.operators, graph.inputs, graph.outputs = [unique], [0], [1, 2]
     model.version, model.operatorCodes, model.subgraphs, model.buffers = 3, [code], [graph], [schema.BufferT()]
-    with NamedTemporaryFile(suffix=".tflite") as file:
-        file.write(flatbuffer.write(model))
-        file.flush()
-        return bool(complaints(file.name))
+    with temporary() as folder:
+        file = folder / "unique.tflite"
+        file.write_bytes(flatbuffer.write(model))
+        return bool(complaints(str(file)))

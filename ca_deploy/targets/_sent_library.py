@@ -7,13 +7,13 @@ how many pieces, and which operators it leaves to the CPU, in order; which nodes
 import itertools
 import math
 import platform
-import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import Any
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import RuntimeUnavailable, shown
 from ca_deploy.graphs import Graph, flatbuffer, tflite
 from ca_deploy.graphs.subgraphs import with_first
@@ -43,11 +43,11 @@ def sent_whole(path: Path, likely: Collection[int]) -> Whole:
     model = tflite.load(path)
     taken: set[int] = set()
     count = begin = 0
-    with tempfile.TemporaryDirectory(prefix="ca-deploy-check-") as folder:
+    with temporary() as folder:
         for index, graph in enumerate(tflite.subgraphs(model, path)):
             file = path
             if index or flatbuffer.keeps_weights_outside(path.read_bytes()):
-                file = Path(folder, f"{index}.tflite")
+                file = folder / f"{index}.tflite"
                 file.write_bytes(flatbuffer.write(with_first(model, index)))
             answer = _ask(file)
             found = answer["delegate"]

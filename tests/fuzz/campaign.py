@@ -1,10 +1,10 @@
 """Tries on one subject in a process that is started again whenever a try ends it or takes too long."""
 
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.processes.child import Child
 
 _SECONDS = 30  # the longest that a try may take on a busy machine
@@ -29,11 +29,13 @@ def tries(subject: str, seeds: Iterable[int], careful: bool = False) -> Iterator
     """
     waiting = list(seeds)[::-1]
     while waiting:
-        with tempfile.NamedTemporaryFile(prefix="fuzz-log-") as log:
-            with Child("tests.fuzz.worker", [log.name, subject, *(["careful"] if careful else [])]) as worker:
+        with temporary() as scratch:
+            log = scratch / "log"
+            arguments = [str(log), subject, *(["careful"] if careful else [])]
+            with Child("tests.fuzz.worker", arguments, scratch) as worker:
                 events = worker.events()
                 if _next(worker, events, _SECONDS_TO_START)[0] is None:
-                    raise RuntimeError(f"the worker did not start: {log.read().decode(errors='replace')}")
+                    raise RuntimeError(f"the worker did not start: {log.read_text(errors='replace')}")
                 while waiting:
                     seed = waiting.pop()
                     worker.send(seed)
@@ -44,7 +46,7 @@ def tries(subject: str, seeds: Iterable[int], careful: bool = False) -> Iterator
                     yield Try(subject, seed, *found)
                 else:
                     return
-            said = log.read().decode(errors="replace")[-1500:]
+            said = log.read_text(errors="replace")[-1500:]
             if careful or hung:
                 yield Try(subject, seed, ending, said)
             else:

@@ -9,13 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.processes import child, commands
 
 
 def main() -> None:
     how = sys.argv[1]
     if how == "child":
-        with child.Child("tests.processes.stubborn", ["itself"]) as started:
+        with temporary() as scratch, child.Child("tests.processes.stubborn", ["itself"], scratch) as started:
             list(started.events())
     elif how == "command":
         commands.run([sys.executable, "-m", "tests.processes.stubborn", "itself"], 600)

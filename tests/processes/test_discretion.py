@@ -27,7 +27,13 @@ _NETWORK = "connect,sendto,sendmsg,sendmmsg"
 _SEEN = re.compile(r"^\d+ +(\w+)\((.*)\) += +(-?\d+)")
 _INTERRUPTED = re.compile(r"^(\d+) +(.*) <unfinished \.\.\.>$")
 _RESUMED = re.compile(r"^(\d+) +<\.\.\. \w+ resumed>(.*)$")
-_OUR_SETTINGS = ("ORT_DISABLE_TELEMETRY", "MPLCONFIGDIR", "KERAS_HOME", "XDG_CACHE_HOME")  # set by this process
+_OUR_SETTINGS = (
+    "ORT_DISABLE_TELEMETRY",
+    "MPLCONFIGDIR",
+    "KERAS_HOME",
+    "TORCHINDUCTOR_CACHE_DIR",
+    "XDG_CACHE_HOME",
+)  # set by this process
 # Python compiles modules beside them, once; processes of one run talk through shared memory.
 _ELSEWHERE = re.compile(r"/__pycache__(/|$)|^/dev/(null|shm/|tty$|pts/)|^/proc/self/|^(socket|pipe|anon_inode|memfd):")
 
@@ -56,6 +62,7 @@ def complaints(arguments: Sequence[str | Path], home: Path, codes: Sequence[int]
     environment = {**inherited, **{name: str(value) for name, value in ours.items()}}
     done = subprocess.run(argv, cwd=home / "out", env=environment, capture_output=True, text=True)
     assert done.returncode in codes, done.stderr
+    assert not list((home / "tmp").iterdir())
     lines = list(_whole_calls(trace))
     assert any("ca_deploy" in line for line in lines)  # strace saw the command at work
     return [line for line in lines if (seen := _SEEN.match(line)) and _is_wrong(seen[1], seen[2], seen[3], home)]

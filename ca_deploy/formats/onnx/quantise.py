@@ -1,8 +1,6 @@
 """Float ONNX model -> INT8, with ONNX Runtime's quantiser."""
 
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -17,6 +15,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
+from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import ModelError
 from ca_deploy.formats.onnx.calibrate import Range
 from ca_deploy.formats.onnx.clamps import clamps_of, remember_dropped
@@ -103,8 +102,8 @@ def quantise_dynamic(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         ModelError: the model has no MatMul or Gemm with constant weights.
     """
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "dynamic.onnx")
+    with temporary() as folder:
+        path = folder / "dynamic.onnx"
         quantize_dynamic(
             model, path, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
         )
