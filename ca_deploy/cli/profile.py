@@ -57,7 +57,14 @@ def profile(
     bundle: Annotated[
         Path | None, typer.Option(help="Take the runtimes' libraries from this file.", rich_help_panel=_HOW)
     ] = None,
-    ops: Annotated[bool, typer.Option("--ops", help="Time per operator and module.", rich_help_panel=_WHAT)] = False,
+    ops: Annotated[
+        bool,
+        typer.Option(
+            "--ops",
+            help="Time per operator and module; on an emulated device, exact instructions.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = False,
     verify: Annotated[
         bool,
         typer.Option("--verify", help="Compare the device's outputs with this machine's.", rich_help_panel=_WHAT),

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from ca_deploy.errors import unknown_name
+from ca_deploy.native.operator_counts import Calls, Trace
 from ca_deploy.plugins import names_in
 from ca_deploy.progress import Step
 from ca_deploy.records.devices import Check, Completed, Conditions, DeviceInfo, DeviceSummary, InstructionCounts
@@ -70,6 +71,20 @@ class CountingDevice(Device, Protocol):
 
         Raises:
             DeviceError: the runner ended well and timed no inference, or it took too long.
+        """
+
+    def trace(self, argv: Sequence[str], timeout_s: float) -> tuple[Completed, Trace | None]:
+        """Run the C runner with ``--ops`` for one timed inference, its clock answered with instructions.
+
+        A microsecond of what the runtime's profiler reports is one instruction. None and raises as in ``count``.
+        """
+
+    def count_calls(
+        self, argv: Sequence[str], sites: Sequence[int], timeout_s: float
+    ) -> tuple[Completed, Calls | None]:
+        """Run the C runner without ``--ops`` for one timed inference; also returns the instructions of calls.
+
+        ``sites`` are those of a ``trace``. None and raises as in ``count``.
         """
 
 

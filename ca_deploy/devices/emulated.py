@@ -8,6 +8,7 @@ from ca_deploy.devices import DeviceKind
 from ca_deploy.devices._here import Here
 from ca_deploy.errors import DeviceError, unknown_name
 from ca_deploy.native import emulator
+from ca_deploy.native.operator_counts import Calls, Trace, read_calls, read_trace
 from ca_deploy.progress import Step
 from ca_deploy.records.devices import Check, Completed, Conditions, Core, DeviceInfo, DeviceSummary, InstructionCounts
 
@@ -51,19 +52,56 @@ class Emulated(Here):
 
     def count(self, argv: Sequence[str], timeout_s: float) -> tuple[Completed, InstructionCounts | None]:
         """The instructions of the runner's timed inferences; it marks each of them with a system call."""
+        completed, written = self._observed(argv, timeout_s, str(emulator.plugin()))
+        if written is None:
+            return completed, None
+        counts = emulator.counts(written)
+        if not counts.pop("inferences"):
+            raise self._nothing(argv)
+        return completed, InstructionCounts(**counts)
+
+    def trace(self, argv: Sequence[str], timeout_s: float) -> tuple[Completed, Trace | None]:
+        completed, written = self._observed(argv, timeout_s, self._operator_count("trace"))
+        return completed, None if written is None else read_trace(written)
+
+    def count_calls(
+        self, argv: Sequence[str], sites: Sequence[int], timeout_s: float
+    ) -> tuple[Completed, Calls | None]:
+        listed = Path(self.scratch()) / "sites"
+        listed.write_text("\n".join(map(str, sites)))
+        plugin = f"{self._operator_count('calls')},sites={_escaped(listed)}"
+        completed, written = self._observed(argv, timeout_s, plugin)
+        return completed, None if written is None else read_calls(written)
+
+    def _operator_count(self, output: str) -> str:
+        """The plugin and where it writes. Arguments, because variables would move what the program keeps in memory."""
+        return f"{emulator.plugin('operator_count')},{output}={_escaped(self._written)}"
+
+    @property
+    def _written(self) -> Path:
+        return Path(self.scratch()) / "counts.json"
+
+    def _observed(self, argv: Sequence[str], timeout_s: float, plugin: str) -> tuple[Completed, Path | None]:
+        """Run the runner under a plugin; also returns what that wrote, None where the runner failed."""
         command = self.command(argv)
         at = command.index("-cpu")
-        command[at:at] = ["-plugin", str(emulator.plugin())]
-        written = Path(self.scratch()) / "counts.json"
-        written.unlink(missing_ok=True)
-        environment = {"CA_DEPLOY_MARKS": "1", "CA_DEPLOY_COUNTS": str(written)}
+        command[at:at] = ["-plugin", plugin]
+        self._written.unlink(missing_ok=True)
+        environment = {"CA_DEPLOY_MARKS": "1", "CA_DEPLOY_COUNTS": str(self._written)}
         completed = self._run(command, timeout_s, environment)
         if completed.returncode:
             return completed, None
-        counts = emulator.counts(written) if written.is_file() else {"inferences": 0}
-        if not counts.pop("inferences"):
-            raise DeviceError(f"{self.name}: {argv[0]} timed no inference whose instructions could be counted.")
-        return completed, InstructionCounts(**counts)
+        if not self._written.is_file():
+            raise self._nothing(argv)
+        return completed, self._written
+
+    def _nothing(self, argv: Sequence[str]) -> DeviceError:
+        return DeviceError(f"{self.name}: {argv[0]} timed no inference whose instructions could be counted.")
+
+
+def _escaped(path: Path) -> str:
+    """For an argument of QEMU's, which ends at a comma."""
+    return str(path).replace(",", ",,")
 
 
 def _open(rest: str, keep: bool) -> Emulated:

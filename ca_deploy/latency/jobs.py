@@ -12,6 +12,7 @@ from ca_deploy.errors import CaDeployError, DeviceError, UsageError
 from ca_deploy.graphs.input_shapes import Shape
 from ca_deploy.latency import runner_output
 from ca_deploy.latency.launch import JsonLauncher, Launcher, Request, RunnerKind
+from ca_deploy.latency.operator_counts import count_operators
 from ca_deploy.latency.operators import profile_operators
 from ca_deploy.latency.protocol import PROTOCOLS
 from ca_deploy.latency.runner_output import RunnerOutput
@@ -19,7 +20,7 @@ from ca_deploy.latency.verify import verify
 from ca_deploy.latency.watch import Watch
 from ca_deploy.progress import Step
 from ca_deploy.records.devices import InstructionCounts
-from ca_deploy.records.latency import MeasuringProtocol, OperatorProfile, ProcessStart, Verification
+from ca_deploy.records.latency import MeasuringProtocol, OperatorCounts, OperatorProfile, ProcessStart, Verification
 
 # One inference after the first to count or to compare; enough for a median per operator.
 _COUNTED = MeasuringProtocol("count", 1, 0, 0, 1, 0, 600)
@@ -64,6 +65,7 @@ class Job:
     last: RunnerOutput | None = None
     instructions: InstructionCounts | None = None
     operators: OperatorProfile | None = None
+    operator_counts: OperatorCounts | None = None
     verification: Verification | None = None
 
     @property
@@ -174,14 +176,22 @@ class Run:
         )
 
     def _count(self, job: Job) -> None:
-        if not isinstance(job.launcher, JsonLauncher):
-            raise UsageError(f"Instructions of {job.launcher.runner} cannot be counted: leave out --benchmark-binary.")
         request = self.request(job, _COUNTED)
         device = cast(CountingDevice, self.device)
-        completed, counts = device.count(job.launcher.argv(self.places, request), request.timeout_s)
+        completed, counts = device.count(self._c_runner(job).argv(self.places, request), request.timeout_s)
         job.last, job.instructions = runner_output.parse(completed, job.file.name, device.name), counts
 
+    def _c_runner(self, job: Job) -> JsonLauncher:
+        if not isinstance(job.launcher, JsonLauncher):
+            raise UsageError(f"Instructions of {job.launcher.runner} cannot be counted: leave out --benchmark-binary.")
+        return job.launcher
+
     def operators(self, job: Job) -> None:
-        request = self.request(job, _OBSERVED)
-        found = job.launcher.operators(self.device, self.places, request)
-        job.operators = profile_operators(job.file, found, f"the profiler of {job.last.runtime if job.last else ''}")
+        runtime = job.last.runtime if job.last else ""
+        if self.device.counts_instructions:
+            request = self.request(job, _COUNTED)
+            device, argv = cast(CountingDevice, self.device), self._c_runner(job).argv(self.places, request)
+            job.operator_counts = count_operators(job.file, device, argv, request.timeout_s, runtime)
+            return
+        found = job.launcher.operators(self.device, self.places, self.request(job, _OBSERVED))
+        job.operators = profile_operators(job.file, found, f"the profiler of {runtime}")

@@ -12,6 +12,8 @@ from ca_deploy.latency.modules import block_of, is_attention, modules_of
 from ca_deploy.latency.runner_output import OperatorSamples
 from ca_deploy.records.latency import OperatorProfile, OperatorTime
 
+NO_MODULE = "(no module)"
+
 
 def profile_operators(file: Path, operators: Sequence[OperatorSamples], source: str) -> OperatorProfile:
     """The time of a group is the sum of its operators' medians, so that the groups add up to the total.
@@ -21,7 +23,7 @@ def profile_operators(file: Path, operators: Sequence[OperatorSamples], source: 
     Raises:
         RuntimeUnavailable: there are no samples.
     """
-    operators = _without_wrappers([operator for operator in operators if operator.ns])
+    operators = without_wrappers([operator for operator in operators if operator.ns])
     if not operators:
         raise RuntimeUnavailable(f"{file.name}: the runtime reported no operator times.")
     medians = np.array([np.median(operator.ns) for operator in operators]) / 1e6
@@ -31,13 +33,13 @@ def profile_operators(file: Path, operators: Sequence[OperatorSamples], source: 
         runs=min(len(operator.ns) for operator in operators),
         total_ms=float(medians.sum()),
         by_operator=_grouped([operator.type for operator in operators], medians),
-        by_module=_grouped([block_of(module) or "(no module)" for module in modules], medians),
+        by_module=_grouped([block_of(module) or NO_MODULE for module in modules], medians),
         attention_percent=_percent(medians[attention].sum(), medians.sum()) if attention.any() else None,
         source=source,
     )
 
 
-def _without_wrappers(operators: Sequence[OperatorSamples]) -> list[OperatorSamples]:
+def without_wrappers(operators: Sequence[OperatorSamples]) -> list[OperatorSamples]:
     """Drop the entry of the delegate where its operators are reported individually: it holds their sum.
 
     XNNPACK's operators have their layout and types in parentheses, as in ``Mean (ND)``; TFLite's do not.

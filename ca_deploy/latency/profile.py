@@ -49,8 +49,6 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     mask = affinity_mask(wishes.affinity, info)
     for threads in wishes.threads:
         check_threads(threads, mask, info)
-    if device.counts_instructions and wishes.operators:
-        raise UsageError("--ops measures time, and an emulated device has none: leave it out.")
     if device.counts_instructions and wishes.threads != (1,):
         raise UsageError("An emulated device counts instructions of one thread: leave out --threads.")
     if device.counts_instructions:
@@ -84,8 +82,8 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
                 run.count(jobs)
             else:
                 run.rounds(jobs)
-                if wishes.operators:
-                    run.each(jobs, "operators of", run.operators)
+            if wishes.operators:
+                run.each(jobs, "operators of", run.operators)
             if wishes.verify:
                 run.each(jobs, "verifying", run.verify)
             after = device.conditions()
@@ -232,6 +230,7 @@ def _measurement(
         validity=judge(before, during, after, samples, cores_of(mask), reported, fewest) if starts else None,
         instructions=job.instructions,
         operators=job.operators,
+        operator_counts=job.operator_counts,
         verification=job.verification,
         signature=job.signature,
     )

@@ -1,4 +1,4 @@
-"""QEMU with an instruction counter, set up in the cache on first use.
+"""QEMU with instruction counters, set up in the cache on first use.
 
 It has to be version 7.2 of Debian 12: later packages of ``qemu-user`` are static and cannot load plugins. That version
 does not emulate /proc/cpuinfo, by which the runtimes choose their kernels, so a file is written for each processor; and
@@ -23,7 +23,7 @@ from ca_deploy.processes.commands import run
 from ca_deploy.processes.python_path import python_environment, python_module
 
 _log = logging.getLogger(__name__)
-_PLUGIN = Path(__file__).parent / "instruction_count.c"
+_HERE = Path(__file__).parent
 _SUITE = "bookworm"
 _QEMU = f"qemu-7.2-{_SUITE}"
 _CORES = 4
@@ -84,13 +84,13 @@ def qemu_command(processor: Processor, sysroot: Path) -> list[str]:
     return [*start, "-L", str(sysroot), "-cpu", processor.name]
 
 
-def plugin() -> Path:
-    """The instruction counter, compiled into the cache.
+def plugin(name: str = "instruction_count") -> Path:
+    """An instruction counter, compiled into the cache: ``instruction_count`` or ``operator_count``.
 
     Raises:
         DeviceError: there is no C compiler, or compilation fails.
     """
-    return cached(_plugin_place().name, _compile) / "instruction_count.so"
+    return cached(_plugin_place(name).name, lambda folder: _compile(name, folder)) / f"{name}.so"
 
 
 def sysroot(processor: Processor) -> Path:
@@ -134,8 +134,9 @@ def _fetch_qemu(folder: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _plugin_place() -> Path:
-    return cache_folder() / f"instruction-count-{platform.machine()}-{sha256_of_bytes(_PLUGIN.read_bytes())[:16]}"
+def _plugin_place(name: str = "instruction_count") -> Path:
+    sources = b"".join((_HERE / file).read_bytes() for file in (f"{name}.c", "qemu_plugin.h"))
+    return cache_folder() / f"{name.replace('_', '-')}-{platform.machine()}-{sha256_of_bytes(sources)[:16]}"
 
 
 def _compiler() -> Sequence[str] | None:
@@ -146,12 +147,12 @@ def _compiler() -> Sequence[str] | None:
     return python_module("ziglang", "cc") if zig.returncode == 0 else None
 
 
-def _compile(folder: Path) -> None:
+def _compile(name: str, folder: Path) -> None:
     compiler = _compiler()
     if compiler is None:
         raise DeviceError("The instruction counter needs a C compiler. Install gcc, or `pip install ziglang`.")
     _log.info("Preparing the emulator (once): its instruction counter is compiled")
-    command = [*compiler, "-O2", "-shared", "-fPIC", "-o", str(folder / "instruction_count.so"), str(_PLUGIN)]
+    command = [*compiler, "-O2", "-shared", "-fPIC", "-o", str(folder / f"{name}.so"), str(_HERE / f"{name}.c")]
     done = run(command, _TIMEOUT_S, environment=python_environment())
     if done.returncode:
         complaints = done.stderr.decode(errors="replace").strip().split("\n")

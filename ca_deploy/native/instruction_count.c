@@ -4,43 +4,20 @@
  * second the counts since the first are added up; at the end they are written to the file that the environment variable
  * CA_DEPLOY_COUNTS names. Without marks the file says that no inference was seen.
  *
- * Classes are those of the A64 encoding (Arm Architecture Reference Manual, C4.1, bits 28 to 25). For version 1 of QEMU's
- * plugin interface (QEMU 7.2); the declarations stand here because Debian ships no header.
+ * Classes are those of the A64 encoding (Arm Architecture Reference Manual, C4.1, bits 28 to 25).
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "qemu_plugin.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef uint64_t qemu_plugin_id_t;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-typedef struct qemu_info_t qemu_info_t;
-enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
-
-typedef void (*translate_cb)(qemu_plugin_id_t, struct qemu_plugin_tb *);
-typedef void (*syscall_cb)(qemu_plugin_id_t, unsigned vcpu, int64_t number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-                           uint64_t a5, uint64_t a6, uint64_t a7, uint64_t a8);
-typedef void (*exit_cb)(qemu_plugin_id_t, void *);
-
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, translate_cb);
-void qemu_plugin_register_vcpu_syscall_cb(qemu_plugin_id_t, syscall_cb);
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, exit_cb, void *);
-void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *, enum qemu_plugin_op, void *, uint64_t);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
-
-#define EXPORT __attribute__((visibility("default")))
 EXPORT int qemu_plugin_version = 1;
 
 enum { TOTAL, SIMD, DOT_PRODUCT, LOAD_STORE, BRANCH, CLASSES };
 static const char *const names[CLASSES] = {"total", "simd", "dot_product", "load_store", "branch"};
 static uint64_t count[CLASSES], begin[CLASSES], sum[CLASSES];
 static uint64_t inferences;
-
-enum { PRCTL = 167, MARK_BEGIN = 0x43410001, MARK_END = 0x43410002 };
 
 /* SDOT, UDOT, USDOT, SUDOT (by vector and by element), SMMLA, UMMLA, USMMLA. */
 static int is_dot_product(uint32_t word) {

@@ -112,6 +112,45 @@ class OperatorProfile:
 
 
 @record
+class OperatorCount:
+    """One operator as it ran: what it makes, its kind, the path of its PyTorch module ("": unknown), instructions."""
+
+    name: str
+    type: str
+    module: str
+    instructions: int
+
+
+@record
+class GroupCount:
+    """Operators of one kind, or of one PyTorch module: how many, instructions, share of the whole inference."""
+
+    name: str
+    count: int
+    instructions: int
+    percent: float
+
+
+@record
+class OperatorCounts:
+    """Exact instructions per operator and per PyTorch module, of an inference without a profiler.
+
+    ``total_instructions`` is the whole inference: all ``operators``, and ``outside_instructions``, which lie outside of
+    any (dispatch, memory). ``profiler_instructions`` were added by the profiler in the run that named the operators,
+    and are in no other figure. ``attention_by_operator`` is what attention blocks cost; () where there are none.
+    """
+
+    total_instructions: int
+    outside_instructions: int
+    profiler_instructions: int
+    by_operator: tuple[GroupCount, ...]
+    by_module: tuple[GroupCount, ...]
+    attention_by_operator: tuple[GroupCount, ...]
+    operators: tuple[OperatorCount, ...]
+    source: str
+
+
+@record
 class Verification:
     """The device's outputs compared with this machine's on the same inputs."""
 
@@ -128,6 +167,8 @@ class Verification:
 @record
 class Measurement:
     """One file with one thread count. ``statistics`` is None on an emulated device, ``instructions`` elsewhere.
+
+    What was asked for per operator stands in ``operators``, of an emulated device in ``operator_counts``.
 
     ``label`` is the shortest end of the path that is unique in the report. ``signature`` is the function of the file
     that ran, where it has several.
@@ -149,6 +190,7 @@ class Measurement:
     signature: str | None = None
     inputs: tuple[FedInput, ...] = ()
     inputs_origin: str = ""
+    operator_counts: OperatorCounts | None = None
 
     @property
     def what(self) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ca_deploy.errors import listed
 from ca_deploy.render.blocks import Bar, Bars, Block, Column, Line, Page, Phrase, Piece, Role, Table
+from ca_deploy.render.operator_counts import operator_counts
 
 if TYPE_CHECKING:
     from ca_deploy.records.devices import DeviceInfo
@@ -118,6 +119,8 @@ def _remarks(one: Measurement, common: Sequence[str]) -> Iterator[Block]:
         yield _verification(one.verification)
     if one.operators is not None:
         yield from _shares(one.operators)
+    if one.operator_counts is not None:
+        yield from operator_counts(one.operator_counts)
 
 
 def _verification(said: Verification) -> Line:

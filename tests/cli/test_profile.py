@@ -137,7 +137,6 @@ def test_ctrl_c_keeps_what_was_measured(small: Path, tmp_path: Path) -> None:
         (["{small}", "--protocol", "quick", "--runs", "7"], "contradicts"),
         (["{small}", "--protocol", "slow"], "Unknown protocol"),
         (["{small}", "--affinity", "red"], "has to be big, little"),
-        (["{small}", "--device", "emulated:cortex-a76", "--ops"], "--ops measures time"),
         (["{small}", "--device", "emulated:cortex-a76", "--runner", "python"], "needs a Python"),
         (["{small}", "--output", "{text}"], "is not a folder"),
         (["{small}", "--bundle", "missing.tar"], "missing.tar does not exist"),
