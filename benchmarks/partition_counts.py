@@ -1,8 +1,11 @@
-"""Is the headline of ``check`` what the runtimes say of the whole model? For any .tflite files.
+"""Is the headline of ``check`` what the runtimes say of the whole model? For any .tflite and .onnx files.
 
 ``python benchmarks/partition_counts.py FILE…``, or without files for the models of tests/targets/counts.py. It compares
 the pieces in the installed LiteRT (its DELEGATE nodes), and pieces and nodes in the LiteRT that ``profile`` sends to
 devices, as its report on emulated:cortex-a76 gives them. A file that a runtime refuses has none there.
+
+Of an .onnx file, whether ONNX Runtime loads it. No wheel of ONNX Runtime for Linux contains its XNNPACK, NNAPI or Core
+ML provider, so their partitions cannot be asked for here; the CPU provider takes whatever loads, in one piece.
 """
 
 import re
@@ -10,8 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import onnxruntime
+
 import ca_deploy
-from ca_deploy.errors import CaDeployError
+from ca_deploy.errors import CaDeployError, first_line
 from ca_deploy.graphs import flatbuffer, tflite
 from tests.targets.counts import installed_partitions, models
 
@@ -31,7 +36,32 @@ def on_device(path: Path, shape: tuple[str, ...]) -> Counts:
     return tuple(sum(int(words[place]) for words in said if words) for place in (1, 2))
 
 
+def loads(path: Path) -> bool:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # each kind of failure is another class
+        print(f"    {first_line(error)}")
+        return False
+    return True
+
+
+def compared_onnx(path: Path, name: str) -> bool:
+    try:
+        (report,) = ca_deploy.check(path, ["ort_cpu"])
+        mine = not report.refused
+    except CaDeployError as error:
+        print(f"    {error}")
+        mine = False
+    theirs = loads(path)
+    print(f"{'equal' if mine == theirs else 'OTHER'}  {name}: check {mine}, runtime {theirs}", flush=True)
+    return mine == theirs
+
+
 def compared(path: Path, name: str) -> bool:
+    if path.suffix == ".onnx":
+        return compared_onnx(path, name)
     here, there = ca_deploy.check(path, ["xnnpack", "xnnpack:1.4"])
     shape = tuple("x".join(str(abs(side)) for side in one) for one in _open(path))
     mine = [

@@ -58,10 +58,15 @@ class RunnerOutput:
 
 @record
 class _Delegate:
+    """Of the graph that ran, and of the branches and bodies of its control flow."""
+
     name: Name
     partitions: Count | None
     delegated_nodes: Count | None
     total_nodes: Count | None
+    branch_partitions: Count = 0
+    branch_delegated_nodes: Count = 0
+    branch_nodes: Count = 0
 
 
 def parse(completed: Completed, model: str, device: str) -> RunnerOutput:
@@ -150,8 +155,11 @@ def _typed(content: dict[str, Any]) -> RunnerOutput:
 
 
 def _in_words(found: _Delegate) -> str:
-    parts = "applied"
+    parts, nodes = "applied", ""
     if found.partitions is not None:
-        parts = f"{found.partitions} partition{'' if found.partitions == 1 else 's'}"
-    nodes = f", {found.delegated_nodes} of {found.total_nodes} nodes" if found.delegated_nodes is not None else ""
+        count = found.partitions + found.branch_partitions
+        parts = f"{count} partition{'' if count == 1 else 's'}"
+    if found.delegated_nodes is not None:
+        total = (found.total_nodes or 0) + found.branch_nodes
+        nodes = f", {found.delegated_nodes + found.branch_delegated_nodes} of {total} nodes"
     return f"{found.name}: {parts}{nodes}"

@@ -9,13 +9,14 @@ import math
 import platform
 from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import Any
 
 from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import RuntimeUnavailable, shown
-from ca_deploy.graphs import Graph, flatbuffer, tflite
+from ca_deploy.graphs import CONTROL_FLOW, Graph, flatbuffer, tflite
 from ca_deploy.graphs.subgraphs import with_first
 from ca_deploy.native import emulator
 from ca_deploy.native.bundle import runner_command
@@ -31,6 +32,14 @@ _PROCESSOR = emulator.PROCESSORS["cortex-a76"]
 _ONCE = ("--runs", "1", "--warmup-runs", "0", "--warmup-seconds", "0", "--min-seconds", "0", "--ops")
 _TIMEOUT_S = 600
 _MOST_TRIED = 5000  # choices of nodes
+
+
+@dataclass(frozen=True, slots=True)
+class _Delegated:
+    """What the runner says of one subgraph: how many of its nodes the delegate takes, in how many pieces."""
+
+    nodes: int
+    pieces: int
 
 
 def sent_whole(path: Path, likely: Collection[int]) -> Whole:
@@ -53,7 +62,8 @@ def sent_whole(path: Path, likely: Collection[int]) -> Whole:
             found = answer["delegate"]
             left = [operator["type"] for operator in answer["ops"] if operator["delegate"] is None]
             own = {node - begin for node in likely if begin <= node < begin + len(graph.nodes)}
-            taken |= {begin + node for node in _nodes(graph, left, found["partitions"], own)}
+            whole = _Delegated(found["delegated_nodes"], found["partitions"])
+            taken |= {begin + node for node in _nodes(graph, left, whole, own)}
             count += found["partitions"]
             begin += len(graph.nodes)
     return Whole(frozenset(taken), count)
@@ -82,22 +92,26 @@ def _ask(file: Path) -> dict[str, Any]:
     return dict(answer)
 
 
-def _nodes(graph: Graph, left: list[str], pieces: int, likely: Collection[int]) -> set[int]:
+def _nodes(graph: Graph, left: list[str], whole: _Delegated, likely: Collection[int]) -> set[int]:
     """The nodes that are taken, where those of the operators ``left`` are not.
 
-    Where an operator is only left in part, the choice is one that gives as many pieces, best of ``likely`` nodes.
+    Where an operator is only left in part, the choice is one that gives as many nodes and pieces, best of ``likely``
+    nodes. Control flow runs operators of other subgraphs, too, which are among those that were left.
     """
     everything = set(range(len(graph.nodes)))
+    flows = any(node.operator in CONTROL_FLOW for node in graph.nodes)
     choices = []
     for operator, count in Counter(left).items():
         nodes = [node.index for node in graph.nodes if node.operator == operator]
         nodes.sort(key=lambda index: index in likely)
-        choices.append(_first_choices(nodes, count))
+        most = min(count, len(nodes))
+        counts = range(most, -1, -1) if flows and operator not in CONTROL_FLOW else (most,)
+        choices.append([chosen for number in counts for chosen in _first_choices(nodes, number)])
     first: set[int] | None = None
     for chosen in itertools.islice(itertools.product(*choices), _MOST_TRIED):
         taken = everything - set(itertools.chain(*chosen))
         first = taken if first is None else first
-        if len(partitions(graph, taken)) == pieces:
+        if len(taken) == whole.nodes and len(partitions(graph, taken)) == whole.pieces:
             return taken
     return first if first is not None else everything
 

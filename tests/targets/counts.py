@@ -12,7 +12,7 @@ from ca_deploy.graphs import flatbuffer
 from ca_deploy.graphs.subgraphs import with_first
 from tests.targets.test_whole import SHAPE, branches, signatures
 from tests.targets.test_xnnpack import SHAPES, authors_block, generate, rewritten_block
-from tests.tflite_models import Model
+from tests.tflite_models import Model, subgraphs
 
 
 def models() -> Iterator[tuple[str, Any]]:
@@ -32,6 +32,7 @@ def models() -> Iterator[tuple[str, Any]]:
     yield "shapes at run time", _reshaped().model()
     yield "two signatures", signatures()
     yield "branches", branches()
+    yield "a loop", _loop()
     yield "nothing for the delegate", _left().model()
     yield "no kernel", _unknown().model()
     yield "refused", _refused()
@@ -85,6 +86,18 @@ def _reshaped() -> Model:
     flat = model.add("RESHAPE", [x, sides], SHAPE)
     model.add("RELU", [flat], SHAPE)
     return model
+
+
+def _loop() -> Any:
+    """``while (x < 3) x = relu(x + 1)``, then an ABS that the delegate takes beside the loop."""
+    main, condition, body = Model("float32"), Model("float32"), Model("float32")
+    options = schema.WhileOptionsT()
+    options.condSubgraphIndex, options.bodySubgraphIndex = 1, 2
+    main.add("ABS", [main.add("WHILE", [main.input((1,))], (1,), options=options)], (1,))
+    less = condition.add("LESS", [condition.input((1,)), condition.bias(1)], (1,))
+    condition._tensors[less].type = schema.TensorType.BOOL
+    body.add("RELU", [body.add("ADD", [body.input((1,)), body.weights((1,))], (1,))], (1,))
+    return subgraphs(main, condition, body)
 
 
 def _left() -> Model:

@@ -44,8 +44,6 @@ def test_partitions_are_those_of_the_installed_runtime(files: list[Path]) -> Non
 
 
 def test_nodes_and_partitions_are_those_that_profile_sees(arm_kit: Kit, files: list[Path]) -> None:
-    several = [name for name, _ in models()].index("branches")  # the runner tells of the main graph alone
-    files = [path for number, path in enumerate(files) if number != several]
     report = ca_deploy.profile(files, "emulated:cortex-a76", runs=1, min_seconds=0, starts=1)
     seen: dict[Path, list[int]] = {}
     for one in report.measurements:

@@ -22,7 +22,6 @@ import numpy as np
 # Keeps onnxruntime from contacting its telemetry server; read on import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-
 INTERPRETERS = (
     ("ai_edge_litert", "ai_edge_litert.interpreter"),
     ("tflite_runtime", "tflite_runtime.interpreter"),
@@ -82,7 +81,8 @@ class TFLite:
             return None  # the wrapper counts the operators of the main graph only
         names = [node["op_name"] for node in self.main._get_ops_details()]
         parts = names.count("DELEGATE")
-        return {"name": "XNNPACK", "partitions": parts, "delegated_nodes": None, "total_nodes": len(names) - parts}
+        name = "XNNPACK (main graph)" if {"IF", "WHILE", "CALL_ONCE"} & set(names) else "XNNPACK"
+        return {"name": name, "partitions": parts, "delegated_nodes": None, "total_nodes": len(names) - parts}
 
     def ops(self) -> list[dict[str, Any]] | None:
         return None

@@ -54,6 +54,9 @@ void print_delegate(void) {
     print_count("partitions", delegate.partitions);
     print_count("delegated_nodes", delegate.delegated_nodes);
     print_count("total_nodes", delegate.total_nodes);
+    print_count("branch_partitions", delegate.branch_partitions);
+    print_count("branch_delegated_nodes", delegate.branch_delegated_nodes);
+    print_count("branch_nodes", delegate.branch_nodes);
     fputc('}', report);
 }
 

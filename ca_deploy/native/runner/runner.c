@@ -36,7 +36,7 @@ enum { MOST_SAMPLES = 1000000 };                         /* so that the report s
 
 Tensor inputs[MAX_TENSORS], outputs[MAX_TENSORS];
 int n_inputs, n_outputs;
-Delegate delegate = {NULL, -1, -1, -1};
+Delegate delegate = {NULL, -1, -1, -1, 0, 0, 0};
 
 FILE *report; /* the real standard output; libraries that print find standard error in its place */
 static Operator *operators;

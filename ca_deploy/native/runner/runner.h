@@ -21,10 +21,12 @@ typedef struct {
     size_t room;
 } Tensor;
 
-/* What XNNPACK took over, -1 where the library cannot tell. */
+/* What XNNPACK took over in the graph that runs, -1 where the library cannot tell; and in the branches and bodies that its
+ * operators run. */
 typedef struct {
     const char *name;
     int partitions, delegated_nodes, total_nodes;
+    int branch_partitions, branch_delegated_nodes, branch_nodes;
 } Delegate;
 
 typedef struct {

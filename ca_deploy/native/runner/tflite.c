@@ -65,12 +65,14 @@ static const char *version(void *library) { return ((const char *(*)(void))symbo
 
 /* ---- what XNNPACK took ---- */
 
-/* A file may hold several graphs; each is prepared by itself, by every delegate, and perhaps again. */
-enum { MAX_GRAPHS = 256 };
+/* A file may hold several graphs; each is prepared by itself, by every delegate, and perhaps again. Those that `calls` lists
+ * are the branches and bodies that its operators run. */
+enum { MAX_GRAPHS = 256, MAX_CALLS = 64 };
 static struct {
     void *context;
-    int total, left, partitions;
+    int total, left, partitions, n_calls, counted;
     int32_t output;
+    void *calls[MAX_CALLS];
 } graphs[MAX_GRAPHS];
 static int n_graphs;
 
@@ -82,6 +84,31 @@ static int graph_of(void *context) {
     return n_graphs++;
 }
 
+/* The graphs that an operator runs, by their positions in the file (builtin_op_data.h); returns how many. */
+static int called(int operator, const void *parameters, const int32_t **positions) {
+    enum { CALL_ONCE = 129, IF = 118, WHILE = 119, STABLEHLO_WHILE = 200, STABLEHLO_CASE = 209, MOST_BRANCHES = 20 };
+    *positions = parameters;
+    if (!parameters) return 0;
+    if (operator == CALL_ONCE) return 1;
+    if (operator == IF || operator == WHILE || operator == STABLEHLO_WHILE) return 2;
+    if (operator != STABLEHLO_CASE) return 0;
+    int32_t count = (*positions)[MOST_BRANCHES];
+    return count < 0 || count > MOST_BRANCHES ? 0 : count;
+}
+
+static void note_calls(void *context, void *node, void *operator, int at) {
+    const int32_t *positions;
+    int count = called(CALL(int, TfLiteOperatorGetBuiltInCode, void *)(operator),
+                       CALL(const void *, TfLiteOpaqueNodeGetBuiltinData, void *)(node), &positions);
+    for (int i = 0; i < count && graphs[at].n_calls < MAX_CALLS; i++) {
+        void *other;
+        if (CALL(int, TfLiteOpaqueContextAcquireSubgraphContext, void *, int, void **)(context, positions[i], &other) != OK)
+            continue;
+        graphs[at].calls[graphs[at].n_calls++] = other;
+        CALL(int, TfLiteOpaqueContextReleaseSubgraphContext, void *, int)(context, positions[i]);
+    }
+}
+
 static int count_all(void *context, void *self, void *unused) {
     (void)self, (void)unused;
     IntArray *plan;
@@ -90,6 +117,13 @@ static int count_all(void *context, void *self, void *unused) {
     if (at < 0 || CALL(int, TfLiteOpaqueContextGetExecutionPlan, void *, IntArray **)(context, &plan) != OK) return OK;
     graphs[at].total = plan->size;
     graphs[at].left = graphs[at].partitions = graphs[at].output = -1;
+    graphs[at].n_calls = 0;
+    for (int i = 0; i < plan->size; i++) {
+        void *node, *operator;
+        if (CALL(int, TfLiteOpaqueContextGetNodeAndRegistration, void *, int, void **, void **)(context, plan->data[i], &node,
+                                                                                                &operator) == OK)
+            note_calls(context, node, operator, at);
+    }
     if (CALL(int, TfLiteOpaqueContextGetOutputs, void *, const int **, int *)(context, &outputs_there, &count) == OK && count)
         graphs[at].output = outputs_there[0];
     return OK;
@@ -113,6 +147,19 @@ static int count_left(void *context, void *self, void *unused) {
     return OK;
 }
 
+/* Of the graphs that this one runs, and those that they run, each once. */
+static void add_branches(int at) {
+    graphs[at].counted = 1;
+    for (int i = 0; i < graphs[at].n_calls; i++) {
+        int other = graph_of(graphs[at].calls[i]);
+        if (other < 0 || graphs[other].counted || graphs[other].left < 0) continue;
+        delegate.branch_nodes += graphs[other].total;
+        delegate.branch_partitions += graphs[other].partitions;
+        delegate.branch_delegated_nodes += graphs[other].total - graphs[other].left;
+        add_branches(other);
+    }
+}
+
 /* Of the graph that runs: the one whose outputs are the model's. */
 static void report_delegate(void) {
     const void *(*tensor)(void *, int) = CALL(const void *, TfLiteOpaqueContextGetOpaqueTensor, void *, int);
@@ -124,6 +171,7 @@ static void report_delegate(void) {
             delegate.total_nodes = graphs[i].total;
             delegate.partitions = graphs[i].partitions;
             if (graphs[i].left >= 0) delegate.delegated_nodes = graphs[i].total - graphs[i].left;
+            add_branches(i);
             return;
         }
     }
@@ -147,29 +195,42 @@ static void add_delegates(void *options, int threads) {
 /* ---- time by operator ---- */
 
 /* TFLite's own kernels begin and end; XNNPACK tells the time of each of its operators, and each of its partitions numbers
- * them anew. So an operator is known by its place in the order of execution, which is the same in every inference. */
+ * them anew. So an operator is known by its place in the order of execution, which is the same in every inference. Control
+ * flow runs other operators between its begin and its end; what these take is theirs alone. */
+enum { DEEPEST = 16 };
 static struct {
     char name[256];
-    uint64_t start;
-} running;
+    uint64_t start, within;
+} running[DEEPEST];
+static int depth;
 static int64_t place;
+
+static void add_within(uint64_t ns) {
+    if (depth > 0 && depth <= DEEPEST) running[depth - 1].within += ns;
+}
 
 static uint32_t begin_operator(TelemetryProfiler *p, const char *name, int64_t index, int64_t graph) {
     (void)p, (void)index, (void)graph;
-    snprintf(running.name, sizeof running.name, "%s", name);
-    running.start = now_ns();
+    if (depth++ >= DEEPEST) return 0;
+    snprintf(running[depth - 1].name, sizeof running->name, "%s", name);
+    running[depth - 1].within = 0;
+    running[depth - 1].start = now_ns();
     return 0;
 }
 
 static void end_operator(TelemetryProfiler *p, uint32_t handle) {
     (void)p, (void)handle;
     uint64_t end = now_ns();
-    if (measuring) note_operator("", running.name, NULL, place++, end - running.start);
+    if (depth == 0 || depth-- > DEEPEST) return;
+    uint64_t ns = end - running[depth].start, within = running[depth].within;
+    if (measuring) note_operator("", running[depth].name, NULL, place++, ns > within ? ns - within : 0);
+    add_within(ns);
 }
 
 static void timed_operator(TelemetryProfiler *p, const char *name, uint64_t us, int64_t index, int64_t graph) {
     (void)p, (void)index, (void)graph;
     if (measuring) note_operator("", name, delegate.name, place++, us * 1000);
+    add_within(us * 1000);
 }
 
 static void ignore_event(TelemetryProfiler *p, const char *n, uint64_t s) { (void)p, (void)n, (void)s; }
@@ -309,7 +370,7 @@ static void set_inputs(void) {
 }
 
 static void invoke(void) {
-    place = 0;
+    place = depth = 0;
     if (invoke_part(running_part) != OK) fail("the inference failed: %s", last_error);
 }
 
