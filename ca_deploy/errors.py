@@ -24,10 +24,16 @@ error into an exit code.
 
 import difflib
 import itertools
+import re
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 _SHOWN = 6
+# Errors that are about the variables of a program, whatever they say.
+_OF_A_PROGRAM = (LookupError, TypeError, AttributeError, NameError, AssertionError, ArithmeticError, struct.error)
+_OF_A_NUMBER = re.compile(r"invalid literal|could not convert string|integer string conversion|cannot convert float")
+_OF_A_VALUE = re.compile(r"values to unpack|not in list|embedded null|malformed node")
 
 if TYPE_CHECKING:
     from ca_deploy.pipeline.export import Export
@@ -144,7 +150,25 @@ def consecutive(numbers: Iterable[int]) -> list[tuple[int, int]]:
 def first_line(error: BaseException) -> str:
     """The first line of another library's error, without its full stop; the name of its class where it has no text."""
     lines = str(error).strip().splitlines()
-    return lines[0][:300].rstrip(".") if lines else type(error).__name__
+    return visible(lines[0][:300]).rstrip(".") if lines else type(error).__name__
+
+
+def wrong_in_file(error: BaseException) -> str:
+    """What is wrong in a file that a parser failed on, in a clause: what Python says of the parser helps nobody."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeError):
+        return "it has text that is not UTF-8"
+    if isinstance(error, MemoryError):
+        return "it claims more than this machine's memory"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    said = first_line(error)
+    if isinstance(error, ValueError) and _OF_A_NUMBER.search(said):
+        return "it has a number that cannot be one"
+    if isinstance(error, _OF_A_PROGRAM) or _OF_A_VALUE.search(said) or said == type(error).__name__:
+        return "its parts do not fit together"
+    return said
 
 
 def last_line(text: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ca_deploy.delivery import write_atomically
-from ca_deploy.errors import ImageDataError
+from ca_deploy.errors import ImageDataError, shown, wrong_in_file
 from ca_deploy.files import sha256_of_bytes
 from ca_deploy.records.input_wish import InputWish
 from ca_deploy.records.preprocessing import Channels
@@ -51,7 +51,7 @@ def load(path: Path, signature: Signature) -> Samples:
     checked = {taken.name: _checked(path, taken, given[taken.name]) for taken in signature.inputs}
     counts = {name: len(array) for name, array in checked.items()}
     if len(set(counts.values())) > 1 or not min(counts.values()):
-        listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
+        listed = ", ".join(f"{count} of {shown(name)}" for name, count in counts.items())
         raise ImageDataError(f"Samples {path} has {listed}. All inputs need the same number of samples, at least one.")
     count = min(counts.values())
     names = tuple(map(str, range(count)))
@@ -78,7 +78,7 @@ def wishes_of(path: Path) -> tuple[InputWish, ...]:
             continue
         if array.ndim == 0 or not len(array):
             what = "no batch in front" if array.ndim == 0 else "no samples"
-            raise ImageDataError(f"Samples {path}: {name or 'its array'} has {what}, {array.shape}.")
+            raise ImageDataError(f"Samples {path}: {shown(name) or 'its array'} has {what}, {array.shape}.")
         if array.dtype == np.uint8 and _is_picture(array.shape):
             height, width, depth = (*map(int, array.shape[1:]), 1)[:3]
             found.append(InputWish(name, size=(height, width), channels=_CHANNELS.get(depth)))
@@ -102,14 +102,14 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
         if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
-            raise ValueError(f"{strange[0]} is not an array")
+            raise ValueError(f"{shown(strange[0])} is not an array")
         if _DIGESTS in arrays:
             _ = [str(text) for text in arrays[_DIGESTS].ravel()]  # numbers that are no characters are a SystemError
         return arrays
     except Exception as error:  # damaged ones raise whatever zlib, zipfile, tokenize or numpy raises
         raise ImageDataError(
-            f"Samples {path} cannot be read ({error}). Write them with numpy.savez(FILE, NAME=array, …), one array of "
-            "numbers per input, with the batch first."
+            f"Samples {path} cannot be read ({wrong_in_file(error)}). Write them with numpy.savez(FILE, NAME=array, "
+            "…), one array of numbers per input, with the batch first."
         ) from error
 
 
@@ -127,12 +127,13 @@ def _by_input(path: Path, arrays: Mapping[str, NDArray[Any]], names: Sequence[st
     only = names[0] if len(names) == 1 else None
     if only is not None and only not in arrays and set(arrays) in ({""}, {_EARLY_PIXELS}):
         return {only: next(iter(arrays.values()))}
-    held = ", ".join(arrays) if "" not in arrays else "one array without a name"
+    held = ", ".join(map(shown, arrays)) if "" not in arrays else "one array without a name"
     missing, unknown = [name for name in names if name not in arrays], [name for name in arrays if name not in names]
     if missing or unknown:
+        wanted = [shown(name) for name in names]
         raise ImageDataError(
-            f"Samples {path} has {held or 'no array'}, and the network takes {', '.join(names)}: name the arrays "
-            "after the inputs, numpy.savez(FILE, " + ", ".join(f"{name}=…" for name in names) + ")."
+            f"Samples {path} has {held or 'no array'}, and the network takes {', '.join(wanted)}: name the arrays "
+            "after the inputs, numpy.savez(FILE, " + ", ".join(f"{name}=…" for name in wanted) + ")."
         )
     return arrays
 
@@ -148,17 +149,19 @@ def _checked(path: Path, taken: NetworkInput, array: NDArray[Any]) -> NDArray[An
         wanted = f"{wanted}, normalised, or pixels ({', '.join(('N', *map(str, taken.pixels_shape)))}) of uint8"
     kinds = {"f": "f", "i": "iu", "u": "iu", "b": "b"}[np.dtype(taken.dtype).kind]
     if array.ndim == 0 or array.shape[1:] != shape or array.dtype.kind not in kinds:
-        raise ImageDataError(f"Samples {path}: {taken.name} is {array.shape} of {array.dtype}, and has to be {wanted}.")
+        raise ImageDataError(
+            f"Samples {path}: {shown(taken.name)} is {array.shape} of {array.dtype}, and has to be {wanted}."
+        )
     with np.errstate(over="ignore"):
         fed = array.astype(taken.dtype, copy=False)
     if fed.dtype.kind == "f" and not np.isfinite(fed).all():
         raise ImageDataError(
-            f"Samples {path}: {taken.name} has NaN or infinity as {taken.dtype}. Leave those samples out."
+            f"Samples {path}: {shown(taken.name)} has NaN or infinity as {taken.dtype}. Leave those samples out."
         )
     if fed.dtype.kind in "iu" and not np.array_equal(fed, array):
         raise ImageDataError(
-            f"Samples {path}: {taken.name} has numbers from {array.min()} to {array.max()}, which {taken.dtype} cannot "
-            "hold. Leave those samples out."
+            f"Samples {path}: {shown(taken.name)} has numbers from {array.min()} to {array.max()}, which "
+            f"{taken.dtype} cannot hold. Leave those samples out."
         )
     return fed
 
@@ -167,7 +170,9 @@ def _network_dtype(path: Path, name: str, array: NDArray[Any]) -> DType:
     """The type that a network takes; floats of any width are float32."""
     dtype = "float32" if array.dtype.kind == "f" else array.dtype.name
     if dtype not in get_args(DType):
-        raise ImageDataError(f"Samples {path}: {name or 'its array'} is of {array.dtype}, which no network takes.")
+        raise ImageDataError(
+            f"Samples {path}: {shown(name) or 'its array'} is of {array.dtype}, which no network takes."
+        )
     return cast(DType, dtype)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca_deploy.data.bit_depth import BY_THE_FILE, BitDepth
-from ca_deploy.errors import ImageDataError, first_line
+from ca_deploy.errors import ImageDataError, wrong_in_file
 from ca_deploy.files import sha256_of
 from ca_deploy.plugins import not_installed
 from ca_deploy.records.preprocessing import Preprocessing
@@ -85,7 +85,7 @@ def open_rgb(path: Path, depth: BitDepth = BY_THE_FILE) -> "Image.Image":
     except MemoryError as error:
         raise ImageDataError(f"Image {path} is too large for this machine's memory. Make it smaller.") from error
     except Exception as error:  # each of Pillow's decoders fails in its own way on what is damaged
-        raise ImageDataError(f"Image {path} cannot be read: {first_line(error)}") from error
+        raise ImageDataError(f"Image {path} cannot be read: {wrong_in_file(error)}") from error
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ca_deploy.delivery import settle
-from ca_deploy.errors import ArtifactError, CaDeployError, first_line
+from ca_deploy.errors import ArtifactError, CaDeployError, wrong_in_file
 from ca_deploy.graphs.not_models import refuse_others
 from ca_deploy.graphs.readers import by_suffix
 from ca_deploy.graphs.validity import invalid
@@ -200,7 +200,7 @@ def read(path: Path) -> Graph:
 
 def damaged(path: Path, error: Exception) -> ArtifactError:
     """The error for a model file that a parser failed on."""
-    what = f"{type(error).__name__}: {first_line(error)}"
+    what = wrong_in_file(error)
     return ArtifactError(f"{path} is a damaged {path.suffix} model ({what}): copy or export it again.")
 
 

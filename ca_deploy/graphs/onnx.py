@@ -11,7 +11,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, TensorProto, numpy_helper
 
-from ca_deploy.errors import ArtifactError, first_line, listed
+from ca_deploy.errors import ArtifactError, listed, wrong_in_file
 from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor, in_scope
 from ca_deploy.graphs.onnx_nodes import all_nodes, subgraphs_of
 
@@ -55,7 +55,9 @@ def load(path: Path) -> onnx.ModelProto:
     try:
         model = onnx.load(path, load_external_data=False)
     except DecodeError as error:
-        raise ArtifactError(f"{path} is not an ONNX model, or damaged ({error}): copy or export it again.") from error
+        raise ArtifactError(
+            f"{path} is not an ONNX model, or damaged ({wrong_in_file(error)}): copy or export it again."
+        ) from error
     if not model.HasField("graph") or not model.opset_import:
         raise ArtifactError(f"{path} is not an ONNX model: it lacks a graph or an opset. Copy or export it again.")
     try:
@@ -64,7 +66,7 @@ def load(path: Path) -> onnx.ModelProto:
         places = {e.value for t in model.graph.initializer for e in t.external_data if e.key == "location"}
         raise ArtifactError(
             f"{path} keeps its weights in {', '.join(sorted(places)) or 'other files'}, which cannot be read "
-            f"({first_line(error)}). Put them next to the model under that name."
+            f"({wrong_in_file(error)}). Put them next to the model under that name."
         ) from error
     _fold_constants(model.graph)
     return _with_shapes(model)

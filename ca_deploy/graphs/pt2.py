@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ca_deploy import programs
-from ca_deploy.errors import ArtifactError, first_line
+from ca_deploy.errors import ArtifactError, wrong_in_file
 from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor
 
 _BYTES = {"float32": 4.0, "float64": 8.0, "float16": 2.0, "bfloat16": 2.0, "int8": 1.0, "uint8": 1.0, "int64": 8.0}
@@ -22,7 +22,9 @@ def read(path: Path) -> Graph:
     try:
         program = program.run_decompositions()
     except Exception as error:  # decomposition raises whatever the operators raise
-        raise ArtifactError(f"{path} cannot be decomposed into core ATen operators ({first_line(error)}).") from error
+        raise ArtifactError(
+            f"{path} cannot be decomposed into core ATen operators ({wrong_in_file(error)})."
+        ) from error
     tensors: list[Tensor] = []
     places: dict[str, int] = {}
     nodes: list[Node] = []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from ca_deploy.errors import ArtifactError, first_line
+from ca_deploy.errors import ArtifactError, wrong_in_file
 from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor, flatbuffer, in_scope
 from ca_deploy.graphs.subgraphs import joined, scopes
 
@@ -50,7 +50,7 @@ def load(path: Path) -> Any:
                         _ = model.buffers[graph.tensors[index].buffer]
     except DAMAGE as error:
         raise ArtifactError(
-            f"{path} is a damaged TFLite model ({first_line(error)}): copy or export it again."
+            f"{path} is a damaged TFLite model ({wrong_in_file(error)}): copy or export it again."
         ) from error
     return model
 
@@ -66,7 +66,7 @@ def subgraphs(model: Any, path: Path) -> list[Graph]:
         return [_graph(model, subgraph, scope) for subgraph, scope in zip(model.subgraphs, scopes(model), strict=True)]
     except DAMAGE as error:
         raise ArtifactError(
-            f"{path} is a damaged TFLite model ({first_line(error)}): copy or export it again."
+            f"{path} is a damaged TFLite model ({wrong_in_file(error)}): copy or export it again."
         ) from error
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from ca_deploy.errors import ArtifactError, first_line
+from ca_deploy.errors import ArtifactError, wrong_in_file
 from ca_deploy.mil.schema import Model
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ def read_package(path: Path) -> Package:
         file = _inside(path, path / "Data" / entry["path"])
         content = file.read_bytes()
     except OSError as error:
-        raise _damaged(path, first_line(error)) from error
+        raise _damaged(path, wrong_in_file(error)) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+        raise _damaged(path, f"Manifest.json: {wrong_in_file(error)}") from error
     model = Model()
     try:
         model.ParseFromString(content)

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from ca_deploy.errors import CheckpointError, first_line
+from ca_deploy.errors import CheckpointError, wrong_in_file
 from ca_deploy.files import sha256_of
 from ca_deploy.networks import checkpoint_metadata, safe_pickle, weights_file
 from ca_deploy.networks.candidates import Candidate, candidates_in, without_wrappers
@@ -140,7 +140,8 @@ def _read_safetensors(path: Path) -> tuple[object, dict[str, Any]]:
             metadata = (file.metadata() or {}).get(_METADATA_KEY, "{}")
     except SafetensorError as error:
         raise CheckpointError(
-            f"Checkpoint {path} is not a complete safetensors file ({error}). It may be truncated: copy it again."
+            f"Checkpoint {path} is not a complete safetensors file ({wrong_in_file(error)}). It may be truncated: "
+            "copy it again."
         ) from error
     return state, checkpoint_metadata.parse(metadata, path)
 
@@ -162,5 +163,5 @@ def _read_torch(path: Path) -> object:
     except Exception as error:  # a damaged file fails in any way
         raise CheckpointError(
             f"Checkpoint {path} cannot be read as a PyTorch file: it is truncated, damaged, or of another format "
-            f"({first_line(error)}). Copy it again, or save the weights as .safetensors."
+            f"({wrong_in_file(error)}). Copy it again, or save the weights as .safetensors."
         ) from error

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ca_deploy.errors import CheckpointError
+from ca_deploy.errors import CheckpointError, wrong_in_file
 
 
 def parse(text: str, path: Path) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def parse(text: str, path: Path) -> dict[str, Any]:
     try:
         metadata = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _strange(path, "it is not JSON", str(error)) from error
+        raise _strange(path, f"it is not JSON, {wrong_in_file(error)}", text) from error
     if not isinstance(metadata, dict):
         raise _strange(path, "it is not a dictionary", metadata)
     carried = {entry: value for entry, value in metadata.items() if value is not None}

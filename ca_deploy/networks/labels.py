@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from ca_deploy.errors import UsageError
+from ca_deploy.errors import UsageError, wrong_in_file
 from ca_deploy.records.model import ModelSource
 
 _MOST_LABEL_BYTES = 16 * 2**20
@@ -19,7 +19,8 @@ def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] 
         lines = source.labels.read_text(encoding="utf-8-sig").splitlines()  # Windows' editors begin with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"--labels {source.labels} cannot be read ({error}). It must be a text file, one name per line."
+            f"--labels {source.labels} cannot be read ({wrong_in_file(error)}). It must be a text file, one name "
+            "per line."
         ) from error
     names = tuple(line.strip() for line in lines if line.strip())
     if twice := sorted(name for name, count in Counter(names).items() if count > 1):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from ca_deploy.errors import CheckpointError
+from ca_deploy.errors import CheckpointError, shown, wrong_in_file
 from ca_deploy.files import sha256_of
 
 INDEX = ".index.json"
@@ -41,11 +41,13 @@ def shards_of(index: Path) -> list[Path]:
         missing = [path.name for path in paths if not path.is_file()]
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
-            f"Checkpoint {index} is not an index of weights ({type(error).__name__}: {error}). Copy it again, or pass "
+            f"Checkpoint {index} is not an index of weights ({wrong_in_file(error)}). Copy it again, or pass "
             "the weights in one file."
         ) from error
     if missing:
-        raise CheckpointError(f"Checkpoint {index} needs {', '.join(missing[:4])} beside it. Copy all of its files.")
+        raise CheckpointError(
+            f"Checkpoint {index} needs {', '.join(map(shown, missing[:4]))} beside it. Copy all of its files."
+        )
     return paths
 
 

@@ -8,7 +8,7 @@ first, and PyTorch reads a fresh archive of the vetted members only: it cannot p
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ca_deploy.errors import ProgramError, first_line
+from ca_deploy.errors import ProgramError, first_line, wrong_in_file
 from ca_deploy.programs.archive import check_place, damaged, read_members, rebuilt, refused
 
 if TYPE_CHECKING:
@@ -46,4 +46,4 @@ def load(path: Path) -> "ExportedProgram":
                 f"Program {path} returns something else than tensors ({first_line(error)}). Leave it out of what "
                 "forward returns, and save it again."
             ) from error
-        raise damaged(path, first_line(error)) from error
+        raise damaged(path, wrong_in_file(error)) from error

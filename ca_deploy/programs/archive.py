@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from ca_deploy.errors import ProgramError
+from ca_deploy.errors import ProgramError, wrong_in_file
 
 # What torch.export.save writes (torch/export/pt2_archive/_package.py, 2.9 to 2.14).
 _READ = re.compile(
@@ -68,9 +68,9 @@ def read_members(path: Path) -> dict[str, bytes]:
                 raise damaged(path, f"it has no member {missing}")
             return {name: archive.read(entry) for name, entry in named.items() if _READ.fullmatch(name)}
     except OSError as error:
-        raise damaged(path, str(error)) from error
+        raise damaged(path, wrong_in_file(error)) from error
     except (zipfile.BadZipFile, EOFError, ValueError, RuntimeError) as error:  # RuntimeError: encrypted
-        raise damaged(path, f"its ZIP archive is truncated or damaged: {error}") from error
+        raise damaged(path, f"its ZIP archive is truncated or damaged: {wrong_in_file(error)}") from error
 
 
 def unpacks_to_more(entries: Iterable[zipfile.ZipInfo], size: int) -> str | None:

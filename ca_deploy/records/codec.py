@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
-from ca_deploy.errors import CaDeployError
+from ca_deploy.errors import CaDeployError, wrong_in_file
 from ca_deploy.records.faults import UNKNOWN, Fault, faults
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ def parse_json(text: str | bytes) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:  # bad UTF-8 and numbers of 5,000 digits are ValueErrors
-        raise Unreadable([Fault((), f"is not valid JSON ({error}).")]) from error
+        raise Unreadable([Fault((), f"is not valid JSON ({wrong_in_file(error)}).")]) from error
     if not isinstance(content, dict):
         raise Unreadable([Fault((), "is not a JSON object.")])
     return content
@@ -99,7 +99,7 @@ def parse_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise Unreadable([Fault((), f"is not valid TOML ({error}).")]) from error
+        raise Unreadable([Fault((), f"is not valid TOML ({wrong_in_file(error)}).")]) from error
 
 
 def decode(kind: type[T], content: Mapping[str, Any], **given: Any) -> T:

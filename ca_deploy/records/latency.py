@@ -252,7 +252,7 @@ def read_report(path: Path) -> LatencyReport:
         version = content.get("schema_version")
         if version != SCHEMA_VERSION:
             raise ArtifactError(
-                f"Latency report {path} has schema version {version}; this ca-deploy reads {SCHEMA_VERSION}. "
+                f"Latency report {path} has schema version {version!r:.80}; this ca-deploy reads {SCHEMA_VERSION}. "
                 "Measure again."
             )
         return decode(LatencyReport, content)

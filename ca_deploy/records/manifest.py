@@ -164,7 +164,7 @@ def manifest_of(model_file: Path) -> Manifest | None:
         version = content.get("schema_version")
         if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
             raise ArtifactError(
-                f"Manifest {path} has schema version {version!r}; this ca-deploy reads 1 to {SCHEMA_VERSION}."
+                f"Manifest {path} has schema version {version!r:.80}; this ca-deploy reads 1 to {SCHEMA_VERSION}."
             )
         manifest = decode(Manifest, content if version == SCHEMA_VERSION else _earlier(content, version))
     except Unreadable as error:

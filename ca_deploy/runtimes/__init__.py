@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ca_deploy.errors import ArtifactError, CaDeployError, RuntimeUnavailable, first_line, unknown_name
+from ca_deploy.errors import ArtifactError, CaDeployError, RuntimeUnavailable, unknown_name, wrong_in_file
 from ca_deploy.graphs import check_place, damaged
 from ca_deploy.plugins import load, member, names_in, not_installed
 from ca_deploy.records.manifest import manifest_of
@@ -66,8 +66,9 @@ class _Guarded:
         except CaDeployError:
             raise
         except Exception as error:
+            why = wrong_in_file(error)
             raise RuntimeUnavailable(
-                f"{self.file} fails in {self.runtime}: {first_line(error)}. Export it again, or try another --runtime."
+                f"{self.file} fails in {self.runtime}: {why}. Export it again, or try another --runtime."
             ) from error
 
 

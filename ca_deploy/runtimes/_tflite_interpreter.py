@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ca_deploy.errors import ArtifactError, RuntimeUnavailable
+from ca_deploy.errors import ArtifactError, RuntimeUnavailable, first_line, wrong_in_file
 from ca_deploy.records.tensors import TensorSpec
 from ca_deploy.runtimes._specs import spec_of
 
@@ -30,12 +30,12 @@ class InterpreterSession:
             )
         except ValueError as error:
             raise ArtifactError(
-                f"{path} cannot be opened as a TFLite model ({error}). It is damaged: export it again."
+                f"{path} cannot be opened as a TFLite model ({wrong_in_file(error)}). It is damaged: export it again."
             ) from error
         try:
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
-            raise RuntimeUnavailable(f"{path.name} does not run in this runtime: {str(error).strip()}") from error
+            raise RuntimeUnavailable(f"{path.name} does not run in this runtime: {first_line(error)}") from error
         self._input_details = self._interpreter.get_input_details()
         self._output_details = self._interpreter.get_output_details()
         self._shapes = {detail["index"]: tuple(map(int, detail["shape"])) for detail in self._input_details}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from ca_deploy.errors import ArtifactError, RuntimeUnavailable, first_line
+from ca_deploy.errors import ArtifactError, RuntimeUnavailable, wrong_in_file
 from ca_deploy.records.tensors import TensorSpec
 from ca_deploy.runtimes import FLOAT_AGREEMENT_DB, OnDevice, Runtime, Session
 from ca_deploy.runtimes._specs import spec_of
@@ -54,7 +54,7 @@ class OnnxRuntimeSession:
             choices = ({},) if variant else (*exact, {})
             self.settings, self._session = _first_that_loads(path, threads, variant == "reference", choices)
         except Exception as error:  # onnxruntime's and protobuf's exception classes are not exported
-            message = first_line(error)
+            message = wrong_in_file(error)
             if of_this_version(error):
                 raise RuntimeUnavailable(f"{path.name} does not run in this ONNX Runtime: {message}") from error
             raise ArtifactError(f"{path} cannot be opened as an ONNX model: {message}") from error

@@ -11,9 +11,10 @@ from pathlib import Path
 import onnxruntime
 from onnxruntime.tools.mobile_helpers import usability_checker
 
+from ca_deploy.errors import first_line
 from ca_deploy.graphs import onnx as reader
 from ca_deploy.graphs.onnx_nodes import all_nodes
-from ca_deploy.records.compat import CompatReport, Evidence, Verdict
+from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._partitions import assess
 from ca_deploy.targets._remedies import NO_REMEDY, Remedy, with_remedy
@@ -28,10 +29,13 @@ def check(request: Request) -> CompatReport:
     supported = usability_checker._SupportedOpsChecker(_TABLES / name)
     request.step("running onnxruntime's mobile helpers")
     model = reader.load(request.path)
-    if request.target == "ort_coreml":
-        found = usability_checker.check_coreml_partitions(model, True, name)
-    else:
-        found = usability_checker.check_nnapi_partitions(model, True)
+    try:
+        if request.target == "ort_coreml":
+            found = usability_checker.check_coreml_partitions(model, True, name)
+        else:
+            found = usability_checker.check_nnapi_partitions(model, True)
+    except Exception as error:  # it needs the shapes of all tensors, which some models do not let anyone infer
+        return _unknown(request, f"onnxruntime {version('onnxruntime')}, tools/mobile_helpers", error)
     taken = {tuple(node.output) for group in found.supported_groups for node in group}
     source = f"onnxruntime {version('onnxruntime')}, tools/mobile_helpers, {name}"
     rules, graph = load_rules(request.target), request.graph
@@ -64,3 +68,14 @@ def check(request: Request) -> CompatReport:
         findings.append(with_remedy(replace(checked, verdict=verdict, reason=reason), remedy, graph))
     report = CompatReport(request.target, f"{source}; rules: {rules.version}", request.path.name, tuple(findings))
     return assess(report, graph)
+
+
+def _unknown(request: Request, source: str, error: Exception) -> CompatReport:
+    """The helpers fail on the model as a whole."""
+    verdict, checker = Verdict.UNKNOWN, Evidence.CHECKER
+    reason = f"onnxruntime's checker gives up on the whole model: {first_line(error)}"
+    findings = tuple(
+        Finding(node.index, node.name, node.module, node.operator, verdict, checker, source, reason)
+        for node in request.graph.nodes
+    )
+    return assess(CompatReport(request.target, source, request.path.name, findings), request.graph)

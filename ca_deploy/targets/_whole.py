@@ -9,7 +9,7 @@ from typing import Any
 
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from ca_deploy.errors import first_line
+from ca_deploy.errors import wrong_in_file
 from ca_deploy.graphs import Graph, flatbuffer, tflite
 from ca_deploy.graphs.subgraphs import with_first
 
@@ -106,4 +106,4 @@ def refusal(path: Path) -> str:
 
 def complaint(error: Exception) -> str:
     """The runtime's words without the place in its source; it strings complaints on all nodes together."""
-    return textwrap.shorten(re.sub(r"^\S+\.cc:\d+ ", "", first_line(error)), 160, placeholder=" …")
+    return textwrap.shorten(re.sub(r"^\S+\.cc:\d+ ", "", wrong_in_file(error)), 160, placeholder=" …")

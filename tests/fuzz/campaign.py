@@ -14,12 +14,16 @@ GOOD = ("read", "refused")
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """``outcome`` is ``read`` or ``refused``; anything else is a fault, with ``details``."""
+    """``outcome`` is ``read`` or ``refused``; anything else is a fault, with ``details``.
+
+    ``inside``: the first parser took the file for one of its kind.
+    """
 
     subject: str
     seed: int
     outcome: str
     details: str = ""
+    inside: bool = False
 
 
 def tries(subject: str, seeds: Iterable[int], careful: bool = False) -> Iterator[Try]:
@@ -53,7 +57,9 @@ def tries(subject: str, seeds: Iterable[int], careful: bool = False) -> Iterator
                 yield from tries(subject, [seed], careful=True)
 
 
-def _next(worker: Child, events: Iterator[tuple[str, str]], seconds: float) -> tuple[tuple[str, str] | None, bool]:
+def _next(
+    worker: Child, events: Iterator[tuple[str, str, bool]], seconds: float
+) -> tuple[tuple[str, str, bool] | None, bool]:
     """The next event, None if the process died; and whether it did so because it took too long."""
     hung = threading.Event()
 

@@ -26,13 +26,41 @@ def made(*writers: Callable[[Path], object]) -> list[Files]:
 
 
 def models_onnx() -> list[Files]:
+    """A convolution in float, one between conversions to INT8, and two branches."""
+    from onnx import TensorProto, helper
+
+    from tests import onnx_models
     from tests.latency.models import onnx_file
 
-    return made(lambda folder: onnx_file(folder / "x.onnx", 8, 2))
+    def quantised(folder: Path) -> None:
+        names = [("x", "a"), ("a", "b"), ("y0", "c"), ("c", "y")]
+        convert = [
+            helper.make_node(kind, [given, "s", "z"], [made_], f"q/{made_}")
+            for kind, (given, made_) in zip(("QuantizeLinear", "DequantizeLinear") * 2, names, strict=True)
+        ]
+        nodes = [*convert[:2], helper.make_node("Conv", ["b", "w"], ["y0"], "features.0/Conv"), *convert[2:]]
+        constants = [
+            helper.make_tensor("s", TensorProto.FLOAT, [], [0.1]),
+            helper.make_tensor("z", TensorProto.INT8, [], [0]),
+            helper.make_tensor("w", TensorProto.FLOAT, [2, 2, 1, 1], [1.0, 2.0, 3.0, 4.0]),
+        ]
+        onnx_models.onnx_file(folder / "x.onnx", nodes, [1, 2, 4, 4], initializer=constants)
+
+    def branches(folder: Path) -> None:
+        one = helper.make_tensor_value_info("r", TensorProto.FLOAT, None)
+        yes, no = (helper.make_graph([helper.make_node(k, ["x"], ["r"])], k, [], [one]) for k in ("Relu", "Abs"))
+        condition = helper.make_tensor("c", TensorProto.BOOL, [], [True])
+        node = helper.make_node("If", ["c"], ["y"], "choice", then_branch=yes, else_branch=no)
+        onnx_models.onnx_file(folder / "x.onnx", [node], [1, 4], initializer=[condition])
+
+    return made(lambda folder: onnx_file(folder / "x.onnx", 8, 2), quantised, branches)
 
 
 def models_tflite() -> list[Files]:
+    """A convolution in INT8, an attention in float, branches, and two signatures."""
+    from ca_deploy.graphs import flatbuffer
     from tests.latency.models import tflite_file
+    from tests.targets.test_whole import branches, signatures
     from tests.tflite_models import Model
 
     def small(folder: Path) -> None:
@@ -41,7 +69,11 @@ def models_tflite() -> list[Files]:
         model.add("HARD_SWISH", [x], (1, 4, 4, 2), name="features.0.act")
         model.save(folder / "x.tflite")
 
-    return made(small, lambda folder: tflite_file(folder / "x.tflite", 4))
+    more = [
+        lambda folder, make=make: (folder / "x.tflite").write_bytes(flatbuffer.write(make()))
+        for make in (branches, signatures)
+    ]
+    return made(small, lambda folder: tflite_file(folder / "x.tflite", 4), *more)
 
 
 def packages() -> list[Files]:
@@ -53,7 +85,8 @@ def packages() -> list[Files]:
 def programs() -> list[Files]:
     from tests.programs import hostile
 
-    return made(lambda folder: (folder / "x.pt2").write_bytes(hostile.programs(folder)["plain"].read_bytes()))
+    with tempfile.TemporaryDirectory() as folder:
+        return [{"x.pt2": hostile.programs(Path(folder))["plain"].read_bytes()}]
 
 
 @cache
@@ -83,11 +116,16 @@ def safetensors() -> list[Files]:
 
 
 def shards() -> list[Files]:
-    index = {
-        "metadata": {"total_size": 8},
-        "weight_map": {"a.weight": "x-1.safetensors", "b.weight": "x-2.safetensors"},
+    """The weights of a network in two files, with an index of them."""
+    from safetensors.torch import save
+
+    state = {key: value.clone() for key, value in network().state_dict().items()}
+    names = {key: f"x-{1 + number % 2}.safetensors" for number, key in enumerate(state)}
+    index = {"metadata": {"total_size": 8}, "weight_map": names}
+    parts = {
+        name: save({key: state[key] for key in state if names[key] == name}) for name in sorted(set(names.values()))
     }
-    return [{"x.safetensors.index.json": json.dumps(index).encode()}]
+    return [{"x.safetensors.index.json": json.dumps(index).encode(), **parts}]
 
 
 def manifests() -> list[Files]:
@@ -113,9 +151,19 @@ def recipes() -> list[Files]:
 
 
 def calibrations() -> list[Files]:
-    own = b"description = 'x'\nsource = 'folder'\ndomain = 'random'\ncount = 4\nheld_out = 32\nfolder = 'photos'\n"
-    made = b"description = 'x'\nsource = 'random'\ndomain = 'random'\ncount = 4\nheld_out = 4\nseed = 1\n"
-    return [{"x.toml": own, "photos/a.png": b""}, {"x.toml": made}]
+    own = b"description = 'x'\nsource = 'folder'\ndomain = 'random'\ncount = 4\nheld_out = 2\nfolder = 'photos'\n"
+    made_ = b"description = 'x'\nsource = 'random'\ndomain = 'random'\ncount = 4\nheld_out = 4\nseed = 1\n"
+    given = b"description = 'x'\nsource = 'arrays'\ndomain = 'random'\ncount = 2\nheld_out = 1\nfile = 'x.npz'\n"
+    photos = {f"photos/{number}.png": _png(number) for number in range(6)}
+    return [{"x.toml": own, **photos}, {"x.toml": made_}, {"x.toml": given, **samples()[1]}]
+
+
+def _png(seed: int) -> bytes:
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (12, 9, 3), np.uint8)).save(content, "png")
+    return content.getvalue()
 
 
 def reports() -> list[Files]:
@@ -151,7 +199,7 @@ def one_array() -> list[Files]:
 def pictures() -> list[Files]:
     from PIL import Image
 
-    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (12, 9, 3), np.uint8))
+    picture = Image.open(io.BytesIO(_png(0)))
     found = []
     for kind in ("png", "jpeg", "gif", "bmp", "tiff", "webp"):
         content = io.BytesIO()
@@ -166,14 +214,48 @@ def label_files() -> list[Files]:
     return [{"x.txt": "rose\ndaisy\nTüte\n".encode()}]
 
 
+BUNDLED = 1000  # bytes of each library in a bundle
+
+
+def library_files() -> dict[str, bytes]:
+    """A small stand-in for each runtime's library, by the name of the runtime."""
+    from ca_deploy.native.libraries import LIBRARIES
+
+    return {runtime: bytes([number]) * BUNDLED for number, runtime in enumerate(LIBRARIES)}
+
+
 def bundles() -> list[Files]:
-    from ca_deploy.native import bundle, libraries
+    from ca_deploy.native import bundle
 
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        for runtime in libraries.LIBRARIES:
-            archive.writestr(bundle._member(runtime), bytes(1000))
+        for runtime, library in library_files().items():
+            archive.writestr(bundle._member(runtime), library)
     return [{"x.zip": content.getvalue()}]
+
+
+def probes() -> list[Files]:
+    """What a phone and a small computer say of themselves, and of their conditions."""
+    cores = "".join(
+        f"cpuinfo=processor\t: {n}\ncpuinfo=Features\t: fp asimd\ncpuinfo=CPU part\t: 0xd0{n}\nmax_khz={n} 1800000\n"
+        for n in range(4)
+    )
+    phone = "arch=aarch64\nkernel=Linux 4.14\nandroid=12\nandroid_model=samsung x\nabis=arm64-v8a,armeabi-v7a\n"
+    board = 'arch=aarch64\nmodel=a board\nos="Debian"\nld=ld.so (Debian GLIBC 2.36) stable release version 2.36.\n'
+    now = (
+        "khz=0 1800000\ngovernor=0 schedutil\nzone=45123 cpu-thermal\nmemory=MemAvailable: 9 kB\nload=0.1 0.2\n"
+        "throttled=0x50005\nbattery=AC powered: true\nbattery=level: 97\npower=mWakefulness=Awake\n"
+        "thermal=Thermal Status: 0\n"
+    )
+    return [{"x.probe": (kind + cores + now).encode()} for kind in (phone, board)]
+
+
+def lists_of_phones() -> list[Files]:
+    phones = (
+        "R58M123  device usb:1-2 product:x model:SM_G973F device:beyond1 transport_id:1\n"
+        "adb-R58M123-a b (2)._adb-tls-connect._tcp  offline transport_id:2\nemulator-5554\tunauthorized\n"
+    )
+    return [{"x.list": f"* daemon started successfully\nList of devices attached\n{phones}\n".encode()}]
 
 
 def answers() -> list[Files]:

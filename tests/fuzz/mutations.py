@@ -8,6 +8,8 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
+BROKEN = "a broken line"
+LINE_BREAK = f"x\n{BROKEN}\x1b[2J"  # in a name: no message may break at it
 _NUMBERS = (0, 1, 127, 128, 255, 2**15, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1, 10**9)
 _TEXTS = (
     "[" * 100_000, '{"a":' * 50_000, "9" * 100_000, "NaN", "-Infinity", "1e999", "null", "true", "-1", "0", "{}", "[]",
@@ -15,9 +17,9 @@ _TEXTS = (
     "\x00", "\u202e", "1979-05-27", '[["a"]]', "0.1", "1" * 400, '"[/]"',
 )  # fmt: skip
 _VALUES: tuple[Any, ...] = (
-    None, True, False, -1, 0, 1, 3.5, 10**30, 2**63, float("nan"), float("inf"), "", "x", "\x1b[2J\x07", "\ud800", [],
-    {}, [[]], [None], {"a": {"b": []}}, "/dev/zero", "../../../etc/hostname", "a" * 5000, ["x"] * 1000, [-1],
-    [1e308],
+    None, True, False, -1, 0, 1, 3.5, 10**30, 2**63, float("nan"), float("inf"), "", "x", "\x1b[2J\x07", LINE_BREAK,
+    "\ud800", [], {}, [[]], [None], {"a": {"b": []}}, "/dev/zero", "../../../etc/hostname", "a" * 5000, ["x"] * 1000,
+    [-1], [1e308],
 )  # fmt: skip
 
 
@@ -40,10 +42,10 @@ def _ways(content: bytes, name: str) -> list[Callable[[bytes, random.Random], by
         _inserted,
         _blanked,
     ]
-    if name.endswith((".json", ".toml", ".txt")):
+    if name.endswith((".json", ".toml", ".txt", ".probe", ".list")):
         ways += [_text] * 6
     if name.endswith(".json"):
-        ways += [_value] * 12
+        ways += [value] * 12
     if name.endswith((".onnx", ".mlmodel")):
         ways += [_message] * 20
     if name.endswith(".tflite"):
@@ -106,14 +108,14 @@ def _text(content: bytes, chance: random.Random) -> bytes:
     return content[:start] + chance.choice(_TEXTS).encode() + content[end:]
 
 
-def _value(content: bytes, chance: random.Random) -> bytes:
-    """One value of a JSON document replaced, removed or renamed."""
+def value(content: bytes, chance: random.Random, steps: int = 6) -> bytes:
+    """One value of a JSON document replaced, removed or renamed, at most so many steps into it."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
         return content
-    inner, steps = document, chance.randrange(1, 7)
-    for _ in range(steps):
+    inner = document
+    for _ in range(chance.randrange(1, steps + 1)):
         keys = list(inner) if isinstance(inner, dict) else list(range(len(inner))) if isinstance(inner, list) else []
         if not keys:
             break
@@ -127,7 +129,9 @@ def _value(content: bytes, chance: random.Random) -> bytes:
         elif what < 0.85:
             del inner[key]
         elif isinstance(inner, dict):
-            inner[chance.choice(("unknown", "", "\x1b[1m", "schema_version", str(key) + "s"))] = inner.pop(key)
+            inner[chance.choice(("unknown", "", "\x1b[1m", LINE_BREAK, "schema_version", str(key) + "s"))] = inner.pop(
+                key
+            )
         break
     return json.dumps(document).encode()
 
@@ -162,7 +166,7 @@ def _member(content: bytes, chance: random.Random) -> bytes:
 def _header(content: bytes, chance: random.Random) -> bytes:
     """A header of safetensors that lies, at its right length."""
     size = int.from_bytes(content[:8], "little")
-    header = (_value if chance.random() < 0.7 else _text)(content[8 : 8 + size], chance)
+    header = (value if chance.random() < 0.7 else _text)(content[8 : 8 + size], chance)
     return len(header).to_bytes(8, "little") + header + content[8 + size :]
 
 
@@ -208,7 +212,7 @@ def _reorder(values: Any, one: Any, chance: random.Random) -> None:
     elif isinstance(one, int | float):
         items[items.index(one)] = chance.choice((-1, 0, 1, 2**31 - 1, 1000))
     elif isinstance(one, str):
-        items[items.index(one)] = chance.choice(("", "x", "\x1b[2J", chance.choice(items)))
+        items[items.index(one)] = chance.choice(("", "x", "\x1b[2J", LINE_BREAK, chance.choice(items)))
     items = [type(item).FromString(item.SerializeToString()) if hasattr(item, "ListFields") else item for item in items]
     del values[:]
     values.extend(items)
@@ -219,8 +223,14 @@ def _set(message: Any, name: str, value: Any, chance: random.Random) -> None:
         bool: (True, False),
         int: (-1, 0, 1, 2, 7, 8, 16, 1000, 2**31 - 1, 2**62),
         float: (0.0, -1.0, float("nan"), float("inf"), 1e38),
-        str: ("", "x", "image", "\x1b[2J\x07", "[/red]", "a" * 3000),
-        bytes: (b"", b"\xff\xfe", b"a" * 3000, value[: len(value) // 2] if isinstance(value, bytes) else b""),
+        str: ("", "x", "image", "\x1b[2J\x07", "[/red]", "a" * 3000, LINE_BREAK),
+        bytes: (
+            b"",
+            b"\xff\xfe",
+            b"a" * 3000,
+            LINE_BREAK.encode(),
+            value[: len(value) // 2] if isinstance(value, bytes) else b"",
+        ),
     }
     try:
         setattr(message, name, chance.choice(choices[type(value)]))
@@ -260,7 +270,13 @@ def _flatbuffer(content: bytes, chance: random.Random) -> bytes:
                 break
             else:
                 number = chance.choice((0, 1, 2, 3, 9, 100, -1, 2**31 - 1))
-                setattr(table, name, chance.choice((b"", b"\xff\xfe", b"x")) if isinstance(value, bytes) else number)
+                setattr(
+                    table,
+                    name,
+                    chance.choice((b"", b"\xff\xfe", b"x", LINE_BREAK.encode()))
+                    if isinstance(value, bytes)
+                    else number,
+                )
                 break
         return flatbuffer.write(model)
     except Exception:  # it cannot be written

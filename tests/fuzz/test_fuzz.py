@@ -12,6 +12,7 @@ def test_damage_is_read_or_refused(subject: str) -> None:
     assert [one.seed for one in found] == list(range(60))
     assert not [one for one in found if one.outcome not in GOOD]
     assert any(one.outcome == "refused" for one in found)
+    assert sum(one.inside for one in found) >= 12  # the first parser does not end all of them
 
 
 def test_the_same_seed_gives_the_same_damage(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -36,8 +36,8 @@ def test_an_entry_of_null_counts_as_missing() -> None:
     ("text", "said"),
     [
         ("", "not JSON"),
-        ("[" * 100_000, "not JSON .*recursion"),
-        ('{"labels": ' + "[" * 100_000 + "]" * 100_000 + "}", "not JSON .*recursion"),
+        ("[" * 100_000, "not JSON, it is nested too deeply"),
+        ('{"labels": ' + "[" * 100_000 + "]" * 100_000 + "}", "not JSON, it is nested too deeply"),
         ("1" * 5000, "not JSON"),
         ("5", r"not a dictionary \(5\)"),
         ("null", "not a dictionary"),
