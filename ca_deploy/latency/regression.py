@@ -1,15 +1,18 @@
-"""Two latency reports of the same device: has anything become slower? For use in CI."""
+"""Two latency reports of the same device: has anything become slower, and which operators? For use in CI."""
+
+from dataclasses import replace
 
 import numpy as np
 
 from ca_deploy.errors import UsageError, listed
+from ca_deploy.latency.operator_changes import has_operators, module_changes, operator_changes
 from ca_deploy.latency.statistics import ratio_of_medians
 from ca_deploy.records.latency import LatencyReport, Measurement
 from ca_deploy.records.statistics import Change, Difference, Regression, Trust
 
 
 def compare_reports(before: LatencyReport, after: LatencyReport, threshold_percent: float) -> Regression:
-    """Measurements are matched by file name and threads.
+    """Measurements are matched by file name and threads; the only ones of two reports by threads.
 
     Raises:
         UsageError: the reports share no measurement, one was fed with other shapes than the other, or one is of an
@@ -17,14 +20,41 @@ def compare_reports(before: LatencyReport, after: LatencyReport, threshold_perce
     """
     if before.emulated != after.emulated:
         raise UsageError("One report counts instructions and the other measures times: they cannot be compared.")
-    earlier = {_key(found): found for found in before.measurements}
-    pairs = [(earlier[_key(found)], found) for found in after.measurements if _key(found) in earlier]
+    pairs = _pairs(before, after)
     if not pairs:
         raise UsageError("The two reports share no file: they are matched by file name and number of threads.")
     for old, new in pairs:
         _refuse_other_shapes(old, new)
-    changes = tuple(_change(old, new, threshold_percent) for old, new in pairs)
-    return Regression("M" if after.emulated else "ms", threshold_percent, changes, tuple(_warnings(before, after)))
+    changes = tuple(
+        replace(
+            _change(old, new, threshold_percent),
+            operators=operator_changes(old, new),
+            modules=module_changes(old, new),
+        )
+        for old, new in pairs
+    )
+    warnings = [*_warnings(before, after), *_unlike(pairs)]
+    return Regression("M" if after.emulated else "ms", threshold_percent, changes, tuple(warnings))
+
+
+def _pairs(before: LatencyReport, after: LatencyReport) -> list[tuple[Measurement, Measurement]]:
+    earlier = {_key(found): found for found in before.measurements}
+    pairs = [(earlier[_key(found)], found) for found in after.measurements if _key(found) in earlier]
+    both = [*before.measurements, *after.measurements]
+    if not pairs and len(before.measurements) == len(after.measurements) == 1 and both[0].threads == both[1].threads:
+        return [(both[0], both[1])]
+    return pairs
+
+
+def _unlike(pairs: list[tuple[Measurement, Measurement]]) -> list[str]:
+    said = [
+        f"two files are compared: {old.what} before, {new.what} after" for old, new in pairs if old.what != new.what
+    ]
+    for old, new in pairs:
+        if has_operators(old) != has_operators(new):
+            without = "before" if has_operators(new) else "after"
+            said.append(f"{new.name} has no operators in the report {without}: measure with --ops to compare them")
+    return said
 
 
 def _key(found: Measurement) -> tuple[str, int]:
@@ -65,6 +95,6 @@ def _warnings(before: LatencyReport, after: LatencyReport) -> list[str]:
         for found in report.measurements
         if found.validity is not None and found.validity.verdict is Trust.INVALID
     ]
-    missing = {_key(found) for found in before.measurements} - {_key(found) for found in after.measurements}
+    missing = {_key(found) for found in before.measurements} - {_key(old) for old, _ in _pairs(before, after)}
     said += [f"{file} with {threads} threads is missing in the report after" for file, threads in sorted(missing)]
     return said

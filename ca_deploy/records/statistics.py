@@ -82,10 +82,25 @@ class Validity:
 
 
 @record
+class PartChange:
+    """Operators of one kind, or of one PyTorch module, before and after: in ms, or millions of instructions.
+
+    A part that one of the two does not have is 0 there.
+    """
+
+    name: str
+    before: float
+    count_before: int
+    after: float
+    count_after: int
+
+
+@record
 class Change:
     """One file, before and after: medians in ms, or millions of instructions (exact: no interval).
 
-    ``regressed``: slower by more than the threshold, with the whole interval above 1.
+    ``regressed``: slower by more than the threshold, with the whole interval above 1. ``operators`` and ``modules``,
+    the largest change first, are () unless both reports have them.
     """
 
     file: str
@@ -96,6 +111,8 @@ class Change:
     low: float | None
     high: float | None
     regressed: bool
+    operators: tuple[PartChange, ...] = ()
+    modules: tuple[PartChange, ...] = ()
 
 
 @record

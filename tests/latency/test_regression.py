@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from ca_deploy.errors import UsageError
+from ca_deploy.latency.operator_changes import OUTSIDE
 from ca_deploy.latency.regression import compare_reports
-from ca_deploy.records.latency import LatencyReport
+from ca_deploy.records.devices import InstructionCounts
+from ca_deploy.records.latency import GroupCount, LatencyReport, Measurement, OperatorCounts
+from ca_deploy.records.statistics import PartChange
 
 
 def test_a_regression_is_found_and_a_threshold_respected(measured: tuple[LatencyReport, Path]) -> None:
@@ -38,3 +41,45 @@ def test_a_regression_is_found_and_a_threshold_respected(measured: tuple[Latency
         compare_reports(report, replace(report, measurements=(larger,)), 5)
     with pytest.raises(UsageError, match="instructions"):
         compare_reports(report, replace(report, emulated=True), 5)
+
+
+def test_times_are_compared_operator_by_operator(measured: tuple[LatencyReport, Path]) -> None:
+    report, _ = measured
+    for change, found in zip(compare_reports(report, report, 0).changes, report.measurements, strict=True):
+        assert found.operators is not None
+        assert {part.name for part in change.operators} == {row.name for row in found.operators.by_operator}
+        assert {part.name for part in change.modules} == {row.name for row in found.operators.by_module}
+        assert all((part.before, part.count_before) == (part.after, part.count_after) for part in change.operators)
+    without = replace(report, measurements=tuple(replace(found, operators=None) for found in report.measurements))
+    compared = compare_reports(without, report, 0)
+    assert not any(change.operators or change.modules for change in compared.changes)
+    assert "has no operators in the report before: measure with --ops" in compared.warnings[0]
+
+
+def test_instructions_of_two_files_are_compared_operator_by_operator(measured: tuple[LatencyReport, Path]) -> None:
+    """A report with one file each: their names may differ."""
+
+    def counted(label: str, total: int, *groups: GroupCount) -> LatencyReport:
+        counts = OperatorCounts(total, 1_000_000, 0, groups, groups, (), (), "")
+        one: Measurement = replace(
+            measured[0].measurements[0],
+            label=label,
+            instructions=InstructionCounts(total, 0, 0, 0, 0),
+            operators=None,
+            operator_counts=counts,
+        )
+        return replace(measured[0], emulated=True, measurements=(one,))
+
+    plain = counted("plain", 10_000_000, GroupCount("Conv", 5, 9_000_000, 90.0))
+    gated = counted("gated", 14_000_000, GroupCount("Conv", 6, 9_500_000, 68.0), GroupCount("Mul", 2, 3_500_000, 25.0))
+    compared = compare_reports(plain, gated, 50)
+    assert compared.passed
+    assert compared.warnings == ("two files are compared: plain before, gated after",)
+    (change,) = compared.changes
+    assert (change.before, change.after) == (10.0, 14.0)
+    assert change.operators == (
+        PartChange("Mul", 0.0, 0, 3.5, 2),
+        PartChange("Conv", 9.0, 5, 9.5, 6),
+        PartChange(OUTSIDE, 1.0, 0, 1.0, 0),
+    )
+    assert sum(part.after for part in change.operators) == change.after
