@@ -171,7 +171,7 @@ def main() -> None:
     try:
         found = measure(wanted.model, wanted.signature, wanted.threads, wanted.warmup_runs, wanted.runs)
     except Exception as error:
-        found = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+        found = {"error": (str(error) or type(error).__name__).splitlines()[0]}
     answers.write(json.dumps(found) + "\n")
     answers.close()
     sys.stderr.flush()

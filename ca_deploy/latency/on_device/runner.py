@@ -30,8 +30,7 @@ INTERPRETERS = (
 
 
 class TFLite:
-    """The ``Interpreter`` of one of :data:`INTERPRETERS`: its main graph, or that of a signature, whose inputs and
-    outputs are in the order of their names."""
+    """The main graph in one of :data:`INTERPRETERS`, or a signature's, with inputs and outputs in order of names."""
 
     def __init__(self, options: argparse.Namespace, shapes: list[list[int]]) -> None:
         package, module = next(choice for choice in INTERPRETERS if find_spec(choice[0]) or choice is INTERPRETERS[-1])
@@ -289,7 +288,8 @@ def main() -> None:
         found = measure(parser.parse_args())
     except Exception as error:
         advice = ": install it there, with pip" if isinstance(error, ImportError) else ""
-        found = {"error": f"{type(error).__name__}: {error}".splitlines()[0] + advice}
+        said = "a name in it is not UTF-8" if isinstance(error, UnicodeError) else str(error) or type(error).__name__
+        found = {"error": said.splitlines()[0] + advice}
     answers.write(json.dumps(found) + "\n")
     answers.close()
     sys.exit(1 if "error" in found else 0)
