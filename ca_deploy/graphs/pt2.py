@@ -28,7 +28,7 @@ def read(path: Path) -> Graph:
     tensors: list[Tensor] = []
     places: dict[str, int] = {}
     nodes: list[Node] = []
-    fed = set(program.graph_signature.user_inputs)
+    fed = list(program.graph_signature.user_inputs)  # numbers and texts are inputs, too, by their values
 
     def place(node: Any) -> int:
         if node.name not in places:
@@ -65,7 +65,7 @@ def read(path: Path) -> Graph:
             )
         )
     results = tuple(place(node) for node in program.graph.output_node().all_input_nodes)
-    return Graph("pt2", 1, tuple(nodes), tuple(tensors), tuple(places[name] for name in fed), results)
+    return Graph("pt2", 1, tuple(nodes), tuple(tensors), tuple(places[name] for name in fed if name in places), results)
 
 
 def _tensor(node: Any, constant: bool) -> Tensor:

@@ -24,6 +24,12 @@ def test_a_program_is_read_as_core_aten(program: Path) -> None:
     assert graph.tensors[graph.inputs[0]].shape == (1, 3, 32, 32)
 
 
+def test_a_program_that_takes_a_text_beside_its_tensors(tmp_path: Path) -> None:
+    graph = pt2.read(hostile.programs(tmp_path)["with_text"])
+    assert [graph.tensors[place].name for place in graph.inputs] == ["x", "more_image"]
+    assert [node.operator for node in graph.nodes] == ["add"]
+
+
 def test_a_program_that_would_run_code_is_refused(program: Path, tmp_path: Path) -> None:
     content, canary = hostile.members(program), tmp_path / "canary"
     content[hostile.INPUTS] = hostile.pickled(canary)
