@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from ca_deploy.delivery.scratch import temporary
-from ca_deploy.errors import CaDeployError, WorkerError, last_line
+from ca_deploy.errors import ArtifactError, CaDeployError, WorkerError, last_line
 from ca_deploy.graphs import CONTROL_FLOW, Graph, check_place, read
 from ca_deploy.plugins import load
 from ca_deploy.processes import child
+from ca_deploy.processes.time_limit import advice, time_limit_s
 from ca_deploy.progress import NamedStep, no_named_step
 from ca_deploy.records.compat import CompatReport
 from ca_deploy.targets import Request, Risk, Risky, Target, _compiled, find_target, targets_for, usable_target
@@ -40,7 +41,7 @@ def check(path: Path, targets: Sequence[str] = (), step: NamedStep = no_named_st
     Raises:
         UsageError: an unknown target, or one for other formats.
         RuntimeUnavailable: a package of a requested target is not installed.
-        ArtifactError: the file is not a model that can be checked.
+        ArtifactError: the file is not a model that can be checked, or does not end.
         WorkerError: the checker crashed on every target.
     """
     check_place(path)
@@ -82,6 +83,7 @@ class _Checkers:
         self, path: Path, targets: Sequence[str], scratch: Path, lost: Mapping[Risky, str], begun: set[str]
     ) -> None:
         self._path, self._target, self._doing = path, targets[0], "starting"
+        self._limit_s = time_limit_s(path)
         self.risked: Risky | None = None
         self._begun = begun
         self._log = scratch / "log"
@@ -98,9 +100,9 @@ class _Checkers:
         """Each target's report as soon as it is complete, until the child ends or dies.
 
         Raises:
-            CaDeployError: an error raised by the reader or a checker.
+            CaDeployError: an error raised by the reader or a checker, or nothing happened for :func:`.time_limit_s`.
         """
-        for event in self._child.events():
+        for event in self._child.events(self._limit_s):
             if isinstance(event, CaDeployError):
                 raise event
             self.risked = event if isinstance(event, Risky) else None
@@ -114,6 +116,12 @@ class _Checkers:
                 if self._target not in self._begun:
                     self._begun.add(self._target)
                     step(self._target, f"checking {self._path.name}")
+        if self._child.is_late:
+            doing = f"trying {self.risked.name}" if self.risked else self._doing
+            raise ArtifactError(
+                f"{self._path} was ended: {doing} for target {self._target} took longer than {self._limit_s:.0f} s. "
+                f"{advice()}"
+            )
 
     def ending(self) -> str:
         """How the child ended."""

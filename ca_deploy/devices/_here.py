@@ -11,11 +11,16 @@ from typing import Self
 
 from ca_deploy.delivery.scratch import temporary
 from ca_deploy.devices._shell import CONDITIONS, read_conditions
-from ca_deploy.errors import DeviceError
+from ca_deploy.errors import DeviceError, RuntimeUnavailable
 from ca_deploy.processes.commands import TooMuch, run
+from ca_deploy.processes.time_limit import advice
 from ca_deploy.records.devices import Completed, Conditions
 
 _ASK_S = 60.0
+
+
+class _TooLong(DeviceError):
+    """A command was ended."""
 
 
 class Here:
@@ -49,14 +54,23 @@ class Here:
         return {file: str(file.absolute()) for file in files}
 
     def run(self, argv: Sequence[str], timeout_s: float) -> Completed:
-        return self._run(self.command(argv), timeout_s)
+        return self._run_model(self.command(argv), timeout_s)
+
+    def _run_model(
+        self, argv: Sequence[str], timeout_s: float, environment: Mapping[str, str] | None = None
+    ) -> Completed:
+        """Raises ``RuntimeUnavailable`` for what takes too long: it is that file's fault, and others can be run."""
+        try:
+            return self._run(argv, timeout_s, environment)
+        except _TooLong as error:
+            raise RuntimeUnavailable(f"{error} {advice()}") from error
 
     def _run(self, argv: Sequence[str], timeout_s: float, environment: Mapping[str, str] | None = None) -> Completed:
         try:
             scratch = self.scratch()
             return run(argv, timeout_s, Path(scratch), {"TMPDIR": scratch, **(environment or {})})
         except subprocess.TimeoutExpired as error:
-            raise DeviceError(f"{self.name}: the run took too long and was ended after {timeout_s:.0f} s.") from error
+            raise _TooLong(f"{self.name}: the run took too long and was ended after {timeout_s:.0f} s.") from error
         except TooMuch as error:
             raise DeviceError(f"{self.name}: the run was ended: {error}") from error
         except OSError as error:

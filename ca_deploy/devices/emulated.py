@@ -88,7 +88,7 @@ class Emulated(Here):
         command[at:at] = ["-plugin", plugin]
         self._written.unlink(missing_ok=True)
         environment = {"CA_DEPLOY_MARKS": "1", "CA_DEPLOY_COUNTS": str(self._written)}
-        completed = self._run(command, timeout_s, environment)
+        completed = self._run_model(command, timeout_s, environment)
         if completed.returncode:
             return completed, None
         if not self._written.is_file():

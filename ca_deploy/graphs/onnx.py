@@ -13,6 +13,7 @@ from onnx import AttributeProto, TensorProto, numpy_helper
 
 from ca_deploy.errors import ArtifactError, listed, wrong_in_file
 from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor, in_scope
+from ca_deploy.graphs.onnx_functions import refuse_bomb
 from ca_deploy.graphs.onnx_nodes import all_nodes, subgraphs_of
 
 # ONNX Runtime has kernels for these domains; operators of any other need a custom operator library.
@@ -60,6 +61,7 @@ def load(path: Path) -> onnx.ModelProto:
         ) from error
     if not model.HasField("graph") or not model.opset_import:
         raise ArtifactError(f"{path} is not an ONNX model: it lacks a graph or an opset. Copy or export it again.")
+    refuse_bomb(model, path)
     try:
         onnx.load_external_data_for_model(model, str(path.parent))
     except (OSError, ValueError, onnx.checker.ValidationError) as error:

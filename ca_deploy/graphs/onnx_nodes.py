@@ -6,9 +6,9 @@ import onnx
 from onnx import AttributeProto
 
 
-def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """The nodes of the main graph, then those of its branches and bodies, in the order of :class:`Graph`."""
-    waiting = [graph]
+def all_nodes(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[onnx.NodeProto]:
+    """The nodes of a main graph or function, then those of its branches and bodies, in the order of :class:`Graph`."""
+    waiting: list[onnx.GraphProto | onnx.FunctionProto] = [graph]
     for each in waiting:
         yield from each.node
         waiting += [subgraph for node in each.node for _, subgraph in subgraphs_of(node)]

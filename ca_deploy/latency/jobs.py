@@ -18,6 +18,7 @@ from ca_deploy.latency.protocol import PROTOCOLS
 from ca_deploy.latency.runner_output import RunnerOutput
 from ca_deploy.latency.verify import verify
 from ca_deploy.latency.watch import Watch
+from ca_deploy.processes.time_limit import time_limit_s
 from ca_deploy.progress import Step
 from ca_deploy.records.devices import InstructionCounts
 from ca_deploy.records.latency import MeasuringProtocol, OperatorCounts, OperatorProfile, ProcessStart, Verification
@@ -153,7 +154,8 @@ class Run:
     def request(self, job: Job, protocol: MeasuringProtocol) -> Request:
         fed = self.fed.get(job.file, ())
         model, signature = self.places[job.file], job.signature
-        return Request(model, job.threads, self.mask, protocol, fed, shapes=job.shapes, signature=signature)
+        limit_s = time_limit_s(job.file)
+        return Request(model, job.threads, self.mask, protocol, limit_s, fed, shapes=job.shapes, signature=signature)
 
     def _start(self, job: Job) -> None:
         began = time.monotonic()

@@ -18,22 +18,20 @@ from ca_deploy.records.latency import MeasuringProtocol
 RunnerKind = Literal["auto", "c", "python"]
 PYTHON_RUNNER = Path(__file__).parent / "on_device" / "runner.py"
 
-# On top of the longest time that the protocol allows: starting, loading and writing on a slow device.
-_PATIENCE_S = 300.0
-
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One process: ``model`` and ``inputs`` are paths on the device, ``affinity`` a hexadecimal mask of cores.
 
     ``shapes`` are those of the inputs in order, where the file leaves them open; ``signature`` is the function of the
-    file that runs, None for its main graph.
+    file that runs, None for its main graph. ``limit_s`` is what starting, loading and the first run may take.
     """
 
     model: str
     threads: int
     affinity: str | None
     protocol: MeasuringProtocol
+    limit_s: float
     inputs: Sequence[str] = ()
     shapes: Sequence[Sequence[int]] = ()
     signature: str | None = None
@@ -41,7 +39,7 @@ class Request:
 
     @property
     def timeout_s(self) -> float:
-        return 2 * self.protocol.max_seconds + _PATIENCE_S
+        return 2 * self.protocol.max_seconds + self.limit_s
 
 
 class Launcher(Protocol):

@@ -17,7 +17,7 @@ def whole(file: Path, folder: Path) -> Path:
     them, which would not be on the device.
 
     Raises:
-        ArtifactError: the weights are missing, or too many for one file.
+        ArtifactError: the weights are missing, or too many for one file; :func:`.refuse_bomb` refuses it.
     """
     make = _MAKERS.get(file.suffix.lower())
     content = make(file) if make else None
@@ -50,10 +50,13 @@ def _onnx(file: Path) -> bytes | None:
     from google.protobuf.message import DecodeError, EncodeError
     from onnx.external_data_helper import load_external_data_for_model, uses_external_data
 
+    from ca_deploy.graphs.onnx_functions import refuse_bomb
+
     try:
         model = onnx.load(file, load_external_data=False)
     except (DecodeError, OSError):
         return None  # damaged: the runtime says how
+    refuse_bomb(model, file)
     if not any(uses_external_data(tensor) for tensor in model.graph.initializer):
         return None
     try:

@@ -9,6 +9,7 @@ import os
 import pickle
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from subprocess import PIPE
@@ -41,6 +42,7 @@ class Child:
             env={**python_environment(), **(environment or {}), "TMPDIR": str(scratch)},
         )
         self.pid = self._process.pid
+        self.is_late = False
 
     def __enter__(self) -> "Child":
         return self
@@ -61,14 +63,27 @@ class Child:
         assert self._process.stdin is not None
         self._process.stdin.close()
 
-    def events(self) -> Iterator[Any]:
-        """The events of the child, until it ends or dies."""
+    def events(self, limit_s: float = threading.TIMEOUT_MAX) -> Iterator[Any]:
+        """The events of the child, until it ends or dies.
+
+        It is killed if it reports nothing for ``limit_s``, and ``is_late`` then.
+        """
         assert self._process.stdout is not None
         while True:
+            timer = threading.Timer(limit_s, self._end_late)
+            timer.daemon = True
+            timer.start()
             try:
-                yield pickle.load(self._process.stdout)
+                event = pickle.load(self._process.stdout)
             except (EOFError, pickle.UnpicklingError):
                 return
+            finally:
+                timer.cancel()
+            yield event
+
+    def _end_late(self) -> None:
+        self.is_late = True
+        self._group.kill()
 
     def killed_by(self) -> signal.Signals | None:
         """The signal that ended it, if one did."""

@@ -46,10 +46,14 @@ class Group:
 
     def end(self) -> None:
         """Kill everything in the group, and close its streams; may be called more than once."""
+        self.kill()
+        self.leave()
+
+    def kill(self) -> None:
+        """Kill everything in the group; for threads beside the one that reads its streams."""
         if self._watcher.returncode is None:  # otherwise the number may be another group's by now
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._watcher.pid, signal.SIGKILL)
-        self.leave()
 
     def leave(self) -> None:
         """Wait for what was started, and close its streams; what that left running, such as adb's server, may live."""

@@ -46,13 +46,18 @@ class OnnxRuntimeSession:
         import onnx
         import onnxruntime as ort
 
+        from ca_deploy.graphs.onnx_functions import refuse_bomb
         from ca_deploy.graphs.ort_plan import of_this_version
         from ca_deploy.runtimes._exact_sums import default_saturates, exact_sums
 
         try:
-            exact = exact_sums(onnx.load(path, load_external_data=False))
+            model = onnx.load(path, load_external_data=False)
+            refuse_bomb(model, path)
+            exact = exact_sums(model)
             choices = ({},) if variant else (*exact, {})
             self.settings, self._session = _first_that_loads(path, threads, variant == "reference", choices)
+        except ArtifactError:
+            raise
         except Exception as error:  # onnxruntime's and protobuf's exception classes are not exported
             message = wrong_in_file(error)
             if of_this_version(error):

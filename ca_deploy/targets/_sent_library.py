@@ -22,6 +22,7 @@ from ca_deploy.native import emulator
 from ca_deploy.native.bundle import runner_command
 from ca_deploy.native.libraries import LIBRARIES
 from ca_deploy.processes.commands import run
+from ca_deploy.processes.time_limit import advice, time_limit_s
 from ca_deploy.records.codec import Unreadable, parse_json
 from ca_deploy.records.devices import Core, DeviceInfo
 from ca_deploy.targets._partitions import partitions
@@ -30,7 +31,6 @@ from ca_deploy.targets._whole import Whole
 VERSION = LIBRARIES["litert"].version
 _PROCESSOR = emulator.PROCESSORS["cortex-a76"]
 _ONCE = ("--runs", "1", "--warmup-runs", "0", "--warmup-seconds", "0", "--min-seconds", "0", "--ops")
-_TIMEOUT_S = 600
 _MOST_TRIED = 5000  # choices of nodes
 
 
@@ -78,10 +78,13 @@ def _ask(file: Path) -> dict[str, Any]:
     command = runner_command(info, "litert")
     start = [] if arm else emulator.qemu_command(_PROCESSOR, emulator.sysroot(_PROCESSOR))
     argv = [*start, *command.argv({file: str(file) for file in command.files}), "--model", str(file), *_ONCE]
+    limit_s = time_limit_s(file)
     try:
-        done = run(argv, _TIMEOUT_S)
+        done = run(argv, limit_s)
     except TimeoutExpired as error:
-        raise RuntimeUnavailable(f"LiteRT {VERSION} did not run {file.name} within {_TIMEOUT_S} s.") from error
+        raise RuntimeUnavailable(
+            f"LiteRT {VERSION} did not run {file.name} within {limit_s:.0f} s. {advice()}"
+        ) from error
     lines = done.stdout.decode(errors="replace").strip().split("\n")
     try:
         answer = parse_json(lines[-1])

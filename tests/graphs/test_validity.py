@@ -36,6 +36,36 @@ def test_a_cycle_and_a_missing_input_exit_with_2_on_every_target(tmp_path: Path,
         assert done.exit_code == 2 and "is invalid" in done.stderr and said in done.stderr, done.output
 
 
+@pytest.mark.parametrize("verb", ["check", "parity", "evaluate", "profile"])
+def test_functions_that_cannot_be_expanded(verb: str, tmp_path: Path) -> None:
+    """Thirty, each of which calls the one before twice, and one that calls itself; three are fine."""
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
+
+    def call(number: int, given: str, made: str) -> onnx.NodeProto:
+        return helper.make_node(f"f{number}", [given], [made], domain="own")
+
+    def model(depth: int, first: onnx.NodeProto) -> Path:
+        functions = [helper.make_function("own", "f0", ["a"], ["b"], [first], opsets)]
+        for number in range(1, depth):
+            nodes = [call(number - 1, "a", "t"), call(number - 1, "t", "b")]
+            functions.append(helper.make_function("own", f"f{number}", ["a"], ["b"], nodes, opsets))
+        x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy")
+        graph = helper.make_graph([call(depth - 1, "x", "y")], "g", [x], [y])
+        onnx.save(helper.make_model(graph, functions=functions, opset_imports=opsets, ir_version=9), path)
+        return path
+
+    path = tmp_path / "model.onnx"
+    (tmp_path / "photos" / "rose").mkdir(parents=True)
+    more = {"parity": ["--against", str(path)], "evaluate": ["--data", str(tmp_path / "photos")]}.get(verb, [])
+    for depth, first, said in (
+        (30, helper.make_node("Relu", ["a"], ["b"]), "30 functions call each other so often"),
+        (3, call(2, "a", "b"), "calls itself"),
+    ):
+        done = CliRunner().invoke(app, [verb, str(model(depth, first)), *more])
+        assert done.exit_code == 2 and said in done.stderr, done.output
+    assert len(read(model(3, helper.make_node("Relu", ["a"], ["b"]))).nodes) == 1
+
+
 def test_what_onnx_runtime_calls_invalid_exits_with_2(tmp_path: Path) -> None:
     path = onnx_model(tmp_path / "types.onnx", helper.make_node("Cast", ["x"], ["y"], to=TensorProto.INT64))
     done = CliRunner().invoke(app, ["check", str(path), "--target", "ort_cpu"])
