@@ -4,10 +4,10 @@ The names below are the public API, which the command line calls too. They are i
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
 from ca_deploy.processes.discretion import be_discreet
 
+TYPE_CHECKING = False  # without the import of typing, before which the command cannot answer Ctrl-C
 if TYPE_CHECKING:
     from ca_deploy.api.check import check
     from ca_deploy.api.compare import compare
@@ -66,7 +66,8 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'ca_deploy' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"ca_deploy.{_HOMES[name]}"), name)
+    found: object = getattr(importlib.import_module(f"ca_deploy.{_HOMES[name]}"), name)
+    return found

@@ -1,14 +1,12 @@
-"""Where fetched and built parts are kept: the user's cache folder, or ``CA_DEPLOY_CACHE``."""
+"""Where fetched and built parts are kept: the user's cache folder, or ``CA_DEPLOY_CACHE``.
+
+``import ca_deploy`` imports this before the command can answer Ctrl-C, so what is needed later is imported later.
+"""
 
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-
-from ca_deploy.delivery import settle
-from ca_deploy.delivery.flush import flush
-from ca_deploy.delivery.scratch import scratch_in
-from ca_deploy.errors import DeviceError
 
 
 def cache_folder() -> Path:
@@ -27,6 +25,11 @@ def cached(name: str, make: Callable[[Path], None]) -> Path:
     Raises:
         DeviceError: the cache cannot be written. Whatever ``make`` raises is passed on.
     """
+    from ca_deploy.delivery import settle
+    from ca_deploy.delivery.flush import flush
+    from ca_deploy.delivery.scratch import scratch_in
+    from ca_deploy.errors import DeviceError
+
     place = cache_folder() / name
     settle(place.parent)
     if place.is_dir():

@@ -165,6 +165,13 @@ def test_the_command_line_starts_without_heavy_libraries() -> None:
     assert not heavy & {name.partition(".")[0] for name in loaded}
 
 
+def test_ctrl_c_is_answered_before_anything_slow_is_imported() -> None:
+    command = [sys.executable, "-c", "import ca_deploy.__main__, sys; print(*sys.modules)"]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    ours = {name for name in loaded if name.startswith("ca_deploy.")}
+    assert ours == {f"ca_deploy.{name}" for name in ("__main__", "cache", "processes", "processes.discretion")}
+
+
 def test_reports_are_printed_in_one_place() -> None:
     """Whatever else shows reports works on the blocks, as the terminal does."""
     users = {
