@@ -5,7 +5,7 @@
  *
  * 1. With the profiler (argument `trace=FILE`). Its clock is answered with the instructions so far, a microsecond each, which
  *    shows in its figures which readings of the clock enclose which operator. Written are the readings, and the calls between
- *    them: those that contain no reading and lie in no other such call.
+ *    them: those that contain no reading, by functions during which there was one.
  * 2. Without it (arguments `calls=FILE`, `sites=LIST`). Written are the instructions of each call from the sites in LIST.
  *
  * A call from a site that is called as often without the profiler is the runtime's own; see operator_counts.py. A site is
@@ -41,8 +41,6 @@ typedef struct {
 typedef struct {
     Site *site;
     uint64_t start;
-    size_t finished; /* calls between the last reading and this one */
-    int has_reading;
 } Frame;
 
 typedef struct {
@@ -57,9 +55,9 @@ static Site *sites[BUCKETS];
 static uint64_t count, begin, total;
 static int active;
 static Frame stack[DEEPEST];
-static size_t depth;
-static Call *calls; /* the first `kept` are final; the others may turn out to lie in one that is still running */
-static size_t n_calls, kept, calls_room;
+static size_t depth, with_reading; /* there was a reading during the outermost ones */
+static Call *calls;
+static size_t n_calls, calls_room;
 static uint64_t *readings;
 static size_t n_readings, readings_room;
 static uint64_t timespec_at;
@@ -85,18 +83,19 @@ static Site *site(uint64_t address, int add) {
 
 static int is_call(uint32_t word) { return (word & 0xFC000000) == 0x94000000 || (word & 0xFFFFFC1F) == 0xD63F0000; } /* BL, BLR */
 
+/* The innermost one, after which `depth` are left. */
 static void end_call(const Frame *frame) {
     Site *s = frame->site;
     uint64_t instructions = count - frame->start;
     if (listed) {
         s->each = grown(s->each, s->hits, &s->room, sizeof *s->each);
         s->each[s->hits] = instructions;
-    } else if (!frame->has_reading) {
-        n_calls = frame->finished;
+    } else if (depth == with_reading) {
         calls = grown(calls, n_calls, &calls_room, sizeof *calls);
         calls[n_calls++] = (Call){n_readings, s, s->hits, instructions};
     }
     s->hits++;
+    if (depth < with_reading) with_reading = depth;
 }
 
 static void on_exec(unsigned vcpu, void *data) {
@@ -108,7 +107,7 @@ static void on_exec(unsigned vcpu, void *data) {
         if (at) end_call(&stack[depth = at - 1]);
     }
     /* QEMU adds a block's instructions to the count after this function. */
-    if (block->calls && depth < DEEPEST) stack[depth++] = (Frame){block->calls, count + block->instructions, n_calls, 0};
+    if (block->calls && depth < DEEPEST) stack[depth++] = (Frame){block->calls, count + block->instructions};
 }
 
 static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *translated) {
@@ -130,12 +129,10 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *translated)
     qemu_plugin_register_vcpu_tb_exec_inline(translated, QEMU_PLUGIN_INLINE_ADD_U64, &count, n);
 }
 
-/* The calls that are over lie in none that contains no reading; those that are running contain one. */
 static void note_reading(void) {
     readings = grown(readings, n_readings, &readings_room, sizeof *readings);
     readings[n_readings++] = count;
-    kept = n_calls;
-    for (size_t i = 0; i < depth; i++) stack[i].has_reading = 1;
+    with_reading = depth;
 }
 
 static void on_syscall(qemu_plugin_id_t id, unsigned vcpu, int64_t number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
@@ -163,7 +160,7 @@ static void write_trace(FILE *file) {
     fprintf(file, "{\"total\":%" PRIu64 ",\"readings\":[", total);
     for (size_t i = 0; i < n_readings; i++) fprintf(file, "%s%" PRIu64, i ? "," : "", readings[i]);
     fputs("],\"calls\":[", file);
-    for (size_t i = 0; i < kept; i++) {
+    for (size_t i = 0; i < n_calls; i++) {
         const Call *c = &calls[i];
         fprintf(file, "%s[%zu,%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", i ? "," : "", c->reading, c->site->address, c->hit,
                 c->instructions);
