@@ -52,7 +52,7 @@ class Emulated(Here):
 
     def count(self, argv: Sequence[str], timeout_s: float) -> tuple[Completed, InstructionCounts | None]:
         """The instructions of the runner's timed inferences; it marks each of them with a system call."""
-        completed, written = self._observed(argv, timeout_s, str(emulator.plugin()))
+        completed, written = self._observed(argv, timeout_s, _escaped(emulator.plugin()))
         if written is None:
             return completed, None
         counts = emulator.counts(written)
@@ -75,7 +75,7 @@ class Emulated(Here):
 
     def _operator_count(self, output: str) -> str:
         """The plugin and where it writes. Arguments, because variables would move what the program keeps in memory."""
-        return f"{emulator.plugin('operator_count')},{output}={_escaped(self._written)}"
+        return f"{_escaped(emulator.plugin('operator_count'))},{output}={_escaped(self._written)}"
 
     @property
     def _written(self) -> Path:
