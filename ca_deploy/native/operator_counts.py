@@ -63,13 +63,13 @@ def read_calls(file: Path) -> Calls:
 
 
 def instructions_of(spans: Sequence[int], trace: Trace, calls: Calls) -> list[int] | None:
-    """The instructions of each operator; one that runs others has what is left of its span.
+    """The instructions of each operator.
 
     Args:
-        spans: what the profiler took for its time, in instructions, in the order in which the operators ended.
+        spans: what the profiler took for its time, in instructions, in the order of execution.
 
     Returns:
-        None where a span is not found among the readings, because some operators ran several times.
+        None where a span is not found among the readings.
     """
     per_interval: dict[int, int] = defaultdict(int)
     for call in trace.calls:
@@ -78,11 +78,11 @@ def instructions_of(spans: Sequence[int], trace: Trace, calls: Calls) -> list[in
             per_interval[call.reading] += own[call.hit]
     found, at = [], 0
     for span in spans:
-        ends = _next(span, trace.readings, at) or _around(span, trace.readings, at)
+        ends = _next(span, trace.readings, at)
         if ends is None:
             return None
         begin, at = ends
-        found.append(sum(per_interval.pop(reading, 0) for reading in range(begin + 1, at + 1)))
+        found.append(sum(per_interval[reading] for reading in range(begin + 1, at + 1)))
     return found
 
 
@@ -98,10 +98,3 @@ def _next(span: int, readings: Sequence[int], at: int) -> tuple[int, int] | None
             if apart > span:
                 break
     return None
-
-
-def _around(span: int, readings: Sequence[int], at: int) -> tuple[int, int] | None:
-    """Two readings that lie so far apart, before and after ``at``."""
-    places = {reading: place for place, reading in enumerate(readings[:at])}
-    ends = range(at + 1, len(readings))
-    return next(((places[readings[end] - span], end) for end in ends if readings[end] - span in places), None)

@@ -3,6 +3,7 @@
 import json
 import platform
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from ca_deploy.devices import open_device
+from ca_deploy.latency.launch import PYTHON_RUNNER
 from ca_deploy.native import build
 from ca_deploy.native.bundle import RunnerCommand, runner_binary, runner_command
 from ca_deploy.runtimes import open_session
+from tests.onnx_models import loop_and_branch
 
 pytestmark = pytest.mark.skipif(
     (platform.system(), platform.machine()) != ("Linux", "x86_64"), reason="the runner for this machine is x86-64 Linux"
@@ -103,6 +106,25 @@ def test_time_by_operator(command: RunnerCommand, model: Path, tmp_path: Path) -
     assert {(op["name"], op["type"]) for op in report["ops"]} >= {("multiply", "MatMul"), ("gating", "Sigmoid")}
     assert all(len(op["ns"]) == 3 for op in report["ops"])
     assert not list(tmp_path.iterdir())  # ONNX Runtime's own profile is gone
+
+
+@pytest.mark.parametrize("runner", ["c", "python"])
+def test_what_a_loop_runs_is_timed_each_time_and_not_twice(command: RunnerCommand, tmp_path: Path, runner: str) -> None:
+    model, rounds = loop_and_branch(tmp_path / "control.onnx", 3, 512), 3
+    if runner == "c":
+        _, report = run(command, "--model", model, *_QUICK, "--ops", cwd=tmp_path)
+    else:
+        argv = [sys.executable, str(PYTHON_RUNNER), "--model", str(model), *_QUICK, "--ops"]
+        report = json.loads(subprocess.run(argv, capture_output=True, timeout=120, cwd=tmp_path).stdout)
+    kinds = [op["type"] for op in report["ops"]]
+    assert [kind for kind in kinds if kind in {"Sqrt", "Loop", "Exp", "If"}] == ["Sqrt"] * rounds + [
+        "Loop",
+        "Exp",
+        "If",
+    ]
+    assert all(len(op["ns"]) >= 3 for op in report["ops"])
+    for timed, whole in zip(range(-3, 0), report["invoke_ns"], strict=True):
+        assert sum(op["ns"][timed] for op in report["ops"]) <= whole
 
 
 def packed(*texts: bytes) -> bytes:

@@ -22,19 +22,16 @@ import numpy as np
 # Keeps onnxruntime from contacting its telemetry server; read on import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-INTERPRETERS = (
-    ("ai_edge_litert", "ai_edge_litert.interpreter"),
-    ("tflite_runtime", "tflite_runtime.interpreter"),
-    ("tensorflow", "tensorflow.lite.python.interpreter"),
-)
+INTERPRETERS = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow.lite.python.interpreter")
 
 
 class TFLite:
     """The main graph in one of :data:`INTERPRETERS`, or a signature's, with inputs and outputs in order of names."""
 
     def __init__(self, options: argparse.Namespace, shapes: list[list[int]]) -> None:
-        package, module = next(choice for choice in INTERPRETERS if find_spec(choice[0]) or choice is INTERPRETERS[-1])
-        self.name, self.version = "litert", version_of(package)
+        *others, last = INTERPRETERS
+        module = next((module for module in others if find_spec(module.partition(".")[0])), last)
+        self.name, self.version = "litert", version_of(module.partition(".")[0])
         loaded = import_module(module)
         self.started = time.perf_counter_ns()
         interpreter = loaded.Interpreter(options.model, num_threads=options.threads)
@@ -83,9 +80,6 @@ class TFLite:
         name = "XNNPACK (main graph)" if {"IF", "WHILE", "CALL_ONCE"} & set(names) else "XNNPACK"
         return {"name": name, "partitions": parts, "delegated_nodes": None, "total_nodes": len(names) - parts}
 
-    def ops(self) -> list[dict[str, Any]] | None:
-        return None
-
 
 class OnnxRuntime:
     """``InferenceSession`` on the CPU provider; its ``run`` includes passing inputs and outputs."""
@@ -100,7 +94,7 @@ class OnnxRuntime:
         options.intra_op_num_threads = wanted.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        options.enable_profiling = self.wanted_ops = wanted.ops
+        options.enable_profiling = wanted.ops
         if wanted.ops:
             options.profile_file_prefix = "operators"  # in the current folder, which is removed even after kill -9
         self.started = time.perf_counter_ns()
@@ -127,22 +121,29 @@ class OnnxRuntime:
     def get_outputs(self) -> list[Any]:
         return list(self.answers)
 
-    def delegate(self) -> dict[str, Any] | None:
-        return None
+    def ops(self) -> list[dict[str, Any]]:
+        """Every kernel in the order in which they ended, with its ns per inference, from ONNX Runtime's own profile.
 
-    def ops(self) -> list[dict[str, Any]] | None:
-        """Every kernel in order, with its ns per inference, from ONNX Runtime's own profile."""
-        if not self.wanted_ops:
-            return None
+        What a branch or a loop runs is not in the time of the operator that runs it.
+        """
         profile = Path(self.session.end_profiling())
         events = json.loads(profile.read_text())
         profile.unlink()
-        found: dict[tuple[str, str], list[int]] = {}
+        found: dict[tuple[int, str, str], list[int]] = {}
+        ended: list[Any] = []  # that lie in none that has ended
+        place = 0
         for event in events:
+            if event["name"] == "model_run":
+                place = 0
             if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
-                name = event["name"][: -len("_kernel_time")]
-                found.setdefault((name, event["args"]["op_name"]), []).append(event["dur"] * 1000)
-        return [{"name": name, "type": kind, "ns": ns} for (name, kind), ns in found.items()]
+                own = event["dur"]
+                while ended and ended[-1]["ts"] >= event["ts"]:
+                    own -= ended.pop()["dur"]
+                ended.append(event)
+                key = place, event["name"][: -len("_kernel_time")], event["args"]["op_name"]
+                found.setdefault(key, []).append(max(own, 0) * 1000)
+                place += 1
+        return [{"name": name, "type": kind, "ns": ns} for (_, name, kind), ns in found.items()]
 
 
 MOST_SAMPLES = 1_000_000  # so that the report stays below 64 MiB
@@ -224,10 +225,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         model.invoke()
         done = time.perf_counter_ns()
         answers = model.get_outputs()
-        times["get_output"].append(time.perf_counter_ns() - done)
-        times["set_input"].append(ready - begin)
-        times["invoke"].append(done - ready)
-        times["start"].append(ready)
+        figures = (ready, ready - begin, done - ready, time.perf_counter_ns() - done)
+        for series, figure in zip(times.values(), figures, strict=True):
+            series.append(figure)
         return answers
 
     def repeat(runs: int, seconds: float, at_most: float) -> None:
@@ -250,7 +250,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for values in times.values():
         values.clear()
     repeat(options.runs, options.min_seconds, options.max_seconds)
-    ops = model.ops()
+    ops = model.ops() if options.ops and isinstance(model, OnnxRuntime) else None
     return {
         "schema": 1,
         "runtime": model.name,
@@ -261,7 +261,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "first_ns": first_ns,
         "warmup_ns": warmup_ns,
         **{f"{name}_ns": values for name, values in times.items()},
-        "delegate": model.delegate(),
+        "delegate": model.delegate() if isinstance(model, TFLite) else None,
         "inputs": model.inputs,
         "outputs": model.outputs,
         "peak_rss_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,

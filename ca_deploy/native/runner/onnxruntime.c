@@ -235,7 +235,26 @@ static void get_outputs(void) {
     }
 }
 
-/* ---- time by operator: the profile that ONNX Runtime writes, one event a line ---- */
+/* ---- time by operator: the profile that ONNX Runtime writes, one event a line, in the order in which they ended ---- */
+
+/* Operators of this inference that have ended, and lie in none that has. */
+static struct {
+    int64_t begin_us, us;
+} *ended;
+static size_t n_ended, ended_room;
+
+/* What an operator took without those that ended within it: a branch or a body of a loop runs inside of the operator. */
+static uint64_t own_us(int64_t begin_us, int64_t us) {
+    int64_t within = 0;
+    while (n_ended && ended[n_ended - 1].begin_us >= begin_us) within += ended[--n_ended].us;
+    if (n_ended == ended_room) {
+        ended_room = ended_room ? 2 * ended_room : 256;
+        ended = realloc(ended, ended_room * sizeof *ended);
+        if (!ended) fail("out of memory");
+    }
+    ended[n_ended].begin_us = begin_us, ended[n_ended++].us = us;
+    return us > within ? (uint64_t)(us - within) : 0;
+}
 
 static int field(const char *line, const char *key, char *into, size_t room) {
     const char *at = strstr(line, key);
@@ -247,20 +266,22 @@ static int field(const char *line, const char *key, char *into, size_t room) {
     return 1;
 }
 
+/* An operator is known by its place in the order of execution: in a loop the same node runs several times. */
 static void collect_operators(void) {
     const char *path;
     CALL(SessionEndProfiling, (void *, void *, const char **), session, allocator, &path);
     FILE *file = fopen(path, "r");
     if (!file) fail("ONNX Runtime's profile %s cannot be read", path);
-    char *line = NULL, name[512], type[128], duration[32], place[32];
+    char *line = NULL, name[512], type[128], duration[32], begin[32];
     size_t room = 0;
+    int64_t place = 0;
     while (getline(&line, &room, file) > 0) {
-        if (!strstr(line, "_kernel_time") || !field(line, "\"dur\"", duration, sizeof duration)) continue;
-        if (!field(line, "\"name\"", name, sizeof name) || !field(line, "\"op_name\"", type, sizeof type)) continue;
-        if (!field(line, "\"node_index\"", place, sizeof place)) strcpy(place, "-1");
+        if (!field(line, "\"dur\"", duration, sizeof duration) || !field(line, "\"name\"", name, sizeof name)) continue;
+        if (!strcmp(name, "model_run")) place = 0, n_ended = 0;
         char *suffix = strstr(name, "_kernel_time");
-        if (suffix) *suffix = 0;
-        note_operator(name, type, NULL, strtoll(place, NULL, 10), strtoull(duration, NULL, 10) * 1000u);
+        if (!suffix || !field(line, "\"op_name\"", type, sizeof type) || !field(line, "\"ts\"", begin, sizeof begin)) continue;
+        *suffix = 0;
+        note_operator(name, type, NULL, place++, own_us(strtoll(begin, NULL, 10), strtoll(duration, NULL, 10)) * 1000u);
     }
     free(line);
     fclose(file);

@@ -114,10 +114,12 @@ static void append(Series *series, uint64_t value) {
     series->at[series->n++] = value;
 }
 
+/* Mostly the one after the last. */
 void note_operator(const char *name, const char *type, const char *part, int64_t index, uint64_t ns) {
+    static size_t next;
     Operator *op = NULL;
     for (size_t i = 0; i < n_operators && !op; i++) {
-        Operator *o = &operators[i];
+        Operator *o = &operators[(next + i) % n_operators];
         if (o->index == index && o->part == part && !strcmp(o->type, type) && !strcmp(o->name, name)) op = o;
     }
     if (!op) {
@@ -129,6 +131,7 @@ void note_operator(const char *name, const char *type, const char *part, int64_t
     Series times = {op->ns, op->n, op->room};
     append(&times, ns);
     op->ns = times.at, op->n = times.n, op->room = times.room;
+    next = (size_t)(op - operators) + 1;
 }
 
 /* ---- the command line ---- */
