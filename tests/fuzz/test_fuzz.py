@@ -8,11 +8,11 @@ from tests.fuzz.subjects import SUBJECTS
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_damage_is_read_or_refused(subject: str) -> None:
-    found = list(tries(subject, range(60)))
-    assert [one.seed for one in found] == list(range(60))
+    found = list(tries(subject, range(40)))
+    assert [one.seed for one in found] == list(range(40))
     assert not [one for one in found if one.outcome not in GOOD]
     assert any(one.outcome == "refused" for one in found)
-    assert sum(one.inside for one in found) >= 12  # the first parser does not end all of them
+    assert sum(one.inside for one in found) >= 8  # the first parser does not end all of them
 
 
 def test_the_same_seed_gives_the_same_damage(tmp_path_factory: pytest.TempPathFactory) -> None:
