@@ -15,6 +15,7 @@ import typer
 from ca_deploy.delivery.interrupts import ASK_TO_END, interrupt, was_interrupted
 from ca_deploy.delivery.scratch import remove_abandoned
 from ca_deploy.errors import CaDeployError, first_line, visible
+from ca_deploy.processes.time_limit import runs_on
 
 if TYPE_CHECKING:
     from ca_deploy.render.progress import Display
@@ -88,6 +89,8 @@ def finish(code: int) -> NoReturn:
             say(f"Error: {_OUTPUT_IS_GONE.format(error.strerror if isinstance(error, OSError) else first_line(error))}")
             code = 2
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left in the buffer, when Python closes it
+    if runs_on() and not was_interrupted():
+        os._exit(code)
     if code == INTERRUPTED or was_interrupted():
         os._exit(INTERRUPTED)  # Python would end by SIGINT instead where it was interrupted inside an exec()
     sys.exit(code)

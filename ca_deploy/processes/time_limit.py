@@ -1,12 +1,20 @@
 """How long one load or one run of a model may take: one that nobody vouches for may never end."""
 
 import os
+import queue
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from ca_deploy.errors import UsageError
 
+R = TypeVar("R")
 _VARIABLE = "CA_DEPLOY_TIME_LIMIT"
 _SECONDS, _SECONDS_PER_MIB = 300, 1.0  # a Raspberry Pi loads 25 MiB in less than a second
+UNLIMITED = {_VARIABLE: "1e8"}  # the environment of a process whose parent has the limit
+
+_abandoned = 0
 
 
 def time_limit_s(model: Path) -> float:
@@ -30,3 +38,34 @@ def time_limit_s(model: Path) -> float:
 def advice() -> str:
     """What to do about a model that was ended."""
     return f"It may contain a loop that never ends. If it is only slow, allow more seconds: {_VARIABLE}=3600."
+
+
+def within(limit_s: float, run: Callable[[], R]) -> R:
+    """Run native code in a thread, and wait for it, which Ctrl-C ends: a signal is not seen inside native code.
+
+    Raises:
+        TimeoutError: it took longer; the thread runs on until the process ends. Whatever ``run`` raises is passed on.
+    """
+    global _abandoned
+    answers: queue.SimpleQueue[tuple[R | None, BaseException | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            answers.put((run(), None))
+        except BaseException as error:
+            answers.put((None, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        result, error = answers.get(timeout=limit_s)
+    except queue.Empty:
+        _abandoned += 1
+        raise TimeoutError from None
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]  # None only where R has it
+
+
+def runs_on() -> bool:
+    """Whether something that took too long may still run in this process: libraries cannot be unloaded then."""
+    return _abandoned > 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ca_deploy.errors import ArtifactError, CaDeployError, RuntimeUnavailable, unknown_name, wrong_in_file
 from ca_deploy.graphs import check_place, damaged
 from ca_deploy.plugins import load, member, names_in, not_installed
+from ca_deploy.processes.time_limit import advice, time_limit_s, within
 from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.tensors import TensorSpec
 
@@ -39,10 +40,14 @@ class Session(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Guarded:
-    """A session whose failures, which are other exceptions in each runtime, are errors of ca-deploy."""
+    """A session whose failures, which are other exceptions in each runtime, are errors of ca-deploy.
+
+    ``limit_s`` is the longest that one run may take, None for no limit.
+    """
 
     file: str
     session: Session
+    limit_s: float | None
 
     @property
     def runtime(self) -> str:
@@ -62,9 +67,14 @@ class _Guarded:
 
     def run(self, feeds: Mapping[str, "NDArray[Any]"]) -> dict[str, "NDArray[Any]"]:
         try:
-            return self.session.run(feeds)
+            if self.limit_s is None:
+                return self.session.run(feeds)
+            return within(self.limit_s, lambda: self.session.run(feeds))
         except CaDeployError:
             raise
+        except TimeoutError as error:
+            late = f"{self.file} does not end: running it in {self.runtime} took longer than {self.limit_s:.0f} s."
+            raise RuntimeUnavailable(f"{late} {advice()}") from error
         except Exception as error:
             why = wrong_in_file(error)
             raise RuntimeUnavailable(
@@ -149,7 +159,8 @@ class Runtime:
             raise RuntimeUnavailable(missing)
         check_place(path)
         try:
-            return _Guarded(path.name, load(self.opener)(path, threads, variant))
+            limit_s = None if self.reference else time_limit_s(path)  # of a reference, only the kernels are native
+            return _Guarded(path.name, load(self.opener)(path, threads, variant), limit_s)
         except CaDeployError:
             raise
         except Exception as error:  # each library fails in its own way on what is damaged

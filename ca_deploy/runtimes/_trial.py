@@ -17,7 +17,7 @@ import numpy as np
 from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import ArtifactError
 from ca_deploy.processes import child
-from ca_deploy.processes.time_limit import advice, time_limit_s
+from ca_deploy.processes.time_limit import UNLIMITED, advice, time_limit_s
 from ca_deploy.runtimes import open_session
 
 _DONE = "done"
@@ -37,7 +37,12 @@ def try_out(path: Path, runtime: str, written_ns: int) -> None:
     notice.daemon = True
     with (
         temporary() as scratch,
-        child.Child("ca_deploy.runtimes._trial", [str(scratch / "log"), str(path), runtime], scratch) as trial,
+        child.Child(
+            "ca_deploy.runtimes._trial",
+            [str(scratch / "log"), str(path), runtime],
+            scratch,
+            environment=UNLIMITED,
+        ) as trial,
     ):
         notice.start()
         try:

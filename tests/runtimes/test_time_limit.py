@@ -1,6 +1,10 @@
 """A model that never ends is ended, after a time that the message names and that the user can choose."""
 
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +20,8 @@ from ca_deploy.processes.time_limit import time_limit_s
 from tests.graphs.test_validity import onnx_model
 
 
-def endless(path: Path) -> Path:
-    """A ``Loop`` of 2^62 rounds."""
+def endless(path: Path, always: bool = True) -> Path:
+    """A ``Loop`` of 2^62 rounds; not ``always``: of 2^40 per input of 1, so none on zeros, which a trial feeds."""
     x, y, a, b = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xyab")
     number, go_on, still = (
         helper.make_tensor_value_info(name, kind, [])
@@ -25,10 +29,17 @@ def endless(path: Path) -> Path:
     )
     nodes = [helper.make_node("Relu", ["a"], ["b"]), helper.make_node("Identity", ["go_on"], ["still"])]
     body = helper.make_graph(nodes, "body", [number, go_on, a], [still, b])
-    rounds = numpy_helper.from_array(np.array(2**62), "rounds")
-    graph = helper.make_graph(
-        [helper.make_node("Loop", ["rounds", "", "x"], ["y"], body=body)], "g", [x], [y], [rounds]
-    )
+    loop = helper.make_node("Loop", ["rounds", "", "x"], ["y"], body=body)
+    constants = [numpy_helper.from_array(np.array(2**62), "rounds")]
+    counted: list[onnx.NodeProto] = []
+    if not always:
+        constants = [numpy_helper.from_array(np.float32(2**40), "many")]
+        counted = [
+            helper.make_node("ReduceL1", ["x"], ["sum"], keepdims=0),
+            helper.make_node("Mul", ["sum", "many"], ["product"]),
+            helper.make_node("Cast", ["product"], ["rounds"], to=TensorProto.INT64),
+        ]
+    graph = helper.make_graph([*counted, loop], "g", [x], [y], constants)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
     return path
 
@@ -43,6 +54,27 @@ def test_an_endless_loop_is_ended(verb: str, tmp_path: Path, monkeypatch: pytest
     assert done.exit_code == 2, done.output
     assert "running it in runtime onnxruntime took longer than 3 s" in done.stderr
     assert "CA_DEPLOY_TIME_LIMIT=3600" in done.stderr
+
+
+@pytest.mark.parametrize("by_ctrl_c", [False, True])
+def test_a_loop_without_end_on_some_inputs_ends_with_the_limit_or_ctrl_c(by_ctrl_c: bool, tmp_path: Path) -> None:
+    """The trial passes, and the command itself is in native code, where Python sees no signal."""
+    path = str(endless(tmp_path / "endless.onnx", always=False))
+    command = [sys.executable, "-m", "ca_deploy", "parity", path, "--against", path]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "CA_DEPLOY_TIME_LIMIT": "600" if by_ctrl_c else "3",
+    }
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        if by_ctrl_c:
+            time.sleep(6)
+            process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+    if by_ctrl_c:
+        assert process.returncode == 130 and "Interrupted" in said, said
+    else:
+        assert process.returncode == 2 and "took longer than 3 s" in said, said
 
 
 def test_a_check_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
