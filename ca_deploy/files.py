@@ -1,7 +1,9 @@
 """Names, content hashes (sha256) and sizes of files."""
 
+import errno
 import hashlib
 import re
+import stat
 from pathlib import Path
 
 # A file name has up to 255 bytes (NAME_MAX): here two stems, a suffix up to `.float32.mlpackage`, at times a prefix.
@@ -28,6 +30,27 @@ def sha256_of(path: Path) -> str:
         return sha256_of_bytes(listing.encode())
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def other_kind(path: Path) -> str:
+    """What is at a path instead of a regular file, as in ``is a folder``; "" for a regular file.
+
+    Whatever opens another kind waits for a writer, or reads without end.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "is a link to a file that does not exist" if path.is_symlink() else "does not exist"
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "is a link that leads back to itself"
+        raise
+    if stat.S_ISREG(mode):
+        return ""
+    kinds = {stat.S_ISDIR: "is a folder", stat.S_ISFIFO: "is a named pipe", stat.S_ISSOCK: "is a socket"}
+    return next((said for is_kind, said in kinds.items() if is_kind(mode)), "is a device") + (
+        "" if stat.S_ISDIR(mode) else ", not a regular file"
+    )
 
 
 def size_of(path: Path) -> int:

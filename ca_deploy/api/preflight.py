@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ca_deploy import graphs, programs
+from ca_deploy.data import array_file
 from ca_deploy.data.calibration import load_spec
 from ca_deploy.data.folders import image_suffixes, images_below
 from ca_deploy.delivery import staging
-from ca_deploy.errors import ImageDataError, UsageError
+from ca_deploy.errors import UsageError
 from ca_deploy.evaluation.predictor import model_suffixes
 from ca_deploy.graphs.not_models import refuse_others
 from ca_deploy.graphs.readers import by_suffix
@@ -91,12 +92,10 @@ def check_calibration(name: str | None) -> None:
 def check_samples(path: Path | None) -> None:
     """
     Raises:
-        ImageDataError: the file is missing.
+        ImageDataError: the file is missing, or not a regular file.
     """
-    if path is not None and not path.is_file():
-        raise ImageDataError(
-            f"Samples {path} do not exist. Pass an .npz of named arrays, or an .npy of the only input."
-        )
+    if path is not None:
+        array_file.check_place(path)
 
 
 def check_output(folder: Path) -> None:

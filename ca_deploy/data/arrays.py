@@ -1,7 +1,6 @@
 """Samples of a network's inputs in a file: ``.npz`` of named arrays, or ``.npy`` of the only input; batch first."""
 
 import io
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -9,8 +8,9 @@ from typing import Any, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ca_deploy.data.array_file import Header, headers_of, values_of
 from ca_deploy.delivery import write_atomically
-from ca_deploy.errors import ImageDataError, shown, wrong_in_file
+from ca_deploy.errors import ImageDataError, shown
 from ca_deploy.files import sha256_of_bytes
 from ca_deploy.records.input_wish import InputWish
 from ca_deploy.records.preprocessing import Channels
@@ -21,7 +21,7 @@ from ca_deploy.records.tensors import DType
 SUFFIXES = (".npz", ".npy")
 _DIGESTS = "sha256"
 _EARLY_PIXELS = "pixels"  # what ca-deploy 0.1.0 called the only image
-_MOST_BYTES = 16 * 2**30
+_DIGEST_BYTES = 4 * 128  # of a text of 128 characters
 _CHANNELS: dict[int, Channels] = {1: "grey", 4: "RGBA"}  # of three, the options say whether they are RGB or BGR
 
 
@@ -45,19 +45,40 @@ def load(path: Path, signature: Signature) -> Samples:
     Raises:
         ImageDataError: the file is missing or damaged, or its arrays do not match the inputs by name, type or shape.
     """
-    arrays = _read(path)
-    known = arrays.pop(_DIGESTS, None) if _DIGESTS not in {taken.name for taken in signature.inputs} else None
-    given = _by_input(path, arrays, [taken.name for taken in signature.inputs])
-    checked = {taken.name: _checked(path, taken, given[taken.name]) for taken in signature.inputs}
-    counts = {name: len(array) for name, array in checked.items()}
+    headers = headers_of(path)
+    names = [taken.name for taken in signature.inputs]
+    known = headers.pop(_DIGESTS, None) if _DIGESTS not in names else None
+    given = _by_input(path, headers, names)
+    for taken in signature.inputs:
+        _check_shape(path, taken, given[taken.name])
+    count = common_count(path, {name: header.shape[0] for name, header in given.items()})
+    values = values_of(path, list(given.values()))
+    checked = {taken.name: _converted(path, taken, values[given[taken.name].name]) for taken in signature.inputs}
+    return Samples(
+        checked, _known_digests(path, known, count) or digests(checked, count), tuple(map(str, range(count)))
+    )
+
+
+def common_count(path: Path, counts: Mapping[str, int]) -> int:
+    """The number of samples, which all inputs have.
+
+    Raises:
+        ImageDataError: they have different numbers, or none.
+    """
     if len(set(counts.values())) > 1 or not min(counts.values()):
         listed = ", ".join(f"{count} of {shown(name)}" for name, count in counts.items())
         raise ImageDataError(f"Samples {path} has {listed}. All inputs need the same number of samples, at least one.")
-    count = min(counts.values())
-    names = tuple(map(str, range(count)))
-    if known is not None and known.dtype.kind == "U" and known.shape == (count,):
-        return Samples(checked, tuple(map(str, known)), names)
-    return Samples(checked, digests(checked, count), names)
+    return min(counts.values())
+
+
+def _known_digests(path: Path, header: Header | None, count: int) -> tuple[str, ...]:
+    """Those that :func:`save` wrote, of the files that the samples were made of; () where there are none."""
+    if header is None or header.dtype.kind != "U" or header.shape != (count,) or header.dtype.itemsize > _DIGEST_BYTES:
+        return ()
+    try:
+        return tuple(map(str, values_of(path, [header])[_DIGESTS]))
+    except (SystemError, ValueError) as error:  # numbers that are not characters
+        raise ImageDataError(f"Samples {path}: {_DIGESTS} is not text. Write the samples again.") from error
 
 
 def digests(arrays: Mapping[str, NDArray[Any]], count: int) -> tuple[str, ...]:
@@ -73,57 +94,33 @@ def wishes_of(path: Path) -> tuple[InputWish, ...]:
         ImageDataError: the file is missing or damaged.
     """
     found = []
-    for name, array in _read(path).items():
+    for name, array in headers_of(path).items():
         if name == _DIGESTS:
             continue
-        if array.ndim == 0 or not len(array):
-            what = "no batch in front" if array.ndim == 0 else "no samples"
+        if not array.shape or not array.shape[0]:
+            what = "no samples" if array.shape else "no batch in front"
             raise ImageDataError(f"Samples {path}: {shown(name) or 'its array'} has {what}, {array.shape}.")
         if array.dtype == np.uint8 and _is_picture(array.shape):
-            height, width, depth = (*map(int, array.shape[1:]), 1)[:3]
+            height, width, depth = (*array.shape[1:], 1)[:3]
             found.append(InputWish(name, size=(height, width), channels=_CHANNELS.get(depth)))
         else:
-            found.append(InputWish(name, tuple(map(int, array.shape[1:])), _network_dtype(path, name, array)))
+            found.append(InputWish(name, array.shape[1:], _network_dtype(path, name, array)))
     return tuple(found)
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    if not path.is_file():
-        raise ImageDataError(
-            f"Samples {path} do not exist. Pass an .npz of named arrays, or an .npy of the only input."
-        )
-    try:
-        if path.suffix == ".npy":
-            return {"": np.load(path, allow_pickle=False)}
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > _MOST_BYTES:
-            raise ValueError(f"it unpacks to {size / 2**30:.0f} GiB, and {_MOST_BYTES // 2**30} GiB are the limit")
-        with np.load(path, allow_pickle=False) as content:
-            arrays = {name: content[name] for name in content.files}
-        if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
-            raise ValueError(f"{shown(strange[0])} is not an array")
-        if _DIGESTS in arrays:
-            _ = [str(text) for text in arrays[_DIGESTS].ravel()]  # numbers that are no characters are a SystemError
-        return arrays
-    except Exception as error:  # damaged ones raise whatever zlib, zipfile, tokenize or numpy raises
-        raise ImageDataError(
-            f"Samples {path} cannot be read ({wrong_in_file(error)}). Write them with numpy.savez(FILE, NAME=array, "
-            "…), one array of numbers per input, with the batch first."
-        ) from error
-
-
-def read_arrays(path: Path, names: Sequence[str]) -> Mapping[str, NDArray[Any]]:
-    """The arrays in a file by the names of a model's inputs, of any shape and type.
+def described(path: Path, names: Sequence[str]) -> Mapping[str, Header]:
+    """The arrays in a file by the names of a model's inputs, of any shape and type; their values are not read.
 
     Raises:
         ImageDataError: the file is missing or damaged, or its arrays have other names.
     """
-    arrays = _read(path)
-    return _by_input(path, {name: value for name, value in arrays.items() if name != _DIGESTS or name in names}, names)
+    headers = headers_of(path)
+    if _DIGESTS not in names:
+        headers.pop(_DIGESTS, None)
+    return _by_input(path, headers, names)
 
 
-def _by_input(path: Path, arrays: Mapping[str, NDArray[Any]], names: Sequence[str]) -> Mapping[str, NDArray[Any]]:
+def _by_input(path: Path, arrays: Mapping[str, Header], names: Sequence[str]) -> Mapping[str, Header]:
     only = names[0] if len(names) == 1 else None
     if only is not None and only not in arrays and set(arrays) in ({""}, {_EARLY_PIXELS}):
         return {only: next(iter(arrays.values()))}
@@ -138,20 +135,35 @@ def _by_input(path: Path, arrays: Mapping[str, NDArray[Any]], names: Sequence[st
     return arrays
 
 
-def _checked(path: Path, taken: NetworkInput, array: NDArray[Any]) -> NDArray[Any]:
+def _is_pixels(taken: NetworkInput, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    """Whether it is a picture for this input that is not normalised yet; a grey one may lack its last axis."""
+    if taken.preprocessing is None or dtype != np.uint8:
+        return False
+    return shape[1:] == taken.pixels_shape or (*shape[1:], 1) == taken.pixels_shape
+
+
+def _check_shape(path: Path, taken: NetworkInput, header: Header) -> None:
     shape = taken.shape[1:]
     wanted = f"({', '.join(('N', *map(str, shape)))}) of {taken.dtype}"
     if taken.preprocessing is not None:
-        if array.dtype == np.uint8 and array.shape[1:] == taken.pixels_shape[:2]:
-            array = array[..., None]  # grey
-        if array.dtype == np.uint8 and array.shape[1:] == taken.pixels_shape:
-            return array
         wanted = f"{wanted}, normalised, or pixels ({', '.join(('N', *map(str, taken.pixels_shape)))}) of uint8"
+    if _is_pixels(taken, header.shape, header.dtype):
+        return
     kinds = {"f": "f", "i": "iu", "u": "iu", "b": "b"}[np.dtype(taken.dtype).kind]
-    if array.ndim == 0 or array.shape[1:] != shape or array.dtype.kind not in kinds:
+    if not header.shape or header.shape[1:] != shape or header.dtype.kind not in kinds:
         raise ImageDataError(
-            f"Samples {path}: {shown(taken.name)} is {array.shape} of {array.dtype}, and has to be {wanted}."
+            f"Samples {path}: {shown(taken.name)} is {header.shape} of {header.dtype}, and has to be {wanted}."
         )
+
+
+def _converted(path: Path, taken: NetworkInput, array: NDArray[Any]) -> NDArray[Any]:
+    """Pixels as they are, with their last axis; other values in the input's own type.
+
+    Raises:
+        ImageDataError: that type does not hold them.
+    """
+    if _is_pixels(taken, array.shape, array.dtype):
+        return array.reshape(len(array), *taken.pixels_shape)
     with np.errstate(over="ignore"):
         fed = array.astype(taken.dtype, copy=False)
     if fed.dtype.kind == "f" and not np.isfinite(fed).all():
@@ -166,7 +178,7 @@ def _checked(path: Path, taken: NetworkInput, array: NDArray[Any]) -> NDArray[An
     return fed
 
 
-def _network_dtype(path: Path, name: str, array: NDArray[Any]) -> DType:
+def _network_dtype(path: Path, name: str, array: Header) -> DType:
     """The type that a network takes; floats of any width are float32."""
     dtype = "float32" if array.dtype.kind == "f" else array.dtype.name
     if dtype not in get_args(DType):

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ca_deploy.data.image_file import opened
+from ca_deploy.errors import ImageDataError
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -54,15 +57,14 @@ def bit_depth(paths: Sequence[Path]) -> BitDepth:
     Fewer than :data:`_FEWEST_FILES` say nothing, because all may be dark.
     """
     import numpy as np
-    from PIL import Image
 
     seen: dict[str, list[float]] = {"I": [], "F": []}
     for path in paths[:: -(-len(paths) // _MOST_OPENED) or 1]:
         try:
-            with Image.open(path) as image:
+            with opened(path) as image:
                 if _is_deep(image):
                     seen[image.mode[0]].append(float(np.asarray(image, np.float64).max()))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except ImageDataError:
             continue
         if sum(map(len, seen.values())) == _MOST_FILES:
             break

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ca_deploy.delivery import settle
 from ca_deploy.errors import ImageDataError
+from ca_deploy.files import other_kind
 from ca_deploy.plugins import not_installed
 
 _SUFFIXES = (".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -54,7 +55,7 @@ def images_below(folder: Path) -> FolderOfImages:
     settle(folder)  # finishes what an interrupted `distill` left
     suffixes = image_suffixes()
     if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
+        what = other_kind(folder) or "is a file"
         raise ImageDataError(f"Image folder {folder} {what}. Pass a folder of {', '.join(suffixes)} files.")
     entered: set[tuple[int, int]] = set()
     _is_new(folder, entered)

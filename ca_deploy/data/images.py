@@ -1,16 +1,14 @@
 """Image files: opened upright in 8-bit RGB, whatever their format."""
 
-import functools
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca_deploy.data.bit_depth import BY_THE_FILE, BitDepth
-from ca_deploy.errors import ImageDataError, wrong_in_file
+from ca_deploy.data.image_file import opened
+from ca_deploy.errors import ImageDataError
 from ca_deploy.files import sha256_of
-from ca_deploy.plugins import not_installed
 from ca_deploy.records.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -74,27 +72,12 @@ def open_rgb(path: Path, depth: BitDepth = BY_THE_FILE) -> "Image.Image":
     """
     from PIL import Image, ImageOps
 
-    try:
-        _take_heif()
-        with Image.open(path) as opened:
-            image = depth.to_8_bits(ImageOps.exif_transpose(opened))
-            if image.has_transparency_data:
-                image = image.convert("RGBA")
-                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            return image.convert("RGB")
-    except MemoryError as error:
-        raise ImageDataError(f"Image {path} is too large for this machine's memory. Make it smaller.") from error
-    except Exception as error:  # each of Pillow's decoders fails in its own way on what is damaged
-        raise ImageDataError(f"Image {path} cannot be read: {wrong_in_file(error)}") from error
-
-
-@functools.cache
-def _take_heif() -> None:
-    """Let Pillow open HEIC photos, where pillow-heif is installed."""
-    if not not_installed(["pillow_heif"]):
-        pillow_heif = importlib.import_module("pillow_heif")
-
-        pillow_heif.register_heif_opener()
+    with opened(path) as found:
+        image = depth.to_8_bits(ImageOps.exif_transpose(found))
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        return image.convert("RGB")
 
 
 def load_batch(

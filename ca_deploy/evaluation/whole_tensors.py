@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ca_deploy.data.arrays import digests, read_arrays
+from ca_deploy.data.array_file import values_of
+from ca_deploy.data.arrays import common_count, described, digests
 from ca_deploy.errors import ArtifactError, ImageDataError, UsageError
 from ca_deploy.evaluation.predictor import Outputs, Predictor, to_float
 from ca_deploy.graphs.input_shapes import Declared
@@ -89,40 +90,38 @@ def samples_in(path: Path, inputs: Sequence[TensorSpec], declared: Sequence[Decl
     Raises:
         ImageDataError: the file is missing or damaged, or an array does not fit its input.
     """
-    arrays = read_arrays(path, [spec.name for spec in inputs])
-    found: dict[str, NDArray[Any]] = {}
+    headers = described(path, [spec.name for spec in inputs])
+    shapes: dict[str, Shape] = {}
     for spec, one in zip(inputs, declared, strict=True):
-        given = arrays[spec.name]
-        array = _cases(given, one)
+        given = headers[spec.name]
+        shape = _cases(given.shape, one)
         known = np.can_cast(given.dtype, spec.dtype, "same_kind") or (
             spec.scale is not None and given.dtype.kind == "f"
         )
-        if array is None or not known:
+        if shape is None or not known:
             raise ImageDataError(
                 f"Samples {path}: {spec.name} is {given.shape} of {given.dtype}, and has to be (N, {one.text}) of "
                 f"{spec.dtype}."
             )
-        found[spec.name] = array
-    counts = {name: len(array) for name, array in found.items()}
-    if len(set(counts.values())) > 1 or not min(counts.values()):
-        listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
-        raise ImageDataError(f"Samples {path} has {listed}. All inputs need the same number of samples, at least one.")
-    count = min(counts.values())
+        shapes[spec.name] = shape
+    count = common_count(path, {name: shape[0] for name, shape in shapes.items()})
+    values = values_of(path, list(headers.values()))
+    found = {name: values[headers[name].name].reshape(shape) for name, shape in shapes.items()}
     return Samples(found, digests(found, count), tuple(map(str, range(count))))
 
 
-def _cases(array: NDArray[Any], one: Declared) -> NDArray[Any] | None:
-    """The samples along a new first axis; None where the array does not fit the input."""
+def _cases(shape: Shape, one: Declared) -> Shape | None:
+    """The shape with the samples along a new first axis; None where the array does not fit the input."""
     sides = one.sides
-    if array.ndim == len(sides) and sides:
-        step = sides[0] if isinstance(sides[0], int) else len(array) if len(sides) == 1 else 1
-        if not step or len(array) % step:
+    if len(shape) == len(sides) and sides:
+        step = sides[0] if isinstance(sides[0], int) else shape[0] if len(sides) == 1 else 1
+        if not step or shape[0] % step:
             return None
-        array = array.reshape(len(array) // step, step, *array.shape[1:])
-    fits = array.ndim == len(sides) + 1 and all(
-        isinstance(side, str) or side == size for side, size in zip(sides, array.shape[1:], strict=True)
+        shape = (shape[0] // step, step, *shape[1:])
+    fits = len(shape) == len(sides) + 1 and all(
+        isinstance(side, str) or side == size for side, size in zip(sides, shape[1:], strict=True)
     )
-    return array if fits else None
+    return shape if fits else None
 
 
 def _one(spec: TensorSpec) -> Shape:

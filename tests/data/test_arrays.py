@@ -1,5 +1,7 @@
 """Samples in a file: what numpy wrote is taken by name, and whatever does not match is named with its remedy."""
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ca_deploy.data import arrays
+from ca_deploy.data import array_file, arrays
 from ca_deploy.errors import ImageDataError
 from ca_deploy.records.input_wish import InputWish
 from ca_deploy.records.preprocessing import Preprocessing
@@ -167,9 +169,36 @@ def test_no_byte_that_is_damaged_ends_in_anything_else(tmp_path: Path, suffix: s
 
 
 def test_an_archive_that_would_fill_the_memory_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrays, "_MOST_BYTES", 64)
-    with pytest.raises(ImageDataError, match="GiB are the limit"):
+    monkeypatch.setattr(array_file, "available_bytes", lambda: 64)
+    with pytest.raises(ImageDataError, match="GiB of memory are free"):
         arrays.load(written(file, state=STATES), signature(STATE))
+
+
+def test_what_does_not_fit_is_refused_before_it_is_unpacked(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content, header = np.zeros((1 << 20, 9), np.uint8), io.BytesIO()
+    np.savez_compressed(file, state=content)
+    assert file.stat().st_size < content.nbytes / 500
+    monkeypatch.setattr("numpy.lib.format.read_array", lambda *_, **__: pytest.fail("its values were read"))
+    for taken in (STATE, COLOUR):
+        with pytest.raises(ImageDataError, match=r"is \(1048576, 9\) of uint8|has state, and the network takes image"):
+            arrays.load(file, signature(taken))
+    assert arrays.wishes_of(file) == (InputWish("state", (9,), "uint8"),)
+    says = {"descr": "<f4", "fortran_order": False, "shape": (10**12, 7)}
+    np.lib.format.write_array_header_1_0(header, says)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("state.npy", header.getvalue() + bytes(28))
+    with pytest.raises(ImageDataError, match=r"header of state says \(1000000000000, 7\) of float32.*there are 28"):
+        arrays.load(file, signature(STATE))
+    file.with_suffix(".npy").write_bytes(header.getvalue() + bytes(28))
+    with pytest.raises(ImageDataError, match="the header of its array says"):
+        arrays.load(file.with_suffix(".npy"), signature(STATE))
+
+
+def test_the_order_of_fortran_and_records(file: Path) -> None:
+    found = arrays.load(written(file, state=np.asfortranarray(STATES)), signature(STATE)).arrays["state"]
+    assert np.array_equal(found, STATES)
+    with pytest.raises(ImageDataError, match="state has Python objects or records"):
+        arrays.load(written(file, state=np.zeros(3, [("a", "f4")])), signature(STATE))
 
 
 def test_what_arrays_say_of_the_inputs(tmp_path: Path, file: Path) -> None:

@@ -103,7 +103,7 @@ def test_photos_in_a_file_are_pixels(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_missing_or_of_another_network_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ImageDataError, match=r"nowhere\.npz do not exist"):
+    with pytest.raises(ImageDataError, match=r"nowhere\.npz does not exist"):
         load_calibration(load_spec(str(tmp_path / "nowhere.npz")), signature(STATE))
     with pytest.raises(ImageDataError, match=r"has state, and the network takes ids"):
         load_calibration(load_spec(str(file_of(tmp_path / "mine.npz", 9))), signature(IDS))

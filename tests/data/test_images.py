@@ -1,5 +1,6 @@
 """Whatever kind of image file comes, the network sees upright 8-bit RGB, cropped and normalised as documented."""
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from ca_deploy.data.bit_depth import BY_THE_FILE, bit_depth
 from ca_deploy.data.folders import images_below
 from ca_deploy.data.images import hash_images, load_batch, open_rgb
 from ca_deploy.errors import ImageDataError, UsageError
@@ -178,11 +180,29 @@ def test_impossible_preprocessing_is_refused(wrong: dict[str, Any]) -> None:
         Preprocessing(**{"resize": 40, "crop": 32, **wrong})
 
 
-def test_a_picture_of_a_hundred_million_pixels_in_one_row(tmp_path: Path) -> None:
-    """Pillow has no memory for such a row; the chunks of zeros are never unpacked."""
-    header = struct.pack(">IIBBBBB", 100_000_000, 1, 8, 2, 0, 0, 0)
+def test_pictures_of_very_many_pixels(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    """Pillow has no memory for a row of a hundred million; the chunks of zeros are never unpacked."""
+    wide, huge = (
+        _png_of_zeros(tmp_path / name, size) for name, size in (("w.png", (10**8, 1)), ("h.png", (10**5, 10**5)))
+    )
+    with pytest.raises(ImageDataError, match=r"w\.png"):
+        open_rgb(wide)
+    with pytest.raises(ImageDataError, match=r"h\.png has more than 179 million pixels"):
+        open_rgb(huge)
+    assert bit_depth([wide, huge]) == BY_THE_FILE
+    assert not recwarn.list  # Pillow's own doubts would stand before the error
+
+
+def _png_of_zeros(path: Path, size: tuple[int, int]) -> Path:
+    header = struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
     written = (struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in chunks)
-    (tmp_path / "wide.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(written))
-    with pytest.raises(ImageDataError, match=r"wide\.png"):
-        open_rgb(tmp_path / "wide.png")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(written))
+    return path
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.png")
+    with pytest.raises(ImageDataError, match=r"x\.png is a named pipe, not a regular file"):
+        open_rgb(tmp_path / "x.png")

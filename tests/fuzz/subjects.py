@@ -129,11 +129,12 @@ def _report(path: Path) -> None:
 
 def _array(path: Path) -> None:
     from ca_deploy.data import arrays
+    from ca_deploy.data.array_file import values_of
     from ca_deploy.records.preprocessing import Preprocessing
     from tests.samples import signature_of
 
     arrays.wishes_of(path)
-    arrays.read_arrays(path, ["image"])
+    values_of(path, list(arrays.described(path, ["image"]).values()))
     arrays.load(path, signature_of(Preprocessing(8, 8)))
 
 
