@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ca_deploy.delivery import settle
 from ca_deploy.errors import ArtifactError, CaDeployError, wrong_in_file
+from ca_deploy.files import other_kind
 from ca_deploy.graphs.not_models import refuse_others
 from ca_deploy.graphs.readers import by_suffix
 from ca_deploy.graphs.validity import invalid
@@ -193,15 +194,31 @@ def read(path: Path) -> Graph:
         raise damaged(path, error) from error
     if not graph.nodes:
         raise ArtifactError(f"{path} has no operators, so there is nothing to check. Export it again.")
+    _refuse_invalid(path, graph)
+    return graph
+
+
+def check_valid(path: Path) -> None:
+    """Reject a model that is invalid, though a runtime may run it. What cannot be read is left to the runtime.
+
+    Raises:
+        ArtifactError: tensors do not exist, or nodes wait for each other.
+    """
+    try:
+        graph = by_suffix()[path.suffix].parse(path)
+    except Exception:  # as in read()
+        return
+    _refuse_invalid(path, graph)
+
+
+def _refuse_invalid(path: Path, graph: Graph) -> None:
     if reason := invalid(graph):
         raise ArtifactError(f"{path} is invalid: {reason}. Export it again.")
-    return graph
 
 
 def damaged(path: Path, error: Exception) -> ArtifactError:
     """The error for a model file that a parser failed on."""
-    what = wrong_in_file(error)
-    return ArtifactError(f"{path} is a damaged {path.suffix} model ({what}): copy or export it again.")
+    return ArtifactError(f"{path} is a damaged {path.suffix} model ({wrong_in_file(error)}): copy or export it again.")
 
 
 def check_place(path: Path) -> None:
@@ -216,8 +233,9 @@ def check_place(path: Path) -> None:
     if reader is None:
         raise ArtifactError(f"{path} is not a model file: ca-deploy reads {', '.join(by_suffix())}.")
     settle(path.parent)
-    if not path.exists():
-        raise ArtifactError(f"Model file {path} does not exist.")
+    kind = other_kind(path)
+    if kind and not path.is_dir():
+        raise ArtifactError(f"Model file {path} {kind}.")
     if reader.is_folder:
         if not path.is_dir():
             raise ArtifactError(f"{path} is a file, but a {reader.suffix} is a folder. Unzip it, or export it again.")

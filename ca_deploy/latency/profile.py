@@ -10,6 +10,7 @@ from ca_deploy.delivery.scratch import temporary
 from ca_deploy.devices import CountingDevice, Device
 from ca_deploy.errors import DeviceError, UsageError
 from ca_deploy.files import sha256_of
+from ca_deploy.graphs import check_valid
 from ca_deploy.graphs.input_shapes import Shape, closed, declared, given_by_place
 from ca_deploy.graphs.signatures import signatures_of
 from ca_deploy.latency.benchmark_binary import BenchmarkBinary
@@ -44,6 +45,8 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     """
     files = list(dict.fromkeys(files))
     runtimes = {file: runtime_of(file, wishes.runtime) for file in files}
+    for file in files:
+        check_valid(file)
     shapes = _open_shapes(files, wishes)
     info = device.probe()
     mask = affinity_mask(wishes.affinity, info)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ca_deploy.errors import ArtifactError, CaDeployError, RuntimeUnavailable, unknown_name, wrong_in_file
-from ca_deploy.graphs import check_place, damaged
+from ca_deploy.graphs import check_place, check_valid, damaged
 from ca_deploy.plugins import load, member, names_in, not_installed
 from ca_deploy.processes.time_limit import advice, time_limit_s, within
 from ca_deploy.records.manifest import manifest_of
@@ -196,6 +196,7 @@ def open_session(path: Path, runtime: str | None = None, threads: int = 1, known
     if not known and not found.reference and not found.missing() and path.suffix in found.suffixes:
         check_place(path)
         if not _has_manifest(path):
+            check_valid(path)
             load("ca_deploy.runtimes._trial:try_out")(path, runtime or found.name, path.stat().st_mtime_ns)
     return found.open(path, threads, variant)
 
