@@ -28,8 +28,8 @@ def find_data_file(folder: str, name: str, kind: str, list_command: str) -> Path
         UsageError: there is none of that name; the message suggests the closest.
     """
     path = Path(name)
-    if path.suffix == ".toml" and path.is_file():
-        return path
+    if path.suffix == ".toml" and (path.exists() or path.is_symlink()):
+        return path  # whoever reads it refuses what is not a file
     shipped = {file.stem: file for file in data_files(folder, ".toml")}
     if name not in shipped:
         raise unknown_name(kind, name, shipped, list_command)

@@ -4,10 +4,12 @@ import errno
 import functools
 import logging
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
 import typer
@@ -26,11 +28,12 @@ R = TypeVar("R")
 
 _LONGEST = 2000  # characters of a line
 INTERRUPTED, STOPPED = 130, "Interrupted: nothing was left half-written."
+READER_IS_GONE = 141  # as a shell reports a program that SIGPIPE ended
 _OUTPUT_IS_GONE = "Standard output, or a temporary file, cannot be written ({}). Make room, or write elsewhere."
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:
-    """Turn errors into their message and exit code 2, and Ctrl-C into exit code 130.
+    """Turn errors into their message and exit code 2, and Ctrl-C into exit code 130; a closed pipe ends it quietly.
 
     Errors of the system (a full disk, a name that is too long) and a lack of memory are messages too; any other
     exception is a bug of ca-deploy, and keeps its traceback.
@@ -45,6 +48,8 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             if isinstance(error, KeyboardInterrupt) or was_interrupted():
                 say(f"\n{STOPPED}")
                 raise typer.Exit(INTERRUPTED) from error
+            if isinstance(error, BrokenPipeError) and has_no_reader():
+                raise typer.Exit(READER_IS_GONE) from error
             if (message := message_of(error)) is None:
                 raise
             say(f"Error: {message}")
@@ -53,8 +58,27 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
+def has_no_reader() -> bool:
+    """Whether standard output is a pipe or socket whose reader has gone, as after ``| head``."""
+    try:
+        poll = select.poll()  # Windows has none
+        poll.register(1, 0)
+        return any(state & (select.POLLERR | select.POLLHUP) for _, state in poll.poll(0))
+    except (AttributeError, OSError):
+        return False
+
+
 def message_of(error: Exception) -> str | None:
     """What to say of an error that is not a bug of ca-deploy; None for any other."""
+    message = _message_of(error)
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return message and f"{message} The current folder was removed: go to one that exists, and try again."
+    return message
+
+
+def _message_of(error: Exception) -> str | None:
     if isinstance(error, CaDeployError):
         return str(error)
     if isinstance(error, MemoryError):
@@ -85,7 +109,9 @@ def finish(code: int) -> NoReturn:
     try:
         sys.stdout.flush()
     except (OSError, ValueError) as error:
-        if code in (0, 1):
+        if has_no_reader():
+            code = READER_IS_GONE if code in (0, 1) else code
+        elif code in (0, 1):
             say(f"Error: {_OUTPUT_IS_GONE.format(error.strerror if isinstance(error, OSError) else first_line(error))}")
             code = 2
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left in the buffer, when Python closes it

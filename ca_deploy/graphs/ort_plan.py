@@ -35,6 +35,7 @@ def planned(
             options,
             providers=["CPUExecutionProvider"],
             disabled_optimizers=list(disabled_optimizers),
+            enable_fallback=0,
         )
         return onnx.load(options.optimized_model_filepath)
 

@@ -8,6 +8,7 @@ from typing import get_args
 from ca_deploy.delivery import staging, write_together
 from ca_deploy.devices import open_device
 from ca_deploy.errors import ArtifactError, DeviceError, OutputError, ReportNotSaved, UsageError, unknown_name
+from ca_deploy.files import other_kind
 from ca_deploy.graphs.input_shapes import given_shapes
 from ca_deploy.latency.jobs import Wishes
 from ca_deploy.latency.launch import RunnerKind
@@ -53,8 +54,8 @@ def wishes(
     if runner not in get_args(RunnerKind):
         raise unknown_name("runner", runner, get_args(RunnerKind))
     for flag, path in (("--bundle", bundle), ("--benchmark-binary", benchmark_binary), ("--inputs", inputs)):
-        if path is not None and not path.is_file():
-            raise ArtifactError(f"{flag} {path} does not exist.")
+        if path is not None and (kind := other_kind(path)):
+            raise ArtifactError(f"{flag} {path} {kind}.")
     if benchmark_binary is not None and (runner != "auto" or operators or verify or inputs):
         raise UsageError("--benchmark-binary replaces the runner: leave out --runner, --ops, --verify and --inputs.")
     if inputs is not None and input_shape:

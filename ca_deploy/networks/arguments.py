@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ca_deploy.errors import ModelError, UsageError, first_line, unknown_name
+from ca_deploy.errors import ModelError, UsageError, unknown_name, wrong_in_file
 from ca_deploy.networks.program_types import refuse_types
 from ca_deploy.records.input_wish import InputWish
 
@@ -144,4 +144,4 @@ def _side(side: Any) -> int:
     try:
         return side if isinstance(side, int) else -1
     except Exception as error:  # sizes without an example value, guards that contradict each other, ...
-        raise ModelError(f"The program's sizes cannot be read ({first_line(error)}). Export it again.") from error
+        raise ModelError(f"The program's sizes cannot be read ({wrong_in_file(error)}). Export it again.") from error

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from ca_deploy.errors import UsageError, wrong_in_file
+from ca_deploy.files import other_kind
 from ca_deploy.records.model import ModelSource
 
 _MOST_LABEL_BYTES = 16 * 2**20
@@ -14,8 +15,10 @@ def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] 
         carried = metadata.get("labels")
         return tuple(carried) if carried else None
     try:
-        if not source.labels.is_file() or source.labels.stat().st_size > _MOST_LABEL_BYTES:
-            raise OSError("it is not a file, or larger than 16 MB")
+        if kind := other_kind(source.labels):
+            raise OSError(f"it {kind}")
+        if source.labels.stat().st_size > _MOST_LABEL_BYTES:
+            raise OSError("it is larger than 16 MB")
         lines = source.labels.read_text(encoding="utf-8-sig").splitlines()  # Windows' editors begin with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(

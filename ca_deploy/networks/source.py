@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ca_deploy import programs
-from ca_deploy.errors import CheckpointError, ModelError, UsageError, first_line
+from ca_deploy.errors import CheckpointError, ModelError, UsageError, first_line, wrong_in_file
 from ca_deploy.files import sha256_of
 from ca_deploy.networks.assumptions import assumptions
 from ca_deploy.networks.inputs import inputs_of
@@ -147,7 +147,7 @@ def _module_of(program: "torch.export.ExportedProgram", path: str) -> "torch.fx.
         return program.module()
     except Exception as error:  # sizes without an example value, guards that contradict each other, ...
         raise ModelError(
-            f"Program {path} cannot be set up ({first_line(error)}). Export it again, with fixed sizes."
+            f"Program {path} cannot be set up ({wrong_in_file(error)}). Export it again, with fixed sizes."
         ) from error
 
 

@@ -3,16 +3,16 @@
 from pathlib import Path
 
 from ca_deploy.errors import CheckpointError
+from ca_deploy.files import other_kind
 
 
 def check_place(path: Path) -> None:
     """Reject a path that cannot be a file of weights, before anything slow starts.
 
     Raises:
-        CheckpointError: missing, empty, or a folder.
+        CheckpointError: missing, empty, or not a regular file.
     """
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise CheckpointError(f"Checkpoint {path} {what}. Pass the weights file with --weights FILE.")
+    if kind := other_kind(path):
+        raise CheckpointError(f"Checkpoint {path} {kind}. Pass the weights file with --weights FILE.")
     if path.stat().st_size == 0:
         raise CheckpointError(f"Checkpoint {path} is empty (0 bytes). Copy it again from its source.")

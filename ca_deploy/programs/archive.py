@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ca_deploy.errors import ProgramError, wrong_in_file
+from ca_deploy.files import other_kind
 
 # What torch.export.save writes (torch/export/pt2_archive/_package.py, 2.9 to 2.14).
 _READ = re.compile(
@@ -31,11 +32,10 @@ def check_place(path: Path) -> None:
     """Reject a path that cannot be a program, before anything slow starts.
 
     Raises:
-        ProgramError: missing, or a folder.
+        ProgramError: missing, or not a regular file.
     """
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise ProgramError(f"Program {path} {what}. Create one with torch.export.save(program, 'model.pt2').")
+    if kind := other_kind(path):
+        raise ProgramError(f"Program {path} {kind}. Create one with torch.export.save(program, 'model.pt2').")
 
 
 def read_members(path: Path) -> dict[str, bytes]:

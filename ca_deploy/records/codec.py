@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from ca_deploy.errors import CaDeployError, wrong_in_file
+from ca_deploy.files import other_kind
 from ca_deploy.records.faults import UNKNOWN, Fault, faults
 
 T = TypeVar("T")
@@ -96,6 +97,8 @@ def parse_toml(path: Path) -> dict[str, Any]:
     Raises:
         Unreadable: the file is not TOML.
     """
+    if kind := other_kind(path):
+        raise Unreadable([Fault((), f"{kind}.")])
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ca_deploy.errors import ArtifactError, UsageError
+from ca_deploy.files import other_kind
 from ca_deploy.records.codec import Unreadable, decode, parse_json
 from ca_deploy.records.devices import Conditions, DeviceInfo, InstructionCounts
 from ca_deploy.records.parity import Status
@@ -247,6 +248,8 @@ def read_report(path: Path) -> LatencyReport:
     Raises:
         ArtifactError: missing, damaged, or of another schema version.
     """
+    if (kind := other_kind(path)) and kind != "does not exist":
+        raise ArtifactError(f"Latency report {path} {kind}.")
     try:
         content = parse_json(path.read_bytes())
         version = content.get("schema_version")

@@ -19,7 +19,7 @@ def page(report: ParityReport) -> Page:
     facts: dict[str, Phrase] = {
         "parity": status(report),
         "runtime": "" if report.runtimes else report.runtime,
-        "images": f"{report.images} {report.image_set}".rstrip(),
+        "compared on": f"{report.images} {report.image_set}".rstrip(),
         "inputs": listed([given.text for given in report.inputs]),
         "max abs error": error,
         "SQNR": sqnr,

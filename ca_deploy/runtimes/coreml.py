@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ca_deploy.errors import RuntimeUnavailable
+from ca_deploy.errors import RuntimeUnavailable, shown
 from ca_deploy.runtimes import Runtime, Session
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class CoreMLSession:
         try:
             self._model = coremltools.models.MLModel(str(path))
         except Exception as error:  # coremltools has no class for Core ML's errors
-            raise RuntimeUnavailable(f"{path.name} does not run in this Core ML: {str(error).strip()}") from error
+            raise RuntimeUnavailable(f"{path.name} does not run in this Core ML: {shown(str(error))}") from error
 
     def run(self, feeds: Mapping[str, "NDArray[Any]"]) -> dict[str, "NDArray[Any]"]:
         from PIL import Image

@@ -5,6 +5,7 @@ VNNI. ``onnxruntime:reference`` disables graph optimisations, and with them the 
 """
 
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,12 +101,14 @@ def _session(path: Path, threads: int, reference: bool, settings: Mapping[str, s
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     for name, value in settings.items():
         options.add_session_config_entry(name, value)
-    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    # Its fallback prints on standard output, and tries the same provider again.
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
 
 
 def _spec(node: Any) -> TensorSpec:
     shape = [side if isinstance(side, int) else -1 for side in node.shape]
-    element = node.type.removeprefix("tensor(").removesuffix(")")
+    tensor = re.fullmatch(r"tensor\((.*)\)", node.type)
+    element = tensor[1] if tensor else node.type
     return spec_of(node.name, shape, {"float": "float32", "double": "float64"}.get(element, element))
 
 

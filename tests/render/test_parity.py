@@ -33,7 +33,7 @@ def test_every_figure_that_was_measured() -> None:
         {
             "parity": Piece("pass", Role.GOOD),
             "runtime": "ONNX Runtime 1.32.0",
-            "images": "32",
+            "compared on": "32",
             "max abs error": "0.012",
             "SQNR": "31.4 dB",
             "cosine": "0.998765",
@@ -46,7 +46,7 @@ def test_the_set_of_images_is_named() -> None:
     report = ParityReport(
         Status.PASS, "", "a", "b", "c", Tolerances(), images=120, image_set=f"held-out images of {MARKUP}/"
     )
-    assert facts(report)[1]["images"] == f"120 held-out images of {MARKUP}/"
+    assert facts(report)[1]["compared on"] == f"120 held-out images of {MARKUP}/"
 
 
 def test_agreement_is_called_what_the_task_calls_it() -> None:
@@ -60,7 +60,7 @@ def test_what_was_not_measured_is_left_out_and_names_stay_as_they_are() -> None:
     title, rows = facts(ParityReport(Status.SKIPPED, MARKUP, MARKUP, MARKUP, MARKUP, Tolerances()))
     assert title == f"{MARKUP} against {MARKUP}"
     assert rows == {
-        "parity": Piece("skipped", Role.CAUTION), "runtime": MARKUP, "images": "0", "reason": MARKUP
+        "parity": Piece("skipped", Role.CAUTION), "runtime": MARKUP, "compared on": "0", "reason": MARKUP
     }  # fmt: skip
 
 
