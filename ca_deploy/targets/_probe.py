@@ -1,5 +1,6 @@
 """One node of a TFLite model as a standalone model: same types, shapes, options, quantisation and constants."""
 
+import math
 from collections.abc import Collection
 from copy import copy
 from typing import Any
@@ -90,7 +91,8 @@ def _to_float(tensor: Any, data: Any) -> Any:
     quantisation = tensor.quantization
     scaled = quantisation is not None and quantisation.scale is not None
     if tensor.type in _INTEGERS or (tensor.type in _BIASES and scaled):
-        count = int(np.prod(tensor.shape)) if tensor.shape is not None else 1
+        count = math.prod(map(int, tensor.shape)) if tensor.shape is not None else 1
         tensor.type, tensor.quantization = schema.TensorType.FLOAT32, None
-        return np.zeros(4 * count, np.uint8) if data is not None and len(data) else data
+        lies = data is None or not 0 <= count <= 2 * len(data)  # of 4 bits, a byte has two
+        return data if lies else np.zeros(4 * count, np.uint8)
     return data

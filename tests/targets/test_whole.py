@@ -41,6 +41,17 @@ def test_a_model_that_the_runtime_refuses_does_not_load_whatever_its_nodes_do(tm
     assert "1 of 2" in report.notes[0]
 
 
+@pytest.mark.parametrize("side", [-16, 2**30])
+def test_a_constant_whose_shape_lies_is_tried_alone_too(side: int, tmp_path: Path) -> None:
+    model = Model()
+    model.conv(model.input(SHAPE), SHAPE, 16)
+    content = model.model()
+    weights = content.subgraphs[0].operators[0].inputs[1]
+    content.subgraphs[0].tensors[weights].shape = [side, 1, 1, 16]
+    report = _on_xnnpack(content, tmp_path / "model.tflite")
+    assert (report.verdict, report.skipped) == ("does not load", "")
+
+
 @pytest.mark.parametrize("target", ["litert_gpu", "nnapi", "hexagon", "tflite_coreml"])
 def test_what_the_runtime_refuses_reaches_no_delegate(target: str, tmp_path: Path) -> None:
     model = Model()
