@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tests.fuzz import good_files, lines, structures
+from tests.fuzz import good_files, good_models, lines, structures
 from tests.fuzz.good_files import Files
 
 if TYPE_CHECKING:
@@ -243,14 +243,14 @@ _PT2, _MIL = ("ca_deploy.programs.archive.",), ("ca_deploy.mil.package.read_pack
 _PICKLE = ("ca_deploy.networks.checkpoint._read_torch",)
 _SAFE = ("ca_deploy.networks.checkpoint._read_safetensors",)
 SUBJECTS = {
-    "ONNX": Subject(good_files.models_onnx, ".onnx", _session, ("ca_deploy.runtimes.onnxruntime.open_file",)),
-    "TFLite": Subject(good_files.models_tflite, ".tflite", _session, ("ca_deploy.runtimes._tflite_interpreter.",)),
-    "Core ML": Subject(good_files.packages, "", _session, _MIL),
-    "check ONNX": Subject(good_files.models_onnx, ".onnx", _check, ("ca_deploy.graphs.onnx.load",)),
-    "check TFLite": Subject(good_files.models_tflite, ".tflite", _check, ("ca_deploy.graphs.tflite.load",)),
-    "check Core ML": Subject(good_files.packages, "", _check, _MIL),
-    "check program": Subject(good_files.programs, ".pt2", _check, _PT2, structures.program),
-    "program": Subject(good_files.programs, ".pt2", _program, _PT2, structures.program),
+    "ONNX": Subject(good_models.models_onnx, ".onnx", _session, ("ca_deploy.runtimes.onnxruntime.open_file",)),
+    "TFLite": Subject(good_models.models_tflite, ".tflite", _session, ("ca_deploy.runtimes._tflite_interpreter.",)),
+    "Core ML": Subject(good_models.packages, "", _session, _MIL),
+    "check ONNX": Subject(good_models.models_onnx, ".onnx", _check, ("ca_deploy.graphs.onnx.load",)),
+    "check TFLite": Subject(good_models.models_to_check, ".tflite", _check, ("ca_deploy.graphs.tflite.load",)),
+    "check Core ML": Subject(good_models.packages, "", _check, _MIL),
+    "check program": Subject(good_models.programs, ".pt2", _check, _PT2, structures.program),
+    "program": Subject(good_models.programs, ".pt2", _program, _PT2, structures.program),
     "checkpoint": Subject(good_files.checkpoints, ".pth", _weights, _PICKLE, structures.checkpoint),
     "safetensors": Subject(good_files.safetensors, ".safetensors", _weights, _SAFE, structures.header),
     "index of shards": Subject(
