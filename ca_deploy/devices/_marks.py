@@ -53,6 +53,10 @@ class Marks:
         found = re.search(rb"ca-deploy-begin-%s\r?\n" % self._nonce.encode(), output)
         return None if found is None else output[found.end() :]
 
+    def only_echoed(self, output: bytes) -> bool:
+        """Whether the script came back as text, and has not begun."""
+        return b"m=%s" % self._nonce.encode() in output and self.after_begin(output) is None
+
     def answer(self, output: bytes) -> bytes | None:
         """What is between the marks; None where one of them has not come."""
         rest = self.after_begin(output)

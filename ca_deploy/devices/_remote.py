@@ -29,6 +29,7 @@ _CLEAN_S = 20.0
 _MOST_SAID = 2**20  # by a login shell before it starts our script
 _NOT_EXECUTABLE = 126
 _LOOK_S = 0.02
+_ECHO_S = 5.0  # from the echo of a script to its begin: the connection stands by then
 _HELD_BACK = 70_000  # bytes that a filter between adb and us, such as sed in a wrapper, may keep for later
 _SLOWEST_BYTES_PER_S = 200_000
 # "SIZE PATH" for each file that exists. Early Androids have no stat; busybox's wc, the fallback, reads the whole file.
@@ -213,9 +214,11 @@ class Remote:
         assert janitor.stdout is not None
         assert janitor.stderr is not None
         said, complaints = Drain(janitor.stdout, _MOST_SAID), Drain(janitor.stderr, _MOST_SAID)
-        deadline = time.monotonic() + _ASK_S
+        deadline, echoed = time.monotonic() + _ASK_S, False
         try:
             while marks.answer(said.content) is None and not said.over and time.monotonic() < deadline:
+                if marks.only_echoed(said.content) and not echoed:
+                    deadline, echoed = min(deadline, time.monotonic() + _ECHO_S), True
                 if said.ended(_LOOK_S):
                     break
         except BaseException:
@@ -233,6 +236,11 @@ class Remote:
             if "failed" in state:
                 raise DeviceError(
                     f"{self.name}: {state['failed']} cannot be written. Is the device full, or read-only?"
+                )
+            if marks.only_echoed(said.content):
+                raise DeviceError(
+                    f"{self.name}: what answers there sends back what it gets, and runs none of it. Use an account "
+                    "whose login is a shell."
                 )
             heard = Heard(marks.after_begin(said.content) is not None, said.content, complaints.content, code)
             raise DeviceError(self._link.explain(heard))

@@ -36,6 +36,11 @@ def start(arm_kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         def begin(shell: str = "dash", user: str = "pi", prepare: str = "") -> Machine:
             place = tmp_path / "machine"
             paths = {"dash": "/bin/sh", "bash": "/bin/bash", "nologin": "/usr/sbin/nologin"}
+            if shell == "echo":
+                cat = tmp_path / "echo"
+                cat.write_text("#!/bin/sh\nexec cat\n")
+                cat.chmod(0o755)
+                paths["echo"] = str(cat)
             path = paths.get(shell) or str(arm_kit.login_shell(shell, tmp_path / "shells" / shell))
             machine = stack.enter_context(
                 linux_machine(arm_kit, place, path, user, prepare.format(home=place / "home"))
@@ -112,6 +117,12 @@ def test_what_is_no_address_reaches_no_ssh(name: str) -> None:
 def test_an_account_without_a_shell(start: Start) -> None:
     machine = start("nologin")
     with pytest.raises(DeviceError, match=r"ended with exit code 1 without running our script.*not available"):
+        open_device(machine.name).probe()
+
+
+def test_a_login_that_only_echoes(start: Start) -> None:
+    machine = start("echo")
+    with pytest.raises(DeviceError, match="sends back what it gets, and runs none of it"):
         open_device(machine.name).probe()
 
 
