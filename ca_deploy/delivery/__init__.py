@@ -17,6 +17,7 @@ from ca_deploy.delivery.interrupts import held_back
 from ca_deploy.delivery.locks import alone_in
 from ca_deploy.delivery.scratch import PREFIX, scratch_in
 from ca_deploy.errors import OutputError
+from ca_deploy.files import other_kind
 
 # Converters write a float file, a quantised one and scratch copies: refuse early rather than fail late.
 _FREE_BYTES = 256 * 2**20
@@ -81,7 +82,7 @@ def deliver(scratch: Path, finished: Sequence[Path]) -> None:
     milliseconds other processes see new files beside old ones, each of them complete.
 
     Raises:
-        OutputError: a folder is in the place of a file, a name is hidden, or something cannot be replaced.
+        OutputError: a folder or a device is in the place of a file, a name is hidden, or something cannot be replaced.
     """
     root = scratch.parent
     output = root.parent
@@ -89,6 +90,8 @@ def deliver(scratch: Path, finished: Sequence[Path]) -> None:
         place = output / path.name
         if place.is_dir() and not path.is_dir():
             raise OutputError(f"{place} is a folder, and a file has to go there. Remove it, or choose another name.")
+        if place.exists() and not place.is_dir() and (kind := other_kind(place)):
+            raise OutputError(f"{place} {kind}, and would be replaced by one. Choose another name.")
         if path.name.startswith(".") and (len(finished) > 1 or path.is_dir()):
             raise OutputError(f"{place} would be hidden, because its name begins with a dot. Choose another name.")
     transaction.prepare(root, finished)

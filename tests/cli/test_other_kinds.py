@@ -61,6 +61,14 @@ def test_each_is_refused_at_once(arguments: list[str], kind: str, folder: Path) 
     assert any(word in lines[0] for word in ("named pipe", "a device", "a link", "not a folder")), lines
 
 
+def test_results_do_not_replace_what_is_not_a_file(folder: Path) -> None:
+    """As root, /dev/null would be a file from then on."""
+    os.mkfifo("x.npz")
+    done = CliRunner().invoke(app, ["parity", "good.onnx", "--against", "good.onnx", "--save-inputs", "x.npz"])
+    assert done.exit_code == 2 and "x.npz is a named pipe" in done.stderr, done.output
+    assert Path("x.npz").is_fifo()
+
+
 def test_what_each_kind_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # the name of a socket has to be short
     with socket.socket(socket.AF_UNIX) as server:
