@@ -2,8 +2,9 @@
 
     python -m benchmarks.kills [KILLS FIRST_SEED]   (200 kills, from seed 0)
 
-Kills export, check, parity and profile in turn (-9, TERM, INT, HUP) at random moments, the exports over the set that
-the ones before left. Prints a table by verb and signal, and every fault with its seed; exits with 1 if there is one.
+Kills export, check, parity, profile, and profile of an endless model in turn (-9, TERM, INT, HUP) at random moments,
+the exports over the set that the ones before left. Prints a table by command and signal, and every fault with its seed;
+exits with 1 if there is one.
 """
 
 import sys
@@ -28,7 +29,7 @@ def main() -> None:
             if one.is_fault:
                 print(f"FAULT {one}", flush=True)
     within = ", ".join(f"{verb} {seconds:.1f} s" for verb, seconds in place.longest_s.items())
-    print(f"seeds {first} to {first + count - 1}; undisturbed: {within}\n\n| verb | signal | kills |\n|---|---|---|")
+    print(f"seeds {first} to {first + count - 1}; undisturbed: {within}\n\n| command | signal | kills |\n|---|---|---|")
     for (verb, name), number in sorted(kills.items()):
         print(f"| {verb} | {name} | {number} |")
     print(f"\n{count} kills, {orphans} orphans, {left} temporary files left, {wrong} sets that are not whole")

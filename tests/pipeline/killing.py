@@ -13,13 +13,16 @@ from pathlib import Path
 from ca_deploy.delivery import settle
 from ca_deploy.delivery.scratch import remove_abandoned
 from ca_deploy.records.manifest import manifest_of
+from tests.runtimes.test_time_limit import endless
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-VERBS = ("export", "check", "parity", "profile")
+VERBS = ("export", "check", "parity", "profile", "profile of an endless model")
+_ENDLESS_S = 5.0  # until which a command is killed that does not end
 _PATIENCE_S = 15.0
 _MARK = "CA_DEPLOY_TEST_OF_KILLS"
 _RECIPES = ("onnx_float32", "onnx_float16")
 _OWN = f"tiny_trained.{_RECIPES[0]}.onnx"
+_ENDLESS = "endless.onnx"
 _STRANGE = "of_unknown_origin.onnx"  # without a manifest, so that it is tried out
 
 
@@ -48,7 +51,9 @@ class Place:
         self.files, self.temporary = folder / "files", folder / "tmp"
         self.temporary.mkdir()
         self.longest_s: dict[str, float] = {}
-        for verb in VERBS:
+        endless(folder / _ENDLESS)
+        self.longest_s[VERBS[-1]] = _ENDLESS_S
+        for verb in VERBS[:-1]:
             began = time.monotonic()
             if (code := self.start(verb, mean=0.5).wait()) > 1:  # check has findings
                 raise RuntimeError(f"{verb} fails without a kill, too: exit code {code}")
@@ -60,6 +65,7 @@ class Place:
         """Start a command; ``mean`` distinguishes the set of files that an export makes."""
         strange, own = (str(path) for path in (self.files.with_name(_STRANGE), self.files / _OWN))
         words = {
+            VERBS[-1]: [str(self.files.with_name(_ENDLESS))],
             "export": ["tests.zoo.tiny:tiny_trained", "--input-size", "32", "--calibration", "random"]
             + ["--mean", *[str(mean)] * 3, "--std", "1", "1", "1", "--output", str(self.files)]
             + [word for recipe in _RECIPES for word in ("--recipe", recipe)],
@@ -68,7 +74,7 @@ class Place:
             "profile": [strange, own, "--protocol", "quick"],
         }[verb]
         return subprocess.Popen(
-            [sys.executable, "-m", "ca_deploy", verb, *words],
+            [sys.executable, "-m", "ca_deploy", verb.split()[0], *words],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={
