@@ -48,12 +48,18 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *block) {
 static void on_syscall(qemu_plugin_id_t id, unsigned vcpu, int64_t number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                        uint64_t a5, uint64_t a6, uint64_t a7, uint64_t a8) {
     (void)id, (void)vcpu, (void)a2, (void)a3, (void)a4, (void)a5, (void)a6, (void)a7, (void)a8;
+    before_getcpu(number, a1);
     if (number != PRCTL) return;
     if (a1 == MARK_BEGIN) memcpy(begin, count, sizeof begin);
     if (a1 == MARK_END) {
         for (int c = 0; c < CLASSES; c++) sum[c] += count[c] - begin[c];
         inferences++;
     }
+}
+
+static void after_syscall(qemu_plugin_id_t id, unsigned vcpu, int64_t number, int64_t result) {
+    (void)id, (void)vcpu;
+    after_getcpu(number, result);
 }
 
 static void at_exit(qemu_plugin_id_t id, void *unused) {
@@ -71,6 +77,7 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
     (void)info, (void)argc, (void)argv;
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
     qemu_plugin_register_vcpu_syscall_cb(id, on_syscall);
+    qemu_plugin_register_vcpu_syscall_ret_cb(id, after_syscall);
     qemu_plugin_register_atexit_cb(id, at_exit, NULL);
     return 0;
 }

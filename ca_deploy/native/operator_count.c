@@ -138,6 +138,7 @@ static void note_reading(void) {
 static void on_syscall(qemu_plugin_id_t id, unsigned vcpu, int64_t number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                        uint64_t a5, uint64_t a6, uint64_t a7, uint64_t a8) {
     (void)id, (void)a3, (void)a4, (void)a5, (void)a6, (void)a7, (void)a8;
+    before_getcpu(number, a1);
     if (vcpu) return;
     if (number == CLOCK_GETTIME && active && trace_path) {
         timespec_at = a2;
@@ -148,9 +149,9 @@ static void on_syscall(qemu_plugin_id_t id, unsigned vcpu, int64_t number, uint6
     if (a1 == MARK_END) active = 0, total = count - begin;
 }
 
-/* The program's memory is where it says: QEMU moves 64-bit programs nowhere. */
 static void after_syscall(qemu_plugin_id_t id, unsigned vcpu, int64_t number, int64_t result) {
     (void)id;
+    after_getcpu(number, result);
     if (vcpu || number != CLOCK_GETTIME || result || !active || !trace_path) return;
     int64_t answer[2] = {(int64_t)(count / 1000000), (int64_t)(count % 1000000 * 1000)};
     memcpy((void *)timespec_at, answer, sizeof answer);
