@@ -2,7 +2,7 @@
 
 from torch.fx import GraphModule
 
-from ca_deploy.lowering.coreml_branches import run_branches_apart
+from ca_deploy.lowering.branches import run_branches_apart
 from ca_deploy.lowering.coreml_gelu import spell_out_tanh_gelu
 from ca_deploy.lowering.coreml_hard_swish import hard_sigmoid_in_one
 from ca_deploy.lowering.drop_aliases import drop_aliases
