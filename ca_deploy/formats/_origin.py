@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ca_deploy.networks.flat import module_of
+from ca_deploy.records.module_path import module_of
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from ca_deploy.networks.flat import module_of, modules_text
+from ca_deploy.networks.flat import modules_text
+from ca_deploy.records.module_path import module_of
 
 _ATEN = torch.ops.aten
 # The argument that turns training on, and its value in evaluation.

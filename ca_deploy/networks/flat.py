@@ -10,13 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ca_deploy.errors import ModelError, listed
-from ca_deploy.records.module_path import WRAPPED, within_network
-
-
-def module_of(node: "torch.fx.Node") -> str:
-    """The path of the innermost module that a traced operation comes from; "" where it is in the network's forward."""
-    paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values() if path]
-    return within_network(paths[-1]) if paths else ""
+from ca_deploy.records.module_path import WRAPPED
 
 
 def modules_text(paths: Sequence[str]) -> str:

@@ -12,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ca_deploy.errors import ModelError, listed
 from ca_deploy.networks.evaluation_mode import arguments_of, is_rewritable, nodes_of
-from ca_deploy.networks.flat import leaves, module_of, modules_text
+from ca_deploy.networks.flat import leaves, modules_text
+from ca_deploy.records.module_path import module_of
 
 _TRAINING = "batch normalisation in training mode"
 _RANDOM = "dropout or other random numbers"

@@ -1,8 +1,19 @@
 """Paths of a network's modules, without the module that ca-deploy wraps around it."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch.fx import Node
+
 WRAPPED = "ca_deploy_network"  # the attribute that holds the network itself
 
 
 def within_network(path: str) -> str:
     """``features.0`` of ``ca_deploy_network.features.0``; "" is the network itself."""
     return ".".join(part for part in path.split(".") if part != WRAPPED)
+
+
+def module_of(node: "Node") -> str:
+    """The path of the innermost module that a traced operation comes from; "" where it is in the network's forward."""
+    paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values() if path]
+    return within_network(paths[-1]) if paths else ""
