@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ca_deploy.formats import find_format
 from ca_deploy.recipes import load_recipe
+from ca_deploy.records.lowering import Lowering
 from ca_deploy.records.manifest import SCHEMA_VERSION, Manifest, ModelRecord
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport, Status
@@ -84,7 +85,7 @@ def manifest(recipe_name: str, name: str, labels: Sequence[str] | None) -> Manif
         labels=None if labels is None else tuple(labels),
         operators={},
         float_operators=(),
-        lowering=(),
+        lowering=Lowering(),
         parity=ParityReport(Status.PASS, "", "net", "PyTorch net", "", recipe.tolerances),
         speed=None,
         tools={},

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ca_deploy.api._arguments import listed, model_of
+from ca_deploy.lowering.rules import DEFAULT
 from ca_deploy.progress import NamedStep, no_named_step
 from ca_deploy.recipes import choose_recipes
 from ca_deploy.records.model import DEFAULT_MODEL, ModelSource
@@ -33,6 +34,7 @@ def export(
     sizes: Sequence[tuple[int, int]] = (),
     check: Sequence[str] = (),
     zipped: bool = False,
+    lowering: str = DEFAULT,
     step: NamedStep = no_named_step,
 ) -> "list[Export]":
     """Export a trained network, verify every file against PyTorch, and write a manifest beside it.
@@ -57,6 +59,9 @@ def export(
         sizes: sizes, height and width, that the image may have beside its own, which not every format can.
         check: targets (``"xnnpack"``) that check the files of their formats; findings go into the manifest.
         zipped: also pack Core ML's folder into a .zip.
+        lowering: how attention is written: ``"default"`` (what was measured to be fastest on the format's runtime),
+            ``"reference"`` (as in the network), a name of ``ca_deploy/lowering/rules.toml``, a TOML file like it, or
+            ``"key=value,…"`` of :class:`ca_deploy.records.lowering.Choice`.
         step: called with ``(recipe, progress in a few words)``, and with a :class:`ca_deploy.progress.Counted` as often
             as something is counted.
 
@@ -89,6 +94,7 @@ def export(
         targets=listed(check),
         zipped=zipped,
         module=module,
+        lowering=lowering,
     )
     preflight.check_output(request.output)
     step("", "importing PyTorch")

@@ -51,6 +51,13 @@ def _device_names() -> Iterator[str]:
                 yield kind
 
 
+def lowerings(incomplete: str) -> list[str]:
+    """Rules for how attention is written, and the two words for them."""
+    from ca_deploy.lowering.rules import DEFAULT, REFERENCE, shipped
+
+    return _starting(incomplete, [DEFAULT, REFERENCE, *shipped()])
+
+
 formats = _plug_ins("formats")
 runtimes = _plug_ins("runtimes")
 targets = _plug_ins("targets")

@@ -79,6 +79,14 @@ def export(
             autocompletion=_completion.targets,
         ),
     ] = None,
+    lowering: Annotated[
+        str,
+        typer.Option(
+            help="How attention is written: default (measured on the runtime), reference (as in the network), a name "
+            "of `ca-deploy list lowerings`, FILE.toml, or key=value,…",
+            autocompletion=_completion.lowerings,
+        ),
+    ] = "default",
     zip: Annotated[bool, typer.Option("--zip", help="Also pack an .mlpackage (a folder) into a .zip.")] = False,
     *,
     source: "ModelSource",
@@ -87,7 +95,8 @@ def export(
     """Export a trained network to ONNX, TFLite or Core ML, quantise it, and prove that it computes the same.
 
     Without MODEL: the bundled CA-MobileNetV2, trained on five flowers.
-    Exit code 1: a file missed its tolerances, or one of several could not be made; what was made is written.
+    Exit code 1: a file missed its tolerances, a rewrite was not proved, or one of several could not be made; what was
+    made is written.
     """
     import ca_deploy
     from ca_deploy.render import terminal as render
@@ -112,6 +121,7 @@ def export(
                 sizes=options.several_sizes("sizes", sizes),
                 check=check or (),
                 zipped=zip,
+                lowering=lowering,
                 step=display.step,
             )
     except ExportFailed as error:
@@ -128,5 +138,5 @@ def export(
         render.show(page(exports))
     if failed:
         say(f"Error: {failed}")
-    if failed or any(e.manifest.parity.status == "fail" for e in exports):
+    if failed or any(e.manifest.parity.status == "fail" or e.manifest.lowering.not_proved for e in exports):
         raise typer.Exit(1)

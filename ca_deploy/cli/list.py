@@ -60,6 +60,15 @@ def calibrations(json: options.Json = False) -> None:
 
 
 @command
+def lowerings(json: options.Json = False) -> None:
+    """Rules for how attention is written, which `export` chooses by format and recipe."""
+    from ca_deploy.lowering.rules import shipped
+
+    rows = {name: f"{rules.format} ({', '.join(rules.modes)}): {rules.measured}" for name, rules in shipped().items()}
+    _show("Lowerings", rows, json)
+
+
+@command
 def tasks(json: options.Json = False) -> None:
     """Tasks: meanings of a network's output."""
     from ca_deploy.tasks import find_task, task_names
@@ -111,6 +120,6 @@ def devices(json: options.Json = False) -> None:
         render.show(page(found))
 
 
-for _listing in (models, formats, recipes, calibrations, tasks, runtimes, targets, devices):
+for _listing in (models, formats, recipes, calibrations, lowerings, tasks, runtimes, targets, devices):
     _line = f"ca-deploy list {_listing.__name__}"
     app.command(epilog=examples(_line, f"{_line} --json"))(_listing)

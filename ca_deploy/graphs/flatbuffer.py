@@ -191,12 +191,13 @@ def constant(model: Any, index: int) -> "NDArray[np.float32] | None":
     return np.frombuffer(bytes(data), np.float32).reshape(tensor.shape)
 
 
-def add_constant(model: Any, name: str, values: "NDArray[np.float32]") -> int:
-    """Add a float32 constant to the main graph and return its tensor index."""
+def add_constant(model: Any, name: str, values: "NDArray[np.float32] | NDArray[np.int32]") -> int:
+    """Add a constant to the main graph and return its tensor index."""
     buffer, tensor = schema.BufferT(), schema.TensorT()
     buffer.data = np.frombuffer(values.tobytes(), np.uint8)
     model.buffers.append(buffer)
-    tensor.name, tensor.shape, tensor.type = name.encode(), list(values.shape), schema.TensorType.FLOAT32
+    tensor.name, tensor.shape = name.encode(), list(values.shape)
+    tensor.type = schema.TensorType.INT32 if values.dtype == np.int32 else schema.TensorType.FLOAT32
     tensor.buffer = len(model.buffers) - 1
     tensors = model.subgraphs[0].tensors
     tensors.append(tensor)
@@ -219,6 +220,13 @@ def new_operator(
         made.builtinOptions = options
         made.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
     return made
+
+
+def reshape(model: Any, taken: int, given: int) -> Any:
+    """A RESHAPE of one tensor of the main graph to the shape of another, which the caller puts into the graph."""
+    sides = np.array(model.subgraphs[0].tensors[given].shape, np.int32)
+    shape = add_constant(model, f"shape_{len(model.subgraphs[0].tensors)}", sides)
+    return new_operator(model, "RESHAPE", [taken, shape], [given], schema.ReshapeOptionsT(newShape=sides.tolist()))
 
 
 def tensor_spec(model: Any, index: int, layout: Layout | None = None, normalised: bool = True) -> TensorSpec:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from torch.fx import GraphModule, Node
+from torch.fx.node import map_arg
 
 from ca_deploy.lowering._symbolic import expression
 
@@ -19,6 +20,16 @@ def calls_like(graph_module: GraphModule, node: Node) -> Call:
         return made
 
     return call
+
+
+def value_of(node: Node) -> Any:
+    """What a node gives, from what its inputs give, as tensors without content."""
+    taken = node.all_input_nodes[0].meta["val"]
+    mode = (taken[0] if isinstance(taken, tuple | list) else taken).fake_mode
+    target: Any = node.target
+    with mode:
+        arguments, keywords = map_arg((node.args, node.kwargs), lambda given: given.meta["val"])
+        return target(*arguments, **keywords)
 
 
 def whole_axes(taken: Any, given: Any) -> list[int]:

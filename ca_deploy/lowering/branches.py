@@ -7,17 +7,20 @@ or split; the weights stay shared.
 
 import operator
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.fx import GraphModule, Node
 
+from ca_deploy.lowering._edit import value_of
 from ca_deploy.lowering._symbolic import expression
 
 _aten = torch.ops.aten
 _SWAPS: dict[Any, tuple[Any, ...]] = {_aten.permute.default: ([0, 1, 3, 2],), _aten.transpose.int: (2, 3)}
 _SPLITS = {_aten.split_with_sizes.default, _aten.split.sizes}
+_EQUAL_SPLITS = {_aten.split.Tensor, _aten.chunk.default}
 _NORMS = {_aten.batch_norm.default, _aten._native_batch_norm_legit_no_training.default}
 
 
@@ -32,13 +35,19 @@ class _Region:
 
 def run_branches_apart(graph_module: GraphModule) -> int:
     """Edit ``graph_module`` in place; equal up to float rounding. Returns the number of concatenations removed."""
-    regions = [_region(node) for node in graph_module.graph.find_nodes(op="call_function", target=_aten.cat.default)]
-    found = [region for region in regions if region is not None]
-    for region in found:
-        _take_apart(graph_module, region)
+    found = take_apart(graph_module, graph_module.graph.find_nodes(op="call_function", target=_aten.cat.default))
     if found:
         graph_module.graph.eliminate_dead_code()
         graph_module.recompile()
+    return found
+
+
+def take_apart(graph_module: GraphModule, nodes: Iterable[Node]) -> int:
+    """The same for the concatenations among ``nodes``; what nothing uses any more stays in the graph."""
+    regions = [_region(node) for node in nodes if node.target is _aten.cat.default]
+    found = [region for region in regions if region is not None]
+    for region in found:
+        _take_apart(graph_module, region)
     return len(found)
 
 
@@ -71,7 +80,10 @@ def _pieces(node: Node, axis: int, lengths: list[Any]) -> list[tuple[Node, int]]
     rest: list[Any] = [*_arguments(node)[1:], None]
     seams = [sum(lengths[:number]) for number in range(len(lengths) + 1)]
     if node.target in _SPLITS and [_size(part) for part in rest[0]] == lengths and rest[1] in (axis, axis - 4):
-        return [(user, _arguments(user)[1]) for user in node.users if user.target is operator.getitem]
+        return _items(node)
+    if node.target in _EQUAL_SPLITS and rest[1] in (axis, axis - 4):
+        given = [expression(part.shape[axis]) for part in node.meta["val"]]
+        return _items(node) if given == lengths else None
     if node.target is _aten.slice.Tensor and rest[0] in (axis, axis - 4) and len(rest) == 4:
         start, end = _size(rest[1] or 0), _size(rest[2])
         known = isinstance(end, int) and isinstance(seams[-1], int)
@@ -80,6 +92,10 @@ def _pieces(node: Node, axis: int, lengths: list[Any]) -> list[tuple[Node, int]]
         found = [branch for branch in range(len(lengths)) if (start, end) == (seams[branch], seams[branch + 1])]
         return [(node, branch) for branch in found] or None
     return None
+
+
+def _items(split: Node) -> list[tuple[Node, int]]:
+    return [(user, _arguments(user)[1]) for user in split.users if user.target is operator.getitem]
 
 
 def _size(given: Any) -> Any:
@@ -97,8 +113,8 @@ def _position_wise(node: Node, inside: set[Node], size: torch.Size) -> bool:
     if node.target in _NORMS:
         return arguments[0] in inside
     if node.target is _aten.conv2d.default:
-        plain = [(1, 1), (0, 0), (1, 1), 1]
-        rest = [tuple(value) if isinstance(value, list) else value for value in arguments[3:]]
+        plain = [(1, 1), (0, 0), (1, 1)]
+        rest = [tuple(value) for value in arguments[3:6]]
         return rest == plain[: len(rest)] and arguments[1].meta["val"].shape[2:] == (1, 1)
     if torch.Tag.pointwise not in node.target.tags:
         return False
@@ -120,6 +136,7 @@ def _take_apart(graph_module: GraphModule, region: _Region) -> None:
         for node in region.body:
             with graph.inserting_after(node):
                 twins[node] = graph.node_copy(node, twin_of)
+            twins[node].meta = {**node.meta, "val": value_of(twins[node])}
         for piece, source, number in region.pieces:
             if number == branch:
                 _replace(graph_module, piece, twins[source], swapped)

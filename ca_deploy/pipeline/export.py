@@ -96,6 +96,8 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
                         batch=request.batch,
                         dynamic_size=request.dynamic_size,
                         sizes=sizes.enumerated if sizes else (),
+                        lowering=request.lowering,
+                        examples=images.calibration.first(request.batch),
                     )
                     for recipe in recipes
                 ]
@@ -223,7 +225,7 @@ def _manifest(
         else None,
         operators=converted.operators,
         float_operators=converted.float_operators,
-        lowering=(),
+        lowering=converted.lowering,
         parity=replace(verified.parity, image_set=f"held-out {kind} of {recorded.label}", images_sha256=()),
         speed=verified.speed,
         tools=converted.tools,

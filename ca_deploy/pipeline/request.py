@@ -9,6 +9,7 @@ from ca_deploy.data import arrays
 from ca_deploy.data.shares import FEWEST_HELD_OUT
 from ca_deploy.errors import ArtifactError, ModelError, RecipeError, RuntimeUnavailable, UsageError, unknown_name
 from ca_deploy.formats import Format, Wanted, find_format, format_names
+from ca_deploy.lowering.rules import DEFAULT, rules_for
 from ca_deploy.networks.source import source_of_object
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.image_sizes import Size2d, size_text
@@ -37,7 +38,8 @@ class ExportRequest:
     by default the set's own (200 and 128 for a folder, or half of a smaller one). ``batch`` is the number of samples
     that the files take at once. ``dynamic_size`` leaves height and width of the image open; ``sizes`` are those that it
     may have, beside the network's own. ``targets`` check the files of their formats. ``zipped`` also packs a file that
-    is a folder into a .zip. ``module`` is a network in memory, which ``source`` then describes.
+    is a folder into a .zip. ``module`` is a network in memory, which ``source`` then describes. ``lowering`` says how
+    attention is written (:func:`ca_deploy.lowering.rules.rules_for`).
     """
 
     source: ModelSource
@@ -53,6 +55,7 @@ class ExportRequest:
     targets: tuple[str, ...] = ()
     zipped: bool = False
     module: "nn.Module | None" = None
+    lowering: str = "default"
 
     def formats(self) -> dict[Format, list[ExportRecipe]]:
         """The recipes of each format."""
@@ -80,6 +83,7 @@ def requested(
     targets: Sequence[str] = (),
     zipped: bool = False,
     module: "nn.Module | None" = None,
+    lowering: str = DEFAULT,
 ) -> ExportRequest:
     """The request, after all checks that need no conversion. ``recipes`` are names or TOML paths.
 
@@ -115,7 +119,10 @@ def requested(
         targets=tuple(targets),
         zipped=zipped,
         module=module,
+        lowering=lowering,
     )
+    for recipe in unlike:
+        rules_for(lowering, recipe.format, recipe.mode)
     formats = asked.formats()
     if held_out is not None and held_out < FEWEST_HELD_OUT:
         raise UsageError(f"--held-out {held_out}: a verdict on parity needs {FEWEST_HELD_OUT} images at least.")

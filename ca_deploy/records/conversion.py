@@ -1,10 +1,11 @@
 """The request to a converter process, and its description of the file that it wrote."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ca_deploy.records.image_sizes import Size2d
+from ca_deploy.records.lowering import Lowering
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.records.record import record
@@ -19,7 +20,8 @@ class Conversion:
     ``calibration`` is None where the recipe needs none. ``log`` is the file for everything printed. ``dynamic_batch``
     makes the batch dimension dynamic; otherwise the file takes ``batch`` samples at once. ``dynamic_size`` makes height
     and width of the image dynamic; ``sizes`` are those that it may have, where there are several, the network's own
-    first.
+    first. ``lowering`` says how attention is written (:func:`ca_deploy.lowering.rules.rules_for`), which is proved
+    on ``examples``.
     """
 
     source: ModelSource
@@ -31,6 +33,8 @@ class Conversion:
     batch: int = 1
     dynamic_size: bool = False
     sizes: tuple[Size2d, ...] = ()
+    lowering: str = "default"
+    examples: Samples | None = None
 
     @property
     def float32_path(self) -> Path:
@@ -51,7 +55,8 @@ class FloatOperator:
 class Converted:
     """A converter's description of the file that it wrote.
 
-    ``float32_path`` is the float32 file of the same format; None where the file itself is float32.
+    ``float32_path`` is the float32 file of the same format; None where the file itself is float32. ``lowering`` is how
+    attention is written in both.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -61,3 +66,4 @@ class Converted:
     float_operators: tuple[FloatOperator, ...] = ()
     notes: tuple[str, ...] = ()
     float32_path: Path | None = None
+    lowering: Lowering = field(default_factory=Lowering)

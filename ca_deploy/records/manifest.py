@@ -13,6 +13,7 @@ from ca_deploy.records.compat import CompatRecord
 from ca_deploy.records.conversion import FloatOperator
 from ca_deploy.records.image_set import ImageSet
 from ca_deploy.records.image_sizes import ImageSizes
+from ca_deploy.records.lowering import Lowering
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import ParityReport
 from ca_deploy.records.preprocessing import Preprocessing
@@ -22,7 +23,7 @@ from ca_deploy.records.signature import Signature
 from ca_deploy.records.statistics import Ratio
 from ca_deploy.records.tensors import TensorSpec, closed
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _EARLY_OPTIONS = ("opset", "deployment_target")
 _EARLY_HASHES = "images_sha256"
 
@@ -88,7 +89,8 @@ class Manifest:
     with which the runtime computes the same outputs on every processor. ``image_sizes`` are those that the
     image may have; None where it is only one. ``images`` are those that it was calibrated and compared on.
     ``acceleration`` is what delegates take of the file, one clause each; ``assumptions`` are what nobody said about the
-    network, each with the options that change it.
+    network, each with the options that change it. ``lowering`` is how its attention is written, with the proofs;
+    manifests of earlier versions say nothing of it.
     """
 
     schema_version: int
@@ -107,7 +109,7 @@ class Manifest:
     calibration: CalibrationRecord | None
     operators: Mapping[str, int]
     float_operators: tuple[FloatOperator, ...]
-    lowering: tuple[str, ...]
+    lowering: Lowering
     parity: ParityReport
     speed: SpeedRecord | None
     tools: Mapping[str, str]
@@ -188,7 +190,9 @@ def _earlier(content: dict[str, Any], version: int) -> dict[str, Any]:
     if version < 3 and "preprocessing" in content:  # one image in, one tensor out
         content = {**content, "signature": _signature_of_one_image(content)}
         del content["preprocessing"]
-    return {**_with_image_set(content), "schema_version": SCHEMA_VERSION}
+    if version < 4:
+        content = _with_image_set(content)
+    return {**content, "lowering": {}, "schema_version": SCHEMA_VERSION}
 
 
 def _with_image_set(content: dict[str, Any]) -> dict[str, Any]:

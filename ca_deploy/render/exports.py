@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ca_deploy.records.statistics import Difference
-from ca_deploy.render import parity
+from ca_deploy.render import lowering, parity
 from ca_deploy.render.blocks import Block, Column, Hint, Line, Page, Phrase, Piece, Role, Table
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def _remarks(manifest: Manifest) -> Iterator[Phrase]:
     if len(manifest.parity.outputs) > 1:
         for one in manifest.parity.outputs:
             yield f"output {one.name}: ", parity.output_status(one), f", {', '.join(parity.output_figures(one))}"
+    yield from lowering.sentences(manifest.lowering)
     yield from _float_operators(manifest.float_operators)
     if manifest.recipe.is_integer and not manifest.float_operators:
         yield "no operator stayed float"

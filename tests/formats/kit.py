@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ca_deploy.formats import find_format
+from ca_deploy.lowering.rules import DEFAULT
 from ca_deploy.networks.source import Network
 from ca_deploy.pipeline.stages import carry_out
 from ca_deploy.plugins import load
@@ -64,11 +65,13 @@ def export(
     path: Path,
     calibration: NDArray[np.uint8] | None = None,
     dynamic_batch: bool = False,
+    lowering: str = DEFAULT,
 ) -> Converted:
     """One file of a network, by the recipe's own format, in this process."""
     converter = load(find_format(recipe.format).converter)(network)
     fed = samples.samples_of(calibration) if calibration is not None else None
-    conversion = Conversion(ModelSource(), recipe, fed, path, path.with_suffix(".log"), dynamic_batch)
+    log = path.with_suffix(".log")
+    conversion = Conversion(ModelSource(), recipe, fed, path, log, dynamic_batch, lowering=lowering)
     return carry_out(converter, conversion, no_step)
 
 

@@ -42,12 +42,14 @@ def converter(name: str) -> Converter[Any, Any, Any]:
     return made
 
 
-def convert(name: str, folder: Path, layers: Mapping[str, LayerBits], io: str = "") -> tuple[Converted, Path]:
+def convert(
+    name: str, folder: Path, layers: Mapping[str, LayerBits], io: str = "", lowering: str = "reference"
+) -> tuple[Converted, Path]:
     """The tiny network by a format's INT8 recipe, with these activation bits by pattern."""
     overrides = tuple(LayerOverride(match, bits) for match, bits in layers.items())
     recipe = replace(load_recipe(f"{name}_static_wi8_ai8{io}"), name="mine", layer=overrides)
     path = folder / f"tiny{FORMATS[name]}"
-    conversion = Conversion(TINY, recipe, samples_of(photos(16, seed=1)), path, folder / "tiny.log")
+    conversion = Conversion(TINY, recipe, samples_of(photos(16, seed=1)), path, folder / "tiny.log", lowering=lowering)
     return carry_out(converter(name), conversion, no_step), path
 
 
@@ -93,7 +95,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Export]:
         path = folder / f"{name}_{bits.strip(chr(34))}.toml"
         path.write_text(f'{text}\n[[layer]]\nmatch = "{ATTENTION}"\nactivation_bits = {bits}\n', encoding="utf-8")
         recipes.append(str(path))
-    done = ca_deploy.export(TINY, recipes=recipes, output=folder / "out")
+    done = ca_deploy.export(TINY, recipes=recipes, output=folder / "out", lowering="reference")
     return {export.manifest.recipe.name: export for export in done}
 
 
@@ -221,6 +223,14 @@ def test_the_first_pattern_that_covers_a_layer_holds(tmp_path: Path) -> None:
     assert found["logits"] == "int16"
     network, rgb = load(TINY), photos(16, seed=3)
     assert sqnr_db(tflite_kit.run(path, converted, network, rgb), answers(network, rgb)) > 30
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_layers_of_attention_that_is_written_anew_keep_their_paths(name: str, tmp_path: Path) -> None:
+    converted, _ = convert(name, tmp_path, {f"{ATTENTION}.conv1": "float"}, lowering="default")
+    assert converted.lowering.changed
+    kept = [found for found in converted.float_operators if f"{ATTENTION}.conv1" in found.reason]
+    assert sum(found.count for found in kept if found.operator in ("Conv", "CONV_2D", "conv")) == 2
 
 
 @pytest.mark.parametrize("bits", [16, "float"])

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from ca_deploy.lowering.coreml import lower_for_coreml
 from ca_deploy.lowering.branches import run_branches_apart
+from ca_deploy.lowering.coreml import lower_for_coreml
 from ca_deploy.lowering.coreml_hard_swish import hard_sigmoid_in_one
 from ca_deploy.models.coord_attention import CoordAttention, HardSwish
 from tests.lowering.test_drop_redundant_expand import AuthorsBlock

@@ -18,6 +18,7 @@ from ca_deploy.records.codec import to_json
 from ca_deploy.records.compat import Verdict
 from ca_deploy.records.conversion import FloatOperator
 from ca_deploy.records.image_set import ImageSet
+from ca_deploy.records.lowering import Lowering
 from ca_deploy.records.manifest import (
     SCHEMA_VERSION,
     CalibrationRecord,
@@ -64,7 +65,7 @@ def manifest_for(model_file: Path) -> Manifest:
         labels=("daisy", "Löwenzahn"),
         operators={"CONV_2D": 7},
         float_operators=(FloatOperator("HARD_SWISH", 1, "no kernel"),),
-        lowering=(),
+        lowering=Lowering(),
         parity=ParityReport(
             Status.PASS, "", "net", "PyTorch net", "LiteRT", recipe.tolerances, 32, 0.1, 22.5, 0.999, 100.0
         ),

@@ -24,9 +24,13 @@ from ca_deploy.formats.coreml.quantise import ACTIVATIONS, QUANTISED
 from ca_deploy.formats.coreml.resize import resize_by_factor
 from ca_deploy.lowering.coreml import lower_for_coreml
 from ca_deploy.lowering.distinct_outputs import distinct_outputs
+from ca_deploy.lowering.gates import lower_program
+from ca_deploy.lowering.rules import Rules
 from ca_deploy.networks.dynamic_size import only_image, size_symbols
 from ca_deploy.networks.program import in_order, open_dimensions, program_of
+from ca_deploy.records.lowering import Lowering
 from ca_deploy.records.module_path import within_network
+from ca_deploy.records.samples import Samples
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
@@ -44,7 +48,7 @@ class Traced:
     """A lowered program of ATen operations, and coremltools' types of its inputs and outputs.
 
     ``probabilities`` is the output that a classifier's labels belong to; "" for other networks. ``modules`` maps nodes
-    to the paths of their PyTorch modules in the network.
+    to the paths of their PyTorch modules in the network. ``lowering`` is how its attention is written.
     """
 
     network: "Network"
@@ -53,6 +57,7 @@ class Traced:
     outputs: list[Any]
     probabilities: str
     modules: Mapping[str, tuple[str, ...]]
+    lowering: Lowering
 
 
 class Normalise(nn.Module):
@@ -86,9 +91,17 @@ class Chain(nn.Sequential):
         return given
 
 
-def trace(network: "Network", camera: bool, batch: int = 1, sizes: "Sequence[Size2d]" = ()) -> Traced:
+def trace(
+    network: "Network",
+    camera: bool,
+    batch: int = 1,
+    sizes: "Sequence[Size2d]" = (),
+    rules: Rules | None = None,
+    real: Samples | None = None,
+) -> Traced:
     """Trace and lower the network for ``batch`` samples. ``camera``: the only input is a picture, normalised inside.
-    ``sizes`` are those that the image may have, the network's own first; without them, it has that one.
+    ``sizes`` are those that the image may have, the network's own first; without them, it has that one. ``rules`` say
+    how attention is written, which is proved on the samples in ``real``, or on made-up ones.
 
     ``ImageType`` has a single scale for all channels. Where the standard deviations differ, the normalisation is part
     of the graph instead. A network with labels becomes a classifier.
@@ -107,8 +120,13 @@ def trace(network: "Network", camera: bool, batch: int = 1, sizes: "Sequence[Siz
         parts.append(WithProbabilities())
     chain = nn.Sequential(*parts) if len(examples) == 1 else Chain(*parts)
     open_sides = open_dimensions(signature, None, Dim.AUTO, Dim.AUTO) if sizes else None
-    first = program_of(chain, network.name, examples, open_sides)
+    first, lowering = program_of(chain, network.name, examples, open_sides), Lowering()
     graph = first.module()
+    if rules is not None and not sizes:
+        pixels = photo is not None and not one_scale
+        fed = list(examples) if real is None else _as_fed(network, real, batch, pixels)
+        lowered, lowering = lower_program(first, rules, fed)
+        graph = lowered.module()
     lower_for_coreml(graph)
     distinct_outputs(graph)
     if sizes:
@@ -135,8 +153,18 @@ def trace(network: "Network", camera: bool, batch: int = 1, sizes: "Sequence[Siz
         names = [taken.name for taken in signature.inputs] + [given.name for given in signature.outputs]
         probabilities = "class_probabilities" if "probabilities" in names else "probabilities"
         outputs.append(ct.TensorType(probabilities, dtype=np.float32))
-    modules = _modules(program, inside=f"{parts.index(network.module)}.")
-    return Traced(network, program, inputs, outputs, probabilities, modules)
+    inside = f"{parts.index(network.module)}."
+    modules = _modules(program, inside)
+    lowering = lowering.in_network(lambda path: f"{path}.".removeprefix(inside).removesuffix("."))
+    return Traced(network, program, inputs, outputs, probabilities, modules, lowering)
+
+
+def _as_fed(network: "Network", real: Samples, batch: int, pixels: bool) -> list[Tensor]:
+    """The first samples as the traced network takes them; ``pixels``: images as 0..255 instead of normalised."""
+    signature = network.signature
+    rows = next((real if pixels else signature.to_network(real)).batches(batch))
+    tensors = [torch.from_numpy(rows[taken.name]) for taken in signature.inputs]
+    return [tensor.permute(0, 3, 1, 2).float() for tensor in tensors] if pixels else tensors
 
 
 def _shape(taken: "NetworkInput", example: Tensor, sizes: "Sequence[Size2d]") -> Any:

@@ -24,13 +24,13 @@ from ca_deploy.formats.coreml.package import save
 from ca_deploy.formats.coreml.quantise import Range, activation_passes, activation_ranges
 from ca_deploy.formats.coreml.run_time import float_operators
 from ca_deploy.formats.coreml.statistics import Activation, observe
+from ca_deploy.lowering.rules import rules_for
 from ca_deploy.mil.executor import Executor
 from ca_deploy.mil.package import read_package
 from ca_deploy.mil.program import Program, read_program
 from ca_deploy.mil.specs import tensor_specs
 from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
-from ca_deploy.records.image_sizes import Size2d
 from ca_deploy.records.recipe import ExportRecipe, LayerBits
 from ca_deploy.records.samples import Samples
 
@@ -72,15 +72,16 @@ class CoremlConverter:
 
     def __init__(self, network: "Network") -> None:
         self._network = network
-        self._traced: dict[tuple[bool, int, tuple[Size2d, ...]], Traced] = {}
+        self._traced: dict[tuple[Any, ...], Traced] = {}
 
     def convert(self, conversion: Conversion, step: Step) -> CoremlModel:
         recipe = conversion.recipe
         camera, target = recipe.io == "uint8rgb", str(recipe.options["deployment_target"])
         step("tracing the network")
-        key = (camera, conversion.batch, conversion.sizes)
+        rules = rules_for(conversion.lowering, recipe.format, recipe.mode)
+        key = (camera, conversion.batch, conversion.sizes, rules.choices)
         if key not in self._traced:
-            self._traced[key] = trace(self._network, *key)
+            self._traced[key] = trace(self._network, *key[:-1], rules, conversion.examples)
         traced = self._traced[key]
         step("converting with coremltools")
         model = convert(traced, "float32", target)
@@ -152,6 +153,7 @@ class CoremlConverter:
             else (),
             notes=(*notes, *model.last_stage.notes),
             float32_path=conversion.float32_path if recipe.mode != "float32" else None,
+            lowering=model.traced.lowering,
         )
 
 

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections import Counter
+from collections.abc import Callable
 from itertools import takewhile
 from typing import TYPE_CHECKING, cast
 
@@ -14,10 +15,13 @@ from ca_deploy.errors import ModelError, RecipeError, first_line
 from ca_deploy.formats._origin import place_of
 from ca_deploy.lowering.pool_as_mean import pool_as_mean
 from ca_deploy.networks.program import in_order, open_dimensions, traced
+from ca_deploy.records.lowering import Lowering
 from ca_deploy.records.module_path import WRAPPED, within_network
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
+
+Lower = Callable[[torch.export.ExportedProgram], tuple[torch.export.ExportedProgram, Lowering]]
 
 # The module that a node came from. The exporter's other metadata (stack traces with local paths, the signature of the
 # whole program) only serves to debug the exporter.
@@ -28,20 +32,29 @@ _KEPT_METADATA = (_SCOPES, "pkg.torch.onnx.class_hierarchy")
 
 
 def to_onnx(
-    network: "Network", opset: int, dynamic_batch: bool, batch: int = 1, dynamic_size: bool = False
-) -> onnx.ModelProto:
+    network: "Network",
+    opset: int,
+    dynamic_batch: bool,
+    batch: int = 1,
+    dynamic_size: bool = False,
+    lower: Lower | None = None,
+) -> tuple[onnx.ModelProto, Lowering]:
     """The inputs -> the outputs of the signature, by name, for ``batch`` samples, or any number if ``dynamic_batch``,
     and for images of any size if ``dynamic_size``.
 
     The exporter's optimiser folds constants and BatchNorm, drops identities and merges equal nodes. Nodes are named
     after the module that they came from: ``features.3.attention.conv_h/Conv``.
 
+    ``lower`` writes the attention of the traced program anew, and describes it.
+
     Raises:
         ModelError: PyTorch cannot trace the network, or has no ONNX form for one of its operations.
         RecipeError: the network has no form in that opset.
     """
     signature = network.signature
-    program = traced(network, dynamic_batch, batch, dynamic_size)
+    program, lowering = traced(network, dynamic_batch, batch, dynamic_size), Lowering()
+    if lower is not None:
+        program, lowering = lower(program)
     if dynamic_size:
         pool_as_mean(program.graph_module)  # the exporter writes pooling to one row or column for one size only
         _refuse_fixed_pools(network, program)
@@ -73,7 +86,7 @@ def to_onnx(
     if network.is_wrapped:
         _leave_wrapper_out(model)
     _name_nodes(model)
-    return ir.to_proto(model)
+    return ir.to_proto(model), lowering
 
 
 def _refuse_fixed_pools(network: "Network", program: torch.export.ExportedProgram) -> None:

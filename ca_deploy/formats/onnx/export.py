@@ -3,16 +3,19 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import onnx
 import onnx_ir as ir
+import torch
 from onnx_ir.passes.common import TopologicalSortPass
 
 from ca_deploy.errors import ModelError
 from ca_deploy.formats._last_stage import KeptFloat, LastStages
 from ca_deploy.formats._layers import nothing_left, overridden
+from ca_deploy.formats.onnx.average_whole_maps import average_whole_maps
 from ca_deploy.formats.onnx.bias_correction import correct_biases
 from ca_deploy.formats.onnx.calibrate import Observed, Range, activation_ranges, observe
 from ca_deploy.formats.onnx.camera_input import take_camera_rgb
@@ -23,8 +26,11 @@ from ca_deploy.formats.onnx.last_stage import last_stages
 from ca_deploy.formats.onnx.quantise import quantise_dynamic, quantise_static
 from ca_deploy.formats.onnx.run_time import Planned, at_run_time
 from ca_deploy.formats.onnx.specs import tensor_specs
+from ca_deploy.lowering.gates import lower_program
+from ca_deploy.lowering.rules import rules_for
 from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
+from ca_deploy.records.lowering import Lowering
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.records.samples import Samples
 
@@ -40,12 +46,14 @@ class OnnxModel:
 
     ``normalisation`` names the nodes that normalise a camera's image; ``kept_float`` maps the nodes that the recipe
     keeps float to the pattern of their ``[[layer]]``; ``last_stage`` has those that are kept float for their outputs.
+    ``lowering`` is how attention is written.
     """
 
     proto: onnx.ModelProto
     batch: int
     normalisation: tuple[str, ...]
     kept_float: Mapping[str, str]
+    lowering: Lowering
     last_stage: KeptFloat = field(default_factory=KeptFloat)
 
 
@@ -63,17 +71,22 @@ class OnnxConverter:
 
     def __init__(self, network: "Network") -> None:
         self._network = network
-        self._float_models: dict[tuple[int, bool, int, bool], bytes] = {}
+        self._float_models: dict[tuple[Any, ...], tuple[bytes, Lowering]] = {}
 
     def convert(self, conversion: Conversion, step: Step) -> OnnxModel:
         recipe = conversion.recipe
         opset = cast(int, recipe.options["opset"])
-        key = (opset, conversion.dynamic_batch, conversion.batch, conversion.dynamic_size)
+        rules = rules_for(conversion.lowering, recipe.format, recipe.mode)
+        key = (opset, conversion.dynamic_batch, conversion.batch, conversion.dynamic_size, rules.choices)
         step("tracing the network to ONNX")
         if key not in self._float_models:
-            float_model = to_onnx(self._network, *key)
-            self._float_models[key] = float_model.SerializeToString()
-        proto = onnx.load_from_string(self._float_models[key])
+            lower = partial(lower_program, rules=rules, samples=self._examples(conversion))
+            float_model, lowering = to_onnx(self._network, *key[:-1], lower)
+            self._float_models[key] = float_model.SerializeToString(), lowering
+        content, lowering = self._float_models[key]
+        proto = onnx.load_from_string(content)
+        if recipe.mode == "static":
+            average_whole_maps(proto)
         kept_float = overridden(recipe, modules_of(proto))
         normalisation: list[str] = []
         if recipe.io == "uint8rgb":
@@ -81,7 +94,14 @@ class OnnxConverter:
         if recipe.mode != "float32":
             onnx.save(proto, conversion.float32_path)
         patterns = {name: found.match for name, found in kept_float.items()}
-        return OnnxModel(proto, conversion.batch, tuple(normalisation), patterns)
+        return OnnxModel(proto, conversion.batch, tuple(normalisation), patterns, lowering)
+
+    def _examples(self, conversion: Conversion) -> "list[torch.Tensor]":
+        """The first samples as the network takes them, or made-up ones where there are none."""
+        if conversion.examples is None:
+            return list(self._network.examples(conversion.batch))
+        fed = next(self._network.signature.to_network(conversion.examples).batches(conversion.batch))
+        return [torch.from_numpy(fed[taken.name]) for taken in self._network.signature.inputs]
 
     def calibrate(self, model: OnnxModel, samples: Samples, recipe: ExportRecipe) -> Calibrated:
         fed = samples if model.normalisation else self._network.signature.to_network(samples)
@@ -141,6 +161,7 @@ class OnnxConverter:
             float_operators=planned.float_operators,
             notes=(*model.last_stage.notes, *planned.notes),
             float32_path=conversion.float32_path if recipe.mode != "float32" else None,
+            lowering=model.lowering,
         )
 
 

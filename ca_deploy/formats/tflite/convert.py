@@ -1,6 +1,7 @@
 """Network -> float32 flatbuffer, with litert-torch."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,14 @@ from ca_deploy.formats.tflite.flat_biases import flat_biases
 from ca_deploy.graphs import flatbuffer
 from ca_deploy.lowering.bounded_exponentials import bounded_exponentials
 from ca_deploy.lowering.drop_redundant_expand import drop_redundant_expand
+from ca_deploy.lowering.gates import lower_program
 from ca_deploy.lowering.plain_transposed_conv import plain_transposed_conv
 from ca_deploy.lowering.pool_as_max import pool_as_max
 from ca_deploy.lowering.pool_as_mean import pool_as_mean
-from ca_deploy.networks.flat import module_of
+from ca_deploy.lowering.rules import Rules
 from ca_deploy.networks.program import program_of
+from ca_deploy.records.lowering import Lowering
+from ca_deploy.records.module_path import module_of
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
@@ -56,9 +60,16 @@ class FloatModel:
 
     flatbuffer: Any
     modules: tuple[tuple[str, ...], ...]
+    lowering: Lowering
 
 
-def convert(network: "Network", normalise: bool = False, batch: int = 1) -> FloatModel:
+def convert(
+    network: "Network",
+    normalise: bool = False,
+    batch: int = 1,
+    rules: Rules | None = None,
+    samples: Sequence[Tensor] | None = None,
+) -> FloatModel:
     """The network as a TFLite model for ``batch`` samples: its images are NHWC, its outputs as in PyTorch.
 
     All its tensors are named after PyTorch modules.
@@ -67,6 +78,8 @@ def convert(network: "Network", normalise: bool = False, batch: int = 1) -> Floa
         network: any network.
         normalise: the only input is RGB 0..255, normalised inside.
         batch: the number of samples that the model takes at once.
+        rules: how attention is written; as in the network without them.
+        samples: inputs of the model, on which that is proved; made-up ones by default.
 
     Raises:
         ModelError: torch.export or litert-torch does not support the network; the message names the operator.
@@ -80,7 +93,10 @@ def convert(network: "Network", normalise: bool = False, batch: int = 1) -> Floa
         examples[place] = examples[place].permute(0, 2, 3, 1).contiguous()
     if images:
         module = litert_torch.to_channel_last_io(module, args=images)
-    graph_module = program_of(module, network.name, examples).module()
+    program, lowering = program_of(module, network.name, examples), Lowering()
+    if rules is not None:
+        program, lowering = lower_program(program, rules, samples or examples)
+    graph_module = program.module()
     _refuse_computed_kernels(network.name, graph_module, normalise)
     for rewrite in PASSES:
         rewrite(graph_module)
@@ -97,7 +113,7 @@ def convert(network: "Network", normalise: bool = False, batch: int = 1) -> Floa
     _refuse_constant_outputs(network, model)
     modules = tuple(_modules(model, operator, normalise) for operator in model.subgraphs[0].operators)
     flatbuffer.shorten_names(model)
-    return FloatModel(model, modules)
+    return FloatModel(model, modules, lowering.in_network(lambda path: _in_network(path, normalise) or ""))
 
 
 def _refuse_computed_kernels(name: str, graph_module: torch.fx.GraphModule, normalise: bool) -> None:

@@ -3,7 +3,6 @@
 import copy
 from typing import Any
 
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from ca_deploy.graphs import flatbuffer
@@ -22,15 +21,10 @@ def distinct_outputs(model: Any) -> int:
 
 def _reshaped(model: Any, index: int) -> int:
     graph = model.subgraphs[0]
-    sides = [int(side) for side in graph.tensors[index].shape]
-    shape, result, buffer = schema.TensorT(), copy.deepcopy(graph.tensors[index]), schema.BufferT()
-    buffer.data = np.frombuffer(np.asarray(sides, np.int32).tobytes(), np.uint8)
-    model.buffers += [buffer, schema.BufferT()]
-    number = len(graph.tensors)
-    shape.name, shape.type, shape.shape = f"shape_{number}".encode(), schema.TensorType.INT32, [len(sides)]
-    shape.buffer, result.buffer = len(model.buffers) - 2, len(model.buffers) - 1
-    result.name = result.name + f"_again_{number}".encode()
-    graph.tensors += [shape, result]
-    options = schema.ReshapeOptionsT(newShape=sides)
-    graph.operators.append(flatbuffer.new_operator(model, "RESHAPE", [index, number], [number + 1], options))
-    return number + 1
+    result = copy.deepcopy(graph.tensors[index])
+    model.buffers.append(schema.BufferT())
+    result.buffer = len(model.buffers) - 1
+    result.name = result.name + f"_again_{len(graph.tensors)}".encode()
+    graph.tensors.append(result)
+    graph.operators.append(flatbuffer.reshape(model, index, len(graph.tensors) - 1))
+    return len(graph.tensors) - 1

@@ -8,19 +8,23 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from ca_deploy.formats._last_stage import KeptFloat, LastStages
 from ca_deploy.formats._layers import kept_float_because, overridden
 from ca_deploy.formats.tflite.bias_correction import correct_biases
 from ca_deploy.formats.tflite.camera_input import RGB_RANGE, take_uint8
 from ca_deploy.formats.tflite.convert import convert
+from ca_deploy.formats.tflite.flat_padding import flat_padding
 from ca_deploy.formats.tflite.last_stage import last_stages
 from ca_deploy.formats.tflite.quantise import quantise
 from ca_deploy.formats.tflite.ranges import Ranges, activation_ranges
 from ca_deploy.formats.tflite.statistics import Activation, observe
 from ca_deploy.graphs import flatbuffer
+from ca_deploy.lowering.rules import Rules, rules_for
 from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted, FloatOperator
+from ca_deploy.records.lowering import Lowering
 from ca_deploy.records.recipe import ExportRecipe, LayerOverride
 from ca_deploy.records.samples import Samples
 from ca_deploy.records.signature import NetworkInput
@@ -39,7 +43,7 @@ class TfliteModel:
 
     ``overrides`` maps the output tensors of operators to their ``[[layer]]``, ``last_stage`` has those that are kept
     float for an output, and ``gaps`` the kinds of operators on which the quantizer fails, with the reason why they stay
-    float.
+    float. ``lowering`` is how attention is written.
     """
 
     flatbuffer: Any
@@ -47,6 +51,7 @@ class TfliteModel:
     camera: bool
     batch: int
     overrides: Mapping[str, LayerOverride]
+    lowering: Lowering
     notes: tuple[str, ...] = ()
     gaps: Mapping[str, str] = field(default_factory=dict)
     last_stage: KeptFloat = field(default_factory=KeptFloat)
@@ -66,21 +71,22 @@ class TfliteConverter:
 
     def __init__(self, network: "Network") -> None:
         self._network = network
-        self._float_models: dict[tuple[bool, int], tuple[bytes, tuple[tuple[str, ...], ...]]] = {}
+        self._float_models: dict[tuple[Any, ...], tuple[bytes, tuple[tuple[str, ...], ...], Lowering]] = {}
 
     def convert(self, conversion: Conversion, step: Step) -> TfliteModel:
         recipe = conversion.recipe
         camera = recipe.io == "uint8rgb"
         step("converting with litert-torch")
-        key = (camera, conversion.batch)
+        rules = rules_for(conversion.lowering, recipe.format, recipe.mode)
+        key = (camera, conversion.batch, rules.choices)
         if key not in self._float_models:
-            self._float_models[key] = self._float_model(*key)
-        content, modules = self._float_models[key]
+            self._float_models[key] = self._float_model(conversion, rules)
+        content, modules, lowering = self._float_models[key]
         model = flatbuffer.read(content)
         overrides = overridden(recipe, dict(zip(_results(model), modules, strict=True)))
         if recipe.mode != "float32":
             conversion.float32_path.write_bytes(content)
-        return TfliteModel(model, content, camera, conversion.batch, overrides)
+        return TfliteModel(model, content, camera, conversion.batch, overrides, lowering)
 
     def calibrate(self, model: TfliteModel, samples: Samples, recipe: ExportRecipe) -> Calibrated:
         fed = self._fed(samples, model)
@@ -120,6 +126,9 @@ class TfliteConverter:
     def write(self, model: TfliteModel, conversion: Conversion) -> Converted:
         recipe, written = conversion.recipe, model.flatbuffer
         stayed_float = tuple(_stayed_float(written, recipe, model)) if recipe.is_integer else ()
+        lowering = model.lowering
+        if rules_for(conversion.lowering, recipe.format, recipe.mode).padding == "flat":
+            lowering = replace(lowering, flat_pads=flat_padding(written))
         if model.camera:
             take_uint8(written)
         self._name(written)
@@ -136,13 +145,21 @@ class TfliteConverter:
             float_operators=stayed_float,
             notes=model.notes,
             float32_path=conversion.float32_path if recipe.mode != "float32" else None,
+            lowering=lowering,
         )
 
-    def _float_model(self, camera: bool, batch: int) -> tuple[bytes, tuple[tuple[str, ...], ...]]:
-        """The float model, which the recipes of a network share, and the PyTorch modules of each operator."""
-        converted = convert(self._network, camera, batch)
+    def _float_model(self, conversion: Conversion, rules: Rules) -> tuple[bytes, tuple[tuple[str, ...], ...], Lowering]:
+        """The float model, which the recipes of a network share, the PyTorch modules of each operator, and how its
+        attention is written."""
+        camera, samples = conversion.recipe.io == "uint8rgb", None
+        if conversion.examples is not None:
+            fed = conversion.examples if camera else self._network.signature.to_network(conversion.examples)
+            rows = next(fed.batches(conversion.batch))
+            inputs = self._network.signature.inputs
+            samples = [torch.from_numpy(_to_model(taken, rows[taken.name], camera)) for taken in inputs]
+        converted = convert(self._network, camera, conversion.batch, rules, samples)
         self._name(converted.flatbuffer)
-        return flatbuffer.write(converted.flatbuffer), converted.modules
+        return flatbuffer.write(converted.flatbuffer), converted.modules, converted.lowering
 
     def _name(self, model: Any) -> None:
         signature = self._network.signature

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from ca_deploy.lowering.rules import DEFAULT
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
@@ -29,15 +30,15 @@ def network() -> Network:
 
 @pytest.fixture(scope="package")
 def exported(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Export:
-    """Export the tiny network once per recipe and kind of batch."""
-    done: dict[tuple[str, bool], tuple[Converted, Path]] = {}
+    """Export the tiny network once per recipe, kind of batch and form of attention."""
+    done: dict[tuple[str, bool, str], tuple[Converted, Path]] = {}
 
-    def get(recipe: str | ExportRecipe, dynamic_batch: bool = False) -> tuple[Converted, Path]:
+    def get(recipe: str | ExportRecipe, dynamic_batch: bool = False, lowering: str = DEFAULT) -> tuple[Converted, Path]:
         loaded = load_recipe(recipe) if isinstance(recipe, str) else recipe
-        key = (loaded.name, dynamic_batch)
+        key = (loaded.name, dynamic_batch, lowering)
         if key not in done:
             path = tmp_path_factory.mktemp("onnx") / "tiny.onnx"
-            done[key] = (export(network, loaded, path, photos(128, seed=2), dynamic_batch), path)
+            done[key] = (export(network, loaded, path, photos(128, seed=2), dynamic_batch, lowering), path)
         return done[key]
 
     return get

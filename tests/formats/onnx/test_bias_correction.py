@@ -25,7 +25,7 @@ def test_biases_are_corrected_where_rounding_shifts_the_mean() -> None:
         convolution.weight.fill_(0.4 / 127)
         convolution.weight[:, 0, 0, 0] = 1.0
     single = as_network(nn.Sequential(convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten()))
-    model = to_onnx(single, 18, dynamic_batch=False)
+    model, _ = to_onnx(single, 18, dynamic_batch=False)
     images = normalised(single, photos(16, seed=2))
     quantised = quantise_static(model, activation_ranges(observe(model, samples_of(images), 1, histograms=False), 100))
     wanted = answers(single, photos(16, seed=2)).mean(axis=0)

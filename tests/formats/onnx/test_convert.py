@@ -35,7 +35,7 @@ def build():
 
 @pytest.mark.parametrize("recipe", ["onnx_float32", "onnx_float16", "onnx_static_wi8_ai8"])
 def test_nodes_name_their_module_and_no_local_path(recipe: str, exported: Export) -> None:
-    _, path = exported(recipe)
+    _, path = exported(recipe, lowering="reference")
     content = path.read_bytes()
     for local in (str(Path(__file__).parents[3]), str(Path(torch.__file__).parent), "stack_trace", ".py"):
         assert local.encode() not in content
@@ -43,6 +43,14 @@ def test_nodes_name_their_module_and_no_local_path(recipe: str, exported: Export
     assert {"stem.0/Conv", "attention.conv1/Conv", "attention.conv_h/Conv", "attention/Split"} <= nodes.keys()
     scopes = {entry.key: entry.value for entry in nodes["attention.conv_h/Conv"].metadata_props}
     assert "attention.conv_h" in scopes["pkg.torch.onnx.name_scopes"]
+
+
+@pytest.mark.parametrize(("recipe", "operator"), [("onnx_float32", "Gemm"), ("onnx_static_wi8_ai8", "Conv")])
+def test_attention_that_is_written_anew_keeps_the_names_of_its_modules(
+    recipe: str, operator: str, exported: Export
+) -> None:
+    names = {node.name for node in onnx.load(exported(recipe)[1]).graph.node}
+    assert {f"attention.{module}/{operator}" for module in ("conv1", "conv_h", "conv_w")} <= names
 
 
 @pytest.mark.parametrize("recipe", ["onnx_float32", "onnx_static_wi8_ai8"])

@@ -55,11 +55,15 @@ def test_inputs_and_outputs_are_as_described(name: str, exported: dict[str, tupl
     assert set(converted.tools) == {"torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert"}
 
 
-def test_what_stays_float_is_reported_with_its_reason(exported: dict[str, tuple[Path, Converted]]) -> None:
-    _, converted = exported["tflite_static_wi8_ai16"]
-    (hard_swish,) = converted.float_operators
+def test_what_stays_float_is_reported_with_its_reason(
+    exported: dict[str, tuple[Path, Converted]], network: Network, tmp_path: Path
+) -> None:
+    recipe = load_recipe("tflite_static_wi8_ai16")
+    as_written = kit.export(network, recipe, tmp_path / "tiny.tflite", photos(16, seed=1), lowering="reference")
+    (hard_swish,) = as_written.float_operators
     assert (hard_swish.operator, hard_swish.count) == ("HARD_SWISH", 1)
     assert "INT16" in hard_swish.reason
+    assert not exported["tflite_static_wi8_ai16"][1].float_operators  # attention is written without it
     _, converted = exported["tflite_dynamic_wi8_afp32"]
     stayed = {operator.operator for operator in converted.float_operators}
     assert "MUL" in stayed

@@ -1,0 +1,61 @@
+"""Attention written for the runtime that it runs on: found by structure, chosen by measurement, proved each time.
+
+:mod:`.find` finds maps that are multiplied by gates made of their own averages; :mod:`ca_deploy.lowering.rules`
+chooses a form for each; :mod:`.prove` compares the form with the original in float64; :mod:`.rewrite` writes it. What
+is between averages and gates stays as the network has it, but for its branches and its h-swish.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ca_deploy.lowering.gates.block import Block
+from ca_deploy.lowering.gates.find import block_at, find
+from ca_deploy.lowering.gates.prove import NotProved, activations, prove
+from ca_deploy.lowering.gates.rewrite import rewrite
+from ca_deploy.records.lowering import AS_WRITTEN, LoweredBlock, Lowering
+
+if TYPE_CHECKING:
+    import torch
+    from torch.export import ExportedProgram
+    from torch.fx import GraphModule
+
+    from ca_deploy.lowering.rules import Rules
+
+
+def lower_program(
+    program: "ExportedProgram", rules: "Rules", samples: "Sequence[torch.Tensor]"
+) -> "tuple[ExportedProgram, Lowering]":
+    """The program with its blocks as ``rules`` choose; see :func:`lower`."""
+    import torch
+
+    functional = program.run_decompositions({}).module()
+    lowering = lower(functional, rules, samples)
+    return (torch.export.export(functional, tuple(samples)) if lowering.changed else program), lowering
+
+
+def lower(graph_module: "GraphModule", rules: "Rules", samples: "Sequence[torch.Tensor]") -> Lowering:
+    """Edit a traced network in place, each block as ``rules`` choose; one whose proof fails stays as written.
+
+    ``graph_module`` has no operations in place (``program.run_decompositions({}).module()``). ``samples`` are inputs
+    that the proofs take real activations from.
+    """
+    blocks, left = find(graph_module.graph)
+    chosen = {block: rules.choose(block) for block in blocks}
+    maps = [block.map for block, choice in chosen.items() if choice != AS_WRITTEN]
+    seen = activations(graph_module, maps, samples) if maps else {}
+    done = []
+    for original, choice in chosen.items():
+        block = block_at(original.product)  # the one before it may have got another end, which is its map
+        assert isinstance(block, Block)
+        gates = tuple(gate.extent for gate in block.gates)
+        entry = LoweredBlock(block.module, block.size, gates, block.modules, AS_WRITTEN)
+        if choice != AS_WRITTEN:
+            try:
+                entry = replace(entry, choice=choice, proof=prove(graph_module, block, choice, seen[original.map]))
+            except NotProved as error:
+                entry = replace(entry, reason=f"{choice.text} was not proved: {error}")
+            else:
+                rewrite(graph_module, block.product, choice)
+        done.append(entry)
+    return Lowering(rules.name, tuple(done), tuple(left))

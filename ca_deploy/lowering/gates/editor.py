@@ -1,0 +1,55 @@
+"""Adds nodes to a traced network, with the shapes and the module that they belong to."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule, Node
+
+from ca_deploy.lowering._edit import value_of
+
+_PREFIX = "lowered_"
+
+
+class Editor:
+    """Adds calls before ``place``, which count to its module, or to that of ``origin``."""
+
+    def __init__(self, graph_module: GraphModule, place: Node, origin: Node | None = None) -> None:
+        self._graph_module, self._place, self._origin = graph_module, place, origin or place
+        value = place.meta["val"]
+        self._mode = (value[0] if isinstance(value, tuple | list) else value).fake_mode
+
+    def call(self, target: Any, *args: Any) -> Node:
+        """Add ``target(*args)``."""
+        graph = self._graph_module.graph
+        with graph.inserting_before(self._place):
+            made = graph.call_function(target, args)
+        made.meta = {**self._origin.meta, "val": value_of(made)}
+        return made
+
+    def constant(self, value: Tensor) -> Node:
+        """Add a tensor, stored once per content."""
+        module, graph = self._graph_module, self._graph_module.graph
+        alike = (
+            name
+            for name, known in module.named_buffers(recurse=False)
+            if name.startswith(_PREFIX) and known.dtype == value.dtype and torch.equal(known, value)
+        )
+        name = next(alike, None)
+        if name is None:
+            name = f"{_PREFIX}{sum(1 for _ in module.named_buffers(recurse=False))}"
+            module.register_buffer(name, value.detach().clone().contiguous())
+        with graph.inserting_before(self._place):
+            made = graph.get_attr(name)
+        made.meta = {**self._origin.meta, "val": self._mode.from_tensor(module.get_buffer(name), static_shapes=True)}
+        return made
+
+    def value(self, node: Node) -> Tensor:
+        """The tensor of a weight: a node that reads an attribute."""
+        found = self._graph_module
+        *folders, name = str(node.target).split(".")
+        for folder in folders:
+            found = getattr(found, folder)
+        tensor = getattr(found, name)
+        assert isinstance(tensor, Tensor)
+        return tensor.detach()

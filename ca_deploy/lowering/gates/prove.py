@@ -1,0 +1,108 @@
+"""Prove a rewrite: the block alone, before and after, in float64, on a real activation and with lively gates."""
+
+import copy
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx import Graph, GraphModule, Interpreter, Node
+from torch.fx.passes.fake_tensor_prop import FakeTensorProp
+
+from ca_deploy.lowering.gates.block import Block
+from ca_deploy.lowering.gates.find import find
+from ca_deploy.lowering.gates.rewrite import rewrite
+from ca_deploy.records.lowering import Choice, Proof
+
+MOST_ERROR = 1e-9  # of the largest value; rounding gives 1e-14, a wrong form 1e-2 or more
+LEAST_SPREAD = 0.01  # of gates: less, and a wrong one might go unseen
+_SEED = 0
+
+
+class NotProved(Exception):
+    """A rewritten block gives other results, or cannot be compared; the message says which."""
+
+
+def prove(graph_module: GraphModule, block: Block, choice: Choice, activation: Tensor) -> Proof:
+    """Compare a block with its rewrite; ``activation (N, C, H, W)`` is what its map holds for a real input.
+
+    Raises:
+        NotProved: they differ by more than ``MOST_ERROR``, or the gates hardly vary.
+    """
+    alone = _alone(graph_module, block)
+    taken = activation.double()
+    error, _ = _compare(alone, choice, taken)
+    lively = _with_random_weights(alone)
+    lively_error, spread = _compare(lively, choice, taken / taken.std().clamp(min=1e-6))
+    if not max(error, lively_error) <= MOST_ERROR:  # not a number is no proof either
+        raise NotProved(f"its error would be {max(error, lively_error):.1e} of the largest value, in float64")
+    if spread < LEAST_SPREAD:
+        raise NotProved(f"its gates hardly vary (standard deviation {spread:.1e}), so that a comparison proves nothing")
+    return Proof(error, lively_error, spread)
+
+
+def activations(graph_module: GraphModule, maps: Iterable[Node], samples: Iterable[Tensor]) -> dict[Node, Tensor]:
+    """What ``maps`` hold for an input of the network."""
+    seen = dict.fromkeys(maps)
+
+    class Watch(Interpreter):
+        def run_node(self, n: Node) -> object:
+            result = super().run_node(n)
+            if n in seen:
+                seen[n] = result.detach().clone()
+            return result
+
+    with torch.no_grad():
+        Watch(graph_module).run(*samples)
+    return {node: value for node, value in seen.items() if value is not None}
+
+
+def _alone(graph_module: GraphModule, block: Block) -> GraphModule:
+    """The block as a network of its own, in float64: its map -> its end."""
+    inside, pending = set(), [block.end]
+    while pending:
+        node = pending.pop()
+        if node is not block.map and node not in inside:
+            inside.add(node)
+            pending += node.all_input_nodes
+    graph = Graph()
+    copies = {block.map: graph.placeholder("map")}
+    for node in graph_module.graph.nodes:
+        if node in inside:
+            copies[node] = graph.node_copy(node, copies.__getitem__)
+    graph.output(copies[block.end])
+    weights = {str(node.target): _attribute(graph_module, str(node.target)) for node in inside if node.op == "get_attr"}
+    return GraphModule({name: value.clone() for name, value in weights.items()}, graph).double()
+
+
+def _attribute(module: torch.nn.Module, path: str) -> Tensor:
+    *folders, name = path.split(".")
+    for folder in folders:
+        module = getattr(module, folder)
+    value = getattr(module, name)
+    assert isinstance(value, Tensor)
+    return value.detach()
+
+
+def _with_random_weights(alone: GraphModule) -> GraphModule:
+    """The same, with kernels that let its gates vary; what has one value per channel, as BatchNorm, keeps it."""
+    lively, generator = copy.deepcopy(alone), torch.Generator().manual_seed(_SEED)
+    for value in (*lively.parameters(), *lively.buffers()):
+        if value.ndim > 1:
+            fan_in = value[0].numel()
+            value.data = torch.randn(value.shape, generator=generator, dtype=value.dtype) * (4 / fan_in) ** 0.5
+    return lively
+
+
+def _compare(alone: GraphModule, choice: Choice, taken: Tensor) -> tuple[float, float]:
+    """The largest error relative to the largest value, and how much the gates vary."""
+    FakeTensorProp(alone, FakeTensorMode(allow_non_fake_inputs=True)).propagate(taken)
+    changed = copy.deepcopy(alone)
+    (block,), _ = find(changed.graph)
+    (original,), _ = find(alone.graph)
+    rewrite(changed, block.product, choice)
+    gates = activations(alone, [gate.node for gate in original.gates], [taken])
+    with torch.no_grad():
+        expected, found = alone(taken), changed(taken)
+    error = float((found - expected).abs().max() / expected.abs().max().clamp(min=torch.finfo(torch.float64).tiny))
+    return error, min(float(gate.std()) for gate in gates.values())

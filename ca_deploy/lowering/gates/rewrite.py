@@ -1,0 +1,45 @@
+"""Write one block anew, choice by choice."""
+
+from torch.fx import GraphModule, Node
+
+from ca_deploy.lowering.branches import take_apart
+from ca_deploy.lowering.gates import channels_last
+from ca_deploy.lowering.gates.block import Block
+from ca_deploy.lowering.gates.editor import Editor
+from ca_deploy.lowering.gates.find import block_at
+from ca_deploy.lowering.gates.hard_swish import fold_hard_swish
+from ca_deploy.lowering.gates.pool_forms import write_pools
+from ca_deploy.lowering.gates.product_forms import write_product
+from ca_deploy.lowering.gates.weights import fold_norms
+from ca_deploy.records.lowering import Choice
+
+
+def rewrite(graph_module: GraphModule, product: Node, choice: Choice) -> None:
+    """Edit the block that ends in ``product`` in place; equal up to float rounding, which :mod:`.prove` measures."""
+    if choice.branches == "apart" or choice.layout == "channels_last":
+        fold_norms(graph_module, _path(product))
+    if choice.branches == "apart":
+        take_apart(graph_module, _path(product))
+    if choice.activation == "folded":
+        fold_hard_swish(graph_module, _path(product))
+    block = _block(product)
+    if choice.layout == "channels_last":
+        channels_last.write_channels_last(block, graph_module)
+    else:
+        if choice.pools != "as_written":
+            write_pools(block, graph_module, choice.pools)
+        if choice.product != "as_written":
+            write_product(block, Editor(graph_module, block.product), choice.product)
+    graph_module.graph.eliminate_dead_code()
+    graph_module.recompile()
+
+
+def _path(product: Node) -> tuple[Node, ...]:
+    return _block(product).path
+
+
+def _block(product: Node) -> Block:
+    product.graph.eliminate_dead_code()
+    found = block_at(product)
+    assert isinstance(found, Block), found
+    return found

@@ -1,0 +1,137 @@
+"""Which choice a block gets: rules for a format and its modes, taken from measurements (``rules.toml``)."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from ca_deploy.errors import UsageError, listed, unknown_name
+from ca_deploy.records.codec import Unreadable, decode, parse_toml
+from ca_deploy.records.lowering import AS_WRITTEN, Activation, Branches, Choice, Layout, Padding, Pools, Product
+from ca_deploy.records.recipe import Mode
+from ca_deploy.records.record import record
+
+if TYPE_CHECKING:
+    from ca_deploy.lowering.gates.block import Block
+
+DEFAULT, REFERENCE = "default", "reference"
+_SHIPPED = Path(__file__).with_name("rules.toml")
+
+
+@record
+class Rule:
+    """A choice (:class:`ca_deploy.records.lowering.Choice`) for maps whose shorter side has ``from_px`` or more.
+
+    ``gates``: ``axes`` for blocks with a gate per row or column, ``map`` for those with gates per whole map alone.
+    """
+
+    from_px: Annotated[int, Field(ge=0)] = 0
+    gates: Literal["any", "axes", "map"] = "any"
+    pools: Pools = "as_written"
+    branches: Branches = "as_written"
+    activation: Activation = "as_written"
+    product: Product = "as_written"
+    layout: Layout = "as_written"
+
+    @property
+    def choice(self) -> Choice:
+        return Choice(**{one.name: getattr(self, one.name) for one in fields(Choice)})
+
+    def fits(self, block: "Block") -> bool:
+        """Whether a block can be written so."""
+        in_layout = self.layout == "as_written" or block.fits_channels_last
+        kind = "map" if all(gate.extent == "map" for gate in block.gates) else "axes"
+        return in_layout and self.gates in ("any", kind) and min(block.size[2:]) >= self.from_px
+
+
+@record
+class Rules:
+    """``choices`` for the files of a format and some of its modes; the first that fits a block is taken.
+
+    ``measured`` names the runtime and the processor that they were measured on. ``padding`` is that of the whole file:
+    ``flat`` pads rows as a whole (:mod:`ca_deploy.formats.tflite.flat_padding`).
+    """
+
+    name: str
+    format: str
+    modes: tuple[Mode, ...]
+    measured: str
+    choices: tuple[Rule, ...]
+    padding: Padding = "as_written"
+
+    def choose(self, block: "Block") -> Choice:
+        return next((rule.choice for rule in self.choices if rule.fits(block)), AS_WRITTEN)
+
+
+@record
+class _File:
+    rules: tuple[Rules, ...]
+
+
+@cache
+def shipped() -> Mapping[str, Rules]:
+    """The rules that come with ca-deploy, by name."""
+    return {rules.name: rules for rules in decode(_File, parse_toml(_SHIPPED)).rules}
+
+
+def rules_for(wanted: str, format: str, mode: Mode) -> Rules:
+    """``--lowering`` for a file.
+
+    Args:
+        wanted: ``default``, ``reference``, a name of ``rules.toml``, a TOML file like it, or ``key=value,…`` of
+            :class:`ca_deploy.records.lowering.Choice`.
+
+    Raises:
+        UsageError: there is no such rule, key or value; or the TOML file is malformed or has none for the file.
+    """
+    if wanted == REFERENCE:
+        return _reference(format, mode)
+    if wanted == DEFAULT:
+        return _first(shipped(), format, mode) or _reference(format, mode)
+    if "=" in wanted:
+        return _typed(wanted, format, mode)
+    if wanted.endswith(".toml"):
+        own = _read(Path(wanted))
+        found = _first({rules.name: rules for rules in own.rules}, format, mode)
+        if found is None:
+            raise UsageError(f"{wanted} has no rules for format {format!r} and mode {mode!r}: add [[rules]] for them.")
+        return found
+    if wanted not in shipped():
+        raise unknown_name("lowering", wanted, [DEFAULT, REFERENCE, *shipped()])
+    chosen = shipped()[wanted]
+    return replace(chosen, format=format, modes=(mode,))
+
+
+def _first(known: Mapping[str, Rules], format: str, mode: Mode) -> Rules | None:
+    return next((rules for rules in known.values() if rules.format == format and mode in rules.modes), None)
+
+
+def _reference(format: str, mode: Mode) -> Rules:
+    return Rules(REFERENCE, format, (mode,), "", ())
+
+
+def _typed(text: str, format: str, mode: Mode) -> Rules:
+    """The rules that ``key=value,…`` says."""
+    given: dict[str, object] = {}
+    for pair in text.split(","):
+        key, equals, value = (part.strip() for part in pair.partition("="))
+        if not equals or key in given:
+            raise UsageError(f"--lowering {text!r}: {pair!r} is not key=value, or comes twice.")
+        given[key] = int(value) if key == "from_px" and value.isdecimal() else value
+    whole = {"padding": given.pop("padding")} if "padding" in given else {}
+    about = {"name": text, "format": format, "modes": [mode], "measured": "nowhere", "choices": [given]}
+    try:
+        return decode(Rules, {**about, **whole})
+    except Unreadable as error:
+        known = listed(sorted({one.name for one in fields(Rule)} | {"padding"}))
+        raise UsageError(f"--lowering {text!r}:{error.listed}\nIts keys are {known}.") from error
+
+
+def _read(path: Path) -> _File:
+    try:
+        return decode(_File, parse_toml(path))
+    except Unreadable as error:
+        raise UsageError(error.about(f"--lowering {path}")) from error

@@ -1,0 +1,110 @@
+"""How the attention of a network was written for a runtime: the choices, and the proof of each."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Literal
+
+from ca_deploy.records.record import record
+
+Pools = Literal["as_written", "mean", "convolution", "global_average"]
+Branches = Literal["as_written", "apart"]
+Activation = Literal["as_written", "folded"]
+Product = Literal["as_written", "one_by_one", "outer_product", "copied"]
+Layout = Literal["as_written", "channels_last"]
+Padding = Literal["as_written", "flat"]
+
+
+@record
+class Choice:
+    """How one block is written. ``as_written`` leaves a place as the network has it.
+
+    Args:
+        pools: ``mean`` over the axis; ``convolution``: columns by a constant depthwise convolution, rows by a mean;
+            ``global_average``: pools of views in which a row or column is a map, for GlobalAveragePool.
+        branches: ``apart`` runs what is concatenated along the positions, and split again, on each part.
+        activation: ``folded`` writes h-swish as ``x * relu6(x + 3)``, with the 1/6 in the weights after it.
+        product: ``one_by_one``: columns, then rows; ``outer_product``: one factor per element, by a matrix product;
+            ``copied``: columns, then rows copied to the size of the map.
+        layout: ``channels_last`` pools, multiplies, and applies the 1x1 convolution that follows, in ``(H, W, C)``.
+    """
+
+    pools: Pools = "as_written"
+    branches: Branches = "as_written"
+    activation: Activation = "as_written"
+    product: Product = "as_written"
+    layout: Layout = "as_written"
+
+    @property
+    def text(self) -> str:
+        """What differs from the network, as ``--lowering`` takes it."""
+        pairs = [(one.name, getattr(self, one.name)) for one in fields(self)]
+        return ",".join(f"{name}={value}" for name, value in pairs if value != "as_written") or "as written"
+
+
+AS_WRITTEN = Choice()
+
+
+@record
+class Proof:
+    """Largest error of a rewritten block in float64, relative to the largest value of the original.
+
+    ``error`` is that on a real activation with the network's own weights, ``lively_error`` that with random weights,
+    whose gates differ from place to place by ``gate_spread`` (standard deviation).
+    """
+
+    error: float
+    lively_error: float
+    gate_spread: float
+
+
+@record
+class LoweredBlock:
+    """A block of attention: ``module`` is its path, ``size`` the ``(N, C, H, W)`` of its map, ``gates`` what each has a
+    value for, and ``modules`` the paths of all that belongs to it. ``choice`` is what was written; ``reason`` says why
+    that is the network's own form against the rules.
+    """
+
+    module: str
+    size: tuple[int, int, int, int]
+    gates: tuple[str, ...]
+    modules: tuple[str, ...]
+    choice: Choice
+    proof: Proof | None = None
+    reason: str = ""
+
+
+@record
+class LeftAlone:
+    """A place that resembles attention, and the reason why it is not rewritten."""
+
+    module: str
+    reason: str
+
+
+@record
+class Lowering:
+    """``rules`` names where the choices come from; ``flat_pads`` is the number of paddings that were written flat."""
+
+    rules: str = "reference"
+    blocks: tuple[LoweredBlock, ...] = ()
+    left_alone: tuple[LeftAlone, ...] = ()
+    flat_pads: int = 0
+
+    def in_network(self, path_of: Callable[[str], str]) -> "Lowering":
+        """The same with other paths of modules: ``path_of`` gives that in the network for one in what was traced."""
+        blocks = (
+            replace(block, module=path_of(block.module), modules=tuple(map(path_of, block.modules)))
+            for block in self.blocks
+        )
+        left = (replace(place, module=path_of(place.module)) for place in self.left_alone)
+        return replace(self, blocks=tuple(blocks), left_alone=tuple(left))
+
+    @property
+    def changed(self) -> bool:
+        """Whether any block is written in another way than the network's."""
+        return any(block.choice != AS_WRITTEN for block in self.blocks)
+
+    @property
+    def not_proved(self) -> tuple[LoweredBlock, ...]:
+        """Blocks that stayed as written because the proof of another form failed."""
+        return tuple(block for block in self.blocks if block.reason)

@@ -1,0 +1,127 @@
+"""A wrong rewrite is caught, stays unwritten, and is said; what others use is left intact."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.fx import Node
+from typer.testing import CliRunner
+
+import ca_deploy
+from ca_deploy.cli import app
+from ca_deploy.lowering.gates import lower, pool_forms
+from ca_deploy.lowering.gates.block import Extent
+from ca_deploy.lowering.gates.editor import Editor
+from ca_deploy.lowering.rules import rules_for
+from ca_deploy.records.lowering import AS_WRITTEN
+from tests.lowering.gates.kit import Projected, image, traced
+from tests.pipeline.kit import TINY
+from tests.zoo import attention, gates
+
+C = 16
+MEANS = rules_for("pools=mean", "onnx", "float32")
+
+
+def _wrong_axis(editor: Editor, source: Node, extent: Extent, sizes: tuple[int, ...]) -> Node:
+    """On a square map the shapes fit, and the values do not."""
+    turned = editor.call(torch.ops.aten.transpose.int, source, 2, 3)
+    return pool_forms._mean(editor, turned, extent, sizes)
+
+
+@pytest.fixture
+def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(pool_forms._FORMS, "mean", _wrong_axis)
+
+
+@pytest.mark.usefixtures("wrong")
+def test_a_wrong_rewrite_is_not_made_and_the_reason_is_kept() -> None:
+    x = image(C, 12, 12)
+    graph_module = traced(Projected(attention.CoordAtt(C), C), x)
+    before = copy.deepcopy(graph_module)
+    lowering = lower(graph_module, MEANS, [x])
+    (block,) = lowering.not_proved
+    assert block.choice == AS_WRITTEN
+    assert block.reason.startswith("pools=mean was not proved: its error would be ")
+    assert str(graph_module.graph) == str(before.graph)
+    assert torch.equal(graph_module(x), before(x))
+
+
+def test_gates_that_hardly_vary_prove_nothing() -> None:
+    class Flat(attention.CoordAtt):
+        def forward(self, x: Tensor) -> Tensor:
+            found: Tensor = x * (0.5 + 1e-9 * self.pool_h(x).sigmoid())
+            return found
+
+    x = image(C, 12, 12)
+    (block,) = lower(traced(Projected(Flat(C), C), x), MEANS, [x]).not_proved
+    assert "hardly vary" in block.reason
+
+
+def test_a_block_that_is_used_twice_stays_as_written() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = attention.CoordAtt(C)
+
+        def forward(self, x: Tensor) -> Tensor:
+            found: Tensor = self.block(self.block(x).relu())
+            return found
+
+    x = image(C, 12, 12)
+    graph_module = traced(Twice(), x)
+    expected = graph_module(x)
+    lowering = lower(graph_module, MEANS, [x])
+    assert [place.reason for place in lowering.left_alone] == ["its weights are used elsewhere too"] * 2
+    assert not lowering.blocks
+    assert torch.equal(graph_module(x), expected)
+
+
+def test_hooks_are_part_of_the_network_that_is_traced() -> None:
+    block = attention.CoordAtt(C)
+    block.conv_h.register_forward_hook(lambda module, taken, given: 2 * given)
+    x = image(C, 12, 12)
+    graph_module = traced(Projected(block, C), x)
+    expected = graph_module(x).detach()
+    (written,) = lower(graph_module, rules_for("default", "onnx", "float32"), [x]).blocks
+    assert written.proof is not None
+    torch.testing.assert_close(graph_module(x).detach(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_blocks_in_a_row_are_all_written() -> None:
+    x = image(C, 12, 12)
+    blocks = gates.RepVitSe(C), attention.CoordAtt(C), nn.Conv2d(C, C, 1), attention.Eca(C), nn.Conv2d(C, 4, 1)
+    net = nn.Sequential(*blocks)
+    for name in ("onnx", "tflite"):
+        graph_module = traced(copy.deepcopy(net), x)
+        expected = graph_module(x).detach()
+        lowering = lower(graph_module, rules_for("default", name, "float32"), [x])
+        assert len(lowering.blocks) == 3
+        assert not lowering.not_proved
+        torch.testing.assert_close(graph_module(x).detach(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_lower_shows_every_block_for_every_runtime() -> None:
+    command = ["lower", TINY.model, "--input-size", "32", "-c", "random"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    for name in ("onnxruntime-float32", "litert-int8", "coreml"):
+        assert f"1 block of attention written for {name}; proved in float64" in done.stdout
+    refused = CliRunner().invoke(app, [*command, "--target", "litert-int9"])
+    assert refused.exit_code == 2
+    assert "litert-int8" in refused.stderr
+
+
+def test_the_manifest_has_each_block_with_its_proof(tmp_path: Path) -> None:
+    recipes = ["onnx_float32", "tflite_static_wi8_ai8_uint8rgb_io", "coreml_float16_uint8rgb_io"]
+    for written in ca_deploy.export(TINY, recipes=recipes, output=tmp_path):
+        (block,) = written.manifest.lowering.blocks
+        assert (block.module, block.gates) == ("block.attention", ("columns", "rows"))
+        assert {"block.attention", "block.attention.pool_h", "block.attention.conv_w"} <= set(block.modules)
+        assert block.proof is not None
+        assert block.proof.error < 1e-12
+        assert written.passed
+    (reference,) = ca_deploy.export(TINY, formats=["onnx"], output=tmp_path / "reference", lowering="reference")
+    assert reference.manifest.lowering.rules == "reference"
+    assert not reference.manifest.lowering.changed
