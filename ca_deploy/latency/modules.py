@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ca_deploy.graphs import Graph, read
 from ca_deploy.latency.runner_output import OperatorSamples
+from ca_deploy.records.manifest import manifest_of
 
 # Attribute names under which networks hold their attention blocks.
 _ATTENTION = re.compile(
@@ -74,7 +75,15 @@ def block_of(module: str) -> str:
 
 
 def is_attention(module: str) -> bool:
+    """Whether a module's path says so, for files whose manifest does not."""
     return any(_ATTENTION.fullmatch(name) for name in module.split("."))
+
+
+def attention_in(file: Path) -> Callable[[str], bool]:
+    """Whether a module belongs to attention: as it was found in the network by its structure, else by its name."""
+    manifest = manifest_of(file)
+    found = {module for block in manifest.lowering.blocks for module in block.modules} if manifest else set()
+    return found.__contains__ if found else is_attention
 
 
 def _by_order(graph: Graph, operators: Sequence[OperatorSamples]) -> list[str | None]:

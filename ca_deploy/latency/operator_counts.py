@@ -7,7 +7,7 @@ from pathlib import Path
 from ca_deploy.devices import CountingDevice
 from ca_deploy.errors import RuntimeUnavailable
 from ca_deploy.latency import runner_output
-from ca_deploy.latency.modules import block_of, is_attention, modules_of
+from ca_deploy.latency.modules import attention_in, block_of, modules_of
 from ca_deploy.latency.operators import NO_MODULE, without_wrappers
 from ca_deploy.native.operator_counts import instructions_of
 from ca_deploy.records.latency import GroupCount, OperatorCount, OperatorCounts
@@ -45,6 +45,7 @@ def count_operators(
         OperatorCount(operator.name, operator.type, module, instructions)
         for operator, module, instructions in zip(ran, modules_of(file, ran), found, strict=True)
     )
+    is_attention = attention_in(file)
     attention = [operator for operator in operators if is_attention(operator.module)]
     return OperatorCounts(
         total_instructions=calls.total,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ca_deploy.errors import RuntimeUnavailable
-from ca_deploy.latency.modules import block_of, is_attention, modules_of
+from ca_deploy.latency.modules import attention_in, block_of, modules_of
 from ca_deploy.latency.runner_output import OperatorSamples
 from ca_deploy.records.latency import OperatorProfile, OperatorTime
 
@@ -28,7 +28,7 @@ def profile_operators(file: Path, operators: Sequence[OperatorSamples], source: 
         raise RuntimeUnavailable(f"{file.name}: the runtime reported no operator times.")
     medians = np.array([np.median(operator.ns) for operator in operators]) / 1e6
     modules = modules_of(file, operators)
-    attention = np.array([is_attention(module) for module in modules])
+    attention = np.array(list(map(attention_in(file), modules)))
     return OperatorProfile(
         runs=min(len(operator.ns) for operator in operators),
         total_ms=float(medians.sum()),
