@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ca_deploy.api.compare import compare
     from ca_deploy.api.evaluate import evaluate
     from ca_deploy.api.export import export
+    from ca_deploy.api.lower import lower
     from ca_deploy.api.profile import profile
     from ca_deploy.data.distillation import distill
     from ca_deploy.errors import CaDeployError
@@ -43,6 +44,7 @@ _HOMES = {
     "evaluate": "api.evaluate",
     "export": "api.export",
     "load": "networks.source",
+    "lower": "api.lower",
     "profile": "api.profile",
 }
 
@@ -62,6 +64,7 @@ __all__ = [
     "evaluate",
     "export",
     "load",
+    "lower",
     "profile",
 ]
 

@@ -9,6 +9,7 @@ EXAMPLES = {
         "    --mean 0.5 0.5 0.5 --std 0.5 0.5 0.5",
         "ca-deploy export my_net.pt2 -r tflite_static_wi8_ai16 -c photos/",
     ),
+    "lower": ("ca-deploy lower", "ca-deploy lower my_package.nets:build -w my.pth -t litert-int8"),
     "check": (
         "ca-deploy check net.tflite",
         "ca-deploy check net.tflite -t xnnpack -t nnapi:30",
