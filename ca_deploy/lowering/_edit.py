@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 from torch.fx.node import map_arg
 
@@ -20,6 +21,14 @@ def calls_like(graph_module: GraphModule, node: Node) -> Call:
         return made
 
     return call
+
+
+def tensor_at(module: nn.Module, path: str) -> Tensor:
+    """A parameter or buffer of a traced network, by the target of the node that reads it."""
+    *folders, name = path.split(".")
+    value = getattr(module.get_submodule(".".join(folders)), name)
+    assert isinstance(value, Tensor)
+    return value.detach()
 
 
 def value_of(node: Node) -> Any:

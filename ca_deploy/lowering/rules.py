@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ca_deploy.errors import UsageError, listed, unknown_name
 from ca_deploy.records.codec import Unreadable, decode, parse_toml
-from ca_deploy.records.lowering import AS_WRITTEN, Activation, Branches, Choice, Layout, Padding, Pools, Product
+from ca_deploy.records.lowering import AS_WRITTEN, Choice, Padding
 from ca_deploy.records.recipe import Mode
 from ca_deploy.records.record import record
 
@@ -22,19 +22,14 @@ _SHIPPED = Path(__file__).with_name("rules.toml")
 
 
 @record
-class Rule:
-    """A choice (:class:`ca_deploy.records.lowering.Choice`) for maps whose shorter side has ``from_px`` or more.
+class Rule(Choice):
+    """A choice for maps whose shorter side has ``from_px`` or more.
 
     ``gates``: ``axes`` for blocks with a gate per row or column, ``map`` for those with gates per whole map alone.
     """
 
     from_px: Annotated[int, Field(ge=0)] = 0
     gates: Literal["any", "axes", "map"] = "any"
-    pools: Pools = "as_written"
-    branches: Branches = "as_written"
-    activation: Activation = "as_written"
-    product: Product = "as_written"
-    layout: Layout = "as_written"
 
     @property
     def choice(self) -> Choice:

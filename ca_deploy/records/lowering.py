@@ -22,7 +22,8 @@ class Choice:
         pools: ``mean`` over the axis; ``convolution``: columns by a constant depthwise convolution, rows by a mean;
             ``global_average``: pools of views in which a row or column is a map, for GlobalAveragePool.
         branches: ``apart`` runs what is concatenated along the positions, and split again, on each part.
-        activation: ``folded`` writes h-swish as ``x * relu6(x + 3)``, with the 1/6 in the weights after it.
+        activation: ``folded`` writes h-swish as ``x * relu6(x + 3)`` and a gate by hard sigmoid as ``relu6(x + 3)``,
+            with the 1/6 in the weights after it.
         product: ``one_by_one``: columns, then rows; ``outer_product``: one factor per element, by a matrix product;
             ``copied``: columns, then rows copied to the size of the map.
         layout: ``channels_last`` pools, multiplies, and applies the 1x1 convolution that follows, in ``(H, W, C)``.

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ca_deploy.errors import first_line
 from ca_deploy.lowering.gates.block import Block
 from ca_deploy.lowering.gates.find import block_at, find
+from ca_deploy.lowering.gates.pools import is_pooling
 from ca_deploy.lowering.gates.prove import NotProved, activations, prove
 from ca_deploy.lowering.gates.rewrite import rewrite
-from ca_deploy.records.lowering import AS_WRITTEN, LoweredBlock, Lowering
+from ca_deploy.records.lowering import AS_WRITTEN, LeftAlone, LoweredBlock, Lowering
 
 if TYPE_CHECKING:
     import torch
@@ -26,12 +28,17 @@ if TYPE_CHECKING:
 def lower_program(
     program: "ExportedProgram", rules: "Rules", samples: "Sequence[torch.Tensor]"
 ) -> "tuple[ExportedProgram, Lowering]":
-    """The program with its blocks as ``rules`` choose; see :func:`lower`."""
+    """The program with its blocks as ``rules`` choose, see :func:`lower`; the same program where there are none."""
     import torch
 
-    functional = program.run_decompositions({}).module()
-    lowering = lower(functional, rules, samples)
-    return (torch.export.export(functional, tuple(samples)) if lowering.changed else program), lowering
+    if not any(is_pooling(node) for node in program.graph.nodes):
+        return program, Lowering(rules.name)
+    try:
+        functional = program.run_decompositions({}).module()
+        lowering = lower(functional, rules, samples)
+        return (torch.export.export(functional, tuple(samples)) if lowering.changed else program), lowering
+    except Exception as error:  # PyTorch's own passes fail on some programs, which are exported as they are
+        return program, Lowering(rules.name, left_alone=(LeftAlone("", f"it stays as it is ({first_line(error)})"),))
 
 
 def lower(graph_module: "GraphModule", rules: "Rules", samples: "Sequence[torch.Tensor]") -> Lowering:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
-from ca_deploy.lowering._edit import value_of
+from ca_deploy.lowering._edit import tensor_at, value_of
 
 _PREFIX = "lowered_"
 
@@ -46,10 +46,4 @@ class Editor:
 
     def value(self, node: Node) -> Tensor:
         """The tensor of a weight: a node that reads an attribute."""
-        found = self._graph_module
-        *folders, name = str(node.target).split(".")
-        for folder in folders:
-            found = getattr(found, folder)
-        tensor = getattr(found, name)
-        assert isinstance(tensor, Tensor)
-        return tensor.detach()
+        return tensor_at(self._graph_module, str(node.target))

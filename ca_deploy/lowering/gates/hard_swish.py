@@ -12,6 +12,7 @@ from torch.fx import GraphModule, Node
 
 from ca_deploy.lowering._hard_swish import hard_swish_of
 from ca_deploy.lowering.gates.editor import Editor
+from ca_deploy.lowering.gates.weights import divide_weights
 
 _aten = torch.ops.aten
 _CONVOLUTIONS = {_aten.conv2d.default, _aten.conv1d.default}
@@ -44,11 +45,7 @@ def fold_hard_swish(graph_module: GraphModule, nodes: Collection[Node]) -> int:
         six_times = editor.call(_aten.mul.Tensor, source, editor.call(_aten.hardtanh.default, shifted, 0.0, 6.0))
         node.replace_all_uses_with(six_times)
         for convolution in convolutions:
-            here = Editor(graph_module, convolution)
-            taken, weight, *rest = convolution.args
-            assert isinstance(weight, Node)
-            value = here.value(weight)
-            convolution.args = (taken, here.constant((value.double() / 6).to(value.dtype)), *rest)
+            divide_weights(graph_module, convolution, 6)
         folded += 1
     return folded
 

@@ -9,8 +9,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import Graph, GraphModule, Interpreter, Node
 from torch.fx.passes.fake_tensor_prop import FakeTensorProp
 
+from ca_deploy.errors import first_line
+from ca_deploy.lowering._edit import tensor_at
 from ca_deploy.lowering.gates.block import Block
-from ca_deploy.lowering.gates.find import find
+from ca_deploy.lowering.gates.find import block_at
 from ca_deploy.lowering.gates.rewrite import rewrite
 from ca_deploy.records.lowering import Choice, Proof
 
@@ -27,16 +29,19 @@ def prove(graph_module: GraphModule, block: Block, choice: Choice, activation: T
     """Compare a block with its rewrite; ``activation (N, C, H, W)`` is what its map holds for a real input.
 
     Raises:
-        NotProved: they differ by more than ``MOST_ERROR``, or the gates hardly vary.
+        NotProved: they differ by more than ``MOST_ERROR``, the gates hardly vary, or the rewrite does not fit.
     """
-    alone = _alone(graph_module, block)
     taken = activation.double()
-    error, _ = _compare(alone, choice, taken)
-    lively = _with_random_weights(alone)
-    lively_error, spread = _compare(lively, choice, taken / taken.std().clamp(min=1e-6))
+    try:
+        alone, product = _alone(graph_module, block)
+        error, _ = _compare(alone, product, choice, taken)
+        lively = _with_random_weights(alone)
+        lively_error, spread = _compare(lively, product, choice, taken / taken.std().clamp(min=1e-6))
+    except Exception as failure:  # a graph that nobody thought of: no reason to lose the file
+        raise NotProved(f"it does not fit this block ({first_line(failure)})") from failure
     if not max(error, lively_error) <= MOST_ERROR:  # not a number is no proof either
         raise NotProved(f"its error would be {max(error, lively_error):.1e} of the largest value, in float64")
-    if spread < LEAST_SPREAD:
+    if not spread >= LEAST_SPREAD:
         raise NotProved(f"its gates hardly vary (standard deviation {spread:.1e}), so that a comparison proves nothing")
     return Proof(error, lively_error, spread)
 
@@ -57,8 +62,8 @@ def activations(graph_module: GraphModule, maps: Iterable[Node], samples: Iterab
     return {node: value for node, value in seen.items() if value is not None}
 
 
-def _alone(graph_module: GraphModule, block: Block) -> GraphModule:
-    """The block as a network of its own, in float64: its map -> its end."""
+def _alone(graph_module: GraphModule, block: Block) -> tuple[GraphModule, str]:
+    """The block as a network of its own, in float64, its map -> its end, and the name of its product there."""
     inside, pending = set(), [block.end]
     while pending:
         node = pending.pop()
@@ -71,17 +76,9 @@ def _alone(graph_module: GraphModule, block: Block) -> GraphModule:
         if node in inside:
             copies[node] = graph.node_copy(node, copies.__getitem__)
     graph.output(copies[block.end])
-    weights = {str(node.target): _attribute(graph_module, str(node.target)) for node in inside if node.op == "get_attr"}
-    return GraphModule({name: value.clone() for name, value in weights.items()}, graph).double()
-
-
-def _attribute(module: torch.nn.Module, path: str) -> Tensor:
-    *folders, name = path.split(".")
-    for folder in folders:
-        module = getattr(module, folder)
-    value = getattr(module, name)
-    assert isinstance(value, Tensor)
-    return value.detach()
+    paths = {str(node.target) for node in inside if node.op == "get_attr"}
+    weights = {path: tensor_at(graph_module, path).clone() for path in paths}
+    return GraphModule(weights, graph).double(), copies[block.product].name
 
 
 def _with_random_weights(alone: GraphModule) -> GraphModule:
@@ -94,15 +91,20 @@ def _with_random_weights(alone: GraphModule) -> GraphModule:
     return lively
 
 
-def _compare(alone: GraphModule, choice: Choice, taken: Tensor) -> tuple[float, float]:
+def _compare(alone: GraphModule, product: str, choice: Choice, taken: Tensor) -> tuple[float, float]:
     """The largest error relative to the largest value, and how much the gates vary."""
     FakeTensorProp(alone, FakeTensorMode(allow_non_fake_inputs=True)).propagate(taken)
     changed = copy.deepcopy(alone)
-    (block,), _ = find(changed.graph)
-    (original,), _ = find(alone.graph)
-    rewrite(changed, block.product, choice)
+    original = block_at(_named(alone, product))
+    assert isinstance(original, Block)
+    rewrite(changed, _named(changed, product), choice)
     gates = activations(alone, [gate.node for gate in original.gates], [taken])
     with torch.no_grad():
         expected, found = alone(taken), changed(taken)
     error = float((found - expected).abs().max() / expected.abs().max().clamp(min=torch.finfo(torch.float64).tiny))
     return error, min(float(gate.std()) for gate in gates.values())
+
+
+def _named(graph_module: GraphModule, name: str) -> Node:
+    found: Node = next(node for node in graph_module.graph.nodes if node.name == name)
+    return found

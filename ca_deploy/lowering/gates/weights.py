@@ -46,6 +46,15 @@ def fold_norms(graph_module: GraphModule, nodes: Iterable[Node]) -> None:
             end.replace_all_uses_with(editor.call(convolution.target, *arguments))
 
 
+def divide_weights(graph_module: GraphModule, convolution: Node, by: int) -> None:
+    """Divide the kernel of a convolution, and not its bias: what it takes is ``by`` times as large."""
+    editor = Editor(graph_module, convolution)
+    taken, weight, *rest = convolution.args
+    assert isinstance(weight, Node)
+    value = editor.value(weight)
+    convolution.args = (taken, editor.constant((value.double() / by).to(value.dtype)), *rest)
+
+
 def _double(editor: Editor, node: object) -> Tensor:
     assert isinstance(node, Node)
     return editor.value(node).double()

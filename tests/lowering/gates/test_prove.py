@@ -1,6 +1,8 @@
 """A wrong rewrite is caught, stays unwritten, and is said; what others use is left intact."""
 
 import copy
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -125,3 +127,13 @@ def test_the_manifest_has_each_block_with_its_proof(tmp_path: Path) -> None:
     (reference,) = ca_deploy.export(TINY, formats=["onnx"], output=tmp_path / "reference", lowering="reference")
     assert reference.manifest.lowering.rules == "reference"
     assert not reference.manifest.lowering.changed
+
+
+@pytest.mark.parametrize("block", [attention.SqueezeExcite, partial(gates.With, gate=nn.Hardsigmoid)])
+def test_a_hard_sigmoid_becomes_the_activation_of_its_convolution(block: Callable[[int], nn.Module]) -> None:
+    x = image(C, 12, 12)
+    graph_module = traced(Projected(block(C), C), x)
+    assert torch.ops.aten.hardsigmoid.default in {node.target for node in graph_module.graph.nodes}
+    (written,) = lower(graph_module, rules_for("default", "onnx", "static"), [x]).blocks
+    assert written.proof is not None
+    assert torch.ops.aten.hardsigmoid.default not in {node.target for node in graph_module.graph.nodes}

@@ -81,7 +81,7 @@ def test_a_spelling_is_found_and_written_anew_for_each_runtime(name: str) -> Non
         assert sorted(block.gates) == extents
         assert block.module.startswith("block")
         assert not block.reason
-        assert block.proof is not None or (extents == ONE and rules.name == "onnxruntime-float32")
+        assert block.proof is not None
         found = graph_module(x).detach()
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
 
