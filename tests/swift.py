@@ -45,6 +45,7 @@ def compile_and_run(sources: Mapping[str, str], main: str, folder: Path) -> list
     script = "\n".join(
         (
             "set -e",
+            "export TMPDIR=/tmp",  # this machine's own is not in there
             f"cd {shlex.quote(str(root))}",
             "mount -t proc none proc",
             "mount -t tmpfs none tmp",

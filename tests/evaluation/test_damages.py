@@ -74,7 +74,7 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Kind, Su
             recipe = replace(load_recipe(f"{format_name}_static_wi8_ai8"), layer=(LayerOverride("head", "float"),))
             path = folder / f"{kind}{find_format(format_name).suffix}"
             calibration = samples(64, network.signature, seed=0)
-            conversion = Conversion(source, recipe, calibration, path, path.with_suffix(".log"))
+            conversion = Conversion(source, recipe, calibration, path, path.with_suffix(".log"), lowering="reference")
             converted = workers[format_name].convert(conversion, no_step)
             predictor = file_predictor(
                 path.name,

@@ -22,7 +22,7 @@ def test_float32_files_compute_what_pytorch_computes(reference_exports: dict[str
     assert parity.max_abs_error <= 1e-4
 
 
-@pytest.mark.parametrize(("recipe", "largest_share"), [(INT8[0], 0.36), (INT8[1], 0.33)])
+@pytest.mark.parametrize(("recipe", "largest_share"), [(INT8[0], 0.36), (INT8[1], 0.34)])
 def test_int8_files_pass_and_are_small(reference_exports: dict[str, Export], recipe: str, largest_share: float) -> None:
     manifest = reference_exports[recipe].manifest
     assert manifest.parity.status == "pass"

@@ -19,11 +19,8 @@ def _reports(exports: dict[str, Export], recipe: str) -> dict[str, CompatReport]
 
 def test_tflite(reference_exports: dict[str, Export]) -> None:
     integer = _reports(reference_exports, "tflite_static_wi8_ai8")["xnnpack"]
-    assert {f.operator for f in integer.findings} == {"HARD_SWISH"}
-    assert {f.module for f in integer.findings} == {f"features.{n}.attention.act" for n in range(2, 18)}
-    assert integer.partitions == integer.measured_partitions == 17
-    (kind,) = integer.kinds
-    assert kind.cost.partitions == 16 and kind.cost.bytes_crossing > 10_000
+    assert integer.findings == ()
+    assert integer.partitions == integer.measured_partitions == 1
     real = _reports(reference_exports, "tflite_float32")["xnnpack"]
     assert real.findings == () and real.measured_partitions == 1
 
@@ -32,5 +29,5 @@ def test_onnx(reference_exports: dict[str, Export]) -> None:
     integer = _reports(reference_exports, "onnx_static_wi8_ai8")["ort_cpu"]
     stayed = {f.operator for f in integer.findings if f.verdict == "float in an INT8 model"}
     assert stayed == {f.operator for f in reference_exports["onnx_static_wi8_ai8"].manifest.float_operators}
-    assert {f.operator for f in integer.findings} - stayed == {"QuantizeLinear", "DequantizeLinear"}
+    assert {f.operator for f in integer.findings} - stayed <= {"QuantizeLinear", "DequantizeLinear"}
     assert _reports(reference_exports, "onnx_float32")["ort_cpu"].findings == ()

@@ -26,5 +26,6 @@ def _reshaped(model: Any, index: int) -> int:
     result.buffer = len(model.buffers) - 1
     result.name = result.name + f"_again_{len(graph.tensors)}".encode()
     graph.tensors.append(result)
-    graph.operators.append(flatbuffer.reshape(model, index, len(graph.tensors) - 1))
-    return len(graph.tensors) - 1
+    number = len(graph.tensors) - 1
+    graph.operators.append(flatbuffer.reshape(model, index, number))
+    return number
