@@ -78,6 +78,6 @@ def _export(source: ModelSource, network: Network, recipe_name: str, path: Path,
     if missing := format.missing_packages():
         raise RuntimeUnavailable(f"Recipe {recipe_name} needs {', '.join(missing)}, which is not installed.")
     noise = load_calibration(_NOISE, network.signature).calibration if recipe.needs_calibration else None
-    log = path.with_suffix(".log")
-    with Worker(format, log, path.parent) as worker:
-        worker.convert(Conversion(source, recipe, noise, path, log), partial(step, recipe_name))
+    conversion = Conversion(source, recipe, noise, path, log=None)
+    with Worker(format, conversion.printed, path.parent) as worker:
+        worker.convert(conversion, partial(step, recipe_name))

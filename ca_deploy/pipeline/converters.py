@@ -57,7 +57,7 @@ class Converters:
             try:
                 worker = self._early.get(format)
                 for conversion in conversions[format]:
-                    worker = worker or self._start(format, conversion.log)
+                    worker = worker or self._start(format, conversion.printed)
                     result: Converted | CaDeployError
                     try:
                         result = worker.convert(conversion, partial(step, conversion.recipe.name))

@@ -69,7 +69,7 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
     formats = request.formats()
     with staging(request.output) as scratch:
         with Converters(
-            {format: request.log(recipes[0]) for format, recipes in formats.items()}, scratch
+            {format: scratch / request.log(recipes[0]).name for format, recipes in formats.items()}, scratch
         ) as converters:
             step("", "loading the network")
             network = load(request.source, request.module)
@@ -133,13 +133,17 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
                 )
                 step(name, DONE)
                 seconds = time.perf_counter() - started
-                exports[name] = Export(request.output / manifest.file, manifest, conversion.log, seconds)
+                log = request.log(conversion.recipe)
+                exports[name] = Export(request.output / manifest.file, manifest, log, seconds)
         if was_interrupted():  # a library that was being imported made another error of it, one of the failures
             raise KeyboardInterrupt
+        printed = [conversion.printed for each in conversions.values() for conversion in each]
+        logs = [log for log in printed if log.is_file()]  # none of a process that did not start
         if not exports:
+            deliver(scratch, logs)  # messages name them
             raise _failed((), failures)
         sets = [_with_companions(scratch / made.manifest.file, made.manifest, request) for made in exports.values()]
-        deliver(scratch, [path for files in sets for path in files])
+        deliver(scratch, [*(path for files in sets for path in files), *logs])
     done = [exports[recipe.name] for recipe in request.recipes if recipe.name in exports]
     if failures:
         raise _failed(done, failures)

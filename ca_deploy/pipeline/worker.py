@@ -45,7 +45,7 @@ class Worker:
 
         Raises:
             CaDeployError: raised by the converter.
-            WorkerError: the process crashed, was killed, or raised another error; the message names the log.
+            WorkerError: the process crashed, was killed, or raised another error; the message names a log that is kept.
         """
         self._child.send(conversion)
         last_step = "starting"
@@ -62,10 +62,10 @@ class Worker:
             if self._child.killed_by() == signal.SIGKILL
             else ""
         )
+        place = f" Its log: {conversion.log}" if conversion.log else ""
         raise WorkerError(
-            f"The {self._format.name} converter {self._child.ending()} while {last_step}.{hint} "
-            f"Its log: {conversion.log}",
-            *_last_words(conversion.log),
+            f"The {self._format.name} converter {self._child.ending()} while {last_step}.{hint}{place}",
+            *_last_words(conversion.printed),
         )
 
     def finish(self) -> None:
@@ -92,7 +92,7 @@ def main() -> None:
     source = converter = None
     while True:
         conversion: Conversion = next_conversion()
-        child.print_to(str(conversion.log))
+        child.print_to(str(conversion.printed))
         try:
             if converter is None or conversion.source != source:
                 report("loading the network")
@@ -101,7 +101,7 @@ def main() -> None:
         except CaDeployError as error:
             report(error)
         except OSError as error:
-            explained = refusal(error, conversion.log.parent)
+            explained = refusal(error, (conversion.log or conversion.path).parent)
             if explained is None:
                 raise
             report(explained)

@@ -17,24 +17,29 @@ from ca_deploy.records.tensors import TensorSpec
 class Conversion:
     """Everything that a converter process needs to write one file.
 
-    ``calibration`` is None where the recipe needs none. ``log`` is the file for everything printed. ``dynamic_batch``
-    makes the batch dimension dynamic; otherwise the file takes ``batch`` samples at once. ``dynamic_size`` makes height
-    and width of the image dynamic; ``sizes`` are those that it may have, where there are several, the network's own
-    first. ``lowering`` says how attention is written (:func:`ca_deploy.lowering.rules.rules_for`), which is proved
-    on ``examples``.
+    ``calibration`` is None where the recipe needs none. ``log`` is where everything printed is delivered, and what
+    messages name; None where it is not kept. ``dynamic_batch`` makes the batch dimension dynamic; otherwise the file
+    takes ``batch`` samples at once. ``dynamic_size`` makes height and width of the image dynamic; ``sizes`` are those
+    that it may have, where there are several, the network's own first. ``lowering`` says how attention is written
+    (:func:`ca_deploy.lowering.rules.rules_for`), which is proved on ``examples``.
     """
 
     source: ModelSource
     recipe: ExportRecipe
     calibration: Samples | None
     path: Path
-    log: Path
+    log: Path | None
     dynamic_batch: bool = False
     batch: int = 1
     dynamic_size: bool = False
     sizes: tuple[Size2d, ...] = ()
     lowering: str = "default"
     examples: Samples | None = None
+
+    @property
+    def printed(self) -> Path:
+        """The log while it is written, beside the file, so that it is delivered with the file or not at all."""
+        return self.path.with_name(self.log.name) if self.log else self.path.with_suffix(".log")
 
     @property
     def float32_path(self) -> Path:

@@ -34,6 +34,9 @@ def test_a_missed_tolerance_keeps_the_file_and_exits_with_1(tmp_path: Path) -> N
 def test_an_interrupt_leaves_no_file_and_no_process(tmp_path: Path, moment: str, sent: signal.Signals) -> None:
     marker = f"ca-deploy-test-{os.getpid()}-{time.monotonic_ns()}"
     out = tmp_path / marker
+    out.mkdir()
+    earlier = out / "tiny_trained.onnx_static_wi8_ai8.log"
+    earlier.write_text("of an earlier export")
     command = [sys.executable, "-m", "ca_deploy.cli", "export", TINY.model, "--format", "onnx", "--int8"]
     running = subprocess.Popen(
         [*command, "--input-size", "32", "--output", str(out)], stderr=subprocess.PIPE, text=True
@@ -46,7 +49,7 @@ def test_an_interrupt_leaves_no_file_and_no_process(tmp_path: Path, moment: str,
     said = running.communicate(timeout=120)[1]
     assert running.returncode == 130, said
     assert "Interrupted" in said
-    assert {path.suffix for path in out.iterdir()} <= {".log"}
+    assert {path: path.read_text() for path in out.iterdir()} == {earlier: "of an earlier export"}
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             assert marker not in process.read_text()

@@ -12,8 +12,9 @@ import ca_deploy
 from ca_deploy.cli import app
 from ca_deploy.delivery import interrupts
 from ca_deploy.errors import CaDeployError, ExportFailed, ModelError, OutputError, WorkerError
-from ca_deploy.formats import Bits, Format
+from ca_deploy.formats import Bits, Format, find_format
 from ca_deploy.pipeline.converters import Converters
+from ca_deploy.pipeline.request import ExportRequest
 from ca_deploy.progress import no_named_step
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Conversion, Converted
@@ -31,6 +32,7 @@ def test_the_files_of_the_others_are_delivered(tmp_path: Path) -> None:
     assert ca_deploy.compare(export.path, SPECTRAL).status == "pass"
     assert isinstance(raised.value.failures["tflite_float32"], ModelError)
     assert not list(tmp_path.glob("*.tflite"))
+    assert {path.stem for path in tmp_path.glob("*.log")} == {"spectral.onnx_float32", "spectral.tflite_float32"}
 
 
 def test_a_failure_that_an_interrupt_caused_delivers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,13 +46,13 @@ def test_a_failure_that_an_interrupt_caused_delivers_nothing(tmp_path: Path, mon
     monkeypatch.setattr(interrupts, "_interrupted", False)
     with pytest.raises(KeyboardInterrupt):
         ca_deploy.export(SPECTRAL, formats=["tflite", "onnx"], output=tmp_path, step=interrupted)
-    assert not [path for path in tmp_path.iterdir() if path.suffix != ".log"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_one_error_that_all_recipes_share_is_raised_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="_fft_r2c"):
         ca_deploy.export(SPECTRAL, recipes=["tflite_float32", "tflite_float16"], output=tmp_path)
-    assert {path.suffix for path in tmp_path.iterdir()} == {".log"}
+    assert {path.name for path in tmp_path.iterdir()} == {f"spectral.tflite_float{bits}.log" for bits in (16, 32)}
 
 
 def test_the_command_shows_what_was_made_names_the_failed_one_last_and_exits_with_1(tmp_path: Path) -> None:
@@ -79,6 +81,19 @@ def test_after_a_crash_another_process_makes_the_next_file(tmp_path: Path) -> No
     results = _results(tmp_path, "CrashesOnce")
     assert isinstance(results["onnx_float32"], WorkerError)
     assert isinstance(results["onnx_float16"], Converted)
+
+
+def test_the_log_of_a_crash_is_delivered_where_the_message_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx = find_format("onnx")
+    fake = replace(onnx, converter="tests.faulty_converters:Exits")
+    monkeypatch.setattr(ExportRequest, "formats", lambda request: {fake: list(request.recipes)})
+    with pytest.raises(WorkerError, match="exit code 7") as raised:
+        ca_deploy.export(SPECTRAL, formats=["onnx"], output=tmp_path)
+    (log,) = tmp_path.iterdir()
+    assert str(log) in str(raised.value)
+    assert "last words" in log.read_text()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -66,7 +66,7 @@ def test_one_process_makes_several_files_and_ends_when_asked(tmp_path: Path) -> 
             conversion = replace(_conversion(tmp_path), log=tmp_path / f"{name}.log")
             made = worker.convert(conversion, no_step).operators
             assert made == {"converters made": 1, "files written": number}
-            assert conversion.log.read_text() == "last words\n"
+            assert conversion.printed.read_text() == "last words\n"
         worker.finish()
         assert worker._child.ending() == "ended with exit code 0"
 
