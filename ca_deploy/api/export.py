@@ -74,6 +74,7 @@ def export(
         CaDeployError: see :mod:`ca_deploy.errors`; nothing is left half-written.
     """
     from ca_deploy.api import preflight
+    from ca_deploy.delivery import EXPORT_BYTES
     from ca_deploy.pipeline.request import requested
 
     named, module = model_of(model, source)
@@ -96,7 +97,7 @@ def export(
         module=module,
         lowering=lowering,
     )
-    preflight.check_output(request.output)
+    preflight.check_output(request.output, EXPORT_BYTES)
     step("", "importing PyTorch")
     from ca_deploy.pipeline import export as pipeline
 

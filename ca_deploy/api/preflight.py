@@ -98,13 +98,13 @@ def check_samples(path: Path | None) -> None:
         array_file.check_place(path)
 
 
-def check_output(folder: Path) -> None:
+def check_output(folder: Path, needed_bytes: int = 0) -> None:
     """Create the folder for results.
 
     Raises:
-        OutputError: it is a file, cannot be written, or the disk is full.
+        OutputError: it is a file, cannot be written, or has less than ``needed_bytes`` free; the disk is full.
     """
-    with staging(folder):
+    with staging(folder, needed_bytes):
         pass
 
 

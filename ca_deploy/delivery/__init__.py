@@ -20,15 +20,15 @@ from ca_deploy.errors import OutputError
 from ca_deploy.files import other_kind
 
 # Converters write a float file, a quantised one and scratch copies: refuse early rather than fail late.
-_FREE_BYTES = 256 * 2**20
+EXPORT_BYTES = 256 * 2**20
 
 
 @contextmanager
-def staging(output: Path) -> Iterator[Path]:
+def staging(output: Path, needed_bytes: int = 0) -> Iterator[Path]:
     """A scratch folder inside ``output`` (created if missing), removed in any case.
 
     Raises:
-        OutputError: ``output`` is a file, cannot be written, or the disk is full.
+        OutputError: ``output`` is a file, cannot be written, or has less than ``needed_bytes`` free; the disk is full.
     """
     try:
         try:
@@ -37,10 +37,10 @@ def staging(output: Path) -> Iterator[Path]:
             raise OutputError(f"Output {output} is not a folder. Choose a folder with --output.") from error
         _settle(output)
         free = shutil.disk_usage(output).free
-        if free < _FREE_BYTES:
+        if free < needed_bytes:
             raise OutputError(
-                f"Output folder {output} has {free / 2**20:.0f} MB free; exporting needs {_FREE_BYTES / 2**20:.0f} MB. "
-                "Free some space, or choose another folder with --output."
+                f"Output folder {output} has {free / 2**20:.0f} MB free; exporting needs "
+                f"{needed_bytes / 2**20:.0f} MB. Free some space, or choose another folder with --output."
             )
         with scratch_in(output) as scratch:
             yield scratch

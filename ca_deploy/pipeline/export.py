@@ -10,7 +10,7 @@ from pathlib import Path
 from ca_deploy.compat import check as compat
 from ca_deploy.compat.brief import briefs
 from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, CalibrationSet, load_calibration, load_spec
-from ca_deploy.delivery import deliver, staging, zip_folder
+from ca_deploy.delivery import EXPORT_BYTES, deliver, staging, zip_folder
 from ca_deploy.delivery.interrupts import was_interrupted
 from ca_deploy.errors import (
     ArtifactError,
@@ -67,7 +67,7 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
     """
     started = time.perf_counter()
     formats = request.formats()
-    with staging(request.output) as scratch:
+    with staging(request.output, EXPORT_BYTES) as scratch:
         with Converters(
             {format: scratch / request.log(recipes[0]).name for format, recipes in formats.items()}, scratch
         ) as converters:

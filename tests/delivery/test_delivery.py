@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ca_deploy.delivery import (
+    EXPORT_BYTES,
     deliver,
     exchange,
     settle,
@@ -82,7 +83,7 @@ def test_a_disk_that_fills_up_on_the_way_is_explained(tmp_path: Path) -> None:
 
 def test_a_nearly_full_disk_is_refused_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10 * 2**30, 10 * 2**30, 3 * 2**20))
-    with pytest.raises(OutputError, match="3 MB free") as error, staging(tmp_path):
+    with pytest.raises(OutputError, match="3 MB free") as error, staging(tmp_path, EXPORT_BYTES):
         pytest.fail("started all the same")
     assert "--output" in str(error.value)
 

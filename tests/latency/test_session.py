@@ -1,8 +1,10 @@
 """From flags to a report on disk: contradictions, and a device that vanishes."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -30,6 +32,15 @@ def test_a_device_that_vanishes_or_ctrl_c_leaves_what_was_measured(
     with pytest.raises(type(ending)) as raised:
         profile(files, StandIn(tmp_path, ends_at=1, ending=ending), PYTHON)
     assert raised.value is ending
+
+
+def test_a_nearly_full_disk_takes_the_report(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3 * 2**20))
+    monkeypatch.setattr(session, "open_device", lambda name, keep: StandIn(tmp_path))
+    report = profile_on("local", files, replace(PYTHON, output=tmp_path / "out"))
+    assert read_report(tmp_path / "out" / session.REPORT_FILE).measurements == report.measurements
 
 
 def test_flags_that_contradict_each_other() -> None:
