@@ -4,7 +4,7 @@ import math
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -27,15 +27,23 @@ class _Unusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the file says of an array before its values; ``name`` is "" in an ``.npy``."""
+    """What the file says of an array before its values; ``name`` is "" in an ``.npy``.
+
+    ``by_columns``: its values lie in Fortran's order.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    by_columns: bool = False
 
     @property
     def size_bytes(self) -> int:
         return math.prod(self.shape) * self.dtype.itemsize
+
+    def first(self, rows: int) -> "Header":
+        """Of the array's first rows, to read no more than those; of all where they do not lie together."""
+        return self if self.by_columns or not self.shape else replace(self, shape=(rows, *self.shape[1:]))
 
 
 def check_place(path: Path) -> None:
@@ -66,7 +74,7 @@ def headers_of(path: Path) -> dict[str, Header]:
 
 
 def values_of(path: Path, headers: Sequence[Header]) -> dict[str, NDArray[Any]]:
-    """The arrays of these headers by name.
+    """The arrays of these headers by name; of those that :meth:`Header.first` made, their first rows.
 
     Raises:
         ImageDataError: the file is damaged, or the arrays take more memory than there is.
@@ -77,7 +85,13 @@ def values_of(path: Path, headers: Sequence[Header]) -> dict[str, NDArray[Any]]:
             raise _Unusable(f"it unpacks to {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB of memory are free")
         found = {}
         for header in headers:
-            with members[header.name][0]() as stream:
+            opened, size_bytes = members[header.name]
+            with opened() as stream:
+                if _header(header.name, stream, size_bytes).shape != header.shape:
+                    rows = bytearray(stream.read(header.size_bytes))
+                    found[header.name] = np.ndarray(header.shape, header.dtype, rows)
+                    continue
+            with opened() as stream:
                 found[header.name] = npy.read_array(stream, allow_pickle=False)
         return found
 
@@ -108,12 +122,12 @@ def _members(path: Path) -> Iterator[Mapping[str, tuple[Callable[[], IO[bytes]],
 def _header(name: str, stream: IO[bytes], size_bytes: int) -> Header:
     what = shown(name) or "its array"
     try:
-        shape, _, dtype = _HEADERS[npy.read_magic(stream)](stream)
+        shape, by_columns, dtype = _HEADERS[npy.read_magic(stream)](stream)
     except Exception as error:  # it is an expression of Python, read by ast, tokenize and numpy
         raise _Unusable(f"{what} is not an array, or its header is damaged") from error
     if dtype.hasobject or dtype.names is not None or dtype.subdtype is not None:
         raise _Unusable(f"{what} has Python objects or records, and not plain values")
-    found = Header(name, tuple(map(int, shape)), dtype)
+    found = Header(name, tuple(map(int, shape)), dtype, by_columns)
     there = size_bytes - stream.tell()
     if min(found.shape, default=0) < 0 or found.size_bytes > there:
         raise _Unusable(

@@ -1,6 +1,7 @@
 """Samples of a network's inputs in a file: ``.npz`` of named arrays, or ``.npy`` of the only input; batch first."""
 
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -37,8 +38,8 @@ def save(path: Path, samples: Samples) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def load(path: Path, signature: Signature) -> Samples:
-    """The samples in a file, in its order.
+def load(path: Path, signature: Signature, most: int = sys.maxsize) -> Samples:
+    """The samples in a file, in its order; at most the first ``most``, and no more of them is read.
 
     An image is uint8 ``(N, H, W, C)``, cropped but not normalised, or float ``(N, C, H, W)``, normalised already.
 
@@ -51,11 +52,16 @@ def load(path: Path, signature: Signature) -> Samples:
     given = _by_input(path, headers, names)
     for taken in signature.inputs:
         _check_shape(path, taken, given[taken.name])
-    count = common_count(path, {name: header.shape[0] for name, header in given.items()})
-    values = values_of(path, list(given.values()))
-    checked = {taken.name: _converted(path, taken, values[given[taken.name].name]) for taken in signature.inputs}
+    all_of_them = common_count(path, {name: header.shape[0] for name, header in given.items()})
+    count = min(all_of_them, most)
+    values = values_of(path, [header.first(count) for header in given.values()])
+    checked = {
+        taken.name: _converted(path, taken, values[given[taken.name].name][:count]) for taken in signature.inputs
+    }
     return Samples(
-        checked, _known_digests(path, known, count) or digests(checked, count), tuple(map(str, range(count)))
+        checked,
+        _known_digests(path, known, all_of_them)[:count] or digests(checked, count),
+        tuple(map(str, range(count))),
     )
 
 

@@ -1,5 +1,6 @@
 """Files whose tensors have no known meaning, run on whole input tensors: any rank, type and number of them."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,11 +82,14 @@ def noise(inputs: Sequence[TensorSpec], shapes: Sequence[Shape], count: int) -> 
     return Samples(arrays, digests(arrays, count))
 
 
-def samples_in(path: Path, inputs: Sequence[TensorSpec], declared: Sequence[Declared]) -> Samples:
+def samples_in(
+    path: Path, inputs: Sequence[TensorSpec], declared: Sequence[Declared], most: int = sys.maxsize
+) -> Samples:
     """The samples in an ``.npz``, one array per input by its name, or in the ``.npy`` of an only input.
 
     An array has an axis more than the input, or the input's own axes: then its first one holds as many samples as the
-    input's first side goes into it, once where the file leaves that open.
+    input's first side goes into it, once where the file leaves that open. Of more than ``most`` samples, only the first
+    are read.
 
     Raises:
         ImageDataError: the file is missing or damaged, or an array does not fit its input.
@@ -100,19 +104,26 @@ def samples_in(path: Path, inputs: Sequence[TensorSpec], declared: Sequence[Decl
         )
         if shape is None or not known:
             raise ImageDataError(
-                f"Samples {path}: {spec.name} is {given.shape} of {given.dtype}, and has to be (N, {one.text}) of "
-                f"{spec.dtype}."
+                f"Samples {path}: {spec.name} is {given.shape} of {given.dtype}, and has to be "
+                f"({', '.join(map(str, ('N', *one.sides)))}{'' if one.sides else ','}) of {spec.dtype}."
             )
         shapes[spec.name] = shape
-    count = common_count(path, {name: shape[0] for name, shape in shapes.items()})
-    values = values_of(path, list(headers.values()))
-    found = {name: values[headers[name].name].reshape(shape) for name, shape in shapes.items()}
+    all_of_them = common_count(path, {name: shape[0] for name, shape in shapes.items()})
+    count = min(all_of_them, most)
+    rows = {name: header.shape[0] // all_of_them * count for name, header in headers.items() if header.shape}
+    values = values_of(path, [header.first(rows.get(name, 1)) for name, header in headers.items()])
+    found = {
+        name: np.atleast_1d(values[headers[name].name])[: rows.get(name, 1)].reshape(count, *shape[1:])
+        for name, shape in shapes.items()
+    }
     return Samples(found, digests(found, count), tuple(map(str, range(count))))
 
 
 def _cases(shape: Shape, one: Declared) -> Shape | None:
     """The shape with the samples along a new first axis; None where the array does not fit the input."""
     sides = one.sides
+    if not shape and not sides:
+        return (1,)
     if len(shape) == len(sides) and sides:
         step = sides[0] if isinstance(sides[0], int) else shape[0] if len(sides) == 1 else 1
         if not step or shape[0] % step:
@@ -138,4 +149,4 @@ def stored(values: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
     if spec.scale is not None and values.dtype.kind == "f":
         limits = np.iinfo(spec.dtype)
         values = np.clip(np.rint(values / spec.scale) + (spec.zero_point or 0), limits.min, limits.max)
-    return np.ascontiguousarray(values, dtype=spec.dtype)
+    return np.asarray(values, spec.dtype, order="C")  # ascontiguousarray gives a scalar an axis

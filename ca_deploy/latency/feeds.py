@@ -44,10 +44,11 @@ def feeds_for(
     manifest, inputs = manifest_of(file), declared(file)
     if samples is not None and manifest is not None:
         predictor = described_predictor(manifest, session)
-        return _of(predictor, session, arrays.load(samples, predictor.signature), str(samples), most)
+        loaded = arrays.load(samples, predictor.signature, most * predictor.batch)
+        return _of(predictor, session, loaded, str(samples), most)
     if samples is not None:
         tensors = tensor_predictor(file, session)
-        chosen = samples_in(samples, session.inputs, inputs).first(most)
+        chosen = samples_in(samples, session.inputs, inputs, most)
         return Feeds(_cases(tensors, chosen), f"{_counted(len(chosen), 'sample')} of {samples}")
     if manifest is not None and not shapes:
         predictor, spec = described_predictor(manifest, session), load_spec(NOT_YOUR_DOMAIN)

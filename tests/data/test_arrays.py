@@ -3,7 +3,7 @@
 import io
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -229,3 +229,25 @@ def test_what_arrays_say_of_the_inputs(tmp_path: Path, file: Path) -> None:
         arrays.wishes_of(written(file, x=np.zeros((3, 2), np.complex64)))
     with pytest.raises(ImageDataError, match="x is of <U1, which no network takes"):
         arrays.wishes_of(written(file, x=np.array(["a", "b"])))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+def test_the_first_samples_are_those_of_the_whole_file(tmp_path: Path, suffix: str, order: Literal["C", "F"]) -> None:
+    path = tmp_path / f"samples{suffix}"
+    states = np.asarray(STATES, order=order)
+    if suffix == ".npz":
+        np.savez_compressed(path, state=states)
+    else:
+        np.save(path, states)
+    first = arrays.load(path, signature(STATE), most=2)
+    whole = arrays.load(path, signature(STATE))
+    assert first.sha256 == whole.sha256[:2]
+    assert np.array_equal(first.arrays["state"], STATES[:2])
+    assert len(arrays.load(path, signature(STATE), most=100)) == len(whole)
+
+
+def test_no_more_is_unpacked_than_the_first_samples(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez_compressed(file, state=np.zeros((1_000_000, 7), np.float32))
+    monkeypatch.setattr(array_file, "available_bytes", lambda: 200)  # of 28 MB
+    assert len(arrays.load(file, signature(STATE), most=4)) == 4

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 import ca_deploy
 from ca_deploy.errors import ImageDataError, UsageError
 from ca_deploy.graphs import flatbuffer
+from ca_deploy.runtimes import open_session
 from tests.tflite_models import Model, subgraphs
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
@@ -125,3 +126,20 @@ def _first() -> Model:
     model = Model("float32")
     model.add("RELU", [model.input((1, 2))], (1, 2))
     return model
+
+
+def test_a_scalar_stays_one(tmp_path: Path) -> None:
+    """TFLite demands the rank that the file says; ONNX Runtime does not."""
+    model = Model("float32")
+    x = model.input(())
+    model.add("ABS", [x], ())
+    path = model.save(tmp_path / "a.tflite")
+    assert ca_deploy.compare(path, path).status == "pass"
+    samples = tmp_path / "in.npz"
+    name = open_session(path).inputs[0].name
+    for given, count in ((np.float32(3), 1), (np.zeros(40, np.float32), 40)):
+        np.savez(samples, **{name: given})  # type: ignore[arg-type]
+        assert ca_deploy.compare(path, path, load_inputs=samples).images == count
+    np.savez(samples, **{name: np.zeros((2, 2), np.float32)})  # type: ignore[arg-type]
+    with pytest.raises(ImageDataError, match=r"has to be \(N,\) of float32"):
+        ca_deploy.compare(path, path, load_inputs=samples)

@@ -1,11 +1,13 @@
 """A device's outputs against this machine's."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
 import onnx
+from onnx import helper
 
 from ca_deploy.latency.profile import profile
 from ca_deploy.latency.runner_output import RunnerOutput, TensorOnDevice
@@ -13,6 +15,7 @@ from ca_deploy.latency.verify import judge, verify
 from ca_deploy.records.latency import LatencyReport, MeasuringProtocol
 from tests.latency.kit import PYTHON
 from tests.latency.stand_in import StandIn
+from tests.onnx_models import onnx_file
 
 
 def test_the_same_machine_gives_the_same_outputs(measured: tuple[LatencyReport, Path]) -> None:
@@ -63,3 +66,13 @@ def test_each_output_is_judged_by_itself() -> None:
     boxes, scores = np.full((1, 50), 640.0), np.linspace(0, 1, 50)[None]
     assert judge([[boxes, scores]], [[boxes, scores]], 40, "", "").status == "pass"
     assert judge([[boxes, scores]], [[boxes, scores * 0]], 40, "", "").status == "fail"
+
+
+def test_a_scalar_is_compared_as_one(tmp_path: Path) -> None:
+    model = onnx_file(tmp_path / "scalar.onnx", [helper.make_node("Neg", ["x"], ["y"])], [])
+
+    def run_there(inputs: Sequence[Path], folder: Path) -> tuple[RunnerOutput, list[Path]]:
+        (folder / "answer.bin").write_bytes((-np.frombuffer(inputs[0].read_bytes(), np.float32)).tobytes())
+        return Mock(outputs=(TensorOnDevice("y", "float32", ()),)), [folder / "answer.bin"]
+
+    assert verify(model, run_there).bit_exact
