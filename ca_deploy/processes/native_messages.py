@@ -8,7 +8,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from ca_deploy.errors import visible
@@ -47,7 +47,8 @@ def without_notices() -> Iterator[TextIO]:
         os.dup2(kept, 2)  # closes the pipe's end here; processes that inherited it may still write
         reader.join(timeout=1)
         sys.stderr = before
-        stream.close()
+        with suppress(OSError):  # what could not be written is still in its buffer
+            stream.close()
 
 
 def _pass_on(reading: int) -> None:

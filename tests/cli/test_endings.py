@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from onnx import helper
+
+from tests.onnx_models import onnx_file
 
 COMMAND = [sys.executable, "-m", "ca_deploy"]
 ROOT = Path(__file__).parents[2]
@@ -32,6 +35,17 @@ def test_standard_output_on_a_full_disk(arguments: list[str]) -> None:
         done = run(*arguments, stdout=full)
     assert done.returncode == 2
     assert "cannot be written" in one_line(done) and "No space left" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_progress_that_cannot_be_written_changes_no_result(tmp_path: Path) -> None:
+    model = onnx_file(tmp_path / "a.onnx", [helper.make_node("Neg", ["x"], ["y"])], [1, 4])
+    command = [*COMMAND, "check", str(model), "--target", "ort_cpu"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=full, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
+    assert done.returncode == 0 and "all of it is accelerated" in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [["list", "recipes"], ["list", "recipes", "--json"]])
