@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from ca_deploy.errors import CheckpointError, wrong_in_file
+from ca_deploy.errors import CheckpointError, shown, wrong_in_file
 from ca_deploy.files import sha256_of
 from ca_deploy.networks import checkpoint_metadata, safe_pickle, weights_file
 from ca_deploy.networks.candidates import Candidate, candidates_in, without_wrappers
@@ -94,7 +94,7 @@ def load_weights(network: nn.Module, checkpoint: Checkpoint) -> Loaded:
             *fit.mismatch(),
             *remedy(fit, checkpoint.path),
         )
-    network.load_state_dict(dict(fit.state), strict=False)  # checked above, with a better message
+    _copy(network, fit, checkpoint.path)
     return Loaded(fit.layout.name, note)
 
 
@@ -112,6 +112,18 @@ def load_backbone(
     fit, _ = choose(checkpoint.fits(target), checkpoint.path)
     if not fit.complete:
         raise CheckpointError(f"Backbone {checkpoint.path} does not fit {target.name}:", *fit.mismatch())
+    _copy(network, fit, checkpoint.path)
+
+
+def _copy(network: nn.Module, fit: Fit, path: Path) -> None:
+    """Load weights that are complete, unless PyTorch would drop a part of complex ones with a warning."""
+    for key, own in network.state_dict().items():
+        value = fit.state.get(key)
+        if value is not None and value.is_complex() and not own.is_complex():
+            raise CheckpointError(
+                f"Checkpoint {path} has complex numbers in {shown(key)}, and {type(network).__name__} takes real ones: "
+                "their imaginary parts would be lost. Save the weights as real numbers, for instance their .real."
+            )
     network.load_state_dict(dict(fit.state), strict=False)
 
 

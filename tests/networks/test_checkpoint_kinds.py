@@ -170,3 +170,9 @@ def test_what_is_missing_is_not_blamed_on_options(tmp_path: Path) -> None:
     assert "--width" not in said(lacking)
     assert "saved with weight norm" in said(lacking | {f"{weight}_g": torch.ones(1), f"{weight}_v": GOOD[weight]})
     assert "--width and --num-classes" in said(GOOD | {weight: torch.ones(3, 3, 3)})
+
+
+def test_no_part_of_a_number_is_dropped(tmp_path: Path) -> None:
+    torch.save(cast(torch.complex64), tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match=r"w\.pth has complex numbers in .*Save the weights as real numbers"):
+        loaded(tmp_path / "w.pth")
