@@ -97,7 +97,8 @@ class Graph:
     It has no slots, because what is asked of every node is computed once.
 
     ``format`` is the name of the file's reader. ``version`` is that of the file: schema version, opset, or Core ML
-    specification version.
+    specification version. ``missing`` are the names of tensors that are read, or given as outputs, and that nothing
+    provides.
     """
 
     format: str
@@ -106,6 +107,7 @@ class Graph:
     tensors: tuple[Tensor, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    missing: tuple[str, ...] = ()
 
     @cached_property
     def scopes(self) -> Mapping[str, int]:

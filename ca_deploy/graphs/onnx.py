@@ -11,7 +11,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, TensorProto, numpy_helper
 
-from ca_deploy.errors import ArtifactError, listed, wrong_in_file
+from ca_deploy.errors import ArtifactError, wrong_in_file
 from ca_deploy.graphs import ABSENT, DYNAMIC, AttributeValue, Graph, Node, Tensor, in_scope
 from ca_deploy.graphs.onnx_functions import refuse_bomb
 from ca_deploy.graphs.onnx_nodes import all_nodes, subgraphs_of
@@ -29,22 +29,16 @@ def read(path: Path) -> Graph:
     Raises:
         ArtifactError: not an ONNX model, damaged, or without its external data.
     """
-    model = load(path)
-    if missing := _missing(model.graph):
-        raise ArtifactError(
-            f"{path} is invalid: {listed(missing)} is read, but neither an input nor a constant nor computed by any "
-            "node. Export it again."
-        )
-    return to_graph(model)
+    return to_graph(load(path))
 
 
-def _missing(graph: onnx.GraphProto) -> list[str]:
-    """The tensors that nodes of the main graph read, and that nothing provides."""
+def _missing(graph: onnx.GraphProto) -> tuple[str, ...]:
+    """What nodes of the main graph read, or the file gives as outputs, and nothing provides."""
     provided = {"", *(value.name for value in (*graph.input, *graph.initializer))}
     provided.update(sparse.values.name for sparse in graph.sparse_initializer)
     provided.update(name for node in graph.node for name in node.output)
-    read_ = dict.fromkeys(name for node in graph.node for name in node.input)
-    return [name for name in read_ if name not in provided]
+    needed = [name for node in graph.node for name in node.input] + [value.name for value in graph.output]
+    return tuple(name for name in dict.fromkeys(needed) if name not in provided)
 
 
 def load(path: Path) -> onnx.ModelProto:
@@ -120,13 +114,16 @@ def to_graph(model: onnx.ModelProto) -> Graph:
             ]
     _capture(nodes, waiting)
     names = {constant.name for constant in model.graph.initializer}
+    inputs = tuple(main.place(value.name) for value in model.graph.input if value.name not in names)
+    outputs = tuple(main.place(value.name) for value in model.graph.output)
     return Graph(
         "onnx",
         _opset(model, ""),
         _with_neighbours_modules(nodes),
-        tuple(main.tensors),
-        tuple(main.place(value.name) for value in model.graph.input if value.name not in names),
-        tuple(main.place(value.name) for value in model.graph.output),
+        tuple(main.tensors),  # by now with inputs that nobody reads, and outputs that are constants
+        inputs,
+        outputs,
+        _missing(model.graph),
     )
 
 

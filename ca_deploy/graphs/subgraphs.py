@@ -40,7 +40,14 @@ def joined(parts: Sequence[Graph]) -> Graph:
         tensors += part.tensors
         inputs += moved(part.inputs)
         outputs += moved(part.outputs)
-    return replace(first, nodes=tuple(nodes), tensors=tuple(tensors), inputs=tuple(inputs), outputs=tuple(outputs))
+    return replace(
+        first,
+        nodes=tuple(nodes),
+        tensors=tuple(tensors),
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        missing=tuple(name for part in parts for name in part.missing),
+    )
 
 
 def scopes(model: Any) -> list[str]:

@@ -3,6 +3,7 @@
 import math
 import re
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,35 @@ def _graph(model: Any, subgraph: Any, scope: str) -> Graph:
         _node(model, index, operator, scope, tensors)
         for index, operator in enumerate(subgraph.operators if subgraph.operators is not None else ())
     )
-    return Graph("tflite", int(model.version), nodes, tensors, _indices(subgraph.inputs), _indices(subgraph.outputs))
+    inputs, outputs = _indices(subgraph.inputs), _indices(subgraph.outputs)
+    missing = _missing(subgraph, nodes, tensors, {*inputs}, outputs)
+    return Graph("tflite", int(model.version), nodes, tensors, inputs, outputs, missing)
+
+
+def _missing(
+    subgraph: Any, nodes: Sequence[Node], tensors: Sequence[Tensor], given: set[int], outputs: Sequence[int]
+) -> tuple[str, ...]:
+    """What is read or given as an output, and which nothing provides: the interpreter says that it lacks data.
+
+    A custom operator may read what only its own kernel fills: the scratch memory of files for the Ethos-U.
+    """
+    given = given.union(*(node.outputs for node in nodes), (ABSENT,))
+    needed = [place for node in nodes if not node.custom for place in _read_with_values(node, tensors)]
+    return tuple(
+        tensors[place].name or f"tensor {place}"
+        for place in dict.fromkeys((*needed, *outputs))
+        if place not in given
+        and not tensors[place].constant
+        and 0 not in (tensors[place].shape or ())
+        and not subgraph.tensors[place].isVariable
+        and not subgraph.tensors[place].externalBuffer
+    )
+
+
+def _read_with_values(node: Node, tensors: Sequence[Tensor]) -> tuple[int, ...]:
+    """All operands but the second of a RESHAPE where only its shape is read, which the interpreter allows."""
+    shaped = node.operator == "RESHAPE" and len(node.inputs) > 1 and len(tensors[node.inputs[1]].shape or ()) != 1
+    return node.inputs[:1] if shaped else node.inputs
 
 
 def module_of(tensor_name: str) -> str:

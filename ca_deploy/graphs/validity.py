@@ -16,6 +16,8 @@ def invalid(graph: "Graph") -> str:
             return f"{node.name} reads or writes tensor {strange[0]}, and there are {len(graph.tensors)}"
     if strange := [place for place in (*graph.inputs, *graph.outputs) if place not in places]:
         return f"an input or output is tensor {strange[0]}, and there are {len(graph.tensors)}"
+    if graph.missing:
+        return f"{listed(graph.missing)} is needed, but neither an input nor a constant nor computed by any node"
     if waiting := _never_ready(graph):
         return f"{listed([node.name for node in waiting])} would have to run after each other, in a circle"
     return ""

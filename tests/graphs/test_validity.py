@@ -4,11 +4,12 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from onnx import TensorProto, helper
-from typer.testing import CliRunner
+from onnx import TensorProto, helper, numpy_helper
+from typer.testing import CliRunner, Result
 
 from ca_deploy.cli import app
 from ca_deploy.errors import ArtifactError
@@ -16,6 +17,12 @@ from ca_deploy.graphs import Graph, Node, Tensor, damaged, flatbuffer, read
 from ca_deploy.graphs.validity import invalid
 from tests.mil.test_package import write_package
 from tests.tflite_models import Model
+
+VERBS = (["check"], ["profile", "--runs", "1", "--starts", "1", "--min-seconds", "0"], ["parity", "--against", "FILE"])
+
+
+def run(verb: list[str], path: Path) -> Result:
+    return CliRunner().invoke(app, [text.replace("FILE", str(path)) for text in (*verb, str(path))])
 
 
 def onnx_model(path: Path, *nodes: onnx.NodeProto) -> Path:
@@ -32,6 +39,7 @@ def test_a_cycle_and_a_missing_input_exit_with_2_on_every_target(tmp_path: Path,
     for path, said in (
         (onnx_model(tmp_path / "cycle.onnx", *cycle), "first"),
         (onnx_model(tmp_path / "missing.onnx", make("Add", ["x", "nowhere"], ["y"])), "nowhere"),
+        (onnx_model(tmp_path / "never.onnx", make("Relu", ["x"], ["z"])), "y is needed"),
     ):
         done = CliRunner().invoke(app, ["check", str(path), *(("--target", target) if target else ())])
         assert done.exit_code == 2 and "is invalid" in done.stderr and said in done.stderr, done.output
@@ -67,7 +75,60 @@ def test_functions_that_cannot_be_expanded(verb: str, tmp_path: Path) -> None:
     assert len(read(model(3, helper.make_node("Relu", ["a"], ["b"]))).nodes) == 1
 
 
-@pytest.mark.parametrize("verb", [["check"], ["profile"], ["parity", "--against", "FILE"]])
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb[0])
+def test_an_input_that_nobody_reads_and_outputs_that_are_constants_are_valid(verb: list[str], tmp_path: Path) -> None:
+    x, unused, y, held, made = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in ("x", "unused", "y", "held", "made")
+    )
+    constants = [numpy_helper.from_array(np.full((1, 4), 2, np.float32), name) for name in ("held", "value")]
+    nodes = [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Constant", [], ["made"], value=constants[1])]
+    graph = helper.make_graph(nodes, "g", [x, unused], [y, held, made], constants[:1])
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    found = read(path)
+    assert [found.tensors[place].name for place in (*found.inputs, *found.outputs)] == [
+        "x",
+        "unused",
+        "y",
+        "held",
+        "made",
+    ]
+    done = run([*verb, *(("--target", "ort_cpu") if verb == ["check"] else ())], path)
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("verb", [*VERBS, ["check", "--target", "xnnpack"]], ids=" ".join)
+@pytest.mark.parametrize("lacks", ["input", "first operand", "output"])
+def test_a_tflite_model_without_what_it_needs(verb: list[str], lacks: str, tmp_path: Path) -> None:
+    model = Model("float32")
+    x, nowhere = model.input((1, 4)), model.tensor((1, 4), "nowhere")
+    y = model.add("ADD", [nowhere if lacks == "first operand" else x, x], (1, 4), options=schema.AddOptionsT())
+    model.outputs = [nowhere if lacks == "output" else y]
+    content = model.model()
+    if lacks == "input":
+        content.subgraphs[0].inputs = []
+    path = tmp_path / "model.tflite"
+    path.write_bytes(flatbuffer.write(content))
+    done = run(verb, path)
+    assert done.exit_code == 2 and f"{'input0' if lacks == 'input' else 'nowhere'} is needed" in done.stderr, (
+        done.output
+    )
+
+
+def test_a_tflite_model_may_read_variables_empty_tensors_and_only_the_shape_of_a_reshape(tmp_path: Path) -> None:
+    model = Model("float32")
+    x, kept, empty, shape = (model.input((1, 4)), *map(model.tensor, ((1, 4), (0,), (2, 2))))
+    y = model.add("ADD", [x, kept], (1, 4), options=schema.AddOptionsT())
+    y = model.add("RESHAPE", [y, shape], (2, 2), options=schema.ReshapeOptionsT())
+    model.add("CUSTOM", [y, empty, model.tensor((8,), "scratch")], (2, 2), custom="ethos-u")
+    content = model.model()
+    content.subgraphs[0].tensors[kept].isVariable = True
+    path = tmp_path / "model.tflite"
+    path.write_bytes(flatbuffer.write(content))
+    assert len(read(path).nodes) == 3
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb[0])
 def test_a_cycle_is_refused_by_every_verb(verb: list[str], tmp_path: Path) -> None:
     """LiteRT runs the operators in the order of the file, whatever they wait for."""
     model = Model("float32")
@@ -79,7 +140,7 @@ def test_a_cycle_is_refused_by_every_verb(verb: list[str], tmp_path: Path) -> No
     content.subgraphs[0].outputs = [early]
     path = tmp_path / "cycle.tflite"
     path.write_bytes(flatbuffer.write(content))
-    done = CliRunner().invoke(app, [text.replace("FILE", str(path)) for text in (*verb, str(path))])
+    done = run(verb, path)
     assert done.exit_code == 2 and "in a circle" in done.stderr, done.output
 
 
