@@ -1,8 +1,10 @@
 """Files whose tensors have no known meaning, run on whole input tensors: any rank, type and number of them."""
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,10 @@ from numpy.typing import NDArray
 
 from ca_deploy.data.array_file import values_of
 from ca_deploy.data.arrays import common_count, described, digests
-from ca_deploy.errors import ArtifactError, ImageDataError, UsageError
+from ca_deploy.errors import ArtifactError, ImageDataError, UsageError, shown
 from ca_deploy.evaluation.predictor import Outputs, Predictor, to_float
 from ca_deploy.graphs.input_shapes import Declared
+from ca_deploy.processes.memory import available_bytes
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.samples import Samples
 from ca_deploy.records.signature import NetworkInput, NetworkOutput, Signature
@@ -22,6 +25,7 @@ from ca_deploy.runtimes import Session
 from ca_deploy.tasks import FALLBACK, find_task
 
 Shape = tuple[int, ...]
+_DRAWN_BYTES = 8  # of each number, before it gets the input's own type
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +58,16 @@ def tensor_predictor(path: Path, session: Session) -> TensorPredictor:
     """A file that is open already.
 
     Raises:
-        ArtifactError: it has no inputs or no outputs.
+        ArtifactError: it has no inputs or no outputs, or two inputs of one name.
     """
-    if not session.inputs or not session.outputs:
-        raise ArtifactError(f"{path} has {len(session.inputs)} inputs and {len(session.outputs)} outputs.")
+    if lacking := [name for name in ("inputs", "outputs") if not getattr(session, name)]:
+        raise ArtifactError(f"{path} has no {lacking[0]}, so there is nothing to compare. Export it again with some.")
+    named = Counter(spec.name for spec in session.inputs)
+    if repeated := [name for name, count in named.items() if count > 1]:
+        raise ArtifactError(
+            f"{path} has several inputs named {shown(repeated[0])!r}, which cannot be told apart. Export it "
+            "again, each with a name of its own."
+        )
     signature = Signature(
         tuple(NetworkInput(spec.name, _one(spec), spec.dtype) for spec in session.inputs),
         tuple(NetworkOutput(spec.name, _one(spec), _real(spec)) for spec in session.outputs),
@@ -67,7 +77,20 @@ def tensor_predictor(path: Path, session: Session) -> TensorPredictor:
 
 
 def noise(inputs: Sequence[TensorSpec], shapes: Sequence[Shape], count: int) -> Samples:
-    """Samples from a fixed seed: normal floats, integers of any value; 0 and 1 for 32 bits and more, as of tokens."""
+    """Samples from a fixed seed: normal floats, integers of any value; 0 and 1 for 32 bits and more, as of tokens.
+
+    Raises:
+        UsageError: they take more memory than there is.
+    """
+    needed, free = count * sum(map(prod, shapes)) * _DRAWN_BYTES, available_bytes()
+    if needed > free:
+        named = ", ".join(
+            f"{spec.name} {'x'.join(map(str, shape))}" for spec, shape in zip(inputs, shapes, strict=True)
+        )
+        raise UsageError(
+            f"{count} inputs of noise ({named}) take {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB of memory "
+            "are free: compare a file for smaller inputs, or pass an .npz of fewer samples."
+        )
     random = np.random.default_rng(0)
     arrays: dict[str, NDArray[Any]] = {}
     for spec, shape in zip(inputs, shapes, strict=True):

@@ -45,8 +45,16 @@ class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
 
 
 def read(content: bytes | bytearray) -> Any:
-    """The model as a mutable ``schema.ModelT``; buffers stored behind the flatbuffer are included."""
-    if not schema.Model.GetRootAs(content).BuffersLength():  # valid, but ai-edge-litert 2.3 needs the empty buffer 0
+    """The model as a mutable ``schema.ModelT``; buffers stored behind the flatbuffer are included.
+
+    Raises:
+        ValueError: a buffer would end behind the file; damage elsewhere raises others.
+    """
+    stored = schema.Model.GetRootAs(content)
+    for buffer in map(stored.Buffers, range(stored.BuffersLength())):
+        if buffer.Offset() > 1 and buffer.Offset() + buffer.Size() > len(content):
+            raise ValueError("weights lie behind its end")
+    if not stored.BuffersLength():  # valid, but ai-edge-litert 2.3 needs the empty buffer 0
         model = flatbuffer_utils.convert_bytearray_to_object(content)
         model.buffers = [schema.BufferT()]
         content = flatbuffer_utils.convert_object_to_bytearray(model)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ca_deploy.errors import UsageError
 
 Shape = tuple[int, ...]
 Place = tuple[Path, str | None]  # a file, and one of several signatures
+_MOST_ELEMENTS = 2**34  # sizes in bytes stay far below the 64 bits that runtimes count them in
 _FORM = (
     "Write --input-shape 1x3x224x224, or NAME=1x3x224x224 for one of several inputs, or SIGNATURE/NAME=1x3x224x224 in "
     "one of several signatures"
@@ -94,7 +96,8 @@ def closed(file: Path, inputs: Sequence[Declared], given: Mapping[str, Shape]) -
     An open batch is 1: an open first side of an input that has others, and any side that bears its name.
 
     Raises:
-        UsageError: a side stays open, or a given shape is not one of the file's inputs.
+        UsageError: a side stays open, a given shape is not one of the file's inputs, or an input is too large for any
+            memory.
     """
     named = {inputs[0].name if not name and len(inputs) == 1 else name: shape for name, shape in given.items()}
     if unknown := [name for name in named if name not in {one.name for one in inputs}]:
@@ -120,6 +123,13 @@ def closed(file: Path, inputs: Sequence[Declared], given: Mapping[str, Shape]) -
             "how long that takes, depends on them. Say what you will feed: "
             f"--input-shape {example.full_name}={sides}, or pass an .npz of samples."
         )
+    for one, shape in zip(inputs, found, strict=True):
+        if prod(shape) > _MOST_ELEMENTS:
+            raise UsageError(
+                f"{file}: input {one.full_name} of shape {'x'.join(map(str, shape))} has {prod(shape)} elements, more "
+                f"than the {_MOST_ELEMENTS} that any device could hold. Choose a smaller --input-shape, or export it "
+                "again for smaller inputs."
+            )
     return tuple(found)
 
 

@@ -1,12 +1,18 @@
 """The signatures of a .tflite that has several: functions of their own in one file."""
 
+from collections import Counter
 from pathlib import Path
+
+from ca_deploy.errors import ArtifactError, shown
 
 
 def signatures_of(file: Path) -> tuple[str, ...]:
     """The keys in the order of the file; () unless it is a .tflite with several.
 
     What is not UTF-8 in a key is replaced. A damaged file has none here; its runtime says how it is damaged.
+
+    Raises:
+        ArtifactError: two have one key, with which a runtime finds only one of them.
     """
     if file.suffix != ".tflite":
         return ()
@@ -17,9 +23,14 @@ def signatures_of(file: Path) -> tuple[str, ...]:
     try:
         model = schema.Model.GetRootAs(file.read_bytes())
         found = [model.SignatureDefs(index).SignatureKey() for index in range(model.SignatureDefsLength())]
-        keys = dict.fromkeys(key.decode(errors="replace") for key in found if key is not None)
+        keys = [key.decode(errors="replace") for key in found if key is not None]
     except DAMAGE:
         return ()
+    if repeated := [key for key, count in Counter(keys).items() if count > 1]:
+        raise ArtifactError(
+            f"{file} has several signatures named {shown(repeated[0])!r}, of which a runtime finds only one. Export "
+            "it again, each with a name of its own."
+        )
     return tuple(keys) if len(keys) > 1 else ()
 
 

@@ -49,6 +49,9 @@ def load(path: Path) -> Any:
                 for index in (*_indices(operator.inputs), *_indices(operator.outputs)):
                     if index != ABSENT:
                         _ = model.buffers[graph.tensors[index].buffer]
+        for signature in model.signatureDefs or ():
+            tensors = model.subgraphs[signature.subgraphIndex].tensors
+            _ = [tensors[one.tensorIndex] for one in (*(signature.inputs or ()), *(signature.outputs or ()))]
     except DAMAGE as error:
         raise ArtifactError(
             f"{path} is a damaged TFLite model ({wrong_in_file(error)}): copy or export it again."

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper
 
 import ca_deploy
-from ca_deploy.errors import ImageDataError, UsageError
+from ca_deploy.errors import ArtifactError, ImageDataError, UsageError
 from ca_deploy.graphs import flatbuffer
+from ca_deploy.latency.profile import functions_of
 from ca_deploy.runtimes import open_session
 from tests.tflite_models import Model, subgraphs
 
@@ -97,6 +99,42 @@ def test_every_signature_is_compared(tmp_path: Path) -> None:
     assert [taken.shape for taken in same.inputs] == [(1, 2), (1, 4)]
     other = ca_deploy.compare(models["a"], models["b"])
     assert other.status == "fail" and "decode: " in other.reason and "encode" not in other.reason
+
+
+def test_signatures_with_one_key(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(flatbuffer.write(subgraphs(*map(_twice, (Model("float32"), Model("float32"))), keys=("a", "a"))))
+    for call in (lambda: ca_deploy.compare(path, path), lambda: functions_of(path)):
+        with pytest.raises(ArtifactError, match="several signatures named 'a'"):
+            call()
+
+
+def test_inputs_with_one_name(tmp_path: Path) -> None:
+    """One tensor that is listed twice, or two of the same name."""
+    for same in (True, False):
+        model = Model("float32")
+        x, y = model.input((1, 4)), model.input((1, 4))
+        model.add("ADD", [x, y], (1, 4), options=schema.AddOptionsT())
+        content = model.model()
+        content.subgraphs[0].tensors[y].name = content.subgraphs[0].tensors[x].name
+        content.subgraphs[0].inputs = [y, y, x] if same else [x, y]
+        path = tmp_path / "model.tflite"
+        path.write_bytes(flatbuffer.write(content))
+        with pytest.raises(ArtifactError, match="several inputs named 'input0'"):
+            ca_deploy.compare(path, path)
+
+
+def test_noise_for_which_there_is_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ca_deploy.evaluation.whole_tensors.available_bytes", lambda: 2**20)
+    path = _file(tmp_path / "a.onnx")
+    with pytest.raises(UsageError, match="of memory are free"):
+        ca_deploy.compare(path, path, input_shape="wave=1x5000")
+
+
+def _twice(model: Model) -> Model:
+    x = model.input((1, 4))
+    model.add("ADD", [x, x], (1, 4), options=schema.AddOptionsT())
+    return model
 
 
 def test_shapes_of_signatures_that_share_a_name(tmp_path: Path) -> None:

@@ -43,6 +43,14 @@ def test_what_nobody_says_is_not_guessed(
         closed(FILE, inputs, given)
 
 
+@pytest.mark.parametrize("side", [2**17, 2**62])
+def test_more_than_any_memory_holds(side: int) -> None:
+    with pytest.raises(UsageError, match="elements, more than"):
+        closed(FILE, (Declared("x", ("a", "b", "c", "d")),), {"": (side,) * 4})
+    with pytest.raises(UsageError, match="elements, more than"):
+        closed(FILE, (Declared("x", (1, 3, side, side)),), {})
+
+
 def test_the_option() -> None:
     assert given_shapes(["1x3x8x8"]) == {"": (1, 3, 8, 8)}
     assert given_shapes(["a=1x2", "b:0=7"]) == {"a": (1, 2), "b:0": (7,)}

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner, Result
 
@@ -16,7 +17,7 @@ from ca_deploy.errors import ArtifactError
 from ca_deploy.graphs import Graph, Node, Tensor, damaged, flatbuffer, read
 from ca_deploy.graphs.validity import invalid
 from tests.mil.test_package import write_package
-from tests.tflite_models import Model
+from tests.tflite_models import Model, subgraphs
 
 VERBS = (["check"], ["profile", "--runs", "1", "--starts", "1", "--min-seconds", "0"], ["parity", "--against", "FILE"])
 
@@ -172,6 +173,36 @@ def test_a_parser_that_fails_in_any_way_refuses_the_file(tmp_path: Path, monkeyp
             read(path)
         assert not re.search("Error|codec|deep$", str(refused.value))
     assert str(path) in str(damaged(path, MemoryError()))
+
+
+def test_signatures_of_tensors_and_subgraphs_that_do_not_exist(tmp_path: Path) -> None:
+    model = Model("float32")
+    model.add("RELU", [model.input((1, 4))], (1, 4))
+    content = subgraphs(model, model, keys=("one", "two"))
+    path = tmp_path / "model.tflite"
+    content.signatureDefs[1].outputs[0].tensorIndex = 99
+    path.write_bytes(flatbuffer.write(content))
+    for verb in (["check", "--target", "xnnpack"], ["parity", "--against", "FILE"]):
+        done = run(verb, path)
+        assert done.exit_code == 2 and "is a damaged TFLite model" in done.stderr, done.output
+    content.signatureDefs[1].outputs[0].tensorIndex, content.signatureDefs[1].subgraphIndex = 0, 7
+    path.write_bytes(flatbuffer.write(content))
+    with pytest.raises(ArtifactError, match="is a damaged TFLite model"):
+        read(path)
+
+
+@pytest.mark.parametrize(("offset", "size"), [(2**20, 64), (1024, 2**64 - 1024)])
+def test_weights_behind_the_end_of_the_file(offset: int, size: int, tmp_path: Path) -> None:
+    """In the second case, their offset plus their size is 0 in 64 bits."""
+    model = Model("float32")
+    model.conv(model.input((1, 2, 2, 4)), (1, 2, 2, 4), 4)
+    content = model.model()
+    buffer = content.subgraphs[0].tensors[content.subgraphs[0].operators[0].inputs[1]].buffer
+    content.buffers[buffer] = schema.BufferT(offset=offset, size=size)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(flatbuffer_utils.convert_object_to_bytearray(content))
+    with pytest.raises(ArtifactError, match="behind its end"):
+        read(path)
 
 
 def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
