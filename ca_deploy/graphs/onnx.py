@@ -38,7 +38,10 @@ def _missing(graph: onnx.GraphProto) -> tuple[str, ...]:
     provided.update(sparse.values.name for sparse in graph.sparse_initializer)
     provided.update(name for node in graph.node for name in node.output)
     needed = [name for node in graph.node for name in node.input] + [value.name for value in graph.output]
-    return tuple(name for name in dict.fromkeys(needed) if name not in provided)
+    missing = [name for name in dict.fromkeys(needed) if name not in provided]
+    return tuple(  # protobuf leaves what is not UTF-8 as bytes
+        name.decode(errors="replace") if isinstance(name, bytes) else name for name in missing
+    )
 
 
 def load(path: Path) -> onnx.ModelProto:

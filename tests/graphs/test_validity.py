@@ -205,6 +205,14 @@ def test_weights_behind_the_end_of_the_file(offset: int, size: int, tmp_path: Pa
         read(path)
 
 
+def test_a_missing_tensor_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+    path = onnx_model(tmp_path / "model.onnx", helper.make_node("Add", ["x", "nowhere"], ["y"]))
+    path.write_bytes(path.read_bytes().replace(b"nowhere", b"n\xffwhere"))
+    for verb in VERBS:
+        done = run(verb, path)
+        assert done.exit_code == 2 and isinstance(done.exception, SystemExit), done.output
+
+
 def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
     model = Model("float32")
     model.add("RELU", [model.input((1, 4))], (1, 4), name="kept")
