@@ -108,22 +108,29 @@ def closed(file: Path, inputs: Sequence[Declared], given: Mapping[str, Shape]) -
         if one.name in named:
             _bind(file, one, named[one.name], sizes)
     batches = {one.sides[0] for one in inputs if len(one.sides) > 1} - {"?"}
-    found = []
-    for one in inputs:
-        shape = named.get(one.name) or tuple(
-            side if isinstance(side, int) else sizes.get(side, 1 if _is_batch(one, place, batches) else 0)
+    known: list[tuple[int | None, ...]] = [
+        named.get(one.name)
+        or tuple(
+            side if isinstance(side, int) else sizes.get(side, 1 if _is_batch(one, place, batches) else None)
             for place, side in enumerate(one.sides)
         )
-        found.append(shape)
-    if any(0 in shape for shape in found):
-        example = next(one for one, shape in zip(inputs, found, strict=True) if 0 in shape)
-        sides = "x".join(str(side or "SIZE") for side in found[inputs.index(example)])
+        for one in inputs
+    ]
+    if any(None in shape for shape in known):
+        example = next(one for one, shape in zip(inputs, known, strict=True) if None in shape)
+        sides = "x".join("SIZE" if side is None else str(side) for side in known[inputs.index(example)])
         raise UsageError(
             f"{file} leaves sizes of its inputs open: {', '.join(one.text for one in inputs)}. What it computes, and "
             "how long that takes, depends on them. Say what you will feed: "
             f"--input-shape {example.full_name}={sides}, or pass an .npz of samples."
         )
+    found = [tuple(side for side in shape if side is not None) for shape in known]
     for one, shape in zip(inputs, found, strict=True):
+        if 0 in shape:
+            raise UsageError(
+                f"{file}: input {one.full_name} of shape {'x'.join(map(str, shape))} has no elements, so there is "
+                "nothing to feed or to compare. Export it again with the sizes that it is used with."
+            )
         if prod(shape) > _MOST_ELEMENTS:
             raise UsageError(
                 f"{file}: input {one.full_name} of shape {'x'.join(map(str, shape))} has {prod(shape)} elements, more "

@@ -20,7 +20,10 @@ def spec_of(
         ArtifactError: the tensor has no numeric type.
     """
     if dtype not in get_args(DType):
-        raise ArtifactError(f"Tensor {name!r} has the type {dtype}; ca-deploy only supports numeric tensors.")
+        raise ArtifactError(
+            f"Tensor {name!r} has the type {dtype}, which ca-deploy cannot feed or compare: it takes "
+            f"{', '.join(get_args(DType))}. `ca-deploy check` and `ca-deploy profile` without --verify do not need to."
+        )
     layout = output_layout(len(shape))
     if layout == "NCHW" and shape[-1] in _DEPTHS and shape[1] not in _DEPTHS:
         layout = "NHWC"

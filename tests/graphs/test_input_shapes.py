@@ -51,6 +51,11 @@ def test_more_than_any_memory_holds(side: int) -> None:
         closed(FILE, (Declared("x", (1, 3, side, side)),), {})
 
 
+def test_a_side_of_nothing_is_not_open() -> None:
+    with pytest.raises(UsageError, match="shape 0x3 has no elements"):
+        closed(FILE, (Declared("x", (0, 3)),), {})
+
+
 def test_the_option() -> None:
     assert given_shapes(["1x3x8x8"]) == {"": (1, 3, 8, 8)}
     assert given_shapes(["a=1x2", "b:0=7"]) == {"a": (1, 2), "b:0": (7,)}
