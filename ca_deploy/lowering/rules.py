@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from ca_deploy.errors import UsageError, listed, unknown_name
+from ca_deploy.errors import UsageError, unknown_name
 from ca_deploy.records.codec import Unreadable, decode, parse_toml
 from ca_deploy.records.lowering import AS_WRITTEN, Choice, Padding
 from ca_deploy.records.recipe import Mode
@@ -121,12 +121,12 @@ def _typed(text: str, format: str, mode: Mode) -> Rules:
     try:
         return decode(Rules, {**about, **whole})
     except Unreadable as error:
-        known = listed(sorted({one.name for one in fields(Rule)} | {"padding"}))
-        raise UsageError(f"--lowering {text!r}:{error.listed}\nIts keys are {known}.") from error
+        known = ", ".join(sorted({one.name for one in fields(Rule)} | {"padding"}))
+        raise UsageError(f"--lowering {text!r}:", *error.listed, f"Its keys are {known}.") from error
 
 
 def _read(path: Path) -> _File:
     try:
         return decode(_File, parse_toml(path))
     except Unreadable as error:
-        raise UsageError(error.about(f"--lowering {path}")) from error
+        raise UsageError(*error.about(f"--lowering {path}")) from error

@@ -54,5 +54,5 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"has no rules for format 'onnx' and mode 'static'"):
         rules_for(str(path), "onnx", "static")
     path.write_text(OWN.format('{ pools = "mean", speed = 3 }'), encoding="utf-8")
-    with pytest.raises(UsageError, match=r"own\.toml has 1 error.*speed: unknown key"):
+    with pytest.raises(UsageError, match=r"own\.toml has 1 error\(s\):\n  rules.0.choices.0.speed: unknown key"):
         rules_for(str(path), "onnx", "float32")
