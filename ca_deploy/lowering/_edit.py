@@ -31,19 +31,23 @@ def tensor_at(module: nn.Module, path: str) -> Tensor:
     return value.detach()
 
 
+def fake_mode_of(node: Node) -> Any:
+    """The mode that the value of a node, or of one of its results, belongs to."""
+    value = node.meta["val"]
+    return (value[0] if isinstance(value, tuple | list) else value).fake_mode
+
+
 def value_of(node: Node) -> Any:
     """What a node gives, from what its inputs give, as tensors without content."""
-    taken = node.all_input_nodes[0].meta["val"]
-    mode = (taken[0] if isinstance(taken, tuple | list) else taken).fake_mode
     target: Any = node.target
-    with mode:
+    with fake_mode_of(node.all_input_nodes[0]):
         arguments, keywords = map_arg((node.args, node.kwargs), lambda given: given.meta["val"])
         return target(*arguments, **keywords)
 
 
-def whole_axes(taken: Any, given: Any) -> list[int]:
-    """The axes, of -2 and -1, that a pooling ``(…, H, W)`` makes one value of; [] where it does something else."""
-    sizes_in, sizes_out = ([expression(size) for size in value.shape[-2:]] for value in (taken, given))
+def whole_axes(taken: Any, given: Any, count: int = 2) -> list[int]:
+    """The last axes, ``count`` of them, that a pooling makes one value of; [] where it does something else."""
+    sizes_in, sizes_out = ([expression(size) for size in value.shape[-count:]] for value in (taken, given))
     if not all(out in (1, full) for full, out in zip(sizes_in, sizes_out, strict=True)):
         return []
-    return [axis for axis, out in zip((-2, -1), sizes_out, strict=True) if out == 1]
+    return [place - count for place, out in enumerate(sizes_out) if out == 1]

@@ -15,13 +15,13 @@ import torch
 from torch.fx import GraphModule, Node
 
 from ca_deploy.lowering._edit import value_of
+from ca_deploy.lowering._operators import NORMS, is_1x1
 from ca_deploy.lowering._symbolic import expression
 
 _aten = torch.ops.aten
 _SWAPS: dict[Any, tuple[Any, ...]] = {_aten.permute.default: ([0, 1, 3, 2],), _aten.transpose.int: (2, 3)}
 _SPLITS = {_aten.split_with_sizes.default, _aten.split.sizes}
 _EQUAL_SPLITS = {_aten.split.Tensor, _aten.chunk.default}
-_NORMS = {_aten.batch_norm.default, _aten._native_batch_norm_legit_no_training.default}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +107,13 @@ def _position_wise(node: Node, inside: set[Node], size: torch.Size) -> bool:
     """Whether ``node`` applies the same function to every position of a feature map independently."""
     arguments = _arguments(node)
     if node.target is operator.getitem:
-        return arguments[0].target in _NORMS and arguments[1] == 0
+        return arguments[0].target in NORMS and arguments[1] == 0
     if not isinstance(node.target, torch._ops.OpOverload) or node.target._schema.is_mutable:
         return False
-    if node.target in _NORMS:
+    if node.target in NORMS:
         return arguments[0] in inside
     if node.target is _aten.conv2d.default:
-        plain = [(1, 1), (0, 0), (1, 1)]
-        rest = [tuple(value) for value in arguments[3:6]]
-        return rest == plain[: len(rest)] and arguments[1].meta["val"].shape[2:] == (1, 1)
+        return is_1x1(node)
     if torch.Tag.pointwise not in node.target.tags:
         return False
     return all(

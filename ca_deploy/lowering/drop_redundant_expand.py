@@ -7,14 +7,14 @@ expanded gates ("operands don't have broadcast-compatible shapes"); elsewhere th
 import torch
 from torch.fx import GraphModule, Node
 
-_EXPANDS = {torch.ops.aten.expand.default, torch.ops.aten.expand_as.default, torch.ops.aten.broadcast_to.default}
+from ca_deploy.lowering._operators import EXPANDS
 
 
 def drop_redundant_expand(graph_module: GraphModule) -> int:
     """Edit ``graph_module`` in place; exact. Returns the number of expands dropped."""
     dropped = 0
     for node in list(graph_module.graph.nodes):
-        if node.target in _EXPANDS and all(_broadcasts(user, node) for user in node.users):
+        if node.target in EXPANDS and all(_broadcasts(user, node) for user in node.users):
             node.replace_all_uses_with(node.all_input_nodes[0])
             graph_module.graph.erase_node(node)
             dropped += 1

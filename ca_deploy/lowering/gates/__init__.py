@@ -34,18 +34,26 @@ def lower_program(
     if not any(is_pooling(node) for node in program.graph.nodes):
         return program, Lowering(rules.name)
     try:
-        functional = program.run_decompositions({}).module()
-        lowering = lower(functional, rules, samples)
-        return (torch.export.export(functional, tuple(samples)) if lowering.changed else program), lowering
+        graph_module = functional(program)
+        lowering = lower(graph_module, rules, samples)
+        return (torch.export.export(graph_module, tuple(samples)) if lowering.changed else program), lowering
     except Exception as error:  # PyTorch's own passes fail on some programs, which are exported as they are
         return program, Lowering(rules.name, left_alone=(LeftAlone("", f"it stays as it is ({first_line(error)})"),))
+
+
+def functional(program: "ExportedProgram") -> "GraphModule":
+    """The program as :func:`lower` takes it: without operations in place."""
+    from torch.fx import GraphModule
+
+    graph_module = program.run_decompositions({}).module()
+    assert isinstance(graph_module, GraphModule)
+    return graph_module
 
 
 def lower(graph_module: "GraphModule", rules: "Rules", samples: "Sequence[torch.Tensor]") -> Lowering:
     """Edit a traced network in place, each block as ``rules`` choose; one whose proof fails stays as written.
 
-    ``graph_module`` has no operations in place (``program.run_decompositions({}).module()``). ``samples`` are inputs
-    that the proofs take real activations from.
+    ``graph_module`` is :func:`functional`. ``samples`` are inputs that the proofs take real activations from.
     """
     blocks, left = find(graph_module.graph)
     chosen = {block: rules.choose(block) for block in blocks}

@@ -9,6 +9,7 @@ from ca_deploy.records.module_path import module_of
 
 # One value per row (pooled over the width), per column (over the height), per map (over both), or per element.
 Extent = Literal["rows", "columns", "map", "elements"]
+_ORDER: tuple[Extent, ...] = ("columns", "rows", "map", "elements")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,11 @@ class Block:
     product: Node
     projection: Projection | None
     module: str
+
+    @property
+    def gates_in_order(self) -> list[Gate]:
+        """Its gates in the order in which every form multiplies: those of columns before those of rows."""
+        return sorted(self.gates, key=lambda gate: _ORDER.index(gate.extent))
 
     @property
     def end(self) -> Node:

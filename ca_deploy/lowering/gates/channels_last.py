@@ -31,7 +31,7 @@ def write_channels_last(block: Block, graph_module: GraphModule) -> None:
     means = {pool.node: _pooled(Editor(graph_module, pool.node), source, pool, block) for pool in block.pools}
     lines = _Lines(graph_module, means)
     editor, result = Editor(graph_module, block.product), source
-    for gate in sorted(block.gates, key=lambda gate: ("columns", "rows", "map").index(gate.extent)):
+    for gate in block.gates_in_order:
         result = editor.call(_aten.mul.Tensor, result, _factor(editor, lines.of(gate.node), gate, block))
     for pool in block.pools:  # for what could not be written in lines
         here = Editor(graph_module, pool.node)

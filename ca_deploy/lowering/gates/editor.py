@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
-from ca_deploy.lowering._edit import tensor_at, value_of
+from ca_deploy.lowering._edit import calls_like, fake_mode_of, tensor_at, value_of
 
 _PREFIX = "lowered_"
 
@@ -16,15 +16,12 @@ class Editor:
 
     def __init__(self, graph_module: GraphModule, place: Node, origin: Node | None = None) -> None:
         self._graph_module, self._place, self._origin = graph_module, place, origin or place
-        value = place.meta["val"]
-        self._mode = (value[0] if isinstance(value, tuple | list) else value).fake_mode
 
     def call(self, target: Any, *args: Any) -> Node:
         """Add ``target(*args)``."""
-        graph = self._graph_module.graph
-        with graph.inserting_before(self._place):
-            made = graph.call_function(target, args)
-        made.meta = {**self._origin.meta, "val": value_of(made)}
+        with self._graph_module.graph.inserting_before(self._place):
+            made = calls_like(self._graph_module, self._origin)(target, *args)
+        made.meta["val"] = value_of(made)
         return made
 
     def constant(self, value: Tensor) -> Node:
@@ -41,7 +38,8 @@ class Editor:
             module.register_buffer(name, value.detach().clone().contiguous())
         with graph.inserting_before(self._place):
             made = graph.get_attr(name)
-        made.meta = {**self._origin.meta, "val": self._mode.from_tensor(module.get_buffer(name), static_shapes=True)}
+        value = fake_mode_of(self._place).from_tensor(module.get_buffer(name), static_shapes=True)
+        made.meta = {**self._origin.meta, "val": value}
         return made
 
     def value(self, node: Node) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch.fx import Graph, Node
 
+from ca_deploy.lowering._operators import EXPANDS, NORMS, is_1x1
 from ca_deploy.lowering.gates.block import Block, Extent, Gate, Pool, Projection
 from ca_deploy.lowering.gates.pools import canonical, is_pooling, pool_of
 from ca_deploy.records.lowering import LeftAlone
@@ -19,8 +20,6 @@ from ca_deploy.records.module_path import module_of
 
 _aten = torch.ops.aten
 _MULTIPLY = {_aten.mul.Tensor, _aten.multiply.Tensor}
-_EXPANDS = {_aten.expand.default, _aten.expand_as.default, _aten.broadcast_to.default}
-NORMS = {_aten.batch_norm.default, _aten._native_batch_norm_legit_no_training.default}
 
 
 def find(graph: Graph) -> tuple[list[Block], list[LeftAlone]]:
@@ -84,7 +83,7 @@ def _flatten(product: Node) -> tuple[list[Node], list[Node]]:
     def visit(node: Node) -> None:
         for operand in node.args:
             inner = operand
-            while isinstance(inner, Node) and inner.target in _EXPANDS and len(inner.users) == 1:
+            while isinstance(inner, Node) and inner.target in EXPANDS and len(inner.users) == 1:
                 inner = inner.args[0]
             if isinstance(inner, Node) and inner.target in _MULTIPLY and _is_inner(inner) and _of_nodes(inner):
                 visit(inner)
@@ -155,7 +154,7 @@ def _place(node: Node) -> str:
 def _expansions(chain: list[Node]) -> Iterator[Node]:
     for node in chain:
         for operand in node.args:
-            while isinstance(operand, Node) and operand.target in _EXPANDS:
+            while isinstance(operand, Node) and operand.target in EXPANDS:
                 yield operand
                 operand = operand.args[0]
 
@@ -221,13 +220,7 @@ def _has_weights_of_its_own(block: Block, users: dict[str, set[Node]]) -> bool:
 
 def is_plain_1x1(node: Node) -> bool:
     """Whether a node is a 1x1 convolution of all channels, with constant weights."""
-    if node.target is not _aten.conv2d.default:
-        return False
-    _, *weights = node.all_input_nodes
-    plain: list[Any] = [(1, 1), (0, 0), (1, 1), 1]
-    options = [tuple(value) if isinstance(value, list) else value for value in node.args[3:]]
-    constant = bool(weights) and all(weight.op == "get_attr" for weight in weights)
-    return constant and options == plain[: len(options)] and weights[0].meta["val"].shape[2:] == (1, 1)
+    return is_1x1(node, groups=1) and all(weight.op == "get_attr" for weight in node.all_input_nodes[1:])
 
 
 def _projection(product: Node) -> Projection | None:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.fx import Node
 
+from ca_deploy.lowering._edit import whole_axes
 from ca_deploy.lowering.gates.block import Extent, Pool
 
 _aten = torch.ops.aten
@@ -77,13 +78,11 @@ def _axes(operation: Node, rank: int) -> tuple[int, ...]:
         return tuple(sorted(axis % rank for axis in listed))
     source = operation.args[0]
     assert isinstance(source, Node)
-    value = operation.meta["val"]
-    taken, given = source.meta["val"].shape, (value[0] if isinstance(value, tuple | list) else value).shape
-    if operation.target in _AVERAGES and not _whole(rest, taken):
+    value, taken = operation.meta["val"], source.meta["val"]
+    if operation.target in _AVERAGES and not _whole(rest, taken.shape):
         return ()
-    reduced = tuple(axis for axis in range(2, rank) if given[axis] == 1)
-    kept = all(given[axis] in (1, taken[axis]) for axis in range(2, rank))
-    return reduced if kept else ()
+    given = value[0] if isinstance(value, tuple | list) else value
+    return tuple(axis % rank for axis in whole_axes(taken, given, rank - 2))
 
 
 def _whole(rest: Sequence[Any], taken: torch.Size) -> bool:

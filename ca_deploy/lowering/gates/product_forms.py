@@ -8,12 +8,11 @@ from ca_deploy.lowering.gates.editor import Editor
 from ca_deploy.records.lowering import Product
 
 _aten = torch.ops.aten
-_ORDER = ("columns", "rows", "map", "elements")
 
 
 def write_product(block: Block, editor: Editor, form: Product) -> None:
     """Write the multiplications of a block anew."""
-    gates = sorted(block.gates, key=lambda gate: _ORDER.index(gate.extent))
+    gates = block.gates_in_order
     if form == "outer_product" and [gate.extent for gate in gates[:2]] == ["columns", "rows"]:
         columns, rows = gates.pop(0), gates.pop(0)
         both = editor.call(_aten.matmul.default, rows.node, columns.node)

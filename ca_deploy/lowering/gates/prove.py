@@ -12,7 +12,6 @@ from torch.fx.passes.fake_tensor_prop import FakeTensorProp
 from ca_deploy.errors import first_line
 from ca_deploy.lowering._edit import tensor_at
 from ca_deploy.lowering.gates.block import Block
-from ca_deploy.lowering.gates.find import block_at
 from ca_deploy.lowering.gates.rewrite import rewrite
 from ca_deploy.records.lowering import Choice, Proof
 
@@ -33,10 +32,12 @@ def prove(graph_module: GraphModule, block: Block, choice: Choice, activation: T
     """
     taken = activation.double()
     try:
-        alone, product = _alone(graph_module, block)
-        error, _ = _compare(alone, product, choice, taken)
-        lively = _with_random_weights(alone)
-        lively_error, spread = _compare(lively, product, choice, taken / taken.std().clamp(min=1e-6))
+        alone, product, gates = _alone(graph_module, block, taken)
+        error = _error(alone, product, choice, taken)
+        lively, scaled = _with_random_weights(alone), taken / taken.std().clamp(min=1e-6)
+        lively_error = _error(lively, product, choice, scaled)
+        values = activations(lively, [_named(lively, gate) for gate in gates], [scaled]).values()
+        spread = min(float(value.std()) for value in values)
     except Exception as failure:  # a graph that nobody thought of: no reason to lose the file
         raise NotProved(f"it does not fit this block ({first_line(failure)})") from failure
     if not max(error, lively_error) <= MOST_ERROR:  # not a number is no proof either
@@ -62,8 +63,9 @@ def activations(graph_module: GraphModule, maps: Iterable[Node], samples: Iterab
     return {node: value for node, value in seen.items() if value is not None}
 
 
-def _alone(graph_module: GraphModule, block: Block) -> tuple[GraphModule, str]:
-    """The block as a network of its own, in float64, its map -> its end, and the name of its product there."""
+def _alone(graph_module: GraphModule, block: Block, taken: Tensor) -> tuple[GraphModule, str, list[str]]:
+    """The block as a network of its own, in float64, its map (like ``taken``) -> its end; and the names of its product
+    and its gates there."""
     inside, pending = set(), [block.end]
     while pending:
         node = pending.pop()
@@ -78,7 +80,9 @@ def _alone(graph_module: GraphModule, block: Block) -> tuple[GraphModule, str]:
     graph.output(copies[block.end])
     paths = {str(node.target) for node in inside if node.op == "get_attr"}
     weights = {path: tensor_at(graph_module, path).clone() for path in paths}
-    return GraphModule(weights, graph).double(), copies[block.product].name
+    alone = GraphModule(weights, graph).double()
+    FakeTensorProp(alone, FakeTensorMode(allow_non_fake_inputs=True)).propagate(taken)
+    return alone, copies[block.product].name, [copies[gate.node].name for gate in block.gates]
 
 
 def _with_random_weights(alone: GraphModule) -> GraphModule:
@@ -91,18 +95,13 @@ def _with_random_weights(alone: GraphModule) -> GraphModule:
     return lively
 
 
-def _compare(alone: GraphModule, product: str, choice: Choice, taken: Tensor) -> tuple[float, float]:
-    """The largest error relative to the largest value, and how much the gates vary."""
-    FakeTensorProp(alone, FakeTensorMode(allow_non_fake_inputs=True)).propagate(taken)
+def _error(alone: GraphModule, product: str, choice: Choice, taken: Tensor) -> float:
+    """The largest error of the rewritten block, relative to the largest value."""
     changed = copy.deepcopy(alone)
-    original = block_at(_named(alone, product))
-    assert isinstance(original, Block)
     rewrite(changed, _named(changed, product), choice)
-    gates = activations(alone, [gate.node for gate in original.gates], [taken])
     with torch.no_grad():
         expected, found = alone(taken), changed(taken)
-    error = float((found - expected).abs().max() / expected.abs().max().clamp(min=torch.finfo(torch.float64).tiny))
-    return error, min(float(gate.std()) for gate in gates.values())
+    return float((found - expected).abs().max() / expected.abs().max().clamp(min=torch.finfo(torch.float64).tiny))
 
 
 def _named(graph_module: GraphModule, name: str) -> Node:

@@ -1,0 +1,23 @@
+"""Operators that several passes look for in a traced network."""
+
+from typing import Any
+
+import torch
+from torch.fx import Node
+
+_aten = torch.ops.aten
+
+EXPANDS = {_aten.expand.default, _aten.expand_as.default, _aten.broadcast_to.default}
+NORMS = {_aten.batch_norm.default, _aten._native_batch_norm_legit_no_training.default}  # BatchNorm in evaluation mode
+
+
+def is_1x1(node: Node, groups: int | None = None) -> bool:
+    """Whether a node is a convolution of each position alone; of that many groups, if it is given."""
+    if node.target is not _aten.conv2d.default:
+        return False
+    weight: Any = node.args[1]
+    plain = [(1, 1), (0, 0), (1, 1)]
+    options = [tuple(value) for value in node.args[3:6]]  # type: ignore[arg-type]
+    in_groups = node.args[6] if len(node.args) > 6 else 1
+    same = options == plain[: len(options)] and groups in (None, in_groups)
+    return same and tuple(weight.meta["val"].shape[2:]) == (1, 1)
