@@ -1,7 +1,7 @@
 """Which choice a block gets: rules for a format and its modes, taken from measurements (``rules.toml``)."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -66,6 +66,9 @@ class _File:
     rules: tuple[Rules, ...]
 
 
+AS_THEY_ARE = Rules(REFERENCE, "", (), "", ())  # no choices, for any file
+
+
 @cache
 def shipped() -> Mapping[str, Rules]:
     """The rules that come with ca-deploy, by name."""
@@ -83,9 +86,9 @@ def rules_for(wanted: str, format: str, mode: Mode) -> Rules:
         UsageError: there is no such rule, key or value; or the TOML file is malformed or has none for the file.
     """
     if wanted == REFERENCE:
-        return _reference(format, mode)
+        return AS_THEY_ARE
     if wanted == DEFAULT:
-        return _first(shipped(), format, mode) or _reference(format, mode)
+        return _first(shipped(), format, mode) or AS_THEY_ARE
     if "=" in wanted:
         return _typed(wanted, format, mode)
     if wanted.endswith(".toml"):
@@ -96,16 +99,11 @@ def rules_for(wanted: str, format: str, mode: Mode) -> Rules:
         return found
     if wanted not in shipped():
         raise unknown_name("lowering", wanted, [DEFAULT, REFERENCE, *shipped()])
-    chosen = shipped()[wanted]
-    return replace(chosen, format=format, modes=(mode,))
+    return shipped()[wanted]
 
 
 def _first(known: Mapping[str, Rules], format: str, mode: Mode) -> Rules | None:
     return next((rules for rules in known.values() if rules.format == format and mode in rules.modes), None)
-
-
-def _reference(format: str, mode: Mode) -> Rules:
-    return Rules(REFERENCE, format, (mode,), "", ())
 
 
 def _typed(text: str, format: str, mode: Mode) -> Rules:

@@ -12,6 +12,7 @@ from ca_deploy.networks.cannot_take import cannot_take
 from ca_deploy.networks.flat import Flat, named_tensors
 from ca_deploy.networks.last_operation import LastOperations
 from ca_deploy.networks.steadiness import RandomAndTraining, refuse_state, refuse_unsteady, refuse_varying
+from ca_deploy.records.samples import Samples
 from ca_deploy.records.signature import NetworkInput, NetworkOutput, Signature
 from ca_deploy.records.tensors import DType
 
@@ -79,6 +80,13 @@ def examples(inputs: Sequence[NetworkInput], batch: int = 1, seed: int = 0) -> t
     """Noise for each input, always the same for one ``seed``: normal floats, and integers of 0 and 1."""
     generator = torch.Generator().manual_seed(seed)
     return tuple(_noise(taken, (batch, *taken.shape[1:]), generator) for taken in inputs)
+
+
+def first_of(real: Samples, signature: Signature, batch: int = 1, pixels: bool = False) -> tuple[Tensor, ...]:
+    """The first samples as a network takes them; ``pixels``: its images as 0..255 instead of normalised."""
+    rows = next((real if pixels else signature.to_network(real)).batches(batch))
+    tensors = [torch.from_numpy(rows[taken.name]) for taken in signature.inputs]
+    return tuple(tensor.permute(0, 3, 1, 2).float() if pixels else tensor for tensor in tensors)
 
 
 def check_labels(name: str, signature: Signature, labels: Sequence[str] | None) -> None:

@@ -25,9 +25,10 @@ from ca_deploy.formats.coreml.resize import resize_by_factor
 from ca_deploy.lowering.coreml import lower_for_coreml
 from ca_deploy.lowering.distinct_outputs import distinct_outputs
 from ca_deploy.lowering.gates import lower_program
-from ca_deploy.lowering.rules import Rules
+from ca_deploy.lowering.rules import AS_THEY_ARE, Rules
 from ca_deploy.networks.dynamic_size import only_image, size_symbols
 from ca_deploy.networks.program import in_order, open_dimensions, program_of
+from ca_deploy.networks.prove import first_of
 from ca_deploy.records.lowering import Lowering
 from ca_deploy.records.module_path import within_network
 from ca_deploy.records.samples import Samples
@@ -96,7 +97,7 @@ def trace(
     camera: bool,
     batch: int = 1,
     sizes: "Sequence[Size2d]" = (),
-    rules: Rules | None = None,
+    rules: Rules = AS_THEY_ARE,
     real: Samples | None = None,
 ) -> Traced:
     """Trace and lower the network for ``batch`` samples. ``camera``: the only input is a picture, normalised inside.
@@ -120,13 +121,10 @@ def trace(
         parts.append(WithProbabilities())
     chain = nn.Sequential(*parts) if len(examples) == 1 else Chain(*parts)
     open_sides = open_dimensions(signature, None, Dim.AUTO, Dim.AUTO) if sizes else None
-    first, lowering = program_of(chain, network.name, examples, open_sides), Lowering()
-    graph = first.module()
-    if rules is not None and not sizes:
-        pixels = photo is not None and not one_scale
-        fed = list(examples) if real is None else _as_fed(network, real, batch, pixels)
-        lowered, lowering = lower_program(first, rules, fed)
-        graph = lowered.module()
+    first = program_of(chain, network.name, examples, open_sides)
+    fed = examples if real is None else first_of(real, signature, batch, pixels=photo is not None and not one_scale)
+    lowered, lowering = lower_program(first, rules, fed)
+    graph = lowered.module()
     lower_for_coreml(graph)
     distinct_outputs(graph)
     if sizes:
@@ -157,14 +155,6 @@ def trace(
     modules = _modules(program, inside)
     lowering = lowering.in_network(lambda path: f"{path}.".removeprefix(inside).removesuffix("."))
     return Traced(network, program, inputs, outputs, probabilities, modules, lowering)
-
-
-def _as_fed(network: "Network", real: Samples, batch: int, pixels: bool) -> list[Tensor]:
-    """The first samples as the traced network takes them; ``pixels``: images as 0..255 instead of normalised."""
-    signature = network.signature
-    rows = next((real if pixels else signature.to_network(real)).batches(batch))
-    tensors = [torch.from_numpy(rows[taken.name]) for taken in signature.inputs]
-    return [tensor.permute(0, 3, 1, 2).float() for tensor in tensors] if pixels else tensors
 
 
 def _shape(taken: "NetworkInput", example: Tensor, sizes: "Sequence[Size2d]") -> Any:

@@ -3,7 +3,6 @@
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable
 from itertools import takewhile
 from typing import TYPE_CHECKING, cast
 
@@ -13,15 +12,17 @@ import torch
 
 from ca_deploy.errors import ModelError, RecipeError, first_line
 from ca_deploy.formats._origin import place_of
+from ca_deploy.lowering.gates import lower_program
 from ca_deploy.lowering.pool_as_mean import pool_as_mean
+from ca_deploy.lowering.rules import AS_THEY_ARE, Rules
 from ca_deploy.networks.program import in_order, open_dimensions, traced
+from ca_deploy.networks.prove import first_of
 from ca_deploy.records.lowering import Lowering
 from ca_deploy.records.module_path import WRAPPED, within_network
+from ca_deploy.records.samples import Samples
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
-
-Lower = Callable[[torch.export.ExportedProgram], tuple[torch.export.ExportedProgram, Lowering]]
 
 # The module that a node came from. The exporter's other metadata (stack traces with local paths, the signature of the
 # whole program) only serves to debug the exporter.
@@ -37,7 +38,8 @@ def to_onnx(
     dynamic_batch: bool,
     batch: int = 1,
     dynamic_size: bool = False,
-    lower: Lower | None = None,
+    rules: Rules = AS_THEY_ARE,
+    real: Samples | None = None,
 ) -> tuple[onnx.ModelProto, Lowering]:
     """The inputs -> the outputs of the signature, by name, for ``batch`` samples, or any number if ``dynamic_batch``,
     and for images of any size if ``dynamic_size``.
@@ -45,16 +47,15 @@ def to_onnx(
     The exporter's optimiser folds constants and BatchNorm, drops identities and merges equal nodes. Nodes are named
     after the module that they came from: ``features.3.attention.conv_h/Conv``.
 
-    ``lower`` writes the attention of the traced program anew, and describes it.
+    ``rules`` say how attention is written, which is proved on the first samples in ``real``, or on made-up ones.
 
     Raises:
         ModelError: PyTorch cannot trace the network, or has no ONNX form for one of its operations.
         RecipeError: the network has no form in that opset.
     """
     signature = network.signature
-    program, lowering = traced(network, dynamic_batch, batch, dynamic_size), Lowering()
-    if lower is not None:
-        program, lowering = lower(program)
+    fed = network.examples(batch) if real is None else first_of(real, signature, batch)
+    program, lowering = lower_program(traced(network, dynamic_batch, batch, dynamic_size), rules, fed)
     if dynamic_size:
         pool_as_mean(program.graph_module)  # the exporter writes pooling to one row or column for one size only
         _refuse_fixed_pools(network, program)

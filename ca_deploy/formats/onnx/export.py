@@ -3,13 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
 import onnx
 import onnx_ir as ir
-import torch
 from onnx_ir.passes.common import TopologicalSortPass
 
 from ca_deploy.errors import ModelError
@@ -26,7 +24,6 @@ from ca_deploy.formats.onnx.last_stage import last_stages
 from ca_deploy.formats.onnx.quantise import quantise_dynamic, quantise_static
 from ca_deploy.formats.onnx.run_time import Planned, at_run_time
 from ca_deploy.formats.onnx.specs import tensor_specs
-from ca_deploy.lowering.gates import lower_program
 from ca_deploy.lowering.rules import rules_for
 from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
@@ -80,8 +77,7 @@ class OnnxConverter:
         key = (opset, conversion.dynamic_batch, conversion.batch, conversion.dynamic_size, rules.choices)
         step("tracing the network to ONNX")
         if key not in self._float_models:
-            lower = partial(lower_program, rules=rules, samples=self._examples(conversion))
-            float_model, lowering = to_onnx(self._network, *key[:-1], lower)
+            float_model, lowering = to_onnx(self._network, *key[:-1], rules, conversion.examples)
             self._float_models[key] = float_model.SerializeToString(), lowering
         content, lowering = self._float_models[key]
         proto = onnx.load_from_string(content)
@@ -95,13 +91,6 @@ class OnnxConverter:
             onnx.save(proto, conversion.float32_path)
         patterns = {name: found.match for name, found in kept_float.items()}
         return OnnxModel(proto, conversion.batch, tuple(normalisation), patterns, lowering)
-
-    def _examples(self, conversion: Conversion) -> "list[torch.Tensor]":
-        """The first samples as the network takes them, or made-up ones where there are none."""
-        if conversion.examples is None:
-            return list(self._network.examples(conversion.batch))
-        fed = next(self._network.signature.to_network(conversion.examples).batches(conversion.batch))
-        return [torch.from_numpy(fed[taken.name]) for taken in self._network.signature.inputs]
 
     def calibrate(self, model: OnnxModel, samples: Samples, recipe: ExportRecipe) -> Calibrated:
         fed = samples if model.normalisation else self._network.signature.to_network(samples)

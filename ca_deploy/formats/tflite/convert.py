@@ -20,10 +20,12 @@ from ca_deploy.lowering.gates import lower_program
 from ca_deploy.lowering.plain_transposed_conv import plain_transposed_conv
 from ca_deploy.lowering.pool_as_max import pool_as_max
 from ca_deploy.lowering.pool_as_mean import pool_as_mean
-from ca_deploy.lowering.rules import Rules
+from ca_deploy.lowering.rules import AS_THEY_ARE, Rules
 from ca_deploy.networks.program import program_of
+from ca_deploy.networks.prove import first_of
 from ca_deploy.records.lowering import Lowering
 from ca_deploy.records.module_path import module_of
+from ca_deploy.records.samples import Samples
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
@@ -67,8 +69,8 @@ def convert(
     network: "Network",
     normalise: bool = False,
     batch: int = 1,
-    rules: Rules | None = None,
-    samples: Sequence[Tensor] | None = None,
+    rules: Rules = AS_THEY_ARE,
+    real: Samples | None = None,
 ) -> FloatModel:
     """The network as a TFLite model for ``batch`` samples: its images are NHWC, its outputs as in PyTorch.
 
@@ -78,8 +80,8 @@ def convert(
         network: any network.
         normalise: the only input is RGB 0..255, normalised inside.
         batch: the number of samples that the model takes at once.
-        rules: how attention is written; as in the network without them.
-        samples: inputs of the model, on which that is proved; made-up ones by default.
+        rules: how attention is written; by default as in the network.
+        real: samples, on the first of which that is proved; made-up ones by default.
 
     Raises:
         ModelError: torch.export or litert-torch does not support the network; the message names the operator.
@@ -88,14 +90,11 @@ def convert(
     if normalise:
         module = nn.Sequential(Normalise(network.signature.photo_or_refuse(network.name)), module)
     images = [place for place, taken in enumerate(network.signature.inputs) if taken.preprocessing is not None]
-    examples = list(network.examples(batch))
-    for place in images:
-        examples[place] = examples[place].permute(0, 2, 3, 1).contiguous()
+    examples = _channels_last(network.examples(batch), images)
+    fed = examples if real is None else _channels_last(first_of(real, network.signature, batch, normalise), images)
     if images:
         module = litert_torch.to_channel_last_io(module, args=images)
-    program, lowering = program_of(module, network.name, examples), Lowering()
-    if rules is not None:
-        program, lowering = lower_program(program, rules, samples or examples)
+    program, lowering = lower_program(program_of(module, network.name, examples), rules, fed)
     graph_module = program.module()
     _refuse_computed_kernels(network.name, graph_module, normalise)
     for rewrite in PASSES:
@@ -114,6 +113,11 @@ def convert(
     modules = tuple(_modules(model, operator, normalise) for operator in model.subgraphs[0].operators)
     flatbuffer.shorten_names(model)
     return FloatModel(model, modules, lowering.in_network(lambda path: _in_network(path, normalise) or ""))
+
+
+def _channels_last(tensors: Sequence[Tensor], images: Sequence[int]) -> list[Tensor]:
+    """The tensors with those at the places ``images`` in NHWC."""
+    return [one.permute(0, 2, 3, 1).contiguous() if place in images else one for place, one in enumerate(tensors)]
 
 
 def _refuse_computed_kernels(name: str, graph_module: torch.fx.GraphModule, normalise: bool) -> None:

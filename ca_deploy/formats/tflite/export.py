@@ -8,7 +8,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from ca_deploy.formats._last_stage import KeptFloat, LastStages
 from ca_deploy.formats._layers import kept_float_because, overridden
@@ -24,7 +23,7 @@ from ca_deploy.graphs import flatbuffer
 from ca_deploy.lowering.rules import Rules, rules_for
 from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted, FloatOperator
-from ca_deploy.records.lowering import Lowering
+from ca_deploy.records.lowering import Lowering, Padding
 from ca_deploy.records.recipe import ExportRecipe, LayerOverride
 from ca_deploy.records.samples import Samples
 from ca_deploy.records.signature import NetworkInput
@@ -43,7 +42,7 @@ class TfliteModel:
 
     ``overrides`` maps the output tensors of operators to their ``[[layer]]``, ``last_stage`` has those that are kept
     float for an output, and ``gaps`` the kinds of operators on which the quantizer fails, with the reason why they stay
-    float. ``lowering`` is how attention is written.
+    float. ``lowering`` is how attention is written, and ``padding`` how padding will be.
     """
 
     flatbuffer: Any
@@ -52,6 +51,7 @@ class TfliteModel:
     batch: int
     overrides: Mapping[str, LayerOverride]
     lowering: Lowering
+    padding: Padding
     notes: tuple[str, ...] = ()
     gaps: Mapping[str, str] = field(default_factory=dict)
     last_stage: KeptFloat = field(default_factory=KeptFloat)
@@ -86,7 +86,7 @@ class TfliteConverter:
         overrides = overridden(recipe, dict(zip(_results(model), modules, strict=True)))
         if recipe.mode != "float32":
             conversion.float32_path.write_bytes(content)
-        return TfliteModel(model, content, camera, conversion.batch, overrides, lowering)
+        return TfliteModel(model, content, camera, conversion.batch, overrides, lowering, rules.padding)
 
     def calibrate(self, model: TfliteModel, samples: Samples, recipe: ExportRecipe) -> Calibrated:
         fed = self._fed(samples, model)
@@ -127,7 +127,7 @@ class TfliteConverter:
         recipe, written = conversion.recipe, model.flatbuffer
         stayed_float = tuple(_stayed_float(written, recipe, model)) if recipe.is_integer else ()
         lowering = model.lowering
-        if rules_for(conversion.lowering, recipe.format, recipe.mode).padding == "flat":
+        if model.padding == "flat":
             lowering = replace(lowering, flat_pads=flat_padding(written))
         if model.camera:
             take_uint8(written)
@@ -151,13 +151,8 @@ class TfliteConverter:
     def _float_model(self, conversion: Conversion, rules: Rules) -> tuple[bytes, tuple[tuple[str, ...], ...], Lowering]:
         """The float model, which the recipes of a network share, the PyTorch modules of each operator, and how its
         attention is written."""
-        camera, samples = conversion.recipe.io == "uint8rgb", None
-        if conversion.examples is not None:
-            fed = conversion.examples if camera else self._network.signature.to_network(conversion.examples)
-            rows = next(fed.batches(conversion.batch))
-            inputs = self._network.signature.inputs
-            samples = [torch.from_numpy(_to_model(taken, rows[taken.name], camera)) for taken in inputs]
-        converted = convert(self._network, camera, conversion.batch, rules, samples)
+        camera = conversion.recipe.io == "uint8rgb"
+        converted = convert(self._network, camera, conversion.batch, rules, conversion.examples)
         self._name(converted.flatbuffer)
         return flatbuffer.write(converted.flatbuffer), converted.modules, converted.lowering
 
