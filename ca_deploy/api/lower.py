@@ -35,7 +35,8 @@ def lower(
     """
     from ca_deploy.api import preflight
 
-    for name in targets:
+    names = listed(targets) or tuple(shipped())
+    for name in names:
         if name not in shipped():
             raise unknown_name("lowering", name, shipped(), "ca-deploy list lowerings")
     named, module = model_of(model, source)
@@ -45,5 +46,4 @@ def lower(
     step("importing PyTorch")
     from ca_deploy.pipeline.lowerings import lowerings
 
-    rules = [shipped()[name] for name in listed(targets) or shipped()]
-    return lowerings(named, module, rules, calibration, step)
+    return lowerings(named, module, [shipped()[name] for name in names], calibration, step)
