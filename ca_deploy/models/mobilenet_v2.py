@@ -1,15 +1,13 @@
-"""MobileNetV2 (arXiv 1801.04381), plain or with Coordinate Attention as in the authors' code."""
+"""MobileNetV2 (arXiv 1801.04381), plain or with an attention block where the authors of Coordinate Attention put it."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from torch import Tensor, nn
 
-from ca_deploy.models.coord_attention import CoordAttention
+from ca_deploy.models.attention import Attention, attention_block
 from ca_deploy.models.key_layout import KeyLayout
 from ca_deploy.models.layers import conv_bn, initialise, make_divisible
-from ca_deploy.models.mobilenet_v2_keys import AUTHORS_CA, AUTHORS_PLAIN, TORCHVISION
-
-Attention = Literal["ca"]
+from ca_deploy.models.mobilenet_v2_keys import AUTHORS_CA, AUTHORS_PLAIN, TIMM, TORCHVISION
 
 # expansion, output channels, repeats, stride of the first (MobileNetV2 paper, table 2)
 STAGES = (
@@ -30,15 +28,14 @@ class InvertedResidual(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, stride: int, expansion: int, attention: Attention | None, reduction: int
+        self, inputs: int, outputs: int, stride: int, expansion: int, attention: Attention | None, reduction: int | None
     ) -> None:
         super().__init__()
         hidden = inputs * expansion
         self.residual = stride == 1 and inputs == outputs
         self.expand = nn.Identity() if expansion == 1 else nn.Sequential(*conv_bn(inputs, hidden), nn.ReLU6())
         self.depthwise = nn.Sequential(*conv_bn(hidden, hidden, 3, stride, groups=hidden), nn.ReLU6())
-        attends = attention is not None and expansion != 1
-        self.attention = CoordAttention(hidden, reduction) if attends else nn.Identity()
+        self.attention = attention_block(attention if expansion != 1 else None, hidden, reduction)
         self.project = nn.Sequential(*conv_bn(hidden, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -52,19 +49,19 @@ class MobileNetV2(nn.Module):
     Args:
         num_classes: number of logits.
         width: channel multiplier (0.5, 0.75 and 1.0 are in the paper).
-        attention: ``"ca"`` for Coordinate Attention in the 16 blocks with expansion, or None.
-        reduction: the reduction ratio r of the attention blocks.
+        attention: the block in the 16 inverted residuals with expansion (:mod:`ca_deploy.models.attention`), or None.
+        reduction: the reduction ratio r of the attention blocks; None is that of the paper's tables.
         dropout: probability before the classifier.
     """
 
-    foreign_layouts: ClassVar[tuple[KeyLayout, ...]] = (AUTHORS_CA, AUTHORS_PLAIN, TORCHVISION)
+    foreign_layouts: ClassVar[tuple[KeyLayout, ...]] = (AUTHORS_CA, AUTHORS_PLAIN, TORCHVISION, TIMM)
 
     def __init__(
         self,
         num_classes: int = 1000,
         width: float = 1.0,
         attention: Attention | None = "ca",
-        reduction: int = 32,
+        reduction: int | None = None,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
@@ -88,11 +85,36 @@ class MobileNetV2(nn.Module):
         return y
 
 
+def mobilenet_v2(num_classes: int = 1000, width: float = 1.0) -> MobileNetV2:
+    """MobileNetV2 without attention: 3,504,872 parameters at width 1 and 1000 classes."""
+    return MobileNetV2(num_classes, width, attention=None)
+
+
 def mobilenet_v2_ca(num_classes: int = 1000, width: float = 1.0) -> MobileNetV2:
     """MobileNetV2 with Coordinate Attention, r = 32: 3,950,648 parameters at width 1 and 1000 classes."""
     return MobileNetV2(num_classes, width, attention="ca")
 
 
-def mobilenet_v2(num_classes: int = 1000, width: float = 1.0) -> MobileNetV2:
-    """MobileNetV2 without attention: 3,504,872 parameters at width 1 and 1000 classes."""
-    return MobileNetV2(num_classes, width, attention=None)
+def mobilenet_v2_ca_r16(num_classes: int = 1000, width: float = 1.0) -> MobileNetV2:
+    """MobileNetV2 with Coordinate Attention, r = 16."""
+    return MobileNetV2(num_classes, width, attention="ca", reduction=16)
+
+
+def mobilenet_v2_ca_x(num_classes: int = 1000, width: float = 1.0) -> MobileNetV2:
+    """MobileNetV2 with the ablation that averages along X: one gate per row, r = 24."""
+    return MobileNetV2(num_classes, width, attention="ca_x")
+
+
+def mobilenet_v2_ca_y(num_classes: int = 1000, width: float = 1.0) -> MobileNetV2:
+    """MobileNetV2 with the ablation that averages along Y: one gate per column, r = 24."""
+    return MobileNetV2(num_classes, width, attention="ca_y")
+
+
+def mobilenet_v2_se(num_classes: int = 1000, width: float = 1.0) -> MobileNetV2:
+    """MobileNetV2 with squeeze and excitation, r = 24."""
+    return MobileNetV2(num_classes, width, attention="se")
+
+
+def mobilenet_v2_cbam(num_classes: int = 1000, width: float = 1.0) -> MobileNetV2:
+    """MobileNetV2 with CBAM, r = 24."""
+    return MobileNetV2(num_classes, width, attention="cbam")
