@@ -25,7 +25,7 @@ def evaluate(
 
     Args:
         model: an exported file, a registered name, ``package.module:factory``, or a ``.pt2`` file.
-        data: an ImageFolder tree, ``data/<class>/<photo>``.
+        data: labelled photos, as the task reads them: for a classifier an ImageFolder tree, ``data/<class>/<photo>``.
         against: a second model for the paired difference (McNemar's test, agreement, SQNR). What ``source`` leaves open
             of the network that an exported ``model`` was made from is in its manifest.
         runtime, threads, source: as in :func:`compare`.
@@ -35,14 +35,13 @@ def evaluate(
         CaDeployError: see :mod:`ca_deploy.errors`.
     """
     from ca_deploy.api import preflight
-    from ca_deploy.data.class_folders import class_folders
 
     preflight.check_runtime(runtime)
     preflight.check_model(model, source)
     if against is not None:
         preflight.check_model(against, source)
-    class_folders(Path(data))
-    from ca_deploy.evaluation.accuracy import evaluate_predictor, labelled_photos
+    preflight.check_data(Path(data))
+    from ca_deploy.evaluation.accuracy import evaluate_predictor, scoring_of
     from ca_deploy.evaluation.predictor import model_suffixes, open_predictor
     from ca_deploy.evaluation.reference import reference_for
 
@@ -54,4 +53,4 @@ def evaluate(
     elif against is not None:
         other = open_predictor(against, None, threads, source)
     labels = predictor.labels or (other.labels if other else None)
-    return evaluate_predictor(predictor, labelled_photos(Path(data), labels), other, progress)
+    return evaluate_predictor(predictor, scoring_of(predictor).read(Path(data), labels), other, progress)

@@ -12,8 +12,9 @@ from ca_deploy.data import array_file
 from ca_deploy.data.calibration import load_spec
 from ca_deploy.data.folders import image_suffixes, images_below
 from ca_deploy.delivery import staging
-from ca_deploy.errors import UsageError
+from ca_deploy.errors import ImageDataError, UsageError
 from ca_deploy.evaluation.predictor import model_suffixes
+from ca_deploy.files import other_kind
 from ca_deploy.graphs.not_models import refuse_others
 from ca_deploy.graphs.readers import by_suffix
 from ca_deploy.networks import weights_file
@@ -87,6 +88,20 @@ def check_calibration(name: str | None) -> None:
         images_below(spec.folder)  # raises with the reason, unless the images are behind links
     if spec.file is not None:
         check_samples(spec.file)
+
+
+def check_data(path: Path) -> None:
+    """Labelled photos: a folder with an image in it, or a file that lists them.
+
+    Raises:
+        ImageDataError: it is missing, something else, or a folder without an image.
+    """
+    kind = other_kind(path)
+    if path.is_dir():
+        if not _has_image(path):
+            images_below(path)  # raises with the reason, unless the images are behind links
+    elif kind:
+        raise ImageDataError(f"Data {path} {kind}. Pass a folder of labelled photos, or the file with their labels.")
 
 
 def check_samples(path: Path | None) -> None:

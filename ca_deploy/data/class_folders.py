@@ -1,7 +1,10 @@
 """The class folders of an ImageFolder tree, ``root/<class>/<photo>``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from ca_deploy.data.folders import images_below
+from ca_deploy.data.labelled import LabelledPhotos
 from ca_deploy.errors import ImageDataError
 from ca_deploy.files import other_kind
 
@@ -19,3 +22,24 @@ def class_folders(root: Path) -> list[str]:
     if not folders:
         raise ImageDataError(f"Data folder {root} has no class folders. Arrange it as {root.name}/<class>/<photo>.jpg.")
     return folders
+
+
+def labelled_by_class(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[int]:
+    """Read an ImageFolder tree; the truth of a photo is the index of its class.
+
+    ``labels`` are the model's, in the order of its outputs; without them, the classes are the folders in sorted order,
+    as in torchvision's ImageFolder.
+
+    Raises:
+        ImageDataError: ``root`` has no class folders, or a folder that is not one of the model's classes.
+    """
+    folders = class_folders(root)
+    order = tuple(labels or folders)
+    strangers = sorted(set(folders) - set(order))
+    if strangers:
+        raise ImageDataError(
+            f"Data folder {root} has classes that the model does not know: {', '.join(strangers[:8])}. "
+            f"The model knows {', '.join(order[:12])}. Rename the folders, or pass --labels."
+        )
+    pairs = [(path, order.index(folder)) for folder in folders for path in images_below(root / folder).paths]
+    return LabelledPhotos(root, tuple(path for path, _ in pairs), [target for _, target in pairs], order)

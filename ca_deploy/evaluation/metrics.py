@@ -15,9 +15,19 @@ def max_abs_error(reference: Logits, other: Logits) -> float:
 
 def sqnr_db(reference: Logits, other: Logits) -> float:
     """Signal-to-quantisation-noise ratio in dB, ``10 log10(sum(ref²) / sum((ref - other)²))``; inf where equal."""
+    return decibels(*powers(reference, other))
+
+
+def powers(reference: Logits, other: Logits) -> tuple[float, float]:
+    """Of the reference, and of the difference: the sums of their squares."""
     signal = np.sum(np.square(reference, dtype=np.float64))
-    noise = np.sum(np.square(reference.astype(np.float64) - other))
-    return float("inf") if noise == 0 else float(10 * np.log10(signal / noise))  # NaN stays NaN
+    return float(signal), float(np.sum(np.square(reference.astype(np.float64) - other)))
+
+
+def decibels(signal: float, noise: float) -> float:
+    """The ratio of two powers in dB; inf without noise."""
+    with np.errstate(divide="ignore"):  # a reference of zeros
+        return float("inf") if noise == 0 else float(10 * np.log10(np.float64(signal) / noise))  # NaN stays NaN
 
 
 def cosine(reference: Logits, other: Logits) -> float:

@@ -1,5 +1,6 @@
 """Accuracy reports: a model on labelled photos."""
 
+import dataclasses
 from collections.abc import Mapping
 
 from ca_deploy.records.record import record
@@ -20,7 +21,7 @@ class PairedReport:
 
     ``p_value`` is the exact two-sided p-value of McNemar's test; ``top1_difference`` is in percentage points, model
     minus other; ``agreement`` is in percent, None where the task does not define it; ``sqnr_db`` has the outputs of the
-    other as reference, and is None where the outputs are equal.
+    other as reference, and is None where the outputs are equal. ``against_figures`` are the other's metrics.
     """
 
     against: str
@@ -33,14 +34,16 @@ class PairedReport:
     p_value: float
     agreement: float | None
     sqnr_db: float | None
+    against_figures: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @record
 class AccuracyReport:
     """Accuracy in percent over ``images`` photos; ``confusions`` are sorted by frequency, highest first.
 
-    ``top1`` is the percentage of correct outputs, ``figures`` are all metrics of the task by name; ``top5`` is None
-    where the task does not define it. ``right_name`` is what the task calls ``top1``.
+    ``top1`` is the percentage of photos with nothing wrong, ``figures`` are all metrics of the task by name; ``top5``
+    is None where the task does not define it. ``top1_by_class`` is the task's main metric of each class. ``right_name``
+    is what the task calls ``top1``, and ``by_class_name`` the metric of each class, where it is to be printed.
     """
 
     model: str
@@ -56,3 +59,4 @@ class AccuracyReport:
     task: str
     paired: PairedReport | None = None
     right_name: str = "top-1"
+    by_class_name: str = ""

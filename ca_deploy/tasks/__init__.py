@@ -7,15 +7,19 @@ named ``classification:sigmoid``.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ca_deploy.errors import UsageError, unknown_name
 from ca_deploy.plugins import member, names_in
 from ca_deploy.records.signature import Signature
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
+
+    from ca_deploy.data.labelled import LabelledPhotos
 
     # Outputs by name, each (N, …).
     Answers = Mapping[str, NDArray[np.float32]]
@@ -26,14 +30,34 @@ Labels = Sequence[str] | None
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Outputs ``(N, …)`` compared with the truth. ``right (N,)`` marks the correct ones, ``figures`` are in percent.
+    """Answers to N photos compared with the truth. ``right (N,)`` marks the photos with nothing wrong; ``figures``, the
+    metrics of the task by name, and ``by_class``, the main one of each class, are in percent.
 
-    ``classes (N,)`` are the predicted classes, from which confusions are counted; None for a task without classes.
+    ``by_class_name`` is what reports call ``by_class``; "" keeps it out of what is printed. ``confusions`` counts how
+    often (a class, what it was taken for) was seen.
     """
 
     right: "NDArray[np.bool_]"
     figures: Mapping[str, float]
-    classes: "NDArray[np.int64] | None" = None
+    by_class: Mapping[str, float] = field(default_factory=dict)
+    by_class_name: str = ""
+    confusions: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """How answers are scored on labelled photos.
+
+    ``read`` reads the photos at a path with their truth, given the model's labels; ``layout`` says what lies there.
+    ``kept`` makes of the answers to one photo, each ``(1, …)``, of its truth, and of its width and height in pixels,
+    what ``score`` needs; ``score`` takes that of all photos and the names of all classes. Both raise ``ImageDataError``
+    for answers that do not match the truth.
+    """
+
+    layout: str
+    read: "Callable[[Path, Labels], LabelledPhotos[Any]]"
+    kept: "Callable[[Answers, Any, tuple[int, int]], Any]"
+    score: "Callable[[Sequence[Any], Sequence[str]], Score]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +70,14 @@ class Task:
     task has no decisions. ``like_scale``: the values of an output are in one unit and compete with each other.
     ``least_channel_sqnr_db`` is the least SQNR of a channel about its mean with which an answer is useful, whatever a
     recipe asks for.
-    ``score`` compares answers with the indices of the true classes ``(N,)``, given the names of all classes, and raises
-    ``ImageDataError`` for answers that do not match the classes; None where the task cannot be evaluated on labelled
-    photos. ``python`` returns the main part of a snippet for one photo and one output: lines that call
-    ``run(preprocess(photo))`` and print. ``headline`` is what a snippet does, to go before "with net.onnx"; ``output``
-    returns a sentence on what its ``run`` returns, and ``class_name`` is its class in Kotlin and Swift. ``output_name``
-    is what the only output of a network is called that does not name it. ``agreement_name`` and ``right_name`` are what
-    reports call the results of ``agrees`` and the share of ``Score.right``. ``one_class``: the only output has one
-    value per class, of which one is right. ``variants`` are other readings of the same outputs, by the name after the
-    colon; ``variant`` chooses one where none is named.
+    ``scoring`` is None where the task cannot be evaluated on labelled photos. ``python`` returns the main part of a
+    snippet for one photo and one output: lines that call ``run(preprocess(photo))`` and print. ``headline`` is what a
+    snippet does, to go before "with net.onnx"; ``output`` returns a sentence on what its ``run`` returns, and
+    ``class_name`` is its class in Kotlin and Swift. ``output_name`` is what the only output of a network is called that
+    does not name it. ``agreement_name`` and ``right_name`` are what reports call the results of ``agrees`` and the
+    share of ``Score.right``. ``one_class``: the only output has one value per class, of which one is right.
+    ``variants`` are other readings of the same outputs, by the name after the colon; ``variant`` chooses one where none
+    is named.
     """
 
     name: str
@@ -72,7 +95,7 @@ class Task:
     agrees: "Callable[[Answers, Answers], NDArray[np.float64]] | None" = None
     like_scale: bool = False
     least_channel_sqnr_db: float = 0.0
-    score: "Callable[[Answers, NDArray[np.int64], Sequence[str]], Score] | None" = None
+    scoring: Scoring | None = None
     one_class: bool = False
     variants: "Mapping[str, Task]" = field(default_factory=dict)
     variant: "Callable[[Signature], str]" = lambda signature: ""

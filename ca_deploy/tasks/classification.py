@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ca_deploy.errors import ImageDataError
 from ca_deploy.records.signature import Signature
 from ca_deploy.tasks import Labels, Score, Task
+from ca_deploy.tasks._class_of_photo import class_of_photo, score_of
 
 if TYPE_CHECKING:
     from ca_deploy.tasks import Answers
@@ -57,7 +58,9 @@ def _score(answers: "Answers", truth: NDArray[np.int64], labels: Sequence[str]) 
     classes = logits.argmax(1)
     right = classes == truth
     top5 = (np.argsort(-logits, axis=1)[:, :5] == truth[:, None]).any(1)
-    return Score(right, {"top1": float(100 * right.mean()), "top5": float(100 * top5.mean())}, classes)
+    return score_of(
+        right, {"top1": float(100 * right.mean()), "top5": float(100 * top5.mean())}, truth, labels, classes
+    )
 
 
 def _present(values: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -83,7 +86,7 @@ def _score_alone(answers: "Answers", truth: NDArray[np.int64], labels: Sequence[
         raise _other_classes(values, labels)
     classes = _present(values)[:, 0].astype(np.int64)
     right = classes == truth
-    return Score(right, {"top1": float(100 * right.mean())}, classes)
+    return score_of(right, {"top1": float(100 * right.mean())}, truth, labels, classes)
 
 
 def _other_classes(values: NDArray[np.float32], labels: Sequence[str]) -> ImageDataError:
@@ -139,7 +142,7 @@ _SIGMOID = Task(
     right_name="top-1",
     agrees=_decisions_agree,
     like_scale=True,
-    score=_score_alone,
+    scoring=class_of_photo(_score_alone),
 )
 
 TASK = replace(
@@ -150,7 +153,7 @@ TASK = replace(
     python=_python,
     agreement_name="top-1 agreement",
     agrees=_agrees,
-    score=_score,
+    scoring=class_of_photo(_score),
     one_class=True,
     variants={"sigmoid": _SIGMOID},
     variant=_variant,

@@ -38,7 +38,7 @@ ONNX = ["export", "--format", "onnx", "--output", "out"]
         (["parity", "model.onnx", "--save-inputs", "file/x.npz"], "file is not a folder"),
         (["parity", "model.onnx", "--calibration", "photos/none"], "photos/none does not exist"),
         (["evaluate", "mobilenet_v2_ca", "--data", "none"], "none does not exist"),
-        (["evaluate", "mobilenet_v2_ca", "--data", "empty"], "no class folders"),
+        (["evaluate", "mobilenet_v2_ca", "--data", "empty"], "has no images"),
         (["evaluate", "model.onnx", "--against", "none.tflite", "--data", "."], "none.tflite does not exist"),
         (["profile", "none.onnx"], "none.onnx does not exist"),
         (["profile", "model.onnx", "--inputs", "none.npz"], "none.npz does not exist"),

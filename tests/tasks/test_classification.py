@@ -7,11 +7,21 @@ import pytest
 
 from ca_deploy.errors import ImageDataError
 from ca_deploy.records.signature import Activation, NetworkOutput, Signature
-from ca_deploy.tasks import Task, find_task
+from ca_deploy.tasks import Score, Task, find_task
 
 TASK = find_task("classification")
 ALONE = find_task("classification:sigmoid")
 LABELS = list("abcdefg")
+
+
+def scored(task: Task, values: np.ndarray, truth: list[int], labels: list[str]) -> Score:
+    """The score of the outputs of as many photos as there are true classes."""
+    assert task.scoring is not None
+    kept = [
+        task.scoring.kept({"logits": values[number : number + 1].astype(np.float32)}, one, (8, 8))
+        for number, one in enumerate(truth)
+    ]
+    return task.scoring.score(kept, labels)
 
 
 def test_two_agree_where_the_first_class_is_the_same() -> None:
@@ -23,38 +33,33 @@ def test_two_agree_where_the_first_class_is_the_same() -> None:
 
 def test_an_answer_is_right_by_its_first_class_and_by_its_first_five() -> None:
     logits = np.array([[7, 6, 5, 4, 3, 2, 1]] * 4, np.float32)
-    assert TASK.score is not None
-    score = TASK.score({"logits": logits}, np.array([0, 4, 5, 0]), LABELS)
+    score = scored(TASK, logits, [0, 4, 5, 0], LABELS)
     assert score.right.tolist() == [True, False, False, True]
     assert score.figures == {"top1": 50, "top5": 75}
-    assert score.classes is not None
-    assert score.classes.tolist() == [0, 0, 0, 0]
+    assert score.confusions == {("e", "a"): 1, ("f", "a"): 1}
+    assert score.by_class == {"a": 100, "e": 0, "f": 0}
 
 
 def test_answers_that_do_not_fit_the_class_names_are_refused() -> None:
-    assert TASK.score is not None
     for shape in ((2, 6), (2, 7, 1)):
         with pytest.raises(ImageDataError, match=r"there are 7 classes.*--labels"):
-            TASK.score({"logits": np.zeros(shape, np.float32)}, np.array([0, 1]), LABELS)
+            scored(TASK, np.zeros(shape), [0, 1], LABELS)
 
 
 def test_one_number_is_yes_above_one_half_or_as_a_logit_above_zero() -> None:
-    assert ALONE.score is not None
-    truth = np.array([1, 0, 1, 0])
+    truth = [1, 0, 1, 0]
     for values in ([0.9, 0.1, 0.6, 0.7], [3.0, -2.0, 0.1, 0.2]):
-        score = ALONE.score({"logits": np.array(values, np.float32)[:, None]}, truth, ["no", "yes"])
+        score = scored(ALONE, np.array(values)[:, None], truth, ["no", "yes"])
         assert score.right.tolist() == [True, True, True, False]
         assert score.figures == {"top1": 75}
-        assert score.classes is not None
-        assert score.classes.tolist() == [1, 0, 1, 1]
+        assert score.confusions == {("no", "yes"): 1}
     with pytest.raises(ImageDataError, match=r"returns \(1,\) per image, but there are 7 classes.*--labels"):
-        ALONE.score({"logits": np.zeros((2, 1), np.float32)}, np.array([0, 1]), LABELS)
+        scored(ALONE, np.zeros((2, 1)), [0, 1], LABELS)
 
 
 def test_several_that_are_each_on_their_own_are_scored_by_the_most_probable() -> None:
-    assert ALONE.score is not None
     values = np.array([[0.9, 0.8, 0.1], [0.2, 0.1, 0.3]], np.float32)
-    score = ALONE.score({"logits": values}, np.array([0, 0]), ["a", "b", "c"])
+    score = scored(ALONE, values, [0, 0], ["a", "b", "c"])
     assert (score.right.tolist(), score.figures["top1"]) == ([True, False], 50)
 
 

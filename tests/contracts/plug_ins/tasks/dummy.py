@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ca_deploy.tasks import Score, Task
+from ca_deploy.tasks._class_of_photo import class_of_photo
 
 if TYPE_CHECKING:
     from ca_deploy.tasks import Answers
@@ -37,5 +38,5 @@ TASK = Task(
     agreement_name="equal order",
     right_name="in order",
     agrees=_agrees,
-    score=_score,
+    scoring=class_of_photo(_score),
 )
