@@ -58,6 +58,13 @@ def lowerings(incomplete: str) -> list[str]:
     return _starting(incomplete, [DEFAULT, REFERENCE, *shipped()])
 
 
+def heads(incomplete: str) -> list[str]:
+    """What networks can be wrapped in, of any task."""
+    from ca_deploy.tasks import heads
+
+    return _starting(incomplete, sorted({name.partition("/")[2] for name in heads()}))
+
+
 formats = _plug_ins("formats")
 runtimes = _plug_ins("runtimes")
 targets = _plug_ins("targets")

@@ -64,6 +64,14 @@ _MODEL_OPTIONS: dict[str, Any] = {
             rich_help_panel=_MODEL,
         ),
     ],
+    "head": Annotated[
+        str | None,
+        typer.Option(
+            help="What the file gives, a name of `ca-deploy list heads`; by default what the network does.",
+            autocompletion=_completion.heads,
+            rich_help_panel=_MODEL,
+        ),
+    ],
     "inputs": Annotated[
         list[str] | None,
         typer.Option(
@@ -121,6 +129,7 @@ _MODEL_OPTIONS: dict[str, Any] = {
 _SWITCHES = ("random_weights", "evaluation_mode")
 COMPARED = tuple(name for name in _MODEL_OPTIONS if name != "name")
 NETWORK = ("weights", "weights_key", "input_size", "num_classes", "width", "inputs", "evaluation_mode")
+HEAD = ("task", "head")
 PREPROCESSING = ("mean", "std", "resize", "crop", "fit", "channels", "value_range")
 
 Json = Annotated[bool, typer.Option("--json", "-j", help="Print JSON instead of tables.")]

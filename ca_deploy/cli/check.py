@@ -19,7 +19,7 @@ _BEFORE = "Before an export"
 
 
 @command
-@options.model_options(only=(*options.NETWORK, "channels"))
+@options.model_options(only=(*options.NETWORK, *options.HEAD, "channels"))
 def check(
     file: Annotated[
         Path | None,

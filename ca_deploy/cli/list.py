@@ -77,6 +77,16 @@ def tasks(json: options.Json = False) -> None:
 
 
 @command
+def heads(json: options.Json = False) -> None:
+    """Heads of networks, task/head, with the formats that can express them."""
+    from ca_deploy.formats import formats_with
+    from ca_deploy.tasks import heads
+
+    rows = {name: f"{head.description} ({', '.join(formats_with(name))})" for name, head in heads().items()}
+    _show("Heads", rows, json)
+
+
+@command
 def runtimes(json: options.Json = False) -> None:
     """Runtimes that open files for `parity` and `evaluate`, with what is missing here."""
     from ca_deploy.runtimes import find_runtime, runtime_names
@@ -120,6 +130,6 @@ def devices(json: options.Json = False) -> None:
         render.show(page(found))
 
 
-for _listing in (models, formats, recipes, calibrations, lowerings, tasks, runtimes, targets, devices):
+for _listing in (models, formats, recipes, calibrations, lowerings, tasks, heads, runtimes, targets, devices):
     _line = f"ca-deploy list {_listing.__name__}"
     app.command(epilog=examples(_line, f"{_line} --json"))(_listing)

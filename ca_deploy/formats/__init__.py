@@ -12,6 +12,7 @@ from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.recipe import ExportRecipe, Io, LayerBits, Mode
 from ca_deploy.records.samples import Samples
+from ca_deploy.tasks import heads
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
@@ -96,7 +97,8 @@ class Format:
     this format, each a clause and a remedy; "" if nothing is known before conversion. ``dynamic_batch``: the
     batch dimension of its files can be dynamic; ``dynamic_size``: so can height and width of an image;
     ``enumerated_sizes``: an image can have one of several sizes. ``unrounded`` is ``module:name`` of the
-    :class:`ca_deploy.records.counterpart.Opener` of its integer files, or "" where there is none.
+    :class:`ca_deploy.records.counterpart.Opener` of its integer files, or "" where there is none. ``finishes``: the
+    heads (``detection/nms``) that its converter completes with an operator of its own, as ``Conversion.head`` says.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Format:
     dynamic_size: bool = False
     enumerated_sizes: bool = False
     unrounded: str = ""
+    finishes: tuple[str, ...] = ()
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -172,6 +175,12 @@ class Format:
 
 def format_names() -> list[str]:
     return names_in(__path__)
+
+
+def formats_with(head: str) -> list[str]:
+    """The formats that can express a head, ``task/head``."""
+    finished = heads()[head].finished
+    return [name for name in format_names() if not finished or head in find_format(name).finishes]
 
 
 def find_format(name: str) -> Format:

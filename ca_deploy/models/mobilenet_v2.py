@@ -1,6 +1,6 @@
 """MobileNetV2 (arXiv 1801.04381), plain or with an attention block where the authors of Coordinate Attention put it."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -28,13 +28,20 @@ class InvertedResidual(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, stride: int, expansion: int, attention: Attention | None, reduction: int | None
+        self,
+        inputs: int,
+        outputs: int,
+        stride: int,
+        expansion: int,
+        attention: Attention | None,
+        reduction: int | None,
+        dilation: int = 1,
     ) -> None:
         super().__init__()
         hidden = inputs * expansion
         self.residual = stride == 1 and inputs == outputs
         self.expand = nn.Identity() if expansion == 1 else nn.Sequential(*conv_bn(inputs, hidden), nn.ReLU6())
-        self.depthwise = nn.Sequential(*conv_bn(hidden, hidden, 3, stride, groups=hidden), nn.ReLU6())
+        self.depthwise = nn.Sequential(*conv_bn(hidden, hidden, 3, stride, hidden, dilation), nn.ReLU6())
         self.attention = attention_block(attention if expansion != 1 else None, hidden, reduction)
         self.project = nn.Sequential(*conv_bn(hidden, outputs))
 
@@ -52,6 +59,8 @@ class MobileNetV2(nn.Module):
         attention: the block in the 16 inverted residuals with expansion (:mod:`ca_deploy.models.attention`), or None.
         reduction: the reduction ratio r of the attention blocks; None is that of the paper's tables.
         dropout: probability before the classifier.
+        output_stride: pixels of the image per cell of the last map: 32, or 16 or 8 for dense prediction. Strides that
+            would exceed it become 1, and the convolutions behind them dilated (arXiv 1706.05587, section 3.1).
     """
 
     foreign_layouts: ClassVar[tuple[KeyLayout, ...]] = (AUTHORS_CA, AUTHORS_PLAIN, TORCHVISION, TIMM)
@@ -63,15 +72,20 @@ class MobileNetV2(nn.Module):
         attention: Attention | None = "ca",
         reduction: int | None = None,
         dropout: float = 0.1,
+        output_stride: Literal[8, 16, 32] = 32,
     ) -> None:
         super().__init__()
         channels = make_divisible(32 * width)
+        reached, dilation = 2, 1
         features: list[nn.Module] = [nn.Sequential(*conv_bn(3, channels, 3, stride=2), nn.ReLU6())]
         for expansion, base, repeats, first_stride in STAGES:
             outputs = make_divisible(base * width)
             for repeat in range(repeats):
-                stride = first_stride if repeat == 0 else 1
-                features.append(InvertedResidual(channels, outputs, stride, expansion, attention, reduction))
+                wanted = first_stride if repeat == 0 else 1
+                stride = wanted if reached * wanted <= output_stride else 1
+                features.append(InvertedResidual(channels, outputs, stride, expansion, attention, reduction, dilation))
+                reached *= stride
+                dilation *= wanted // stride
                 channels = outputs
         last = make_divisible(1280 * max(1.0, width))
         features.append(nn.Sequential(*conv_bn(channels, last), nn.ReLU6()))

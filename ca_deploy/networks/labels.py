@@ -1,6 +1,7 @@
 """The names of a network's classes: a text file, or what a checkpoint carries."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from ca_deploy.errors import UsageError, wrong_in_file
@@ -32,3 +33,16 @@ def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] 
             "be told apart. Give each class a name of its own."
         )
     return names
+
+
+def check_label_count(name: str, classes: int | None, labels: Sequence[str] | None) -> None:
+    """Refuse labels whose number is not that of the classes, where both are known.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if labels and classes is not None and classes != len(labels):
+        raise UsageError(
+            f"{name} has {classes} classes, but there are {len(labels)} labels. --labels takes one name per line, the "
+            "background's too, in the network's order."
+        )

@@ -127,6 +127,7 @@ def save_program(
         evaluation_mode=False,
         num_classes=None,
         width=None,
+        head=None,  # it is in the program
     )
     photo = network.signature.photo
     if photo is None:

@@ -18,7 +18,7 @@ from ca_deploy.errors import CheckpointError, ModelError, UsageError, first_line
 from ca_deploy.files import sha256_of
 from ca_deploy.networks.assumptions import assumptions
 from ca_deploy.networks.inputs import inputs_of
-from ca_deploy.networks.labels import labels_of
+from ca_deploy.networks.labels import check_label_count, labels_of
 from ca_deploy.processes.python_path import append_current_folder
 from ca_deploy.records.model import DEFAULT_MODEL, ModelSource, RegisteredModel
 from ca_deploy.records.signature import Signature
@@ -38,9 +38,9 @@ class Network:
     """A loaded network in evaluation mode, float32, with its signature, task and labels; compared by identity.
 
     ``module`` takes the tensors of ``signature.inputs`` in order, and returns the outputs: a tensor, or a tuple of
-    several. ``original`` is the network itself, which may take and return anything. ``task_reason`` says why it has
-    this task; "" where it was named. ``notes`` are for the manifest, and so are
-    ``assumptions``, what nobody said about its images.
+    several; ``head`` is the one that it has around the network, if any. ``original`` is the network itself, which may
+    take and return anything. ``task_reason`` says why it has this task; "" where it was named. ``notes`` are for the
+    manifest, and so are ``assumptions``, what nobody said about its images.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Network:
     licence: str | None = None
     notes: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
+    head: str | None = None
 
     @property
     def is_wrapped(self) -> bool:
@@ -114,15 +115,17 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         sha256 = sha256_of(origin)
     default = registered.input_size if registered else _DEFAULT_SIZE
     from ca_deploy.networks.arguments import arguments_of
+    from ca_deploy.networks.head import with_head
     from ca_deploy.networks.prove import check_labels, prove
 
     arguments = arguments_of(module, source.inputs, program)
     proven = prove(source.stem, module, arguments, inputs_of(arguments, source, metadata, default))
     labels = labels_of(source, metadata)
     check_labels(source.stem, proven.signature, labels)
-    meaning = meaning_of(source.task, proven.signature, labels)
+    meaning = meaning_of(source.task or (registered.task if registered else None), proven.signature, labels)
+    check_label_count(source.stem, meaning.task.class_count(proven.signature), labels)
     bundled = registered if registered and checkpoint and checkpoint.path == registered.weights else None
-    return Network(
+    network = Network(
         name=source.stem,
         module=proven.module,
         original=module,
@@ -140,6 +143,7 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         notes=(*notes, *proven.notes),
         assumptions=assumptions(arguments, proven.signature.inputs, source, metadata, registered is not None),
     )
+    return with_head(network, source.head)
 
 
 def _module_of(program: "torch.export.ExportedProgram", path: str) -> "torch.fx.GraphModule":

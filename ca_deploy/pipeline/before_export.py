@@ -12,6 +12,7 @@ from ca_deploy.errors import RuntimeUnavailable, UsageError
 from ca_deploy.formats import find_format, format_names
 from ca_deploy.networks.program import save_program
 from ca_deploy.networks.source import Network, load
+from ca_deploy.pipeline.request import refuse_head
 from ca_deploy.pipeline.worker import Worker
 from ca_deploy.progress import NamedStep
 from ca_deploy.recipes import load_recipe, recipe_names
@@ -60,6 +61,7 @@ def check_before_export(
         source = replace(source, random_weights=True)
     step("", "loading the network")
     network = load(source)
+    refuse_head(network, [find_format(name) for name in format_names() if find_format(name).suffix in wanted])
     with temporary() as folder:
         reports = []
         for suffix, asked in wanted.items():
@@ -78,6 +80,6 @@ def _export(source: ModelSource, network: Network, recipe_name: str, path: Path,
     if missing := format.missing_packages():
         raise RuntimeUnavailable(f"Recipe {recipe_name} needs {', '.join(missing)}, which is not installed.")
     noise = load_calibration(_NOISE, network.signature).calibration if recipe.needs_calibration else None
-    conversion = Conversion(source, recipe, noise, path, log=None)
+    conversion = Conversion(source, recipe, noise, path, log=None, head=network.head)
     with Worker(format, conversion.printed, path.parent) as worker:
         worker.convert(conversion, partial(step, recipe_name))

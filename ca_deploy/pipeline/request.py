@@ -1,6 +1,6 @@
 """The request of an ``export`` call, validated."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ca_deploy.data import arrays
 from ca_deploy.data.shares import FEWEST_HELD_OUT
 from ca_deploy.errors import ArtifactError, ModelError, RecipeError, RuntimeUnavailable, UsageError, unknown_name
-from ca_deploy.formats import Format, Wanted, find_format, format_names
+from ca_deploy.formats import Format, Wanted, find_format, format_names, formats_with
 from ca_deploy.lowering.rules import DEFAULT, rules_for
 from ca_deploy.networks.source import source_of_object
 from ca_deploy.recipes import load_recipe
@@ -18,7 +18,7 @@ from ca_deploy.records.model import ModelSource
 from ca_deploy.records.places import source_beside, source_from
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.targets import find_target
-from ca_deploy.tasks import find_task
+from ca_deploy.tasks import find_head, find_task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -147,7 +147,9 @@ def requested(
             raise UsageError(f"--check {name} checks {', '.join(target.suffixes)} files, and none is to be exported.")
     source.registered()
     if source.task is not None:
-        find_task(source.task)
+        task = find_task(source.task)
+        if source.head is not None:
+            find_head(task, source.head)
     _refuse_other_models_files(asked)
     return asked
 
@@ -165,15 +167,34 @@ def _described_by_samples(source: ModelSource, file: Path) -> ModelSource:
     return replace(source, inputs=(*source.inputs, *(wish for wish in found if wish.name not in wished)))
 
 
+def refuse_head(network: "Network", formats: Iterable[Format]) -> None:
+    """Refuse formats that cannot express the network's head.
+
+    Raises:
+        UsageError: names those that can.
+    """
+    if network.head is None:
+        return
+    able = formats_with(f"{network.task.name.partition(':')[0]}/{network.head}")
+    if unable := [format.name for format in formats if format.name not in able]:
+        others = ", ".join(name for name, head in network.task.heads.items() if not head.finished)
+        raise UsageError(
+            f"--head {network.head} is not possible with --format {', '.join(unable)}, which has no operator for it. "
+            f"Export to {' or '.join(able) or 'no format here'}, or choose another head: {others}."
+        )
+
+
 def refuse_unfit(request: ExportRequest, network: "Network") -> None:
     """Refuse recipes that cannot serve the network's signature.
 
     Raises:
+        UsageError: a format cannot express the network's head.
         RecipeError: a recipe's file takes an RGB picture, and the network something else; or a recipe has tolerances of
             an output that the network lacks.
         ModelError: a format cannot represent the network, as far as that shows before conversion; or it does not take
             several samples at once.
     """
+    refuse_head(network, request.formats())
     outputs = [given.name for given in network.signature.outputs]
     for recipe in request.recipes:
         for name in recipe.tolerances.outputs:

@@ -36,6 +36,7 @@ class RegisteredModel:
     input_size: int
     weights: Path | None = None
     calibration: str | None = None
+    task: str | None = None
     author: str | None = None
     licence: str | None = None
 
@@ -47,9 +48,9 @@ class ModelSource:
     ``model`` is a registered name, ``package.module:factory``, or the path of a ``.pt2`` program. ``weights_key`` names
     the entry of ``weights`` to load, where several fit. ``mean`` to ``labels`` are for models that do not contain them;
     ``labels`` is a text file, one name per line. ``evaluation_mode`` rewrites a program that was saved in training mode
-    to what it computes after ``.eval()``. ``task`` names the meaning of the outputs (:mod:`ca_deploy.tasks`),
-    and ``name`` is what files are called instead of the model. ``inputs`` say what the parameters of the network's
-    ``forward`` are; without them, the only one is an image.
+    to what it computes after ``.eval()``. ``task`` names the meaning of the outputs (:mod:`ca_deploy.tasks`), ``head``
+    what the network is wrapped in, one of its task's, and ``name`` is what files are called instead of the model.
+    ``inputs`` say what the parameters of the network's ``forward`` are; without them, the only one is an image.
     """
 
     model: str = DEFAULT_MODEL
@@ -70,6 +71,7 @@ class ModelSource:
     padding: tuple[int, int, int] | None = None
     labels: Path | None = None
     task: str | None = None
+    head: str | None = None
     name: str | None = None
     inputs: tuple[InputWish, ...] = ()
 

@@ -61,6 +61,23 @@ class Scoring:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """What a network may be wrapped in, so that its file gives answers nearer to what an app shows (``--head``).
+
+    ``wrap`` is ``module:name`` of a function that takes the loaded :class:`~ca_deploy.networks.source.Network` and
+    returns a module that takes the same tensors and gives the head's outputs, a dictionary where they are several; ""
+    gives what the network itself does. It may raise ``ModelError`` for a network that it does not fit. ``finished``:
+    what ``wrap`` gives is completed by the format with an operator of its own, which a format that has ``task/head`` in
+    ``Format.finishes`` can. ``output_name`` is what an only output is called; "" is the task's.
+    """
+
+    description: str
+    wrap: str = ""
+    finished: bool = False
+    output_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One meaning of a network's outputs.
 
@@ -77,7 +94,8 @@ class Task:
     does not name it. ``agreement_name`` and ``right_name`` are what reports call the results of ``agrees`` and the
     share of ``Score.right``. ``one_class``: the only output has one value per class, of which one is right.
     ``variants`` are other readings of the same outputs, by the name after the colon; ``variant`` chooses one where none
-    is named.
+    is named. ``class_count`` is how many classes labels name, where the outputs say that. ``heads`` are what its
+    networks can be wrapped in, by the name after ``--head``; without one, a file gives what the network does.
     """
 
     name: str
@@ -99,6 +117,8 @@ class Task:
     one_class: bool = False
     variants: "Mapping[str, Task]" = field(default_factory=dict)
     variant: "Callable[[Signature], str]" = lambda signature: ""
+    class_count: "Callable[[Signature], int | None]" = lambda signature: None
+    heads: "Mapping[str, Head]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +146,27 @@ def find_task(name: str) -> Task:
     if variant not in found.variants:
         raise unknown_name(f"variant of task {base}", variant, found.variants or ("(it has none)",))
     return found.variants[variant]
+
+
+def find_head(task: Task, name: str) -> Head:
+    """The head of that name.
+
+    Raises:
+        UsageError: the task has none; the message lists those that it has, or the tasks that have it.
+    """
+    if name in task.heads:
+        return task.heads[name]
+    if task.heads:
+        raise unknown_name(f"--head of task {task.name}", name, task.heads)
+    others = [other for other in task_names() if name in find_task(other).heads]
+    hint = f"Heads of that name belong to {' and '.join(others)}: name the task with --task." if others else "Drop it."
+    raise UsageError(f"--head {name} is not possible: the task {task.name} has no heads. {hint}")
+
+
+def heads() -> dict[str, Head]:
+    """All heads, as ``task/head``."""
+    found = {task: find_task(task).heads for task in task_names()}
+    return {f"{task}/{name}": head for task, those in found.items() for name, head in those.items()}
 
 
 def meaning_of(name: str | None, signature: Signature, labels: Labels = None) -> Meaning:

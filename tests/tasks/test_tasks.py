@@ -15,14 +15,16 @@ def signature(*shape: int, activation: Activation = "none", count: int = 1) -> S
 
 
 def test_every_task_is_found_by_its_file() -> None:
-    assert task_names() == ["classification", "embedding", "regression", "tensors"]
+    assert task_names() == ["classification", "embedding", "regression", "segmentation", "tensors"]
+    shapes = {"segmentation": (3, 4, 6)}
     for name in task_names():
         task = find_task(name)
         assert task.name == name
         assert task.description
         for variant in (task, *task.variants.values()):
-            assert any("run(preprocess(" in line for line in variant.python(signature(10)))
-            assert variant.output(signature(10))
+            fitting = signature(*shapes.get(name, (10,)))
+            assert any("run(preprocess(" in line for line in variant.python(fitting))
+            assert variant.output(fitting)
 
 
 def test_a_vector_is_taken_for_logits_and_anything_else_for_numbers() -> None:
@@ -78,7 +80,7 @@ def test_what_is_named_holds_whatever_else_is_likely() -> None:
 def test_a_task_that_cannot_be_is_refused_and_the_possible_ones_are_listed() -> None:
     said = (
         r"--task classification does not fit: a classifier gives one output of floats \(N, classes\), and the network "
-        r"gives float32 \(1, 2, 4, 4\)\. Possible here: tensors\."
+        r"gives float32 \(1, 2, 4, 4\)\. Possible here: segmentation, tensors\."
     )
     with pytest.raises(UsageError, match=said):
         meaning_of("classification", signature(2, 4, 4))
