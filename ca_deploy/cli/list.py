@@ -3,7 +3,7 @@
 import typer
 
 from ca_deploy.cli import _options as options
-from ca_deploy.cli._command import command, print_json
+from ca_deploy.cli._command import command, print_json, progress
 from ca_deploy.cli._examples import examples
 
 app = typer.Typer(
@@ -24,10 +24,19 @@ def _show(title: str, rows: dict[str, str], json: bool) -> None:
 
 @command
 def models(json: options.Json = False) -> None:
-    """Networks that have a name."""
-    from ca_deploy.records.model import registered_models
+    """Networks that have a name, with their parameters and multiply-adds beside those that the paper prints."""
+    from functools import partial
 
-    _show("Models", {name: model.description for name, model in registered_models().items()}, json)
+    from ca_deploy.networks.cost import costs
+    from ca_deploy.render import terminal as render
+    from ca_deploy.render.models import page
+
+    with progress() as display:
+        found = costs(partial(display.step, ""))
+    if json:
+        print_json(found)
+    else:
+        render.show(page(found))
 
 
 @command

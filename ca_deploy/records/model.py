@@ -11,6 +11,7 @@ from ca_deploy.errors import UsageError, unknown_name
 from ca_deploy.files import file_stem
 from ca_deploy.records.codec import Unreadable, decode, parse_toml
 from ca_deploy.records.input_wish import InputWish
+from ca_deploy.records.network_cost import PublishedFigures
 from ca_deploy.records.preprocessing import Channels, Fit, Size
 from ca_deploy.records.record import record
 
@@ -28,7 +29,7 @@ _Rgb = Annotated[tuple[float, float, float], BeforeValidator(_tuple_of_list)]
 
 @record
 class RegisteredModel:
-    """One TOML of ``ca_deploy/models``: a network with a name."""
+    """One TOML of ``ca_deploy/models``: a network with a name, and figures of it that papers print."""
 
     name: str
     description: str
@@ -39,6 +40,7 @@ class RegisteredModel:
     task: str | None = None
     author: str | None = None
     licence: str | None = None
+    published: tuple[PublishedFigures, ...] = ()
 
 
 @record

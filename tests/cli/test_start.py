@@ -25,7 +25,7 @@ def test_help_and_lists_load_no_heavy_library(arguments: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("what", ["models", "formats", "recipes", "calibrations", "targets"])
+@pytest.mark.parametrize("what", ["formats", "recipes", "calibrations", "targets"])
 def test_lists_in_json(what: str) -> None:
     done = CliRunner().invoke(app, ["list", what, "--json"])
     assert done.exit_code == 0
