@@ -24,4 +24,5 @@ def with_head(network: Network, name: str | None) -> Network:
     inputs = network.signature.inputs
     proven = prove(network.name, load(head.wrap)(network), [Argument(taken.name) for taken in inputs], inputs)
     signature = proven.signature.named(head.output_name or network.task.output_name)
-    return replace(network, module=proven.module, signature=signature, head=name)
+    task = network.task.bound(signature) if network.task.bound else network.task
+    return replace(network, module=proven.module, signature=signature, task=task, head=name)

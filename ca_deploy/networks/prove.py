@@ -12,6 +12,7 @@ from ca_deploy.networks.cannot_take import cannot_take
 from ca_deploy.networks.flat import Flat, named_tensors
 from ca_deploy.networks.last_operation import LastOperations
 from ca_deploy.networks.steadiness import RandomAndTraining, refuse_state, refuse_unsteady, refuse_varying
+from ca_deploy.records.boxes import BoxCoding
 from ca_deploy.records.samples import Samples
 from ca_deploy.records.signature import NetworkInput, NetworkOutput, Signature
 from ca_deploy.records.tensors import DType
@@ -34,6 +35,8 @@ class Proven:
 
 def prove(name: str, network: nn.Module, arguments: "Sequence[Argument]", inputs: tuple[NetworkInput, ...]) -> Proven:
     """Run ``network`` on noise of its inputs' shapes, and name its outputs.
+
+    What those of a detector mean, its ``box_coding`` says.
 
     Raises:
         ModelError: it does not run, is not the same at every run, returns something else than tensors, or NaN or
@@ -73,7 +76,9 @@ def prove(name: str, network: nn.Module, arguments: "Sequence[Argument]", inputs
         for output, value in found.items()
     )
     plain = isinstance(given, Tensor) and len(arguments) == 1 and not arguments[0].keyword
-    return Proven(network if plain else flat, Signature(inputs, outputs), notes)
+    coding = getattr(network, "box_coding", None)
+    boxes = coding if isinstance(coding, BoxCoding) else None
+    return Proven(network if plain else flat, Signature(inputs, outputs, boxes), notes)
 
 
 def examples(inputs: Sequence[NetworkInput], batch: int = 1, seed: int = 0) -> tuple[Tensor, ...]:

@@ -23,7 +23,7 @@ from ca_deploy.records.signature import Signature
 from ca_deploy.records.statistics import Ratio
 from ca_deploy.records.tensors import TensorSpec, closed
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _EARLY_OPTIONS = ("opset", "deployment_target")
 _EARLY_HASHES = "images_sha256"
 

@@ -131,6 +131,29 @@ class Preprocessing:
         pixels = np.asarray(fitted, dtype=np.uint8)
         return np.ascontiguousarray(pixels[..., ::-1]) if self.channels == "BGR" else pixels
 
+    def placement(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        """Where a photo of ``size``, width and height, lies in the input: scale of x and of y, then left and top.
+
+        A pixel of the photo, times the scale and plus the offset, is one of the input, as :meth:`to_pixels` makes it.
+        """
+        width, height = size
+        if self.fit == "none":
+            return 1.0, 1.0, 0.0, 0.0
+        if self.fit == "stretch":
+            return self.width / width, self.height / height, 0.0, 0.0
+        longest = _STEEPEST * min(size)
+        lost = [(side - min(side, longest)) // 2 for side in size]
+        width, height = (min(side, longest) for side in size)
+        if self.fit == "letterbox":
+            factor = min(self.width / width, self.height / height)
+            inner = (max(1, round(width * factor)), max(1, round(height * factor)))
+            left, top = (self.width - inner[0]) // 2, (self.height - inner[1]) // 2
+        else:
+            inner = self._scaled_to_cover(width, height)
+            left, top = -round((inner[0] - self.width) / 2), -round((inner[1] - self.height) / 2)
+        x, y = inner[0] / width, inner[1] / height
+        return x, y, left - lost[0] * x, top - lost[1] * y
+
     def normalise(self, pixels: "NDArray[np.uint8]") -> "NDArray[np.float32]":
         """uint8 ``(…, H, W, C)`` -> normalised float32 ``(…, C, H, W)``."""
         import numpy as np
@@ -164,17 +187,21 @@ class Preprocessing:
             scaled = image.resize(inner, Image.Resampling.BILINEAR)
             canvas.paste(scaled, ((self.width - inner[0]) // 2, (self.height - inner[1]) // 2))
             return canvas
-        covered_height, covered_width = self.covered
-        # Of the two factors the larger covers both sides; whole numbers, so that no side misses a pixel.
-        if covered_width * image.height >= covered_height * image.width:
-            scale, whole = covered_width, image.width
-        else:
-            scale, whole = covered_height, image.height
-        scaled_size = (image.width * scale // whole, image.height * scale // whole)
+        scaled_size = self._scaled_to_cover(*image.size)
         if scaled_size != image.size:
             image = image.resize(scaled_size, Image.Resampling.BILINEAR)
         left, top = round((image.width - self.width) / 2), round((image.height - self.height) / 2)
         return image.crop((left, top, left + self.width, top + self.height))
+
+    def _scaled_to_cover(self, width: int, height: int) -> tuple[int, int]:
+        """The width and height of a photo before its centre is cut out."""
+        covered_height, covered_width = self.covered
+        # Of the two factors the larger covers both sides; whole numbers, so that no side misses a pixel.
+        if covered_width * height >= covered_height * width:
+            scale, whole = covered_width, width
+        else:
+            scale, whole = covered_height, height
+        return width * scale // whole, height * scale // whole
 
 
 def one_per_channel(values: Sequence[float], channels: Channels, alpha: float) -> tuple[float, ...]:

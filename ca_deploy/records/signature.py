@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ca_deploy.errors import UsageError
+from ca_deploy.records.boxes import BoxCoding
 from ca_deploy.records.preprocessing import Preprocessing
 from ca_deploy.records.record import record
 from ca_deploy.records.samples import Samples
@@ -80,10 +81,14 @@ def _with_suffixes(name: str) -> Iterator[str]:
 
 @record
 class Signature:
-    """The inputs and outputs, in the order of the network's ``forward`` and of what it returns."""
+    """The inputs and outputs, in the order of the network's ``forward`` and of what it returns.
+
+    ``boxes`` is what the outputs of a detector mean, where it says so.
+    """
 
     inputs: tuple[NetworkInput, ...]
     outputs: tuple[NetworkOutput, ...]
+    boxes: BoxCoding | None = None
 
     def named(self, only_output: str) -> "Signature":
         """With a name for an only output that has none; an output that is called as an input gets another name."""
@@ -96,7 +101,7 @@ class Signature:
                 name = next(free for free in _with_suffixes(name) if free not in used)
                 used.add(name)
             outputs.append(replace(given, name=name))
-        return Signature(self.inputs, tuple(outputs))
+        return replace(self, outputs=tuple(outputs))
 
     @property
     def images(self) -> tuple[NetworkInput, ...]:

@@ -96,6 +96,7 @@ class Task:
     ``variants`` are other readings of the same outputs, by the name after the colon; ``variant`` chooses one where none
     is named. ``class_count`` is how many classes labels name, where the outputs say that. ``heads`` are what its
     networks can be wrapped in, by the name after ``--head``; without one, a file gives what the network does.
+    ``bound`` returns the task for a signature that its answers depend on.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Task:
     variant: "Callable[[Signature], str]" = lambda signature: ""
     class_count: "Callable[[Signature], int | None]" = lambda signature: None
     heads: "Mapping[str, Head]" = field(default_factory=dict)
+    bound: "Callable[[Signature], Task] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,4 +192,5 @@ def meaning_of(name: str | None, signature: Signature, labels: Labels = None) ->
 
 def _read(task: Task, signature: Signature) -> Task:
     variant = task.variant(signature)
-    return task.variants[variant] if variant else task
+    read = task.variants[variant] if variant else task
+    return read.bound(signature) if read.bound else read

@@ -15,8 +15,8 @@ def signature(*shape: int, activation: Activation = "none", count: int = 1) -> S
 
 
 def test_every_task_is_found_by_its_file() -> None:
-    assert task_names() == ["classification", "embedding", "regression", "segmentation", "tensors"]
-    shapes = {"segmentation": (3, 4, 6)}
+    assert task_names() == ["classification", "detection", "embedding", "regression", "segmentation", "tensors"]
+    shapes = {"segmentation": (3, 4, 6), "detection": (6, 20)}
     for name in task_names():
         task = find_task(name)
         assert task.name == name

@@ -1,0 +1,141 @@
+"""Boxes with classes: boxes and scores in two outputs, raw or decoded, or in one as of YOLO."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ca_deploy.data.labelled_boxes import PhotoBoxes, labelled_boxes
+from ca_deploy.errors import ImageDataError
+from ca_deploy.records.signature import Signature
+from ca_deploy.tasks import Labels, Score, Scoring, Task
+from ca_deploy.tasks._boxes import Detections, detect, iou
+from ca_deploy.tasks._coco_metrics import Scored, average_precision
+from ca_deploy.tasks._detector import Detector, detector_of
+
+if TYPE_CHECKING:
+    from ca_deploy.tasks import Answers
+
+_SHOWN = 0.3  # the score from which a detection is one, where a single threshold has to say so
+_FOUND = 0.15  # and with which the other model still finds it, so that a score beside the threshold is not a difference
+_SAME_PLACE = 0.5  # IoU
+
+
+def _unfit(signature: Signature) -> str:
+    found = detector_of(signature)
+    return found if isinstance(found, str) else ""
+
+
+def _class_count(signature: Signature) -> int | None:
+    found = detector_of(signature)
+    return None if isinstance(found, str) else found.classes
+
+
+def _likely(signature: Signature, labels: Labels) -> str:
+    found = detector_of(signature)
+    if isinstance(found, str):
+        return ""
+    if signature.boxes is not None:
+        return "the network says what its boxes are"
+    if labels and len(labels) == found.classes and found.boxes == found.scores:
+        return (
+            f"{signature.outputs[0].shape} is read as 4 numbers of a box and one for each of the {len(labels)} labels"
+        )
+    return ""
+
+
+def _matches(one: Detections, other: Detections, scored: float, found: float) -> int:
+    """How many detections of one, of the score ``scored``, the other has with its class and the score ``found``."""
+    left = other.scores >= found
+    count = 0
+    overlaps = iou(one.boxes, other.boxes)
+    for number in np.flatnonzero(one.scores >= scored):
+        able = left & (other.classes == one.classes[number]) & (overlaps[number] >= _SAME_PLACE)
+        if able.any():
+            left[np.argmax(np.where(able, overlaps[number], -1))] = False
+            count += 1
+    return count
+
+
+def _agreement(detector: Detector, reference: "Answers", other: "Answers") -> NDArray[np.float64]:
+    """The share of the detections of both that the other has too; 1 where there are none."""
+    shares = []
+    for one, two in zip(_detected(detector, reference), _detected(detector, other), strict=True):
+        count = int((one.scores >= _SHOWN).sum() + (two.scores >= _SHOWN).sum())
+        matched = _matches(one, two, _SHOWN, _FOUND) + _matches(two, one, _SHOWN, _FOUND)
+        shares.append(matched / count if count else 1.0)
+    return np.array(shares)
+
+
+def _detected(detector: Detector, answers: "Answers") -> list[Detections]:
+    boxes, scores = detector.read(answers)
+    return [detect(*one, least_score=_FOUND) for one in zip(boxes, scores, strict=True)]
+
+
+def _kept(
+    detector: Detector, signature: Signature, answers: "Answers", truth: PhotoBoxes, size: tuple[int, int]
+) -> Scored:
+    """The detections in one photo, in its pixels, beside what is labelled."""
+    boxes, scores = detector.read(answers)
+    x, y, left, top = signature.photo_or_refuse("Detecting").placement(size)
+    corners = boxes[0] * np.array([detector.width, detector.height] * 2, np.float32)
+    placed = (corners - np.array([left, top] * 2, np.float32)) / np.array([x, y] * 2, np.float32)
+    return truth, truth.in_pixels(size), detect(np.clip(placed, 0, np.array(size * 2, np.float32)), scores[0])
+
+
+def _score(detector: Detector, photos: Sequence[Scored], labels: Sequence[str]) -> Score:
+    if len(labels) != detector.classes:
+        raise ImageDataError(
+            f"The model scores {detector.classes} classes, but there are {len(labels)} ({', '.join(labels[:12])}). "
+            "Pass the model's class names, in its order, with --labels."
+        )
+    figures, by_class = average_precision(photos, labels)
+    right, confusions = [], Counter[tuple[str, str]]()
+    for truth, boxes, found in photos:
+        wanted = Detections(boxes, np.ones(len(boxes), np.float32), truth.classes)
+        everything = _matches(wanted, found, 1, _SHOWN) == len(boxes)
+        nothing_else = _matches(found, wanted, _SHOWN, 1) == (found.scores >= _SHOWN).sum()
+        right.append(everything and bool(nothing_else))
+        overlaps = iou(boxes, found.boxes) * (found.scores >= _SHOWN)
+        for number, kind in enumerate(truth.classes.tolist()):
+            there = found.classes[overlaps[number] >= _SAME_PLACE].tolist()
+            if there and kind not in there:
+                confusions[labels[kind], labels[there[0]]] += 1
+    return Score(np.array(right), figures, by_class, "AP50", confusions)
+
+
+def _bound(signature: Signature) -> Task:
+    """The task with the functions that need to know how its outputs are laid out."""
+    detector = detector_of(signature)
+    if isinstance(detector, str):
+        return TASK
+    return replace(
+        TASK,
+        agrees=lambda reference, other: _agreement(detector, reference, other),
+        scoring=Scoring(
+            "COCO JSON, or a folder with labels of Pascal VOC or YOLO",
+            labelled_boxes,
+            lambda answers, truth, size: _kept(detector, signature, answers, truth, size),
+            lambda photos, labels: _score(detector, photos, labels),
+        ),
+    )
+
+
+TASK = Task(
+    name="detection",
+    description="boxes with classes, from (N, anchors, 4) and (N, anchors, classes), or (N, 4 + classes, anchors)",
+    likely=_likely,
+    unfit=_unfit,
+    headline="Detect objects in a photo",
+    output=lambda signature: "Boxes and scores, one row per class behind the four of the box.",
+    python=lambda signature: ("print(run(preprocess(sys.argv[1])))",),
+    class_name="Detector",
+    output_name="detections",
+    agreement_name="agreement of detections",
+    right_name="photos without a mistake",
+    class_count=_class_count,
+    bound=_bound,
+)
