@@ -38,6 +38,8 @@ def check_source(source: ModelSource) -> None:
         programs.check_place(Path(source.model))
     if source.weights is not None:
         weights_file.check_place(source.weights)
+    if source.backbone_weights is not None:
+        weights_file.check_place(source.backbone_weights, "--backbone-weights")
     labels_of(source, {})
 
 

@@ -31,6 +31,13 @@ _MODEL_OPTIONS: dict[str, Any] = {
         str | None,
         typer.Option(help="Which weights, if several in the file fit: state_dict_ema.", rich_help_panel=_MODEL),
     ],
+    "backbone_weights": Annotated[
+        Path | None,
+        typer.Option(
+            help="Weights of the same network without attention, which is added with open gates.",
+            rich_help_panel=_MODEL,
+        ),
+    ],
     "input_size": Annotated[
         str | None,
         typer.Option(
@@ -128,7 +135,16 @@ _MODEL_OPTIONS: dict[str, Any] = {
 
 _SWITCHES = ("random_weights", "evaluation_mode")
 COMPARED = tuple(name for name in _MODEL_OPTIONS if name != "name")
-NETWORK = ("weights", "weights_key", "input_size", "num_classes", "width", "inputs", "evaluation_mode")
+NETWORK = (
+    "weights",
+    "weights_key",
+    "backbone_weights",
+    "input_size",
+    "num_classes",
+    "width",
+    "inputs",
+    "evaluation_mode",
+)
 HEAD = ("task", "head")
 PREPROCESSING = ("mean", "std", "resize", "crop", "fit", "channels", "value_range")
 

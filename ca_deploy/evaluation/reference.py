@@ -55,6 +55,7 @@ def reference_for(
             model=ModelSource().model,
             weights=None,
             weights_key=None,
+            backbone_weights=None,
             random_weights=False,
             evaluation_mode=False,
             num_classes=None,
@@ -93,7 +94,8 @@ def _filled_up(given: ModelSource, recorded: ModelSource) -> ModelSource:
     values = {field.name: getattr(given, field.name) for field in fields(ModelSource)}
     kept = {name: value for name, value in values.items() if value is not None and value is not False and value != ()}
     if given.names_weights:
-        kept |= {"weights": given.weights, "weights_key": given.weights_key, "random_weights": given.random_weights}
+        names = ("weights", "weights_key", "backbone_weights", "random_weights")
+        kept |= {name: getattr(given, name) for name in names}
     return replace(recorded, **kept)
 
 
@@ -135,7 +137,7 @@ def samples_for(subject: Predictor, beside: Path, name: str | None = None, moved
 
 def _named(manifest: Manifest, recorded: ImageSet) -> ImageSet:
     """With the set that an earlier manifest does not name where nothing was calibrated: the model's own."""
-    if recorded.name or manifest.model.source.weights is not None:
+    if recorded.name or manifest.model.source.names_weights:
         return recorded
     model = registered_models().get(manifest.model.name)
     return replace(recorded, name=model.calibration if model and model.calibration else NOT_YOUR_DOMAIN)

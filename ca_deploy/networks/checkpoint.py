@@ -100,7 +100,7 @@ def load_weights(network: nn.Module, checkpoint: Checkpoint) -> Loaded:
 
 def load_backbone(
     network: nn.Module, checkpoint: Checkpoint, new: tuple[str, ...] = ("attention", "classifier")
-) -> None:
+) -> Loaded:
     """Load all weights except those of the modules named in ``new``, which stay as they are.
 
     All others must match exactly. Training starts this way from an ImageNet MobileNetV2 without attention.
@@ -108,11 +108,16 @@ def load_backbone(
     Raises:
         CheckpointError: as :func:`load_weights` does.
     """
-    target = Target.of(network, is_new=lambda key: any(part in new for part in key.split(".")))
-    fit, _ = choose(checkpoint.fits(target), checkpoint.path)
+    target = Target.of(network, new)
+    fit, note = choose(checkpoint.fits(target), checkpoint.path)
     if not fit.complete:
-        raise CheckpointError(f"Backbone {checkpoint.path} does not fit {target.name}:", *fit.mismatch())
+        raise CheckpointError(
+            f"Backbone {checkpoint.path} does not fit {target.name}:",
+            *fit.mismatch(),
+            "It has to be the same network without attention: check the model's name and --width.",
+        )
     _copy(network, fit, checkpoint.path)
+    return Loaded(fit.layout.name, note)
 
 
 def _copy(network: nn.Module, fit: Fit, path: Path) -> None:

@@ -1,6 +1,6 @@
 """The number of classes that a checkpoint was trained for: the one with which the network's keys and shapes fit it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from itertools import islice
 
@@ -16,11 +16,16 @@ _USUAL = 1000  # ImageNet's, for a factory whose default is no number
 
 
 def build_to_fit(
-    build: Callable[[int], nn.Module], asked: int | None, default: object, checkpoint: Checkpoint
+    build: Callable[[int], nn.Module],
+    asked: int | None,
+    default: object,
+    checkpoint: Checkpoint,
+    new: Collection[str] = (),
 ) -> nn.Module:
     """The network with ``asked`` classes; without that, with as many as make it fit, or else come closest.
 
-    The factory's ``default`` and the number of labels in the checkpoint are tried first.
+    The factory's ``default`` and the number of labels in the checkpoint are tried first. Modules called as in ``new``
+    are not in the checkpoint.
 
     Raises:
         CheckpointError: another number than ``asked`` fits.
@@ -35,7 +40,7 @@ def build_to_fit(
     tried: list[tuple[nn.Module, Fit]] = []
     for count in first:
         network = build(count)
-        fit = _closest(network, checkpoint)
+        fit = _closest(network, checkpoint, new)
         if fit.complete:
             return network
         tried.append((network, fit))
@@ -44,7 +49,7 @@ def build_to_fit(
             network = build(count)
         except ModelError:  # a number that the factory does not take is not the one
             continue
-        fit = _closest(network, checkpoint)
+        fit = _closest(network, checkpoint, new)
         if fit.complete and asked is None:
             return network
         if fit.complete:
@@ -56,8 +61,8 @@ def build_to_fit(
     return tried[0][0] if asked is not None else max(tried, key=lambda one: one[1].matching)[0]
 
 
-def _closest(network: nn.Module, checkpoint: Checkpoint) -> Fit:
-    return max(checkpoint.fits(Target.of(network)), key=lambda fit: (fit.complete, fit.matching))
+def _closest(network: nn.Module, checkpoint: Checkpoint, new: Collection[str]) -> Fit:
+    return max(checkpoint.fits(Target.of(network, new)), key=lambda fit: (fit.complete, fit.matching))
 
 
 def _plausible(build: Callable[[int], nn.Module], count: int, network: nn.Module, fit: Fit) -> Iterator[int]:

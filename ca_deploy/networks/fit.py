@@ -1,7 +1,7 @@
 """How a candidate fits a network: by keys and shapes, with and without every prefix, under every key layout."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -33,7 +33,12 @@ class Target:
     is_new: Callable[[str], bool]
 
     @classmethod
-    def of(cls, network: nn.Module, is_new: Callable[[str], bool] = lambda key: False) -> "Target":
+    def of(cls, network: nn.Module, new: Collection[str] = ()) -> "Target":
+        """What ``network`` needs besides the modules called as in ``new``."""
+
+        def is_new(key: str) -> bool:
+            return not set(new).isdisjoint(key.split("."))
+
         held = network.state_dict().items()
         shapes = {key: value.shape for key, value in held if isinstance(value, Tensor) and not is_new(key)}
         layouts = (NATIVE, *getattr(network, "foreign_layouts", ()))

@@ -123,6 +123,7 @@ def save_program(
         model=str(path),
         weights=None,
         weights_key=None,
+        backbone_weights=None,
         random_weights=False,
         evaluation_mode=False,
         num_classes=None,

@@ -87,6 +87,7 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     checkpoint = None if module is not None else _checkpoint(source, registered)
     metadata = dict(checkpoint.metadata) if checkpoint else {}
     layout = program = None
+    trained = not source.random_weights  # a network without weights is refused below
     notes: tuple[str, ...] = ()
     if module is not None:
         module = copied(module)
@@ -102,7 +103,12 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     if checkpoint is not None:
         from ca_deploy.networks.checkpoint import load_weights
 
-        loaded = load_weights(module, checkpoint)
+        if source.backbone_weights is not None:
+            from ca_deploy.networks.backbone import add_attention
+
+            loaded, trained = add_attention(module, source.model, checkpoint)
+        else:
+            loaded = load_weights(module, checkpoint)
         layout, notes = loaded.layout, tuple(filter(None, [loaded.note]))
     origin, sha256 = (checkpoint.path, checkpoint.sha256) if checkpoint else (None, None)
     if source.is_program:
@@ -128,7 +134,7 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         task=meaning.task,
         task_reason=meaning.reason,
         labels=labels,
-        trained=not source.random_weights,  # a network without weights was refused above
+        trained=trained,
         checkpoint=origin,
         checkpoint_sha256=sha256,
         checkpoint_layout=layout,
@@ -156,7 +162,7 @@ def source_of_object(module: "nn.Module", source: ModelSource) -> ModelSource:
     Raises:
         UsageError: ``source`` also has weights, or arguments of a factory.
     """
-    for name in ("weights", "width", "num_classes"):
+    for name in ("weights", "backbone_weights", "width", "num_classes"):
         if getattr(source, name) is not None:
             raise UsageError(f"The nn.Module object has its own weights and shapes: drop {name}.")
     if source.model not in (DEFAULT_MODEL, _class_of(module)) or source.random_weights:
@@ -172,7 +178,7 @@ def _checkpoint(source: ModelSource, registered: RegisteredModel | None) -> "Che
     """The weights to load, or None for a program, random weights, or a factory with weights of its own."""
     if source.is_program or source.random_weights:
         return None
-    path = source.weights
+    path = source.weights or source.backbone_weights
     if path is None and registered is not None and source.width in (None, 1.0):
         path = registered.weights
     if path is None and registered is not None:

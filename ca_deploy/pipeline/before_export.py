@@ -57,7 +57,7 @@ def check_before_export(
             raise UsageError(
                 f"Target {name} checks {', '.join(suffixes)} files, and no {mode} recipe writes such a file."
             )
-    if source.weights is None and not source.is_program:
+    if not source.names_weights and not source.is_program:
         source = replace(source, random_weights=True)
     step("", "loading the network")
     network = load(source)

@@ -48,7 +48,8 @@ class ModelSource:
     """A network, its weights and its preprocessing. A field that is None is taken from the model or its checkpoint.
 
     ``model`` is a registered name, ``package.module:factory``, or the path of a ``.pt2`` program. ``weights_key`` names
-    the entry of ``weights`` to load, where several fit. ``mean`` to ``labels`` are for models that do not contain them;
+    the entry of ``weights`` to load, where several fit. ``backbone_weights`` are those of the same network without
+    attention, which is added with open gates. ``mean`` to ``labels`` are for models that do not contain them;
     ``labels`` is a text file, one name per line. ``evaluation_mode`` rewrites a program that was saved in training mode
     to what it computes after ``.eval()``. ``task`` names the meaning of the outputs (:mod:`ca_deploy.tasks`), ``head``
     what the network is wrapped in, one of its task's, and ``name`` is what files are called instead of the model.
@@ -58,6 +59,7 @@ class ModelSource:
     model: str = DEFAULT_MODEL
     weights: Path | None = None
     weights_key: str | None = None
+    backbone_weights: Path | None = None
     input_size: Size | None = None
     num_classes: int | None = None
     width: float | None = None
@@ -80,10 +82,13 @@ class ModelSource:
     def __post_init__(self) -> None:
         if self.random_weights and self.weights is not None:
             raise UsageError("--random-weights and --weights contradict each other. Leave one of them out.")
-        if self.weights_key is not None and self.weights is None:
+        if self.backbone_weights is not None and (self.random_weights or self.weights is not None):
+            other = "--random-weights" if self.random_weights else "--weights"
+            raise UsageError(f"--backbone-weights and {other} contradict each other. Leave one of them out.")
+        if self.weights_key is not None and self.weights is None and self.backbone_weights is None:
             raise UsageError("--weights-key names an entry of the file that --weights names: pass that too.")
         if self.is_program:
-            given = [f for f in ("weights", "width", "num_classes") if getattr(self, f) is not None]
+            given = [f for f in ("weights", "backbone_weights", "width", "num_classes") if getattr(self, f) is not None]
             if given or self.random_weights:
                 flags = ", ".join("--" + f.replace("_", "-") for f in given) or "--random-weights"
                 raise UsageError(f"{self.model} is a program with its own weights and shapes: drop {flags}.")
@@ -100,7 +105,7 @@ class ModelSource:
     @property
     def names_weights(self) -> bool:
         """Whether weights were given, or random ones requested."""
-        return self.random_weights or self.weights is not None
+        return self.random_weights or self.weights is not None or self.backbone_weights is not None
 
     @property
     def stem(self) -> str:

@@ -36,5 +36,6 @@ def _with_paths(source: ModelSource, change: Callable[[Path], Path]) -> ModelSou
         source,
         model=change(Path(source.model)).as_posix() if source.is_program else source.model,
         weights=change(source.weights) if source.weights is not None else None,
+        backbone_weights=change(source.backbone_weights) if source.backbone_weights is not None else None,
         labels=change(source.labels) if source.labels is not None else None,
     )

@@ -1,0 +1,100 @@
+"""``--backbone-weights``: a network that was trained without attention gets it, with open gates."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import ca_deploy
+from ca_deploy.cli import app
+from ca_deploy.errors import CheckpointError, ModelError, UsageError
+from ca_deploy.models.mobilenet_v2 import MobileNetV2
+from ca_deploy.networks.source import load
+from ca_deploy.records.model import ModelSource
+
+WIDTH = 0.5
+CLASSES = 7
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A MobileNetV2 without attention, with statistics that differ everywhere."""
+    torch.manual_seed(0)
+    network = MobileNetV2(CLASSES, WIDTH, attention=None)
+    for key, value in network.state_dict().items():
+        if value.ndim == 1:
+            value.uniform_(0.5, 1.5)
+        if "running_mean" in key:
+            value -= 1
+    path = tmp_path_factory.mktemp("backbone") / "plain.pth"
+    torch.save({"state_dict": network.state_dict()}, path)
+    return path
+
+
+def source(plain: Path, model: str = "mobilenet_v2_ca", **fields: Any) -> ModelSource:
+    return ModelSource(model, backbone_weights=plain, **{"width": WIDTH, "input_size": 64, **fields})
+
+
+@pytest.mark.parametrize("model", ["mobilenet_v2_ca", "mobilenet_v2_se", "mobilenet_v2_cbam", "mobilenet_v2_ca_x"])
+def test_all_but_the_open_gates_is_the_backbones(plain: Path, model: str) -> None:
+    network = load(source(plain, model))
+    own, given = network.module.state_dict(), torch.load(plain)["state_dict"]
+    assert all(torch.equal(own[key], value) for key, value in given.items())
+    assert {key.split(".")[2] for key in own.keys() - given.keys()} == {"attention"}
+    block = network.module.get_submodule("features.5.attention")
+    x = torch.randn(1, block.get_parameter(next(k for k, p in block.named_parameters() if p.ndim == 4)).shape[1], 6, 5)
+    with torch.inference_mode():
+        ratio = block(x) / x
+    assert ratio.min() > 0.9 and ratio.max() - ratio.min() < 1e-5
+    assert network.trained and network.checkpoint == plain
+    assert "open gates" in " ".join(network.notes)
+    assert network.signature.outputs[0].shape == (1, CLASSES)
+
+
+def test_a_classifier_of_another_size_is_new_and_the_network_untrained(plain: Path) -> None:
+    network = load(source(plain, num_classes=3))
+    assert network.signature.outputs[0].shape == (1, 3)
+    assert not network.trained
+    assert "The classifier is new and untrained" in " ".join(network.notes)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "message"),
+    [
+        ({"model": "mobilenet_v2"}, ModelError, r"no block of attention.*--weights .*plain\.pth"),
+        (
+            {"width": 1.0},
+            CheckpointError,
+            r"(?s)does not fit MobileNetV2.*wrong shape.*check the model's name and --width",
+        ),
+        ({"model": "mobilenext_ca"}, CheckpointError, r"(?s)does not fit MobileNeXt.*same network without attention"),
+        ({"weights": Path("my.pth")}, UsageError, r"--backbone-weights and --weights contradict"),
+        ({"random_weights": True}, UsageError, r"--backbone-weights and --random-weights contradict"),
+        ({"model": "net.pt2", "width": None}, UsageError, r"own weights and shapes: drop --backbone-weights"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    plain: Path, fields: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        load(source(plain, **fields))
+
+
+def test_the_command_names_the_option_of_a_missing_file(tmp_path: Path) -> None:
+    command = ["lower", "mobilenet_v2_ca", "--backbone-weights", str(tmp_path / "imagenet.pth")]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 2
+    assert "imagenet.pth does not exist" in done.stderr and "--backbone-weights FILE" in done.stderr
+
+
+def test_the_manifest_finds_the_backbone_again(plain: Path, tmp_path: Path) -> None:
+    (export,) = ca_deploy.export(
+        source(plain), formats=["onnx"], calibration="random", held_out=32, output=tmp_path / "out"
+    )
+    record = export.manifest.model
+    assert (record.trained, record.source.weights) == (True, None)
+    assert record.source.backbone_weights is not None and not record.source.backbone_weights.is_absolute()
+    assert any("open gates" in warning for warning in export.manifest.warnings)
+    assert ca_deploy.compare(export.path).status == "pass"
