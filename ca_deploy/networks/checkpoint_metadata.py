@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ca_deploy.errors import CheckpointError, wrong_in_file
+from ca_deploy.records.preprocessing import Fit
 
 
 def parse(text: str, path: Path) -> dict[str, Any]:
@@ -55,16 +56,23 @@ def _is_preprocessing(value: object) -> bool:
         return False
     triples = [value[name] for name in ("mean", "std") if name in value]
     return value == {} or (
-        all(_is_positive(value.get(name)) for name in ("resize", "crop"))
+        _is_positive(value.get("resize"))
+        and _is_size(value.get("crop"))
+        and value.get("fit", "crop") in get_args(Fit)
         and all(
             isinstance(numbers, list) and len(numbers) == 3 and all(map(_is_number, numbers)) for numbers in triples
         )
     )
 
 
+def _is_size(value: object) -> bool:
+    """One number, or height and width."""
+    return _is_positive(value) or (isinstance(value, list) and len(value) == 2 and all(map(_is_positive, value)))
+
+
 _ENTRIES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "labels": ("a list of names", _are_labels),
-    "preprocessing": ("resize and crop in pixels, with three numbers each for mean and std", _is_preprocessing),
+    "preprocessing": ("resize and crop in pixels, a fit, and three numbers each for mean and std", _is_preprocessing),
     "width": ("a positive number", _is_positive),
     "author": ("a string", _is_text),
     "licence": ("a string", _is_text),

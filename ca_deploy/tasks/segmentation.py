@@ -1,12 +1,16 @@
 """A class per pixel: logits ``(N, classes, h, w)`` at the network's stride or resized, or a class map ``(N, H, W)``."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ca_deploy.data.masks import Mask, labelled_masks
 from ca_deploy.records.signature import NetworkOutput, Signature
-from ca_deploy.tasks import Head, Labels, Task
+from ca_deploy.tasks import Head, Labels, Scoring, Task
+from ca_deploy.tasks._class_map import classes_in_photo
+from ca_deploy.tasks._mask_score import RIGHT_PERCENT, iou_score, pixel_pairs
 
 if TYPE_CHECKING:
     from ca_deploy.tasks import Answers
@@ -109,6 +113,22 @@ def _python(signature: Signature) -> tuple[str, ...]:
     )
 
 
+def _bound(signature: Signature) -> Task:
+    """The task with its scoring, which depends on how a photo becomes the input."""
+    photo, given = signature.photo, main_output(signature)
+    if photo is None or given is None:
+        return TASK
+    is_probability, classes = given.activation == "sigmoid", class_count(signature)
+
+    def kept(answers: "Answers", mask: Mask, size: tuple[int, int]) -> NDArray[np.int64]:
+        return pixel_pairs(classes_in_photo(main_answer(answers)[0], photo, size, is_probability), mask)
+
+    layout = "images/ and masks/ under the same names, or a TOML that names them"
+    return replace(
+        TASK, scoring=Scoring(layout, lambda root, labels: labelled_masks(root, labels, classes), kept, iou_score)
+    )
+
+
 TASK = Task(
     name="segmentation",
     description="a class per pixel, from logits (N, classes, height, width) or a class map (N, height, width)",
@@ -120,10 +140,11 @@ TASK = Task(
     class_name="Segmenter",
     output_name="logits",
     agreement_name="agreement of pixels",
-    right_name="pixel accuracy",
+    right_name=f"photos with {RIGHT_PERCENT} % of the pixels right",
     agrees=_agrees,
     like_scale=True,
     class_count=class_count,
+    bound=_bound,
     heads={
         "logits": Head("logits at the network's stride, as it gives them: the smallest and fastest output"),
         "resized": Head(

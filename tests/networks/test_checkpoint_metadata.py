@@ -21,6 +21,7 @@ PATH = Path("net.safetensors")
         {"labels": ["daisy", "Löwenzahn"], "width": 0.5, "author": "us", "licence": "MIT", "more": [None]},
         {"preprocessing": {"resize": 256, "crop": 224}},
         {"preprocessing": {"resize": 256, "crop": 224, "mean": [0, 0.5, 1.0], "std": [1, 1, 1]}},
+        {"preprocessing": {"resize": 360, "crop": [360, 480], "fit": "stretch"}},
         {"preprocessing": {}, "labels": []},
     ],
 )
@@ -54,6 +55,8 @@ def test_an_entry_of_null_counts_as_missing() -> None:
         ('{"preprocessing": []}', "preprocessing is not resize and crop"),
         ('{"preprocessing": {"crop": 32}}', "preprocessing is not"),
         ('{"preprocessing": {"crop": "a", "resize": 3}}', "preprocessing is not"),
+        ('{"preprocessing": {"crop": [3], "resize": 3}}', "preprocessing is not"),
+        ('{"preprocessing": {"crop": 3, "resize": 3, "fit": ["crop"]}}', "preprocessing is not"),
         ('{"preprocessing": {"crop": 0, "resize": 3}}', "preprocessing is not"),
         ('{"preprocessing": {"crop": 3, "resize": 3, "mean": [1, 2]}}', "preprocessing is not"),
         ('{"preprocessing": {"crop": 3, "resize": 3, "std": 1}}', "preprocessing is not"),
