@@ -7,7 +7,7 @@ from ca_deploy.lowering.gates import channels_last
 from ca_deploy.lowering.gates.block import Block
 from ca_deploy.lowering.gates.editor import Editor
 from ca_deploy.lowering.gates.find import block_at
-from ca_deploy.lowering.gates.hard_sigmoid import fold_hard_sigmoid
+from ca_deploy.lowering.gates.gate_functions import fold_hard_sigmoid
 from ca_deploy.lowering.gates.hard_swish import fold_hard_swish
 from ca_deploy.lowering.gates.pool_forms import write_pools
 from ca_deploy.lowering.gates.product_forms import write_product
