@@ -42,9 +42,12 @@ def program_of(
     """
     import torch
 
+    from ca_deploy.networks.inner_paths import inner_paths
+
     shapes = None if open_dimensions is None else in_order(module, open_dimensions)
     try:
-        return torch.export.export(module, tuple(examples), dynamic_shapes=shapes)
+        with inner_paths(module):
+            return torch.export.export(module, tuple(examples), dynamic_shapes=shapes)
     except Exception as error:  # tracing runs the user's forward, which may raise anything
         batched = any(example.ndim and len(example) > 1 for example in examples)
         raise _untraceable(name, error, batched, open_dimensions) from error

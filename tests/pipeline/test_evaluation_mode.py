@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 import ca_deploy
 from ca_deploy import ModelSource
 from ca_deploy.cli import app
+from ca_deploy.graphs import read
 from tests.zoo.tiny import tiny_trained
 
 
@@ -24,6 +25,8 @@ def test_the_files_of_a_rewritten_program_answer_as_the_trained_network(tmp_path
     assert done.exit_code == 0, done.output
     for export in json.loads(done.stdout):
         assert any("--eval rewrote 'stem.1'" in warning for warning in export["manifest"]["warnings"])
+        modules = {node.module for node in read(Path(export["path"])).nodes}
+        assert any(module.startswith("stem.") for module in modules), modules
         trained = ModelSource("tests.zoo.tiny:tiny_trained", input_size=32)
         found = ca_deploy.compare(export["path"], trained, calibration="random")
         assert found.status == "pass"
