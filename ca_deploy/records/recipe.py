@@ -121,6 +121,11 @@ class ExportRecipe:
         return self.mode in ("dynamic", "static")
 
     @property
+    def computes_in_float16(self) -> bool:
+        """Whether a float file asks for float16 arithmetic, of runtimes that otherwise compute it in float32."""
+        return self.mode == "float16" and self.activation_bits == 16
+
+    @property
     def compresses_weights(self) -> bool:
         return self.is_integer or self.mode in ("weight_only", "palettized")
 
@@ -141,4 +146,6 @@ class ExportRecipe:
             if self.activation_bits:
                 activations = f"ai{self.activation_bits}"
             name += f"_wi{self.weight_bits}_{activations}"
+        if self.computes_in_float16:
+            name += "_afp16"
         return name if self.io == "float32" else f"{name}_{self.io}_io"

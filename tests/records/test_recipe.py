@@ -82,6 +82,7 @@ def test_tolerances_are_finite_and_not_negative(value: float) -> None:
         ({"mode": "dynamic", "activation_bits": None}, "tflite_dynamic_wi8_afp32"),
         ({"mode": "palettized", "weight_bits": 6, "activation_bits": None}, "tflite_palettized_wi6_afp16"),
         ({"mode": "float16", "weight_bits": None, "activation_bits": None}, "tflite_float16"),
+        ({"mode": "float16", "weight_bits": None, "activation_bits": 16}, "tflite_float16_afp16"),
     ],
 )
 def test_the_contents_spell_the_name(changes: dict[str, Any], name: str) -> None:

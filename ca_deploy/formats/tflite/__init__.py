@@ -13,7 +13,7 @@ FORMAT = Format(
     packages=("litert_torch", "ai_edge_quantizer", "ai_edge_litert"),
     modes={
         "float32": Bits(),
-        "float16": Bits(),
+        "float16": Bits(activations=(16,)),
         "dynamic": Bits(weights=(8,)),
         "static": Bits(weights=(8,), activations=(8, 16)),
     },

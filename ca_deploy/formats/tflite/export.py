@@ -20,6 +20,7 @@ from ca_deploy.formats.tflite.quantise import quantise
 from ca_deploy.formats.tflite.ranges import Ranges, activation_ranges
 from ca_deploy.formats.tflite.statistics import Activation, observe
 from ca_deploy.graphs import flatbuffer
+from ca_deploy.graphs.float16_arithmetic import allow_float16
 from ca_deploy.lowering.rules import Rules, rules_for
 from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted, FloatOperator
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
 
 _TOOLS = ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert")
+
+
+_IN_FLOAT16 = (
+    "It is computed in float16 where the processor does so (ARMv8.2 and later), and in float32 elsewhere: what it "
+    "answers on a device is seen by `ca-deploy profile FILE --device DEVICE --verify`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,8 @@ class TfliteConverter:
         ranges: Ranges | None,
         step: Step,
     ) -> TfliteModel:
+        if recipe.computes_in_float16:
+            return model  # LiteRT 1.4 converts 16-bit weights anew for each inference
         content, last = model.content, KeptFloat()
         if seen is not None and ranges is not None:
             bits = {name: override.activation_bits for name, override in model.overrides.items()}
@@ -132,6 +141,10 @@ class TfliteConverter:
         if model.camera:
             take_uint8(written)
         self._name(written)
+        notes = model.notes
+        if recipe.computes_in_float16:
+            allow_float16(written)
+            notes = (*notes, _IN_FLOAT16)
         conversion.path.write_bytes(flatbuffer.write(written))
         graph = written.subgraphs[0]
         return Converted(
@@ -143,7 +156,7 @@ class TfliteConverter:
             operators=flatbuffer.operator_histogram(written),
             tools={tool: version(tool) for tool in _TOOLS},
             float_operators=stayed_float,
-            notes=model.notes,
+            notes=notes,
             float32_path=conversion.float32_path if recipe.mode != "float32" else None,
             lowering=lowering,
         )

@@ -9,9 +9,11 @@ from ai_edge_litert.interpreter import Interpreter
 
 from ca_deploy.errors import RecipeError
 from ca_deploy.graphs import flatbuffer
+from ca_deploy.graphs.float16_arithmetic import allows_float16
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
+from ca_deploy.runtimes.litert import FLOAT16_AGREEMENT_DB, agreement_db
 from tests.formats import kit
 from tests.formats.kit import export_on_photos as export
 from tests.formats.kit import photos, sqnr_db
@@ -68,6 +70,15 @@ def test_what_stays_float_is_reported_with_its_reason(
     stayed = {operator.operator for operator in converted.float_operators}
     assert "MUL" in stayed
     assert not stayed & set(flatbuffer.WEIGHTED)
+
+
+def test_float16_arithmetic_is_asked_for_by_one_recipe_that_says_so(
+    exported: dict[str, tuple[Path, Converted]],
+) -> None:
+    asking = {name for name in RECIPES if allows_float16(flatbuffer.read(exported[name][0].read_bytes()))}
+    assert asking == {name for name in RECIPES if any("float16" in note for note in exported[name][1].notes)}
+    assert asking == {"tflite_float16_afp16"}
+    assert agreement_db(exported["tflite_float16_afp16"][0]) == FLOAT16_AGREEMENT_DB
 
 
 @pytest.mark.parametrize("name", RECIPES)
