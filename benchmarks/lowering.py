@@ -1,81 +1,97 @@
 """What does attention cost, as written and as it is written for each runtime?
 
     python benchmarks/lowering.py networks --cpus cortex-a76 --output lowering/
-    python benchmarks/lowering.py blocks --output lowering/
+    python benchmarks/lowering.py blocks --output lowering/ --write
 
 ``networks``: MobileNetV2 1.0 (1000 classes, 224 px, random weights) plain, with SE and with Coordinate Attention in 16
 blocks, as written and lowered: exact instructions per inference on emulated processors, what stayed float, and size.
-``blocks``: one inverted residual at each of MobileNetV2's map sizes, with each of several choices: the figures that
-``ca_deploy/lowering/rules.toml`` is written from. Prints Markdown, and writes JSON to the output folder.
+``blocks``: what attention takes per element of its map at each of MobileNetV2's map sizes, written in several ways;
+``--write`` makes ``ca_deploy/lowering/rules.toml`` of it. Prints Markdown, and writes JSON to the output folder.
 """
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 import ca_deploy
-from ca_deploy.models.coord_attention import CoordAttention
-from ca_deploy.models.mobilenet_v2 import MobileNetV2
-from ca_deploy.records.input_wish import input_wish
+from ca_deploy.models.attention import Attention
+from ca_deploy.models.mobilenet_v2 import InvertedResidual, MobileNetV2
 from ca_deploy.records.model import ModelSource
-from tests.zoo.attention import SqueezeExcite
 
 RECIPES = ("onnx_float32", "onnx_static_wi8_ai8", "tflite_float32", "tflite_static_wi8_ai8")
 RUNTIMES = dict(
     zip(RECIPES, ("ONNX Runtime float32", "ONNX Runtime INT8", "LiteRT float32", "LiteRT INT8"), strict=True)
 )
-# (channels, px): the maps of MobileNetV2 that have attention, the first of each size
-MAPS = ((144, 56), (192, 28), (384, 14), (960, 7))
+KINDS: dict[str, Attention | None] = {"plain": None, "se": "se", "ca": "ca"}
+RULES = Path(ca_deploy.__file__).parent / "lowering" / "rules.toml"
+RULES_OF = dict(zip(RECIPES, ("onnxruntime-float32", "onnxruntime-int8", "litert-float32", "litert-int8"), strict=True))
+# Side of the map -> channels of the network there (MobileNetV2's, a sixth of its maps').
+STAIRS = {56: 24, 28: 32, 14: 64, 7: 160}
 _APART = "branches=apart,activation=folded"
-CANDIDATES = {
-    "onnx_float32": (
-        f"pools=convolution,product=outer_product,{_APART}",
-        f"pools=mean,product=one_by_one,{_APART}",
-        f"layout=channels_last,{_APART}",
-    ),
-    "onnx_static_wi8_ai8": (
-        f"pools=global_average,product=copied,{_APART}",
-        f"pools=global_average,product=one_by_one,{_APART}",
-        f"pools=convolution,product=one_by_one,{_APART}",
-    ),
-    "tflite_float32": (f"pools=mean,product=one_by_one,{_APART}", f"pools=mean,product=outer_product,{_APART}"),
-    "tflite_static_wi8_ai8": (f"pools=mean,product=one_by_one,{_APART}", f"pools=mean,product=outer_product,{_APART}"),
+_ONE = "activation=folded"
+CANDIDATES: dict[str, dict[str, tuple[str, ...]]] = {
+    "onnx_float32": {
+        "ca": (
+            f"pools=convolution,product=outer_product,{_APART}",
+            f"pools=mean,product=one_by_one,{_APART}",
+            f"layout=channels_last,{_APART}",
+        ),
+        "se": (_ONE, f"pools=mean,{_ONE}", f"layout=channels_last,{_ONE}"),
+    },
+    "onnx_static_wi8_ai8": {
+        "ca": (
+            f"pools=global_average,product=copied,{_APART}",
+            f"pools=global_average,product=one_by_one,{_APART}",
+            f"pools=convolution,product=one_by_one,{_APART}",
+        ),
+        "se": (_ONE, f"pools=global_average,{_ONE}"),
+    },
+    "tflite_float32": {
+        "ca": (
+            f"pools=mean,product=one_by_one,{_APART}",
+            f"pools=mean,product=one_by_one,sigmoid=tanh,{_APART}",
+            f"pools=mean,product=outer_product,sigmoid=tanh,{_APART}",
+        ),
+        "se": (f"pools=mean,{_ONE}", f"pools=mean,sigmoid=tanh,{_ONE}"),
+    },
+    "tflite_static_wi8_ai8": {
+        "ca": (f"pools=mean,product=one_by_one,{_APART}", f"pools=mean,product=outer_product,{_APART}"),
+        "se": (f"pools=mean,{_ONE}",),
+    },
 }
 
 
-class Block(nn.Module):
-    """Depthwise convolution, attention and projection of an inverted residual (arXiv 1801.04381)."""
+class Stairs(nn.Module):
+    """Two inverted residuals with attention (arXiv 1801.04381) at each of MobileNetV2's map sizes, in ``px56``, …"""
 
-    def __init__(self, channels: int, attention: nn.Module) -> None:
+    def __init__(self, attention: Attention | None) -> None:
         super().__init__()
-        self.depthwise = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
-            nn.BatchNorm2d(channels),
-            nn.ReLU6(),
-        )
-        self.attention = attention
-        self.project = nn.Sequential(nn.Conv2d(channels, channels // 6, 1, bias=False), nn.BatchNorm2d(channels // 6))
+        channels = 16
+        self.stem = nn.Sequential(nn.Conv2d(3, channels, 3, 2, 1, bias=False), nn.BatchNorm2d(channels), nn.ReLU6())
+        for px, wanted in STAIRS.items():
+            down = nn.Sequential(nn.Conv2d(channels, wanted, 3, 2, 1, bias=False), nn.BatchNorm2d(wanted))
+            blocks = (InvertedResidual(wanted, wanted, 1, 6, attention, None) for _ in range(2))
+            self.add_module(f"to_{px}", down)
+            self.add_module(f"px{px}", nn.Sequential(*blocks))
+            channels = wanted
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.project(self.attention(self.depthwise(x)))
-        return found
+        for stage in self.children():
+            x = stage(x)
+        return x.mean((2, 3))
 
 
-def network(attention: str) -> nn.Module:
+def network(attention: Attention | None, width: float = 1.0) -> nn.Module:
     """MobileNetV2 with random weights whose BatchNorms have seen noise."""
     torch.manual_seed(0)
-    net = MobileNetV2(1000, attention=None if attention == "plain" else "ca")
-    for block in net.modules():
-        if attention == "se" and isinstance(getattr(block, "attention", None), CoordAttention):
-            block.attention = SqueezeExcite(block.project[0].in_channels, nn.Sigmoid)
-    return settled(net, torch.randn(8, 3, 224, 224))
+    return settled(MobileNetV2(1000, width, attention), torch.randn(8, 3, 224, 224))
 
 
 def settled(net: nn.Module, x: torch.Tensor) -> nn.Module:
@@ -113,7 +129,7 @@ def networks(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for number, (attention, lowering) in enumerate(variants):
         folder = arguments.output / f"{attention}-{lowering}"
         made = exported(
-            network(attention), source, arguments.recipes, lowering, folder, calibration_count=8, held_out=32
+            network(KINDS[attention]), source, arguments.recipes, lowering, folder, calibration_count=8, held_out=32
         )
         for cpu in arguments.cpus:
             counts = counted([export.path for export in made.values()], cpu)
@@ -128,31 +144,29 @@ def networks(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def blocks(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    samples = arguments.output / "samples.npz"
-    for channels, px in MAPS:
-        rng = np.random.default_rng(0)
-        np.savez(samples, x=rng.normal(size=(40, channels, px, px)).astype(np.float32))
-        source = ModelSource(inputs=(input_wish(f"x={channels}x{px}x{px}"),))
-        torch.manual_seed(0)
-        x = torch.randn(8, channels, px, px)
-        plain, attended = (
-            settled(Block(channels, attention), x) for attention in (nn.Identity(), CoordAttention(channels))
-        )
-        for recipe in arguments.recipes:
-            for net, lowering in [
-                (plain, "plain"),
-                (attended, "reference"),
-                *((attended, c) for c in CANDIDATES[recipe]),
-            ]:
-                folder = arguments.output / f"{channels}-{px}-{recipe}-{lowering}".replace("=", "-").replace(",", "-")
-                chosen = "reference" if lowering == "plain" else lowering
-                how = {"calibration": str(samples), "held_out": 32}
-                (export,) = exported(net, source, (recipe,), chosen, folder, **how).values()
-                for cpu in arguments.cpus:
-                    (count,) = counted([export.path], cpu).values()
+    source = ModelSource(input_size=224)
+    cpu = arguments.cpus[0]
+    for recipe in arguments.recipes:
+        for attention in ("plain", "ca", "se"):
+            torch.manual_seed(0)
+            net = settled(Stairs(KINDS[attention]), torch.randn(8, 3, 224, 224))
+            candidates = CANDIDATES[recipe].get(attention, ())
+            for lowering in ("reference", *candidates):
+                folder = arguments.output / f"{attention}-{recipe}-{lowering}".replace("=", "-").replace(",", "-")
+                (export,) = exported(
+                    net, source, (recipe,), lowering, folder, calibration_count=8, held_out=32
+                ).values()
+                (found,) = ca_deploy.profile([export.path], f"emulated:{cpu}", operators=True).measurements
+                counts, engine = found.operator_counts, found.engine
+                assert counts is not None
+                runtime = {"litert": "LiteRT"}.get(engine.runtime, engine.runtime)
+                for px, channels in STAIRS.items():
+                    inside = [one.instructions for one in counts.operators if one.module.startswith(f"px{px}.")]
                     yield {
-                        "recipe": recipe, "cpu": cpu, "channels": channels, "px": px, "lowering": lowering,
-                        "instructions_millions": count, "per_element": count * 1e6 / (channels * px * px),
+                        "recipe": recipe, "cpu": cpu, "runtime": f"{runtime} {engine.runtime_version}",
+                        "attention": attention, "px": px, "lowering": lowering,
+                        "instructions": sum(inside), "elements": 2 * 6 * channels * px * px,
+                        "total": counts.total_instructions,
                     }  # fmt: skip
 
 
@@ -173,17 +187,53 @@ def of_networks(rows: list[dict[str, Any]]) -> Iterator[str]:
         )
 
 
-def of_blocks(rows: list[dict[str, Any]]) -> Iterator[str]:
-    yield "| runtime | processor | map | written | M instructions | attention, per element |"
-    yield "|---|---|---|---|---|---|"
-    key = ("recipe", "cpu", "px")
-    plain = {tuple(row[k] for k in key): row["per_element"] for row in rows if row["lowering"] == "plain"}
-    for row in rows:
-        added = row["per_element"] - plain[tuple(row[k] for k in key)]
-        yield (
-            f"| {RUNTIMES[row['recipe']]} | {row['cpu']} | {row['channels']}x{row['px']}x{row['px']} | "
-            f"{row['lowering']} | {row['instructions_millions']:.3f} | {added:.2f} |"
+def per_element(rows: list[dict[str, Any]]) -> dict[tuple[str, str, int, str], float]:
+    """(recipe, attention, px, lowering) -> instructions per element of the map, above the network without attention."""
+    plain = {(row["recipe"], row["px"]): row["instructions"] for row in rows if row["attention"] == "plain"}
+    return {
+        (row["recipe"], row["attention"], row["px"], row["lowering"]): (
+            (row["instructions"] - plain[row["recipe"], row["px"]]) / row["elements"]
         )
+        for row in rows
+        if row["attention"] != "plain"
+    }
+
+
+def of_blocks(rows: list[dict[str, Any]]) -> Iterator[str]:
+    found = per_element(rows)
+    yield f"| runtime | attention | written | {' | '.join(f'{px} px' for px in STAIRS)} |"
+    yield "|---|---|---|" + "---|" * len(STAIRS)
+    for recipe, attention, lowering in dict.fromkeys((key[0], key[1], key[3]) for key in found):
+        figures = " | ".join(f"{found[recipe, attention, px, lowering]:.2f}" for px in STAIRS)
+        yield f"| {RUNTIMES[recipe]} | {attention} | {lowering} | {figures} |"
+
+
+def choices(rows: list[dict[str, Any]], recipe: str) -> Iterator[str]:
+    """The cheapest first, for each size of map, down to one that every block can be written in."""
+    found = per_element(rows)
+    for kind, attention in (("axes", "ca"), ("map", "se")):
+        for px in STAIRS:
+            costs = sorted((found[recipe, attention, px, one], one) for one in CANDIDATES[recipe][attention])
+            for cost, lowering in costs:
+                figures = f"instructions = {cost:.2f}, as_written = {found[recipe, attention, px, 'reference']:.2f}"
+                pairs = ", ".join('{} = "{}"'.format(*pair.split("=")) for pair in lowering.split(","))
+                from_px = px if px > min(STAIRS) else 0
+                yield f'    {{ gates = "{kind}", from_px = {from_px}, {figures}, {pairs} }},'
+                if "channels_last" not in lowering:
+                    break
+
+
+def write_rules(rows: list[dict[str, Any]]) -> None:
+    """Replace the choices in ``rules.toml``, and what they were counted on, by those of ``blocks``."""
+    header, *parts = RULES.read_text(encoding="utf-8").split("[[rules]]\n")
+    for row in {row["recipe"]: row for row in rows}.values():
+        lines = "\n".join(choices(rows, row["recipe"]))
+        for number, part in enumerate(parts):
+            if part.startswith(f'name = "{RULES_OF[row["recipe"]]}"\n'):
+                kept = re.sub(r"^runtime = .*$", f'runtime = "{row["runtime"]}"', part, flags=re.MULTILINE)
+                kept = re.sub(r"^cpu = .*$", f'cpu = "{row["cpu"]}"', kept, flags=re.MULTILINE)
+                parts[number] = f"{kept.partition('choices = ')[0]}choices = [\n{lines}\n]\n\n"
+    RULES.write_text("[[rules]]\n".join([header, *parts]).rstrip() + "\n", encoding="utf-8")
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -191,6 +241,7 @@ parser.add_argument("what", choices=("networks", "blocks"))
 parser.add_argument("--cpus", nargs="+", default=["cortex-a76"])
 parser.add_argument("--recipes", nargs="+", default=RECIPES)
 parser.add_argument("--output", type=Path, required=True)
+parser.add_argument("--write", action="store_true", help="blocks: write ca_deploy/lowering/rules.toml")
 arguments = parser.parse_args()
 arguments.output.mkdir(parents=True, exist_ok=True)
 rows = []
@@ -198,4 +249,6 @@ for row in (networks if arguments.what == "networks" else blocks)(arguments):
     rows.append(row)
     sys.stderr.write(f"{json.dumps(row)}\n")
 (arguments.output / f"{arguments.what}.json").write_text(json.dumps(rows, indent=1))
+if arguments.write and arguments.what == "blocks":
+    write_rules(rows)
 sys.stdout.write("\n".join((of_networks if arguments.what == "networks" else of_blocks)(rows)) + "\n")

@@ -192,7 +192,9 @@ def _earlier(content: dict[str, Any], version: int) -> dict[str, Any]:
         del content["preprocessing"]
     if version < 4:
         content = _with_image_set(content)
-    return {**content, "lowering": {}, "schema_version": SCHEMA_VERSION}
+    if version < 5:
+        content = {**content, "lowering": {}}
+    return {**content, "schema_version": SCHEMA_VERSION}
 
 
 def _with_image_set(content: dict[str, Any]) -> dict[str, Any]:

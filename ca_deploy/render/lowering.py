@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping
 from ca_deploy.records.lowering import AS_WRITTEN, LoweredBlock, Lowering
 from ca_deploy.render.blocks import Block, Column, Line, Page, Phrase, Piece, Role, Table
 
-_COLUMNS = (Column("block"), Column("map", "right"), Column("gates"), Column("written as"), Column("error", "right"))
+_COLUMNS = (
+    Column("block"),
+    Column("map", "right"),
+    Column("gates"),
+    Column("written as"),
+    Column("saves", "right"),
+    Column("error", "right"),
+)
 
 
 def sentences(found: Lowering) -> Iterator[Phrase]:
@@ -15,6 +22,8 @@ def sentences(found: Lowering) -> Iterator[Phrase]:
     if errors:
         blocks = f"{len(errors)} block{'s' if len(errors) > 1 else ''} of attention"
         yield f"{blocks} written for {found.rules}; proved in float64 to {max(errors):.0e} of the largest value"
+    if found.saves is not None:
+        yield f"about {found.saves / 1e6:.1f} M instructions less than as written ({found.measured})"
     for reason, paths in _by_reason([(block.module, block.reason) for block in found.blocks if block.reason]):
         yield Piece("attention as written", Role.CAUTION), f" in {paths}: {reason}"
     for reason, paths in _by_reason([(place.module, place.reason) for place in found.left_alone]):
@@ -38,7 +47,8 @@ def _row(block: LoweredBlock) -> tuple[Phrase, ...]:
     error = f"{max(block.proof.error, block.proof.lively_error):.0e}" if block.proof else ""
     text = "as written" if block.choice == AS_WRITTEN else block.choice.text.replace(",", ", ")
     _, channels, height, width = block.size
-    return block.module or "forward", f"{channels}x{height}x{width}", " and ".join(block.gates), text, error
+    saves = "" if block.saves is None else f"{block.saves / 1e6:.2f} M"
+    return block.module or "forward", f"{channels}x{height}x{width}", " and ".join(block.gates), text, saves, error
 
 
 def _by_reason(places: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from ca_deploy.errors import UsageError
 from ca_deploy.lowering.rules import rules_for, shipped
 from ca_deploy.records.lowering import Choice
 
-OWN = '[[rules]]\nname = "mine"\nformat = "onnx"\nmodes = ["float32"]\nmeasured = "a phone"\nchoices = [{}]\n'
+OWN = '[[rules]]\nname = "mine"\nformat = "onnx"\nmodes = ["float32"]\nruntime = "onnxruntime 1.32.0"\nchoices = [{}]\n'
 
 
 def test_the_default_is_chosen_by_format_and_mode() -> None:
@@ -53,6 +53,9 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     assert rules_for(str(path), "onnx", "float32").choices[0].from_px == 20
     with pytest.raises(UsageError, match=r"has no rules for format 'onnx' and mode 'static'"):
         rules_for(str(path), "onnx", "static")
+    path.write_text(OWN.replace("1.32.0", "1.20.0").format("{}"), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"onnxruntime 1\.20\.0, and .* onnxruntime 1\.32\.0\. Count again"):
+        rules_for(str(path), "onnx", "float32")
     path.write_text(OWN.format('{ pools = "mean", speed = 3 }'), encoding="utf-8")
     with pytest.raises(UsageError, match=r"own\.toml has 1 error\(s\):\n  rules.0.choices.0.speed: unknown key"):
         rules_for(str(path), "onnx", "float32")

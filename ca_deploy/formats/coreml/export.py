@@ -79,7 +79,7 @@ class CoremlConverter:
         camera, target = recipe.io == "uint8rgb", str(recipe.options["deployment_target"])
         step("tracing the network")
         rules = rules_for(conversion.lowering, recipe.format, recipe.mode)
-        key = (camera, conversion.batch, conversion.sizes, rules.choices)
+        key = (camera, conversion.batch, conversion.sizes, rules.forms)
         if key not in self._traced:
             self._traced[key] = trace(self._network, *key[:-1], rules, conversion.examples)
         traced = self._traced[key]

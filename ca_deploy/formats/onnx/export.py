@@ -74,7 +74,7 @@ class OnnxConverter:
         recipe = conversion.recipe
         opset = cast(int, recipe.options["opset"])
         rules = rules_for(conversion.lowering, recipe.format, recipe.mode)
-        key = (opset, conversion.dynamic_batch, conversion.batch, conversion.dynamic_size, rules.choices)
+        key = (opset, conversion.dynamic_batch, conversion.batch, conversion.dynamic_size, rules.forms)
         step("tracing the network to ONNX")
         if key not in self._float_models:
             float_model, lowering = to_onnx(self._network, *key[:-1], rules, conversion.examples)

@@ -85,7 +85,7 @@ class TfliteConverter:
         camera = recipe.io == "uint8rgb"
         step("converting with litert-torch")
         rules = rules_for(conversion.lowering, recipe.format, recipe.mode)
-        key = (camera, conversion.batch, rules.choices)
+        key = (camera, conversion.batch, rules.forms)
         if key not in self._float_models:
             self._float_models[key] = self._float_model(conversion, rules)
         content, modules, lowering = self._float_models[key]

@@ -57,20 +57,21 @@ def lower(graph_module: "GraphModule", rules: "Rules", samples: "Sequence[torch.
     """
     blocks, left = find(graph_module.graph)
     chosen = {block: rules.choose(block) for block in blocks}
-    maps = [block.map for block, choice in chosen.items() if choice != AS_WRITTEN]
+    maps = [block.map for block, rule in chosen.items() if rule.choice != AS_WRITTEN]
     seen = activations(graph_module, maps, samples) if maps else {}
     done = []
-    for original, choice in chosen.items():
+    for original, rule in chosen.items():
         block = block_at(original.product)  # the one before it may have got another end, which is its map
         assert isinstance(block, Block)
-        gates = tuple(gate.extent for gate in block.gates)
+        gates, choice = tuple(gate.extent for gate in block.gates), rule.choice
         entry = LoweredBlock(block.module, block.size, gates, block.modules, AS_WRITTEN)
         if choice != AS_WRITTEN:
             try:
-                entry = replace(entry, choice=choice, proof=prove(graph_module, block, choice, seen[original.map]))
+                proof = prove(graph_module, block, choice, seen[original.map])
+                entry = replace(entry, choice=choice, proof=proof, saves=rule.saves(block))
             except NotProved as error:
                 entry = replace(entry, reason=f"{choice.text} was not proved: {error}")
             else:
                 rewrite(graph_module, block.product, choice)
         done.append(entry)
-    return Lowering(rules.name, tuple(done), tuple(left))
+    return Lowering(rules.name, tuple(done), tuple(left), measured=rules.measured)

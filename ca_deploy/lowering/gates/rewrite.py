@@ -7,7 +7,7 @@ from ca_deploy.lowering.gates import channels_last
 from ca_deploy.lowering.gates.block import Block
 from ca_deploy.lowering.gates.editor import Editor
 from ca_deploy.lowering.gates.find import block_at
-from ca_deploy.lowering.gates.gate_functions import fold_hard_sigmoid
+from ca_deploy.lowering.gates.gate_functions import fold_hard_sigmoid, write_sigmoid_as_tanh
 from ca_deploy.lowering.gates.hard_swish import fold_hard_swish
 from ca_deploy.lowering.gates.pool_forms import write_pools
 from ca_deploy.lowering.gates.product_forms import write_product
@@ -24,6 +24,8 @@ def rewrite(graph_module: GraphModule, product: Node, choice: Choice) -> None:
     if choice.activation == "folded":
         fold_hard_swish(graph_module, _path(product))
         fold_hard_sigmoid(graph_module, _block(product))
+    if choice.sigmoid == "tanh":
+        write_sigmoid_as_tanh(graph_module, _block(product))
     block = _block(product)
     if choice.layout == "channels_last":
         channels_last.write_channels_last(block, graph_module)
