@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ca_deploy.api.evaluate import evaluate
     from ca_deploy.api.export import export
     from ca_deploy.api.lower import lower
+    from ca_deploy.api.predict import predict
     from ca_deploy.api.profile import profile
     from ca_deploy.data.distillation import distill
     from ca_deploy.errors import CaDeployError
@@ -45,6 +46,7 @@ _HOMES = {
     "export": "api.export",
     "load": "networks.source",
     "lower": "api.lower",
+    "predict": "api.predict",
     "profile": "api.profile",
 }
 
@@ -65,6 +67,7 @@ __all__ = [
     "export",
     "load",
     "lower",
+    "predict",
     "profile",
 ]
 

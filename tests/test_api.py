@@ -111,6 +111,7 @@ def test_what_a_network_in_memory_cannot_be_is_said(
         lambda network: ca_deploy.check(before=network),
         lambda network: ca_deploy.compare(network),
         lambda network: ca_deploy.evaluate(network, "photos"),
+        lambda network: ca_deploy.predict(network, "photos"),
     ],
 )
 def test_verbs_of_files_refuse_an_object(call: Callable[[torch.nn.Module], object]) -> None:

@@ -27,6 +27,11 @@ EXAMPLES = {
         "ca-deploy evaluate exported/net.tflite --data photos/val \\",
         "    -a mobilenet_v2_ca -w my.pth",
     ),
+    "predict": (
+        "ca-deploy predict exported/net.tflite photo.jpg -o seen.png",
+        "ca-deploy predict exported/net.tflite frames/ -o seen",
+        "ca-deploy predict exported/net.onnx photo.jpg --json",
+    ),
     "distill": (
         "ca-deploy distill mobilenet_v2_ca -w my.pth -o distilled",
         "ca-deploy export mobilenet_v2_ca -w my.pth -f onnx --int8 -c distilled",

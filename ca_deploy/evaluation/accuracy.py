@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ca_deploy.data.bit_depth import bit_depth
 from ca_deploy.data.images import open_rgb
@@ -13,10 +12,9 @@ from ca_deploy.data.labelled import LabelledPhotos
 from ca_deploy.errors import ImageDataError, UsageError
 from ca_deploy.evaluation import metrics
 from ca_deploy.evaluation.parity import in_order
-from ca_deploy.evaluation.predictor import Outputs, Predictor
+from ca_deploy.evaluation.predictor import Outputs, Predictor, answers_to_photo
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.accuracy import AccuracyReport, Confusion, PairedReport
-from ca_deploy.records.samples import Samples
 from ca_deploy.tasks import Score, Scoring, find_task, task_names
 
 
@@ -57,10 +55,10 @@ def evaluate_predictor(
         except ImageDataError as error:
             unreadable.append(str(error))
             continue
-        answers = _answers(model, image)
+        answers = answers_to_photo(model, image)
         kept.append(scoring.kept(answers, truth, image.size))
         if against is not None and others is not None:
-            compared = _answers(against, image)
+            compared = answers_to_photo(against, image)
             kept_of_other.append(others.kept(compared, truth, image.size))
             difference.add(model, against.name, compared, answers)
     if not kept:
@@ -85,12 +83,6 @@ def evaluate_predictor(
         right_name=model.task.right_name,
         by_class_name=score.by_class_name,
     )
-
-
-def _answers(model: Predictor, image: Image.Image) -> Outputs:
-    preprocessing = model.signature.photo_or_refuse(f"{model.name}: evaluating on labelled photos")
-    (taken,) = model.signature.inputs
-    return model.run(Samples({taken.name: preprocessing.to_pixels(image)[None]}, ("",)))
 
 
 @dataclass(slots=True)

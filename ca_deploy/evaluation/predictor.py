@@ -7,7 +7,7 @@ inputs (normalised or raw, NCHW or NHWC, float or integer, in batches), and its 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from ca_deploy.records.signature import NetworkInput, Signature
 from ca_deploy.records.tensors import TensorSpec, batch_of
 from ca_deploy.runtimes import Session, find_runtime, open_session, runtime_names
 from ca_deploy.tasks import Task, meaning_of
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Outputs = dict[str, NDArray[np.float32]]
 
@@ -115,6 +118,17 @@ def _by_sample(values: NDArray[np.float32], batch: int, rows: int) -> list[NDArr
     if values.ndim and values.shape[0] == batch * rows:
         return [part[0] if rows == 1 else part for part in np.split(values, batch)]
     return [values] * batch
+
+
+def answers_to_photo(model: Predictor, image: "Image.Image") -> Outputs:
+    """The outputs for one photo of any size, each ``(1, …)``.
+
+    Raises:
+        UsageError: the model takes something else.
+    """
+    preprocessing = model.signature.photo_or_refuse(model.name)
+    (taken,) = model.signature.inputs
+    return model.run(Samples({taken.name: preprocessing.to_pixels(image)[None]}, ("",)))
 
 
 def network_predictor(network: Network) -> Predictor:

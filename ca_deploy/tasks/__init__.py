@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ca_deploy.errors import UsageError, unknown_name
 from ca_deploy.plugins import member, names_in
+from ca_deploy.records.prediction import FoundArea, FoundBox, FoundLabel
 from ca_deploy.records.signature import Signature
 
 if TYPE_CHECKING:
@@ -61,6 +62,20 @@ class Scoring:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a model says of one photo, as :class:`~ca_deploy.records.prediction.Prediction` records it.
+
+    ``classes (H, W)`` are those of the photo's pixels, to draw; negative where the model did not see them.
+    """
+
+    labels: tuple[FoundLabel, ...] = ()
+    boxes: tuple[FoundBox, ...] = ()
+    areas: tuple[FoundArea, ...] = ()
+    values: Mapping[str, tuple[float, ...]] | None = None
+    classes: "NDArray[np.int64] | None" = None
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """What a network may be wrapped in, so that its file gives answers nearer to what an app shows (``--head``).
 
@@ -96,7 +111,8 @@ class Task:
     ``variants`` are other readings of the same outputs, by the name after the colon; ``variant`` chooses one where none
     is named. ``class_count`` is how many classes labels name, where the outputs say that. ``heads`` are what its
     networks can be wrapped in, by the name after ``--head``; without one, a file gives what the network does.
-    ``bound`` returns the task for a signature that its answers depend on.
+    ``bound`` returns the task for a signature that its answers depend on. ``seen`` says what the answers to one photo,
+    each ``(1, …)``, mean, given its width and height in pixels; without it, the values are shown.
     """
 
     name: str
@@ -121,6 +137,7 @@ class Task:
     class_count: "Callable[[Signature], int | None]" = lambda signature: None
     heads: "Mapping[str, Head]" = field(default_factory=dict)
     bound: "Callable[[Signature], Task] | None" = None
+    seen: "Callable[[Answers, Signature, tuple[int, int], Labels], Seen] | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ca_deploy.errors import ImageDataError
+from ca_deploy.records.prediction import FoundLabel
 from ca_deploy.records.signature import Signature
-from ca_deploy.tasks import Labels, Score, Task
+from ca_deploy.tasks import Labels, Score, Seen, Task
 from ca_deploy.tasks._class_of_photo import class_of_photo, score_of
 
 if TYPE_CHECKING:
     from ca_deploy.tasks import Answers
+
+
+_SHOWN = 5  # classes
 
 
 def _unfit(signature: Signature) -> str:
@@ -128,6 +132,34 @@ def _output(signature: Signature) -> str:
     return f"{made.get(signature.outputs[0].activation, 'Values')}, one per class."
 
 
+def _labelled(probabilities: NDArray[np.float32], names: Sequence[str]) -> Seen:
+    best = np.argsort(-probabilities)[:_SHOWN]
+    return Seen(tuple(FoundLabel(names[number], float(probabilities[number])) for number in best))
+
+
+def _names(labels: Labels, count: int) -> Sequence[str]:
+    return labels if labels and len(labels) == count else [str(number) for number in range(count)]
+
+
+def _seen(answers: "Answers", signature: Signature, size: tuple[int, int], labels: Labels) -> Seen:
+    (values,) = next(iter(answers.values()))[:1]
+    if signature.outputs[0].activation != "softmax":
+        powers = np.exp(values - values.max())
+        values = powers / powers.sum()
+    return _labelled(values, _names(labels, len(values)))
+
+
+def _seen_alone(answers: "Answers", signature: Signature, size: tuple[int, int], labels: Labels) -> Seen:
+    """Each class on its own; of one number, the second of two classes."""
+    (values,) = next(iter(answers.values()))[:1]
+    if signature.outputs[0].activation == "none":
+        values = 1 / (1 + np.exp(-values))
+    if len(values) == 1:
+        names = labels if labels and len(labels) == 2 else ("no", "yes")
+        return _labelled(np.array([1 - values[0], values[0]], np.float32), names)
+    return _labelled(values, _names(labels, len(values)))
+
+
 _SIGMOID = Task(
     name="classification:sigmoid",
     description="classes that are each present or not, from (N, classes) or one number",
@@ -143,6 +175,7 @@ _SIGMOID = Task(
     agrees=_decisions_agree,
     like_scale=True,
     scoring=class_of_photo(_score_alone),
+    seen=_seen_alone,
 )
 
 TASK = replace(
@@ -154,6 +187,7 @@ TASK = replace(
     agreement_name="top-1 agreement",
     agrees=_agrees,
     scoring=class_of_photo(_score),
+    seen=_seen,
     one_class=True,
     variants={"sigmoid": _SIGMOID},
     variant=_variant,

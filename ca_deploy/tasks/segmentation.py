@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ca_deploy.data.masks import Mask, labelled_masks
+from ca_deploy.records.prediction import FoundArea
 from ca_deploy.records.signature import NetworkOutput, Signature
-from ca_deploy.tasks import Head, Labels, Scoring, Task
-from ca_deploy.tasks._class_map import classes_in_photo
+from ca_deploy.tasks import Head, Labels, Scoring, Seen, Task
+from ca_deploy.tasks._class_map import UNSEEN, classes_in_photo
 from ca_deploy.tasks._mask_score import RIGHT_PERCENT, iou_score, pixel_pairs
 
 if TYPE_CHECKING:
@@ -129,6 +130,19 @@ def _bound(signature: Signature) -> Task:
     )
 
 
+def _seen(answers: "Answers", signature: Signature, size: tuple[int, int], labels: Labels) -> Seen:
+    given = main_output(signature)
+    is_probability = given is not None and given.activation == "sigmoid"
+    photo = signature.photo_or_refuse("Segmenting")
+    classes = classes_in_photo(main_answer(answers)[0], photo, size, is_probability)
+    numbers, counts = np.unique(classes[classes != UNSEEN], return_counts=True)
+    found = [
+        FoundArea(labels[number] if labels and 0 <= number < len(labels) else str(number), number, 100 * share)
+        for number, share in zip(numbers.tolist(), (counts / counts.sum()).tolist(), strict=True)
+    ]
+    return Seen(areas=tuple(sorted(found, key=lambda area: -area.percent)), classes=classes)
+
+
 TASK = Task(
     name="segmentation",
     description="a class per pixel, from logits (N, classes, height, width) or a class map (N, height, width)",
@@ -145,6 +159,7 @@ TASK = Task(
     like_scale=True,
     class_count=class_count,
     bound=_bound,
+    seen=_seen,
     heads={
         "logits": Head("logits at the network's stride, as it gives them: the smallest and fastest output"),
         "resized": Head(
