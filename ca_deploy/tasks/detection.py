@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ca_deploy.data.labelled_boxes import PhotoBoxes, labelled_boxes
 from ca_deploy.errors import ImageDataError
+from ca_deploy.records.prediction import FoundBox
 from ca_deploy.records.signature import Signature
-from ca_deploy.tasks import Labels, Score, Scoring, Task
+from ca_deploy.tasks import Labels, Score, Scoring, Seen, Task
 from ca_deploy.tasks._boxes import Detections, detect, iou
 from ca_deploy.tasks._coco_metrics import Scored, average_precision
 from ca_deploy.tasks._detector import Detector, detector_of
@@ -79,11 +80,25 @@ def _kept(
     detector: Detector, signature: Signature, answers: "Answers", truth: PhotoBoxes, size: tuple[int, int]
 ) -> Scored:
     """The detections in one photo, in its pixels, beside what is labelled."""
+    return truth, truth.in_pixels(size), _in_photo(detector, signature, answers, size)
+
+
+def _in_photo(detector: Detector, signature: Signature, answers: "Answers", size: tuple[int, int]) -> Detections:
     boxes, scores = detector.read(answers)
     x, y, left, top = signature.photo_or_refuse("Detecting").placement(size)
     corners = boxes[0] * np.array([detector.width, detector.height] * 2, np.float32)
     placed = (corners - np.array([left, top] * 2, np.float32)) / np.array([x, y] * 2, np.float32)
-    return truth, truth.in_pixels(size), detect(np.clip(placed, 0, np.array(size * 2, np.float32)), scores[0])
+    return detect(np.clip(placed, 0, np.array(size * 2, np.float32)), scores[0])
+
+
+def _seen(detector: Detector, signature: Signature, answers: "Answers", size: tuple[int, int], labels: Labels) -> Seen:
+    """The detections whose score is no doubt."""
+    found = _in_photo(detector, signature, answers, size)
+    named = (
+        labels if labels and len(labels) == detector.classes else [str(number) for number in range(detector.classes)]
+    )
+    rows = zip(found.boxes.tolist(), found.scores.tolist(), found.classes.tolist(), strict=True)
+    return Seen(boxes=tuple(FoundBox(named[kind], score, *box) for box, score, kind in rows if score >= _SHOWN))
 
 
 def _score(detector: Detector, photos: Sequence[Scored], labels: Sequence[str]) -> Score:
@@ -115,6 +130,7 @@ def _bound(signature: Signature) -> Task:
     return replace(
         TASK,
         agrees=lambda reference, other: _agreement(detector, reference, other),
+        seen=lambda answers, signature, size, labels: _seen(detector, signature, answers, size, labels),
         scoring=Scoring(
             "COCO JSON, or a folder with labels of Pascal VOC or YOLO",
             labelled_boxes,

@@ -130,6 +130,8 @@ def test_export_evaluate_parity_check_and_profile_are_discreet(home: Path) -> No
 def test_the_other_verbs_are_discreet(home: Path) -> None:
     assert not complaints(["distill", *TINY, "--count", "33", "--output", home / "out/distilled"], home)
     assert not complaints(["check", "--before", *TINY, "--target", "xnnpack"], home, codes=(0, 1))
+    Image.new("RGB", (40, 50), "white").save(home / "white.png")
+    assert not complaints(["predict", *TINY, home / "white.png", "--output", home / "out" / "seen.png"], home)
     assert not complaints(["doctor"], home, codes=(0, 1))
     for what in ("models", "formats", "recipes", "calibrations", "targets", "devices"):
         assert not complaints(["list", what], home)

@@ -105,3 +105,11 @@ def test_labels_for_another_photo_or_another_model_are_refused() -> None:
     with pytest.raises(ImageDataError, match=r"scores 3 classes, but there are 2 \(cat, dog\)"):
         three = {**TWO, "scores": np.zeros((1, 3, 3), np.float32)}
         scored(signature((1, 3, 4), (1, 3, 3)), three, truth_of(CORNERS[:2], (64, 48)), (64, 48))
+
+
+def test_what_is_seen_are_the_sure_boxes_with_their_names() -> None:
+    task = meaning_of("detection", signature((1, 3, 4), (1, 3, 2))).task
+    assert task.seen is not None
+    seen = task.seen(TWO, signature((1, 3, 4), (1, 3, 2)), (400, 200), LABELS)
+    assert [(box.label, round(box.score, 2)) for box in seen.boxes] == [("cat", 0.9), ("dog", 0.8)]
+    assert (seen.boxes[0].left, seen.boxes[0].bottom) == pytest.approx((40, 100))
