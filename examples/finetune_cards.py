@@ -137,7 +137,7 @@ def train(args: argparse.Namespace) -> None:
             part.load_state_dict(state[name])
         curve = state["curve"]
 
-    for epoch in range(len(curve), args.epochs):
+    for epoch in range(len(curve), args.stop or args.epochs):
         started = time.perf_counter()
         random = np.random.default_rng([args.seed, epoch])  # an epoch begins the same after a resumption
         network.train()
@@ -163,7 +163,7 @@ def train(args: argparse.Namespace) -> None:
                 for mean, value in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
                     mean.lerp_(value, 1 - EMA_DECAY) if mean.is_floating_point() else mean.copy_(value)
         row = {"epoch": epoch + 1, "loss": total / per_epoch, "seconds": time.perf_counter() - started}
-        if args.val and ((epoch + 1) % 10 == 0 or epoch + 1 == args.epochs):
+        if args.val and ((epoch + 1) % 10 == 0 or epoch + 1 == (args.stop or args.epochs)):
             row |= average_precision(averaged, args.val, labels)
         curve.append(row)
         print("  ".join(f"{key} {value:.3f}" for key, value in row.items()), flush=True)
@@ -187,6 +187,7 @@ if __name__ == "__main__":
     parser.add_argument("--state", type=Path, required=True, help="where to keep the state of the training")
     parser.add_argument("--output", type=Path, required=True, help="where to write the fp16 .safetensors checkpoint")
     parser.add_argument("--epochs", type=int, default=80)
+    parser.add_argument("--stop", type=int, help="end after this epoch, with the averaged weights as they then are")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)

@@ -76,14 +76,15 @@ def channel_axis(reference: _Values) -> int:
     return last if _log_variance_within(reference, last) < _log_variance_within(reference, 1) - np.log(2) else 1
 
 
-def by_channel(reference: _Values, found: _Values, like_scale: bool = False) -> Channels:
+def by_channel(reference: _Values, found: _Values, like_scale: bool = False, axis: int | None = None) -> Channels:
     """The figures of an output ``(N, …)``; one of rank 1 has one channel.
 
     ``like_scale``: all channels are in the same unit and compete, as logits do, and a weak one is judged by all.
+    ``axis`` is that of the channels, where it is known.
     """
     if reference.ndim < 2:
         reference, found = reference.reshape(-1, 1), found.reshape(-1, 1)
-    axis = channel_axis(reference)
+    axis = channel_axis(reference) if axis is None else axis
     # (C, N, positions), without a copy
     expected, given = (np.moveaxis(values, axis, 0) for values in (reference, found))
     spreads = [_spread(values) for values in expected]

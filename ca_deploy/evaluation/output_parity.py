@@ -60,7 +60,8 @@ def compare_output(
 
 def channels_of(given: NetworkOutput, task: Task, reference: _Values, found: _Values) -> Channels:
     """The figures of an output's channels, which compete where its task or activation says so."""
-    return by_channel(reference, found, task.like_scale or given.activation in _ONE_SCALE)
+    one_scale = task.like_scale or given.activation in _ONE_SCALE
+    return by_channel(reference, found, one_scale, task.channel_axis(given))
 
 
 def named_channels(numbers: Sequence[int], count: int, labels: Sequence[str] | None) -> str:

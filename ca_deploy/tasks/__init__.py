@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ca_deploy.errors import UsageError, unknown_name
 from ca_deploy.plugins import member, names_in
 from ca_deploy.records.prediction import FoundArea, FoundBox, FoundLabel
-from ca_deploy.records.signature import Signature
+from ca_deploy.records.signature import NetworkOutput, Signature
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,6 +100,7 @@ class Task:
     says why a network cannot have this task, or "". ``compared`` makes of an output ``(N, …)`` what parity compares.
     ``agrees`` returns for each sample the share ``(N,)`` of its decisions in which two answers agree; None where the
     task has no decisions. ``like_scale``: the values of an output are in one unit and compete with each other.
+    ``channel_axis`` is the axis along which the values of an output differ in kind; None where the values have to say.
     ``least_channel_sqnr_db`` is the least SQNR of a channel about its mean with which an answer is useful, whatever a
     recipe asks for.
     ``scoring`` is None where the task cannot be evaluated on labelled photos. ``python`` returns the main part of a
@@ -129,6 +130,7 @@ class Task:
     compared: "Callable[[NDArray[np.float32]], NDArray[np.float32]]" = lambda values: values
     agrees: "Callable[[Answers, Answers], NDArray[np.float64]] | None" = None
     like_scale: bool = False
+    channel_axis: "Callable[[NetworkOutput], int | None]" = lambda given: None
     least_channel_sqnr_db: float = 0.0
     scoring: Scoring | None = None
     one_class: bool = False

@@ -12,7 +12,7 @@ from ca_deploy.data.labelled_boxes import PhotoBoxes, labelled_boxes
 from ca_deploy.errors import ImageDataError
 from ca_deploy.records.prediction import FoundBox
 from ca_deploy.records.signature import Signature
-from ca_deploy.tasks import Labels, Score, Scoring, Seen, Task
+from ca_deploy.tasks import Head, Labels, Score, Scoring, Seen, Task
 from ca_deploy.tasks._boxes import Detections, detect, iou
 from ca_deploy.tasks._coco_metrics import Scored, average_precision
 from ca_deploy.tasks._detector import Detector, detector_of
@@ -129,6 +129,7 @@ def _bound(signature: Signature) -> Task:
         return TASK
     return replace(
         TASK,
+        channel_axis=lambda given: 1 if detector.boxes == detector.scores else 2,
         agrees=lambda reference, other: _agreement(detector, reference, other),
         seen=lambda answers, signature, size, labels: _seen(detector, signature, answers, size, labels),
         scoring=Scoring(
@@ -153,5 +154,12 @@ TASK = Task(
     agreement_name="agreement of detections",
     right_name="photos without a mistake",
     class_count=_class_count,
+    heads={
+        "raw": Head("offsets to anchors and logits, as the network gives them: best for INT8"),
+        "boxes": Head(
+            "boxes decoded in the graph, left, top, right, bottom in parts of the input's sides, and probabilities",
+            "ca_deploy.tasks._detection_heads:Boxes",
+        ),
+    },
     bound=_bound,
 )
