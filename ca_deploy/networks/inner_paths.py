@@ -4,6 +4,7 @@ torch.export (2.14) keeps the module paths of a program that it traces itself, b
 such operations would all count to the call.
 """
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -34,9 +35,12 @@ def inner_paths(module: nn.Module) -> Iterator[None]:
 
 
 def _interpreted(program: GraphModule) -> Callable[..., Any]:
-    def forward(*args: Any) -> Any:
+    named = list(inspect.signature(program.forward).parameters)
+
+    def forward(*args: Any, **named_args: Any) -> Any:
+        given = (*args, *(named_args[name] for name in named[len(args) :]))
         with traceback.preserve_node_meta():
-            return Interpreter(program).run(*args)
+            return Interpreter(program).run(*given)
 
     return forward
 

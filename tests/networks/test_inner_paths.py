@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from ca_deploy.networks.flat import Flat, Named
 from ca_deploy.networks.program import program_of
-from ca_deploy.records.module_path import module_of
+from ca_deploy.records.module_path import WRAPPED, module_of
 
 
 class Net(nn.Module):
@@ -33,3 +34,11 @@ def test_each_operation_keeps_its_module_behind_the_place_of_the_program() -> No
     torch.testing.assert_close(program.module()(x), around(x))
     assert before == [(node.name, dict(node.meta.get("nn_module_stack", {}))) for node in inner.graph.nodes]
     assert "forward" not in vars(inner)
+
+
+def test_a_program_that_takes_its_tensors_by_name() -> None:
+    x = torch.randn(1, 3, 8, 8)
+    named = Named(Net().eval(), ["image"], ["found"])
+    inner = torch.export.export(named, (), {"image": x}).module()
+    program = program_of(Flat(inner, ["image"]), "net", [x])
+    torch.testing.assert_close(program.module()(x), named.get_submodule(WRAPPED)(x))
