@@ -33,7 +33,7 @@ def run(tensor: np.ndarray) -> np.ndarray:
     $invoke
     return $dequantise
 
-
+$functions
 if __name__ == "__main__":
     $main
 ''')
@@ -63,8 +63,15 @@ def python(manifest: Manifest, package: str, imports: str, invoke: str) -> str:
         preprocess=preprocess(preprocessing, spec),
         invoke=invoke,
         dequantise=dequantised("output", output),
+        functions=functions(manifest),
         main="\n    ".join(task.python(manifest.signature)),
     )
+
+
+def functions(manifest: Manifest) -> str:
+    """Those that the main part of the task calls; with an empty line behind."""
+    code = task_of(manifest).python_functions(manifest.signature)
+    return f"{code}\n" if code else ""
 
 
 def script_name(manifest: Manifest) -> str:

@@ -6,8 +6,8 @@ from string import Template
 from ca_deploy.formats import _quoting as quoting
 from ca_deploy.formats._identifiers import PYTHON, words
 from ca_deploy.formats._interface import Interface, Parameter, Result, interface_of
-from ca_deploy.formats._output import given_text
-from ca_deploy.formats._python import labels, script_name
+from ca_deploy.formats._output import given_text, task_of
+from ca_deploy.formats._python import functions, labels, script_name
 from ca_deploy.formats._python_preprocess import OPEN_RGB, constants, dequantised, preprocess, quantised
 from ca_deploy.records.manifest import Manifest
 
@@ -44,12 +44,11 @@ def run($parameters) -> dict[str, np.ndarray]:
         $results
     }
 
-
+$functions
 if __name__ == "__main__":
     if len(sys.argv) != $count:
         sys.exit(__doc__)
-    for name, values in run($given).items():
-        print(f"{name} {values.shape}:\\n{values}")
+    $main
 ''')
 
 _TAKEN = words("run str dict np ndarray outputs invoke astype float32 rint clip ascontiguousarray")
@@ -75,7 +74,9 @@ def python_general(manifest: Manifest, package: str, imports: str, invoke: str) 
         usage="\n".join(f"{one.name}: {_file_text(one)}" for one in interface.parameters),
         imports="\n".join(filter(None, ("from PIL import Image, ImageOps" if pillow else "", imports))),
         model=quoting.python(manifest.file),
-        labels=f"LABELS = {labels(manifest)}\n" if manifest.labels else "",
+        labels=f"LABELS = {labels(manifest)}\n"
+        if manifest.labels or task_of(manifest).python_functions(manifest.signature)
+        else "",
         preprocess=_preprocess(interface),
         invoke=invoke,
         parameters=", ".join(f"{one.name}: np.ndarray" for one in interface.parameters),
@@ -83,8 +84,17 @@ def python_general(manifest: Manifest, package: str, imports: str, invoke: str) 
         tensors="\n        ".join(f"{_tensor(one)}," for one in interface.parameters),
         results="\n        ".join(map(_result, interface.results)),
         count=1 + sum(count for _, count, _ in arguments),
-        given=", ".join(made for _, _, made in arguments),
+        functions=functions(manifest),
+        main="\n    ".join(_main(manifest, interface, ", ".join(made for _, _, made in arguments))),
     )
+
+
+def _main(manifest: Manifest, interface: Interface, given: str) -> tuple[str, ...]:
+    """The lines of the task, if it reads several outputs of a photo; otherwise all outputs are printed."""
+    task = task_of(manifest)
+    if task.python_functions(manifest.signature) and interface.batch == 1:
+        return task.python(manifest.signature)
+    return f"for name, values in run({given}).items():", '    print(f"{name} {values.shape}:\\n{values}")'
 
 
 def _arguments(interface: Interface) -> Iterator[tuple[str, int, str]]:

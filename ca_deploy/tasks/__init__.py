@@ -104,14 +104,15 @@ class Task:
     ``least_channel_sqnr_db`` is the least SQNR of a channel about its mean with which an answer is useful, whatever a
     recipe asks for.
     ``scoring`` is None where the task cannot be evaluated on labelled photos. ``python`` returns the main part of a
-    snippet for one photo and one output: lines that call ``run(preprocess(photo))`` and print. ``headline`` is what a
-    snippet does, to go before "with net.onnx"; ``output`` returns a sentence on what its ``run`` returns, and
-    ``class_name`` is its class in Kotlin and Swift. ``output_name`` is what the only output of a network is called that
-    does not name it. ``agreement_name`` and ``right_name`` are what reports call the results of ``agrees`` and the
-    share of ``Score.right``. ``one_class``: the only output has one value per class, of which one is right.
-    ``variants`` are other readings of the same outputs, by the name after the colon; ``variant`` chooses one where none
-    is named. ``class_count`` is how many classes labels name, where the outputs say that. ``heads`` are what its
-    networks can be wrapped in, by the name after ``--head``; without one, a file gives what the network does.
+    snippet for one photo and one output: lines that call ``run(preprocess(photo))`` and print; ``python_functions``
+    returns functions that they call, and then the lines serve several outputs too, of which ``run`` returns a
+    dictionary. ``headline`` is what a snippet does, to go before "with net.onnx"; ``output`` returns a sentence on what
+    its ``run`` returns, and ``class_name`` is its class in Kotlin and Swift. ``output_name`` is what the only output of
+    a network is called that does not name it. ``agreement_name`` and ``right_name`` are what reports call the results
+    of ``agrees`` and the share of ``Score.right``. ``one_class``: the only output has one value per class, of which one
+    is right. ``variants`` are other readings of the same outputs, by the name after the colon; ``variant`` chooses one
+    where none is named. ``class_count`` is how many classes labels name, where the outputs say that. ``heads`` are what
+    its networks can be wrapped in, by the name after ``--head``; without one, a file gives what the network does.
     ``bound`` returns the task for a signature that its answers depend on. ``seen`` says what the answers to one photo,
     each ``(1, …)``, mean, given its width and height in pixels; without it, the values are shown.
     """
@@ -122,6 +123,7 @@ class Task:
     headline: str
     output: "Callable[[Signature], str]"
     python: "Callable[[Signature], tuple[str, ...]]"
+    python_functions: "Callable[[Signature], str]" = lambda signature: ""
     unfit: "Callable[[Signature], str]" = lambda signature: ""
     class_name: str = "Network"
     output_name: str = "output"

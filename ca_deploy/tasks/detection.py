@@ -15,6 +15,7 @@ from ca_deploy.records.signature import Signature
 from ca_deploy.tasks import Head, Labels, Score, Scoring, Seen, Task
 from ca_deploy.tasks._boxes import Detections, detect, iou
 from ca_deploy.tasks._coco_metrics import Scored, average_precision
+from ca_deploy.tasks._detection_snippet import functions, main
 from ca_deploy.tasks._detector import Detector, detector_of
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def _bound(signature: Signature) -> Task:
         return TASK
     return replace(
         TASK,
+        python_functions=lambda signature: functions(detector),
         channel_axis=lambda given: 1 if detector.boxes == detector.scores else 2,
         agrees=lambda reference, other: _agreement(detector, reference, other),
         seen=lambda answers, signature, size, labels: _seen(detector, signature, answers, size, labels),
@@ -148,7 +150,7 @@ TASK = Task(
     unfit=_unfit,
     headline="Detect objects in a photo",
     output=lambda signature: "Boxes and scores, one row per class behind the four of the box.",
-    python=lambda signature: ("print(run(preprocess(sys.argv[1])))",),
+    python=main,
     class_name="Detector",
     output_name="detections",
     agreement_name="agreement of detections",

@@ -1,15 +1,19 @@
 """Boxes decoded in the graph are those that numpy decodes from the raw outputs of the same format."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
+import ca_deploy
 from ca_deploy.errors import ModelError
-from ca_deploy.evaluation.predictor import Outputs, file_predictor
+from ca_deploy.evaluation.predictor import Outputs, file_predictor, open_predictor
 from ca_deploy.formats import find_format
 from ca_deploy.networks.head import with_head
 from ca_deploy.networks.source import Network, load, source_of_object
@@ -18,6 +22,7 @@ from ca_deploy.records.boxes import AnchorMap, BoxCoding
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.samples import Samples
 from ca_deploy.runtimes import open_session
+from ca_deploy.tasks._boxes import detect
 from ca_deploy.tasks._detector import Detector, detector_of
 from tests.formats.kit import export
 
@@ -40,7 +45,7 @@ class TwoMaps(nn.Module):
         maps = [self.stem(x).relu()]
         maps.append(self.down(maps[0]).relu())
         found = [
-            torch.cat([head(one).permute(0, 2, 3, 1).reshape(1, -1, values) for one in maps], 1)
+            torch.cat([head(one).permute(0, 2, 3, 1).reshape(len(x), -1, values) for one in maps], 1)
             for head, values in zip(self.heads, (4, 3), strict=True)
         ]
         return {"boxes": 4 * found[0], "scores": 4 * found[1]}
@@ -112,3 +117,31 @@ def test_what_has_no_boxes_has_no_head() -> None:
     wrong = replace(other, signature=replace(other.signature, outputs=other.signature.outputs[:1]))
     with pytest.raises(ModelError, match=r"has no boxes to decode for --head: .* or one tensor"):
         with_head(wrong, "boxes")
+
+
+@pytest.mark.parametrize("head", ["raw", "boxes"])
+def test_the_written_python_detects_what_the_task_does(head: str, tmp_path: Path) -> None:
+    module = TwoMaps()
+    source = ModelSource(input_size=SIZE, fit="stretch", mean=(0.5,) * 3, std=(0.25,) * 3, head=head)
+    (done,) = ca_deploy.export(module, source=source, formats=["onnx"], output=tmp_path, calibration="random")
+    photo = tmp_path / "photo.png"
+    pixels = np.random.default_rng(1).integers(0, 256, (48, 80, 3), np.uint8)
+    Image.fromarray(pixels).save(photo)
+    printed = subprocess.run(
+        [sys.executable, done.path.with_suffix(".py"), photo], capture_output=True, text=True, check=True
+    ).stdout
+    predictor = open_predictor(done.path)
+    (taken,) = predictor.signature.inputs
+    assert taken.preprocessing is not None
+    image = taken.preprocessing.to_pixels(Image.open(photo))
+    detector = detector_of(predictor.signature)
+    assert isinstance(detector, Detector)
+    boxes, scores = detector.read(predictor.run(Samples({taken.name: image[None]}, ("",))))
+    found = detect(boxes[0] * np.array([80, 48] * 2, np.float32), scores[0], least_score=0.3, most=10**6)
+    lines = [
+        f"{score:6.1%}  class {kind}  " + " ".join(f"{side:.1f}" for side in box)
+        for box, score, kind in zip(found.boxes, found.scores, found.classes, strict=True)
+    ]
+    assert len(lines) > 5
+    assert printed.splitlines()[:5] == lines[:5]
+    assert len(printed.splitlines()) == len(lines)
