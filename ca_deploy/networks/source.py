@@ -100,6 +100,10 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
             notes = (note_on(to_evaluation(module)),)
     else:
         module = make_network(registered.factory if registered else source.model, source, checkpoint)
+        if registered is not None and source.random_weights:
+            from ca_deploy.networks.untrained import settle
+
+            settle(module, registered.input_size)
     if checkpoint is not None:
         from ca_deploy.networks.checkpoint import load_weights
 

@@ -63,6 +63,14 @@ _CLASSIFIERS = (
     _entry("classifiers:mixnet", "MixNet (arXiv 1907.09595)"),
 )
 
+_FAMILY = (
+    _entry("family:inverted_se", "MobileNetV2's block with SE"),
+    _entry("family:inverted_cbam", "MobileNetV2's block with CBAM"),
+    _entry("family:inverted_ca_y", "MobileNetV2's block with a gate per column"),
+    _entry("family:sandglass_ca", "MobileNeXt's block with Coordinate Attention"),
+    _entry("family:mbconv_ca", "EfficientNet's block with Coordinate Attention"),
+)
+
 _TRANSFORMERS = (
     _entry("transformers:convnext", "ConvNeXt (arXiv 2201.03545)"),
     _entry("transformers:vision_transformer", "ViT (arXiv 2010.11929)", _SCALED),
@@ -161,4 +169,4 @@ _ODD = (
     _entry("shapes:embedding", "a unit vector", replace(_RGB, task="embedding")),
 )
 
-CATALOGUE = (*_ATTENTION, *_CLASSIFIERS, *_TRANSFORMERS, *_DETECTORS, *_SEGMENTERS, *_SEVERAL, *_ODD)
+CATALOGUE = (*_ATTENTION, *_CLASSIFIERS, *_FAMILY, *_TRANSFORMERS, *_DETECTORS, *_SEGMENTERS, *_SEVERAL, *_ODD)
