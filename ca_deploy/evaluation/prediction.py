@@ -12,6 +12,7 @@ from ca_deploy.data.folders import images_below
 from ca_deploy.data.images import open_rgb
 from ca_deploy.errors import ImageDataError
 from ca_deploy.evaluation.predictor import Predictor, answers_to_photo
+from ca_deploy.files import other_kind
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.prediction import Prediction
 from ca_deploy.tasks import Seen
@@ -34,12 +35,14 @@ def photos_at(places: Sequence[Path]) -> list[tuple[str, Path]]:
     """Image files, and those below folders in the order of their paths, each with its name.
 
     Raises:
-        ImageDataError: a folder has no image, or there is none at all.
+        ImageDataError: a file is missing, a folder has no image, or there is none at all.
     """
     found: list[tuple[str, Path]] = []
     for place in places:
         if place.is_dir():
             found += [(path.relative_to(place).as_posix(), path) for path in images_below(place).paths]
+        elif kind := other_kind(place):
+            raise ImageDataError(f"Image {place} {kind}.")
         else:
             found.append((place.name, place))
     if not found:
