@@ -1,6 +1,6 @@
 """Fine-tune SSDLite with a CA-MobileNetV2 on photos labelled in COCO JSON, from an ImageNet MobileNetV2.
 
-The bundled detector was trained with it (model card: `ca_deploy/models/weights/ssdlite320_mobilenet_v2_ca_cards6.md`):
+The tests' detector was trained with it (model card: `tests/assets/ssdlite320_mobilenet_v2_ca_cards6.md`):
 
     python examples/finetune_cards.py --train cards/train --truth cards/train.json --val cards/val.json \\
         --backbone mobilenet_v2.pth --state cards.pt --output cards6.safetensors

@@ -25,7 +25,13 @@ def evaluate(
             autocompletion=_completion.models,
         ),
     ],
-    data: Annotated[Path, typer.Option(help="ImageFolder tree: `DATA/<class>/<photo>`.", show_default=False)],
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Labelled photos: `DATA/<class>/<photo>`; COCO JSON, VOC or YOLO for boxes; `images/` and `masks/`.",
+            show_default=False,
+        ),
+    ],
     against: Annotated[
         str | None,
         typer.Option(
