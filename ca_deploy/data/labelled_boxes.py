@@ -18,6 +18,7 @@ _FORMS = (
     "YOLO .txt files."
 )
 _SHOWN = 8
+_FAR = 1e9  # pixels: what is labelled beyond is cut off at the side of the photo, as all that leaves it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +75,7 @@ def photo_boxes(
 
     return PhotoBoxes(
         photo,
-        np.array([row[0] for row in rows], np.float32).reshape(-1, 4),
+        np.array([row[0] for row in rows], np.float64).clip(-_FAR, _FAR).astype(np.float32).reshape(-1, 4),
         np.array([row[1] for row in rows], np.int64),
         np.array([row[2] for row in rows], np.bool_),
         size,

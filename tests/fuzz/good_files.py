@@ -150,6 +150,12 @@ def label_files() -> list[Files]:
     return [{"x.txt": "rose\ndaisy\nTüte\n".encode()}]
 
 
+def boxes() -> list[Files]:
+    from tests.data.test_labelled_boxes import as_coco
+
+    return made(as_coco)
+
+
 BUNDLED = 1000  # bytes of each library in a bundle
 
 

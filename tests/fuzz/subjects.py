@@ -154,6 +154,13 @@ def _labels(path: Path) -> None:
     labels_of(ModelSource(labels=path), {})
 
 
+def _boxes(path: Path) -> None:
+    from ca_deploy.data.labelled_boxes import labelled_boxes
+
+    for truth in labelled_boxes(path, ["cat", "dog"]).truth:
+        truth.in_pixels((80, 40))
+
+
 def _bundle(path: Path) -> None:
     from pytest import MonkeyPatch
 
@@ -264,6 +271,7 @@ SUBJECTS = {
     "array": Subject(good_files.one_array, ".npy", _array, ("numpy.lib.format.",), structures.arrays),
     "image": Subject(good_files.pictures, "", _picture, ("PIL.Image.open",), structures.pictures),
     "labels": Subject(good_files.label_files, ".txt", _labels, ("codecs.", "encodings.")),
+    "boxes": Subject(good_files.boxes, ".json", _boxes, _JSON),
     "bundle": Subject(good_files.bundles, ".zip", _bundle, ("zipfile.",), structures.bundle),
     "runner's answer": Subject(good_files.answers, ".json", _answer, _JSON),
     "device's answer": Subject(good_files.probes, ".probe", _probe, ("tests.fuzz.subjects._Told",), lines.of_a_device),
