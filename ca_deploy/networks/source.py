@@ -86,6 +86,8 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         raise UsageError("--eval is for .pt2 programs: a network from Python is put into evaluation mode. Drop it.")
     checkpoint = None if module is not None else _checkpoint(source, registered)
     metadata = dict(checkpoint.metadata) if checkpoint else {}
+    if registered is not None and source.fit is None and "preprocessing" not in metadata:
+        source = replace(source, fit=registered.fit)
     layout = program = None
     trained = not source.random_weights  # a network without weights is refused below
     notes: tuple[str, ...] = ()

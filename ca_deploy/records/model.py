@@ -29,7 +29,10 @@ _Rgb = Annotated[tuple[float, float, float], BeforeValidator(_tuple_of_list)]
 
 @record
 class RegisteredModel:
-    """One TOML of ``ca_deploy/models``: a network with a name, and figures of it that papers print."""
+    """One TOML of ``ca_deploy/models``: a network with a name, and figures of it that papers print.
+
+    ``fit`` is how photos get its size, where neither the user nor the weights say.
+    """
 
     name: str
     description: str
@@ -38,6 +41,7 @@ class RegisteredModel:
     weights: Path | None = None
     calibration: str | None = None
     task: str | None = None
+    fit: Fit | None = None
     author: str | None = None
     licence: str | None = None
     published: tuple[PublishedFigures, ...] = ()

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ca_deploy.data.labelled import LabelledPhotos
 from ca_deploy.data.labelled_boxes import PhotoBoxes, labelled_boxes
 from ca_deploy.errors import ImageDataError
 from ca_deploy.records.prediction import FoundBox
@@ -102,12 +104,23 @@ def _seen(detector: Detector, signature: Signature, answers: "Answers", size: tu
     return Seen(boxes=tuple(FoundBox(named[kind], score, *box) for box, score, kind in rows if score >= _SHOWN))
 
 
-def _score(detector: Detector, photos: Sequence[Scored], labels: Sequence[str]) -> Score:
+def _labelled(detector: Detector, root: Path, labels: Labels) -> LabelledPhotos[PhotoBoxes]:
+    """The photos, unless their classes are not those of the model: found before the first is run."""
+    photos = labelled_boxes(root, labels)
+    _refuse_other_classes(detector, photos.labels)
+    return photos
+
+
+def _refuse_other_classes(detector: Detector, labels: Sequence[str]) -> None:
     if len(labels) != detector.classes:
         raise ImageDataError(
             f"The model scores {detector.classes} classes, but there are {len(labels)} ({', '.join(labels[:12])}). "
             "Pass the model's class names, in its order, with --labels."
         )
+
+
+def _score(detector: Detector, photos: Sequence[Scored], labels: Sequence[str]) -> Score:
+    _refuse_other_classes(detector, labels)
     figures, by_class = average_precision(photos, labels)
     right, confusions = [], Counter[tuple[str, str]]()
     for truth, boxes, found in photos:
@@ -136,7 +149,7 @@ def _bound(signature: Signature) -> Task:
         seen=lambda answers, signature, size, labels: _seen(detector, signature, answers, size, labels),
         scoring=Scoring(
             "COCO JSON, or a folder with labels of Pascal VOC or YOLO",
-            labelled_boxes,
+            lambda root, labels: _labelled(detector, root, labels),
             lambda answers, truth, size: _kept(detector, signature, answers, truth, size),
             lambda photos, labels: _score(detector, photos, labels),
         ),

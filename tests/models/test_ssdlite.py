@@ -43,6 +43,8 @@ def test_the_signature_says_what_the_boxes_are_and_other_sizes_are_refused() -> 
     assert found.signature.boxes is not None
     assert found.signature.boxes.count == 2034
     assert found.task.name == "detection"
+    assert found.signature.photo is not None
+    assert found.signature.photo.fit == "stretch"
     with pytest.raises(ModelError, match=r"320x320 px: --input-size 320"):
         load(ModelSource(NAME, random_weights=True, num_classes=3, width=0.5, input_size=300))
 
