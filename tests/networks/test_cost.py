@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,12 @@ PAPER = (
 DIFFER = {"mobilenext", "mobilenext_se", "mobilenext_ca", "efficientnet_b0_ca"}
 
 
-@pytest.fixture(scope="module")
-def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, float], NetworkCost]:
+@pytest.fixture(scope="module", autouse=True)
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, float], NetworkCost]]:
+    """Counted once, in a cache of its own, which the commands of this module find again."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CA_DEPLOY_CACHE", str(tmp_path_factory.mktemp("cache")))
-        return {(cost.name, cost.width): cost for cost in costs()}
+        yield {(cost.name, cost.width): cost for cost in costs()}
 
 
 @pytest.mark.parametrize(("name", "width", "parameters", "multiply_adds"), PAPER)
