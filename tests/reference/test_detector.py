@@ -31,7 +31,12 @@ def test_it_finds_the_cards(in_pytorch: AccuracyReport) -> None:
 
 def test_its_int8_file_finds_them_too(in_pytorch: AccuracyReport, tmp_path: Path) -> None:
     (done,) = ca_deploy.export(
-        SOURCE, recipes=["tflite_static_wi8_ai8"], calibration=str(CARDS / "train"), output=tmp_path
+        SOURCE,
+        recipes=["tflite_static_wi8_ai8"],
+        calibration=str(CARDS / "train"),
+        calibration_count=64,
+        held_out=64,
+        output=tmp_path,
     )
     assert done.passed
     boxes, scores = done.manifest.outputs
