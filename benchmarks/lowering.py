@@ -10,6 +10,7 @@ blocks, as written and lowered: exact instructions per inference on emulated pro
 """
 
 import argparse
+import itertools
 import json
 import re
 import sys
@@ -62,7 +63,7 @@ CANDIDATES: dict[str, dict[str, tuple[str, ...]]] = {
         "se": (f"pools=mean,{_ONE}", f"pools=mean,sigmoid=tanh,{_ONE}"),
     },
     "tflite_static_wi8_ai8": {
-        "ca": (f"pools=mean,product=one_by_one,{_APART}", f"pools=mean,product=outer_product,{_APART}"),
+        "ca": (f"pools=mean,product=one_by_one,{_APART}",),
         "se": (f"pools=mean,{_ONE}",),
     },
 }
@@ -211,16 +212,17 @@ def of_blocks(rows: list[dict[str, Any]]) -> Iterator[str]:
 def choices(rows: list[dict[str, Any]], recipe: str) -> Iterator[str]:
     """The cheapest first, for each size of map, down to one that every block can be written in."""
     found = per_element(rows)
-    for kind, attention in (("axes", "ca"), ("map", "se")):
-        for px in STAIRS:
-            costs = sorted((found[recipe, attention, px, one], one) for one in CANDIDATES[recipe][attention])
-            for cost, lowering in costs:
-                figures = f"instructions = {cost:.2f}, as_written = {found[recipe, attention, px, 'reference']:.2f}"
-                pairs = ", ".join('{} = "{}"'.format(*pair.split("=")) for pair in lowering.split(","))
-                from_px = px if px > min(STAIRS) else 0
-                yield f'    {{ gates = "{kind}", from_px = {from_px}, {figures}, {pairs} }},'
-                if "channels_last" not in lowering:
-                    break
+    for (kind, attention), px in itertools.product((("axes", "ca"), ("map", "se")), STAIRS):
+        costs = {one: found[recipe, attention, px, one] for one in CANDIDATES[recipe][attention]}
+        for lowering in sorted(costs, key=lambda one, costs=costs: round(costs[one], 1)):  # of equals, the first
+            figures = (
+                f"instructions = {costs[lowering]:.2f}, as_written = {found[recipe, attention, px, 'reference']:.2f}"
+            )
+            pairs = ", ".join('{} = "{}"'.format(*pair.split("=")) for pair in lowering.split(","))
+            from_px = px if px > min(STAIRS) else 0
+            yield f'    {{ gates = "{kind}", from_px = {from_px}, {figures}, {pairs} }},'
+            if "channels_last" not in lowering:
+                break
 
 
 def write_rules(rows: list[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from ca_deploy.errors import UsageError
 from ca_deploy.lowering.rules import rules_for, shipped
+from ca_deploy.native.libraries import LIBRARIES
 from ca_deploy.records.lowering import Choice
 
 OWN = '[[rules]]\nname = "mine"\nformat = "onnx"\nmodes = ["float32"]\nruntime = "onnxruntime 1.32.0"\nchoices = [{}]\n'
@@ -28,6 +29,15 @@ def test_key_and_value_are_one_choice_for_all_blocks() -> None:
     assert [rule.choice for rule in found.choices] == [Choice(pools="mean", product="one_by_one")]
     assert found.padding == "flat"
     assert found.choices[0].choice.text == "pools=mean,product=one_by_one"
+
+
+def test_what_was_counted_is_as_new_as_what_profile_sends() -> None:
+    sent = {f"onnxruntime {LIBRARIES['onnxruntime'].version}", f"LiteRT {LIBRARIES['litert'].version}"}
+    counted = [rules for rules in shipped().values() if rules.runtime]
+    assert {rules.runtime for rules in counted} == sent
+    for rules in counted:
+        assert all(rule.instructions is not None and rule.as_written is not None for rule in rules.choices)
+        assert {rule.gates for rule in rules.choices} == {"axes", "map"}
 
 
 @pytest.mark.parametrize(

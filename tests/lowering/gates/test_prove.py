@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from ca_deploy.cli import app
 from ca_deploy.lowering.gates import lower, pool_forms
 from ca_deploy.lowering.gates.block import Extent
 from ca_deploy.lowering.gates.editor import Editor
-from ca_deploy.lowering.rules import rules_for
+from ca_deploy.lowering.rules import Rule, rules_for
 from ca_deploy.records.lowering import AS_WRITTEN
+from ca_deploy.render.lowering import sentences
 from tests.lowering.gates.kit import Projected, image, traced
 from tests.pipeline.kit import TINY
 from tests.zoo import attention, gates
@@ -137,3 +139,14 @@ def test_a_hard_sigmoid_becomes_the_activation_of_its_convolution(block: Callabl
     (written,) = lower(graph_module, rules_for("default", "onnx", "static"), [x]).blocks
     assert written.proof is not None
     assert torch.ops.aten.hardsigmoid.default not in {node.target for node in graph_module.graph.nodes}
+
+
+def test_what_a_block_saves_is_what_was_counted_per_element_of_its_map() -> None:
+    counted = Rule(pools="mean", instructions=4.0, as_written=24.5)
+    x = image(C, 12, 12)
+    lowering = lower(traced(Projected(attention.CoordAtt(C), C), x), replace(MEANS, choices=(counted,)), [x])
+    assert lowering.saves == 20.5 * C * 12 * 12
+    assert any(f"{lowering.saves / 1e6:.1f} M instructions less" in str(line) for line in sentences(lowering))
+    unknown = lower(traced(Projected(attention.CoordAtt(C), C), x), MEANS, [x])
+    assert unknown.saves is None
+    assert not any("instructions less" in str(line) for line in sentences(unknown))
