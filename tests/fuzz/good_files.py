@@ -156,6 +156,33 @@ def boxes() -> list[Files]:
     return made(as_coco)
 
 
+def masks() -> list[Files]:
+    """TOMLs of masks with colours and with values."""
+    from PIL import Image
+
+    values = np.array([[0, 1, 1, 0], [1, 1, 0, 255], [0, 0, 0, 1]], np.uint8)
+    colours = np.where(values[..., None] == 255, 0, np.stack([values * 3, values * 7, values + 1], -1)).astype(np.uint8)
+    files = {}
+    for name, pixels in (("images/a.png", colours), ("pictures/a.png", colours), ("values/a.png", values)):
+        content = io.BytesIO()
+        Image.fromarray(pixels).save(content, "png")
+        files[name] = content.getvalue()
+    named = b"masks = 'pictures'\nignore = ['void']\n[colours]\ncat = [0, 0, 1]\ndog = [3, 7, 2]\nvoid = [0, 0, 0]\n"
+    return [
+        {"x.toml": named, **files},
+        {"x.toml": b"images = 'images'\nmasks = 'values'\nignore = [255, 9]\n", **files},
+    ]
+
+
+def colour_tables() -> list[Files]:
+    lists = (
+        b"name,r,g,b\ncat,0,0,1\ndog,3,7,2\n",
+        b"# label:color\ncat:0,0,1::\ndog:3,7,2::\n",
+        b"0 0 1\tcat\n3 7 2\tdog\n",
+    )
+    return [{"x.colours": one} for one in lists]
+
+
 BUNDLED = 1000  # bytes of each library in a bundle
 
 

@@ -161,6 +161,19 @@ def _boxes(path: Path) -> None:
         truth.in_pixels((80, 40))
 
 
+def _masks(path: Path) -> None:
+    from ca_deploy.data.masks import labelled_masks
+
+    for truth in labelled_masks(path, ["cat", "dog"], None).truth:
+        truth.read((4, 3))
+
+
+def _colours(path: Path) -> None:
+    from ca_deploy.data.colour_table import read_colours
+
+    read_colours(path)
+
+
 def _bundle(path: Path) -> None:
     from pytest import MonkeyPatch
 
@@ -272,6 +285,8 @@ SUBJECTS = {
     "image": Subject(good_files.pictures, "", _picture, ("PIL.Image.open",), structures.pictures),
     "labels": Subject(good_files.label_files, ".txt", _labels, ("codecs.", "encodings.")),
     "boxes": Subject(good_files.boxes, ".json", _boxes, _JSON),
+    "masks": Subject(good_files.masks, ".toml", _masks, _TOML, lines.toml),
+    "colours": Subject(good_files.colour_tables, ".colours", _colours, ("codecs.", "encodings.")),
     "bundle": Subject(good_files.bundles, ".zip", _bundle, ("zipfile.",), structures.bundle),
     "runner's answer": Subject(good_files.answers, ".json", _answer, _JSON),
     "device's answer": Subject(good_files.probes, ".probe", _probe, ("tests.fuzz.subjects._Told",), lines.of_a_device),
