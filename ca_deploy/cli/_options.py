@@ -164,7 +164,7 @@ def model_options(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Replace a command's parameter ``source`` by the options that describe a model.
 
-    ``without`` names options that do not apply to the command. The command is called with a :class:`ModelSource` of the
+    ``only`` names those that apply to the command. The command is called with a :class:`ModelSource` of the
     default model, and sets its model with :func:`of_model`.
     """
 

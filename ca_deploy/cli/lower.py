@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @command
-@options.model_options(only=(*options.NETWORK, *options.HEAD, *options.PREPROCESSING))
+@options.model_options(only=("random_weights", *options.NETWORK, *options.HEAD, *options.PREPROCESSING))
 def lower(
     model: Annotated[
         str | None,
