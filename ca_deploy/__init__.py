@@ -9,6 +9,7 @@ from ca_deploy.processes.discretion import be_discreet
 
 TYPE_CHECKING = False  # without the import of typing, before which the command cannot answer Ctrl-C
 if TYPE_CHECKING:
+    from ca_deploy.api.attention import attention
     from ca_deploy.api.check import check
     from ca_deploy.api.compare import compare
     from ca_deploy.api.evaluate import evaluate
@@ -39,6 +40,7 @@ _HOMES = {
     "ModelSource": "records.model",
     "Network": "networks.source",
     "ParityReport": "records.parity",
+    "attention": "api.attention",
     "check": "api.check",
     "compare": "api.compare",
     "distill": "data.distillation",
@@ -60,6 +62,7 @@ __all__ = [
     "ModelSource",
     "Network",
     "ParityReport",
+    "attention",
     "check",
     "compare",
     "distill",

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ import typer
 
 from ca_deploy.cli._command import INTERRUPTED, STOPPED, FetchLines, finish, message_of, say
 from ca_deploy.cli._examples import EXAMPLES, examples
+from ca_deploy.cli.attention import attention
 from ca_deploy.cli.check import check
 from ca_deploy.cli.distill import distill
 from ca_deploy.cli.doctor import doctor
@@ -58,7 +60,7 @@ def _common(
     """Options before the name of the command."""
 
 
-for _command in (export, lower, check, parity, evaluate, predict, distill, profile, doctor, schema):
+for _command in (export, lower, check, parity, evaluate, predict, attention, distill, profile, doctor, schema):
     app.command(epilog=examples(*EXAMPLES[_command.__name__]))(_command)
 app.add_typer(list_app, name="list", epilog=examples(*EXAMPLES["list"]))
 
@@ -69,6 +71,9 @@ def main() -> None:
         if getattr(sys, name) is None:  # it was closed
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process
     sys.path[:] = search_path()
+    warnings.filterwarnings(
+        "ignore", category=FutureWarning, module="copyreg"
+    )  # PyTorch's own, on each copy of a graph
     log = logging.getLogger("ca_deploy")  # reports what is fetched, and where to
     log.setLevel(logging.INFO)
     log.addHandler(FetchLines())

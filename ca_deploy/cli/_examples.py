@@ -32,6 +32,11 @@ EXAMPLES = {
         "ca-deploy predict exported/net.tflite frames/ -o seen",
         "ca-deploy predict exported/net.onnx photo.jpg --json",
     ),
+    "attention": (
+        "ca-deploy attention mobilenet_v2_ca --image photo.jpg -o gates.png",
+        "ca-deploy attention my_package.nets:build -w my.pth -i photo.jpg \\",
+        "    --block stage3.ca -o gates.svg",
+    ),
     "distill": (
         "ca-deploy distill mobilenet_v2_ca -w my.pth -o distilled",
         "ca-deploy export mobilenet_v2_ca -w my.pth -f onnx --int8 -c distilled",
