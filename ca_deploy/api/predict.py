@@ -1,6 +1,7 @@
 """``ca_deploy.predict``: what a model says of photos, in data and in pictures."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 _JSON = ".json"
 _BESIDE = "predictions.json"  # the pictures in a folder
+_DRAWN = ".png"
+_OWN = ("model", "labels")  # what may be said of a file with a manifest
 
 
 def predict(
@@ -56,7 +59,11 @@ def predict(
     photos = photos_at(places)
     place = Path(output) if output is not None else None
     suffix = _suffix_of(place, len(photos), tuple(SUFFIXES))
+    if place is not None:
+        _refuse_to_replace([path for _, path in photos], place, is_folder=not suffix)
     predictor = open_predictor(model, runtime, threads, source)
+    if predictor.manifest is not None and source is not None:
+        _refuse_ignored(predictor.name, source)
     found: list[Prediction] = []
     unreadable: list[str] = []
 
@@ -94,6 +101,25 @@ def predict(
     return report()
 
 
+def _refuse_to_replace(photos: Sequence[Path], place: Path, is_folder: bool) -> None:
+    """A picture never takes the place of a photo that is predicted."""
+    target = place.resolve()
+    for photo in photos:
+        own = photo.resolve()
+        if own == target or (is_folder and own.parent == target and own.suffix.lower() == _DRAWN):
+            raise UsageError(f"--output {place} would replace the photo {photo} itself. Name another folder or file.")
+
+
+def _refuse_ignored(name: str, source: ModelSource) -> None:
+    """What an exported file says itself cannot be said otherwise."""
+    default = ModelSource()
+    said = (one.name for one in fields(source) if getattr(source, one.name) != getattr(default, one.name))
+    given = [name for name in said if name not in _OWN]
+    if given:
+        flags = ", ".join("--" + one.replace("_", "-") for one in given)
+        raise UsageError(f"{name} has a manifest, which says what {flags} would: drop it, or export the file again.")
+
+
 def _suffix_of(place: Path | None, photos: int, pictures: tuple[str, ...]) -> str:
     """The suffix of a file to write; "" for a folder.
 
@@ -116,5 +142,5 @@ def _unused(name: str, taken: Sequence[Path]) -> str:
     """The picture's name for a photo that may lie in folders."""
     stem = file_stem(str(Path(name).with_suffix("")).replace("/", "_"))
     used = {path.name for path in taken}
-    free = (f"{stem}.png", *(f"{stem}_{number}.png" for number in range(2, len(used) + 2)))
+    free = (f"{stem}{_DRAWN}", *(f"{stem}_{number}{_DRAWN}" for number in range(2, len(used) + 2)))
     return next(one for one in free if one not in used)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ca_deploy.errors import ArtifactError, UsageError
 from ca_deploy.evaluation.bare_file import signature_of_file
-from ca_deploy.networks.labels import labels_of
+from ca_deploy.networks.labels import check_label_count, labels_of
 from ca_deploy.networks.source import Network, load
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.manifest import Manifest, manifest_of
@@ -125,10 +125,18 @@ def answers_to_photo(model: Predictor, image: "Image.Image") -> Outputs:
 
     Raises:
         UsageError: the model takes something else.
+        ArtifactError: it gives NaN, of which nothing can be said.
     """
     preprocessing = model.signature.photo_or_refuse(model.name)
     (taken,) = model.signature.inputs
-    return model.run(Samples({taken.name: preprocessing.to_pixels(image)[None]}, ("",)))
+    found = model.run(Samples({taken.name: preprocessing.to_pixels(image)[None]}, ("",)))
+    for name, values in found.items():
+        if np.isnan(values).any():
+            raise ArtifactError(
+                f"{model.name}: its output {name!r} is not a number (NaN) for a photo: it is damaged, or computes out "
+                "of the range of its type. `ca-deploy parity FILE` shows where."
+            )
+    return found
 
 
 def network_predictor(network: Network) -> Predictor:
@@ -164,7 +172,14 @@ def open_predictor(
     source = source or ModelSource()
     if manifest is not None:
         found = exported_predictor(path, manifest, runtime, threads)
-        return found if source.labels is None else replace(found, labels=labels_of(source, {}))
+        if source.labels is None:
+            return found
+        labels = labels_of(source, {})
+        count = found.task.class_count(found.signature)
+        if count is None and manifest.labels and not found.task.one_class:
+            count = len(manifest.labels)  # a class map does not say it
+        check_label_count(found.name, count, labels)
+        return replace(found, labels=labels)
     session = open_session(path, runtime, threads)
     signature, labels = signature_of_file(path, source, session), labels_of(source, {})
     task = meaning_of(source.task, signature, labels).task
@@ -180,6 +195,7 @@ def described_predictor(manifest: Manifest, session: Session) -> Predictor:
     """A file that is open already, as its manifest describes it."""
     signature, labels = manifest.signature, manifest.labels
     task = meaning_of(manifest.task, signature, labels).task
+    check_label_count(f"The manifest of {manifest.file}", task.class_count(signature), labels)
     found = file_predictor(manifest.file, session, manifest.inputs, manifest.outputs, signature, task, labels)
     return replace(found, manifest=manifest)
 

@@ -27,6 +27,8 @@ def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] 
             "per line."
         ) from error
     names = tuple(line.strip() for line in lines if line.strip())
+    if not names:
+        raise UsageError(f"--labels {source.labels} has no names. It takes one per line, in the network's order.")
     if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise UsageError(
             f"--labels {source.labels} has {', '.join(map(repr, twice[:6]))} more than once, so that answers could not "

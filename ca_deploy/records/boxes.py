@@ -1,5 +1,6 @@
 """What the outputs of a detector mean: anchors and variances of its boxes, and the kind of its scores."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from ca_deploy.errors import UsageError
@@ -8,6 +9,14 @@ from ca_deploy.records.record import record
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+_MOST = 1e3  # of a side or a variance, beyond any detector's: what follows stays in float32
+
+
+def _are_sides(values: Iterable[float]) -> bool:
+    """Whether all are positive numbers of use; NaN is none."""
+    return all(0 < value <= _MOST for value in values)
 
 
 @record
@@ -23,7 +32,7 @@ class AnchorMap:
     sizes: tuple[tuple[float, float], ...]
 
     def __post_init__(self) -> None:
-        if min(self.rows, self.columns) < 1 or not self.sizes or any(min(size) <= 0 for size in self.sizes):
+        if min(self.rows, self.columns) < 1 or not self.sizes or not all(_are_sides(size) for size in self.sizes):
             raise UsageError("Anchors: a map has cells, and in each at least one box whose sides are positive.")
 
 
@@ -48,7 +57,7 @@ class BoxCoding:
     variances: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
 
     def __post_init__(self) -> None:
-        if (self.boxes == "offsets") != bool(self.anchors) or any(value <= 0 for value in self.variances):
+        if (self.boxes == "offsets") != bool(self.anchors) or not _are_sides(self.variances):
             raise UsageError("Boxes: offsets have anchors, other boxes have none, and variances are positive.")
 
     @property

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ca_deploy.data.labelled import LabelledPhotos
 from ca_deploy.data.labelled_boxes import PhotoBoxes, labelled_boxes
-from ca_deploy.errors import ImageDataError
+from ca_deploy.errors import ArtifactError, ImageDataError
 from ca_deploy.records.prediction import FoundBox
 from ca_deploy.records.signature import Signature
 from ca_deploy.tasks import Head, Labels, Score, Scoring, Seen, Task
-from ca_deploy.tasks._boxes import Detections, detect, iou
+from ca_deploy.tasks._boxes import Detections, Floats, detect, iou
 from ca_deploy.tasks._coco_metrics import Scored, average_precision
 from ca_deploy.tasks._detection_snippet import functions, main
 from ca_deploy.tasks._detector import Detector, detector_of
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _SHOWN = 0.3  # the score from which a detection is one, where a single threshold has to say so
 _FOUND = 0.15  # and with which the other model still finds it, so that a score beside the threshold is not a difference
 _SAME_PLACE = 0.5  # IoU
+_ROUNDING = 0.02  # of a probability in INT8
 
 
 def _unfit(signature: Signature) -> str:
@@ -88,10 +89,26 @@ def _kept(
 
 def _in_photo(detector: Detector, signature: Signature, answers: "Answers", size: tuple[int, int]) -> Detections:
     boxes, scores = detector.read(answers)
+    _refuse_nonsense(boxes, scores)
     x, y, left, top = signature.photo_or_refuse("Detecting").placement(size)
     corners = boxes[0] * np.array([detector.width, detector.height] * 2, np.float32)
     placed = (corners - np.array([left, top] * 2, np.float32)) / np.array([x, y] * 2, np.float32)
     return detect(np.clip(placed, 0, np.array(size * 2, np.float32)), scores[0])
+
+
+def _refuse_nonsense(boxes: Floats, scores: Floats) -> None:
+    """What no detection can be read from would otherwise count as one, or as none."""
+    if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+        raise ArtifactError(
+            "The model's boxes or scores are not finite numbers: it is damaged, or computes out of the range of its "
+            "type. `ca-deploy parity FILE` shows where."
+        )
+    least, most = scores.min(initial=0), scores.max(initial=0)
+    if least < -_ROUNDING or most > 1 + _ROUNDING:
+        raise ArtifactError(
+            f"The model's scores are no probabilities ({least:.3g} to {most:.3g}), as its manifest or its network's "
+            "box_coding says they are. Export it again, with the box_coding of what it gives."
+        )
 
 
 def _seen(detector: Detector, signature: Signature, answers: "Answers", size: tuple[int, int], labels: Labels) -> Seen:

@@ -9,8 +9,9 @@ from PIL import Image, ImageDraw
 
 import ca_deploy
 from ca_deploy.cli import app
-from ca_deploy.errors import CaDeployError, ImageDataError, UsageError
+from ca_deploy.errors import ArtifactError, CaDeployError, ImageDataError, UsageError
 from ca_deploy.evaluation.drawn_photo import colour
+from ca_deploy.evaluation.predictor import Predictor
 from ca_deploy.records.model import ModelSource
 
 COLOUR = "tests.zoo.tiny:Colour"
@@ -117,3 +118,34 @@ def test_hostile_labels_stay_in_their_line(photos: Path, tmp_path: Path, capsys:
     assert "\x1b" not in printed
     assert "\u202e" not in printed
     assert (tmp_path / "seen.png").is_file()
+
+
+def test_no_picture_takes_the_place_of_a_photo(photos: Path) -> None:
+    before = {path: path.read_bytes() for path in photos.rglob("*.png")}
+    for images, output in ((photos / "a.png", photos / "a.png"), (photos, photos), (photos, photos / "more")):
+        with pytest.raises(UsageError, match="would replace the photo"):
+            ca_deploy.predict(COLOUR, images, output=output, source=SOURCE)
+    assert {path: path.read_bytes() for path in photos.rglob("*.png")} == before
+
+
+def test_labels_of_another_length_and_what_a_manifest_says_already_are_refused(photos: Path, tmp_path: Path) -> None:
+    (export,) = ca_deploy.export(
+        ModelSource(SEGMENTER, input_size=32, mean=(0, 0, 0), std=(1, 1, 1), task="segmentation"),
+        recipes=("onnx_float32",),
+        calibration="random",
+        output=tmp_path / "out",
+    )
+    labels = tmp_path / "labels.txt"
+    for lines, said in (("one\n", "2 classes, but there are 1 labels"), ("\n", "has no names")):
+        labels.write_text(lines)
+        with pytest.raises(UsageError, match=said):
+            ca_deploy.predict(export.path, photos, source=ModelSource(labels=labels))
+    with pytest.raises(UsageError, match="says what --input-size, --task would"):
+        ca_deploy.predict(export.path, photos, source=ModelSource(input_size=64, task="tensors"))
+
+
+def test_answers_that_are_no_numbers_are_not_read(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = {"logits": np.array([[1, np.nan, 0]], np.float32)}
+    monkeypatch.setattr(Predictor, "run", lambda self, samples: broken)
+    with pytest.raises(ArtifactError, match="'logits' is not a number"):
+        ca_deploy.predict(COLOUR, photos, source=SOURCE)

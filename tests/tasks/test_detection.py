@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ca_deploy.data.labelled_boxes import PhotoBoxes, photo_boxes
-from ca_deploy.errors import ImageDataError
+from ca_deploy.errors import ArtifactError, ImageDataError, UsageError
 from ca_deploy.records.boxes import AnchorMap, BoxCoding
 from ca_deploy.records.preprocessing import Fit, Preprocessing
 from ca_deploy.records.signature import NetworkInput, NetworkOutput, Signature
@@ -113,3 +113,27 @@ def test_what_is_seen_are_the_sure_boxes_with_their_names() -> None:
     seen = task.seen(TWO, signature((1, 3, 4), (1, 3, 2)), (400, 200), LABELS)
     assert [(box.label, round(box.score, 2)) for box in seen.boxes] == [("cat", 0.9), ("dog", 0.8)]
     assert (seen.boxes[0].left, seen.boxes[0].bottom) == pytest.approx((40, 100))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"boxes": CORNERS[None] * np.float32("nan")}, "not finite"),
+        ({"boxes": CORNERS[None] * np.float32("inf")}, "not finite"),
+        ({"scores": SCORES[None] * np.float32("nan")}, "not finite"),
+        ({"scores": SCORES[None] * 9}, "no probabilities"),
+    ],
+)
+def test_nonsense_is_no_detection(changed: dict[str, np.ndarray], said: str) -> None:
+    """pycocotools would count a box of NaN as a match."""
+    given = signature((1, 3, 4), (1, 3, 2))
+    with pytest.raises(ArtifactError, match=said):
+        scored(given, {**TWO, **changed}, truth_of(CORNERS[:2], (64, 48)), (64, 48))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0, 1e30])
+def test_anchors_and_variances_are_positive_numbers(value: float) -> None:
+    with pytest.raises(UsageError, match="variances are positive"):
+        BoxCoding(anchors=(AnchorMap(1, 1, ((0.5, 0.5),)),), variances=(0.1, value, 0.2, 0.2))
+    with pytest.raises(UsageError, match="sides are positive"):
+        AnchorMap(1, 1, ((0.5, value),))
