@@ -26,13 +26,17 @@ from ca_deploy.models.attention import Attention
 from ca_deploy.models.mobilenet_v2 import InvertedResidual, MobileNetV2
 from ca_deploy.records.model import ModelSource
 
-RECIPES = ("onnx_float32", "onnx_static_wi8_ai8", "tflite_float32", "tflite_static_wi8_ai8")
-RUNTIMES = dict(
-    zip(RECIPES, ("ONNX Runtime float32", "ONNX Runtime INT8", "LiteRT float32", "LiteRT INT8"), strict=True)
-)
+RUNTIMES = {
+    "onnx_float32": "ONNX Runtime float32",
+    "onnx_static_wi8_ai8": "ONNX Runtime INT8",
+    "tflite_float32": "LiteRT float32",
+    "tflite_float16_afp16": "LiteRT float16",
+    "tflite_static_wi8_ai8": "LiteRT INT8",
+}
+RECIPES = tuple(RUNTIMES)
 KINDS: dict[str, Attention | None] = {"plain": None, "se": "se", "ca": "ca"}
 RULES = Path(ca_deploy.__file__).parent / "lowering" / "rules.toml"
-RULES_OF = dict(zip(RECIPES, ("onnxruntime-float32", "onnxruntime-int8", "litert-float32", "litert-int8"), strict=True))
+RULES_OF = {recipe: name.replace(" Runtime", "runtime").replace(" ", "-").lower() for recipe, name in RUNTIMES.items()}
 # Side of the map -> channels of the network there (MobileNetV2's, a sixth of its maps').
 STAIRS = {56: 24, 28: 32, 14: 64, 7: 160}
 _APART = "branches=apart,activation=folded"
@@ -61,6 +65,14 @@ CANDIDATES: dict[str, dict[str, tuple[str, ...]]] = {
             f"pools=mean,product=outer_product,sigmoid=tanh,{_APART}",
         ),
         "se": (f"pools=mean,{_ONE}", f"pools=mean,sigmoid=tanh,{_ONE}"),
+    },
+    "tflite_float16_afp16": {
+        "ca": (
+            f"pools=mean,product=one_by_one,{_APART}",
+            f"pools=average_pool,product=one_by_one,{_APART}",
+            f"pools=average_pool,product=one_by_one,sigmoid=tanh,{_APART}",
+        ),
+        "se": (f"pools=mean,{_ONE}", f"pools=average_pool,{_ONE}"),
     },
     "tflite_static_wi8_ai8": {
         "ca": (f"pools=mean,product=one_by_one,{_APART}",),

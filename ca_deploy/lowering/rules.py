@@ -18,6 +18,7 @@ from ca_deploy.records.record import record
 if TYPE_CHECKING:
     from ca_deploy.lowering.gates.block import Block
 
+RulesMode = Mode | Literal["afp16"]
 DEFAULT, REFERENCE = "default", "reference"
 _SHIPPED = Path(__file__).with_name("rules.toml")
 
@@ -57,13 +58,14 @@ class Rule(Choice):
 class Rules:
     """``choices`` for the files of a format and some of its modes; the first that fits a block is taken.
 
+    The mode ``afp16`` is that of float files which are computed in float16.
     ``runtime``, with its version, and ``cpu`` are what they were counted on; "" where they were not. ``padding`` is
     that of the whole file: ``flat`` pads rows as a whole (:mod:`ca_deploy.formats.tflite.flat_padding`).
     """
 
     name: str
     format: str
-    modes: tuple[Mode, ...]
+    modes: tuple[RulesMode, ...]
     choices: tuple[Rule, ...]
     runtime: str = ""
     cpu: str = ""
@@ -96,7 +98,7 @@ def shipped() -> Mapping[str, Rules]:
     return {rules.name: rules for rules in decode(_File, parse_toml(_SHIPPED)).rules}
 
 
-def rules_for(wanted: str, format: str, mode: Mode) -> Rules:
+def rules_for(wanted: str, format: str, mode: RulesMode) -> Rules:
     """``--lowering`` for a file.
 
     Args:
@@ -124,7 +126,7 @@ def rules_for(wanted: str, format: str, mode: Mode) -> Rules:
     return shipped()[wanted]
 
 
-def _first(known: Mapping[str, Rules], format: str, mode: Mode) -> Rules | None:
+def _first(known: Mapping[str, Rules], format: str, mode: RulesMode) -> Rules | None:
     return next((rules for rules in known.values() if rules.format == format and mode in rules.modes), None)
 
 
@@ -139,7 +141,7 @@ def _refuse_another_runtime(path: str, own: Rules) -> None:
         )
 
 
-def _typed(text: str, format: str, mode: Mode) -> Rules:
+def _typed(text: str, format: str, mode: RulesMode) -> Rules:
     """The rules that ``key=value,…`` says."""
     given: dict[str, object] = {}
     for pair in text.split(","):

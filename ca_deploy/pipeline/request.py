@@ -122,7 +122,7 @@ def requested(
         lowering=lowering,
     )
     for recipe in unlike:
-        rules_for(lowering, recipe.format, recipe.mode)
+        rules_for(lowering, recipe.format, recipe.arithmetic)
     formats = asked.formats()
     if held_out is not None and held_out < FEWEST_HELD_OUT:
         raise UsageError(f"--held-out {held_out}: a verdict on parity needs {FEWEST_HELD_OUT} images at least.")

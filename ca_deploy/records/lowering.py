@@ -6,7 +6,7 @@ from typing import Literal
 
 from ca_deploy.records.record import record
 
-Pools = Literal["as_written", "mean", "convolution", "global_average"]
+Pools = Literal["as_written", "mean", "convolution", "global_average", "average_pool"]
 Branches = Literal["as_written", "apart"]
 Activation = Literal["as_written", "folded"]
 Sigmoid = Literal["as_written", "tanh"]
@@ -21,7 +21,8 @@ class Choice:
 
     Args:
         pools: ``mean`` over the axis; ``convolution``: columns by a constant depthwise convolution, rows by a mean;
-            ``global_average``: pools of views in which a row or column is a map, for GlobalAveragePool.
+            ``global_average``: pools of views in which a row or column is a map, for GlobalAveragePool;
+            ``average_pool`` over windows as long as the axis.
         branches: ``apart`` runs what is concatenated along the positions, and split again, on each part.
         activation: ``folded`` writes h-swish as ``x * relu6(x + 3)`` and a gate by hard sigmoid as ``relu6(x + 3)``,
             with the 1/6 in the weights after it.
@@ -90,7 +91,7 @@ class LeftAlone:
 @record
 class Lowering:
     """``rules`` names where the choices come from, and ``measured`` says what they were counted on; ``flat_pads`` is
-    the number of paddings that were written flat.
+    the number of paddings that were written flat. ``failure`` says why nothing was looked for.
     """
 
     rules: str = "reference"
@@ -98,6 +99,7 @@ class Lowering:
     left_alone: tuple[LeftAlone, ...] = ()
     flat_pads: int = 0
     measured: str = ""
+    failure: str = ""
 
     def in_network(self, path_of: Callable[[str], str]) -> "Lowering":
         """The same with other paths of modules: ``path_of`` gives that in the network for one in what was traced."""

@@ -126,6 +126,11 @@ class ExportRecipe:
         return self.mode == "float16" and self.activation_bits == 16
 
     @property
+    def arithmetic(self) -> Mode | Literal["afp16"]:
+        """The mode, or ``afp16`` for float files that are computed in float16."""
+        return "afp16" if self.computes_in_float16 else self.mode
+
+    @property
     def compresses_weights(self) -> bool:
         return self.is_integer or self.mode in ("weight_only", "palettized")
 

@@ -18,6 +18,8 @@ _COLUMNS = (
 
 def sentences(found: Lowering) -> Iterator[Phrase]:
     """One sentence on what was rewritten, and one on each kind of place that was not."""
+    if found.failure:
+        yield Piece("attention as written", Role.CAUTION), f": PyTorch cannot take the network apart ({found.failure})"
     errors = [max(block.proof.error, block.proof.lively_error) for block in found.blocks if block.proof]
     if errors:
         blocks = f"{len(errors)} block{'s' if len(errors) > 1 else ''} of attention"

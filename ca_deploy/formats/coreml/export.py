@@ -78,7 +78,7 @@ class CoremlConverter:
         recipe = conversion.recipe
         camera, target = recipe.io == "uint8rgb", str(recipe.options["deployment_target"])
         step("tracing the network")
-        rules = rules_for(conversion.lowering, recipe.format, recipe.mode)
+        rules = rules_for(conversion.lowering, recipe.format, recipe.arithmetic)
         key = (camera, conversion.batch, conversion.sizes, rules.forms)
         if key not in self._traced:
             self._traced[key] = trace(self._network, *key[:-1], rules, conversion.examples)

@@ -73,7 +73,7 @@ class OnnxConverter:
     def convert(self, conversion: Conversion, step: Step) -> OnnxModel:
         recipe = conversion.recipe
         opset = cast(int, recipe.options["opset"])
-        rules = rules_for(conversion.lowering, recipe.format, recipe.mode)
+        rules = rules_for(conversion.lowering, recipe.format, recipe.arithmetic)
         key = (opset, conversion.dynamic_batch, conversion.batch, conversion.dynamic_size, rules.forms)
         step("tracing the network to ONNX")
         if key not in self._float_models:

@@ -84,7 +84,7 @@ class TfliteConverter:
         recipe = conversion.recipe
         camera = recipe.io == "uint8rgb"
         step("converting with litert-torch")
-        rules = rules_for(conversion.lowering, recipe.format, recipe.mode)
+        rules = rules_for(conversion.lowering, recipe.format, recipe.arithmetic)
         key = (camera, conversion.batch, rules.forms)
         if key not in self._float_models:
             self._float_models[key] = self._float_model(conversion, rules)

@@ -15,7 +15,7 @@ from ca_deploy.lowering.gates.find import block_at, find
 from ca_deploy.lowering.gates.pools import is_pooling
 from ca_deploy.lowering.gates.prove import NotProved, activations, prove
 from ca_deploy.lowering.gates.rewrite import rewrite
-from ca_deploy.records.lowering import AS_WRITTEN, LeftAlone, LoweredBlock, Lowering
+from ca_deploy.records.lowering import AS_WRITTEN, LoweredBlock, Lowering
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +38,7 @@ def lower_program(
         lowering = lower(graph_module, rules, samples)
         return (torch.export.export(graph_module, tuple(samples)) if lowering.changed else program), lowering
     except Exception as error:  # PyTorch's own passes fail on some programs, which are exported as they are
-        return program, Lowering(rules.name, left_alone=(LeftAlone("", f"it stays as it is ({first_line(error)})"),))
+        return program, Lowering(rules.name, failure=first_line(error))
 
 
 def functional(program: "ExportedProgram") -> "GraphModule":

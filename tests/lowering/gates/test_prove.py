@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import ca_deploy
 from ca_deploy.cli import app
-from ca_deploy.lowering.gates import lower, pool_forms
+from ca_deploy.lowering.gates import lower, lower_program, pool_forms
 from ca_deploy.lowering.gates.block import Extent
 from ca_deploy.lowering.gates.editor import Editor
 from ca_deploy.lowering.rules import Rule, rules_for
@@ -150,3 +150,16 @@ def test_what_a_block_saves_is_what_was_counted_per_element_of_its_map() -> None
     unknown = lower(traced(Projected(attention.CoordAtt(C), C), x), MEANS, [x])
     assert unknown.saves is None
     assert not any("instructions less" in str(line) for line in sentences(unknown))
+
+
+def test_a_network_that_cannot_be_taken_apart_is_exported_as_it_is_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(self: object, table: object) -> None:
+        raise RuntimeError("no decomposition")
+
+    x = image(C, 12, 12)
+    program = torch.export.export(Projected(attention.CoordAtt(C), C).eval(), (x,))
+    monkeypatch.setattr(type(program), "run_decompositions", failing)
+    same, lowering = lower_program(program, MEANS, [x])
+    assert same is program
+    assert lowering.failure == "no decomposition"
+    assert "cannot take the network apart (no decomposition)" in "".join(map(str, sentences(lowering)))
