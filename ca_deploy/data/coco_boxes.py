@@ -80,7 +80,7 @@ def coco_boxes(path: Path, photos: Path, labels: Sequence[str] | None) -> Labell
         left, top, width, height = one.bbox
         box = [left, top, left + width, top + height]
         rows[one.image_id].append((box, index[one.category_id], bool(one.iscrowd)))
-    truth = [photo_boxes(one.file_name, rows[one.id], (one.width, one.height)) for one in coco.images]
+    truth = [photo_boxes(folder / one.file_name, rows[one.id], (one.width, one.height)) for one in coco.images]
     return LabelledPhotos(path, tuple(folder / one.file_name for one in coco.images), truth, order)
 
 

@@ -16,6 +16,8 @@ from ca_deploy.plugins import not_installed
 if TYPE_CHECKING:
     from PIL import Image
 
+_SIDEWAYS = (5, 6, 7, 8)  # values of the tag that exchange width and height (EXIF 2.3, "Orientation")
+
 
 @contextmanager
 def opened(path: Path) -> "Iterator[Image.Image]":
@@ -45,6 +47,19 @@ def opened(path: Path) -> "Iterator[Image.Image]":
         raise ImageDataError(f"Image {path} cannot be read: it is damaged, or not of a format of images.") from error
     except Exception as error:  # each of Pillow's decoders fails in its own way on what is damaged
         raise ImageDataError(f"Image {path} cannot be read: {wrong_in_file(error)}") from error
+
+
+def turned_hint(photo: Path) -> str:
+    """A sentence on a photo that its orientation tag (EXIF) lays on its side, else ""; to go behind a sentence.
+
+    Raises:
+        ImageDataError: the file is not an image, damaged, or too large.
+    """
+    from PIL import ExifTags
+
+    with opened(photo) as image:
+        sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+    return " The photo is turned by its EXIF data: save it upright." if sideways else ""
 
 
 @functools.cache

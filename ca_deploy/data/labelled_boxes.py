@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ca_deploy.data.image_file import turned_hint
 from ca_deploy.data.labelled import LabelledPhotos
 from ca_deploy.errors import ImageDataError
 from ca_deploy.files import other_kind
@@ -30,7 +31,7 @@ class PhotoBoxes:
     (VOC). ``size`` is the width and height that the labels were made for, None where they do not say.
     """
 
-    photo: str
+    photo: Path
     boxes: "NDArray[np.float32]"
     classes: "NDArray[np.int64]"
     ignored: "NDArray[np.bool_]"
@@ -47,10 +48,10 @@ class PhotoBoxes:
 
         if self.size is not None and self.size != size:
             made, found = ("x".join(map(str, one)) for one in (self.size, size))
-            hint = " It is turned by its EXIF data: save it upright." if self.size == size[::-1] else ""
+            hint = turned_hint(self.photo) if self.size == size[::-1] else ""
             raise ImageDataError(
-                f"Photo {self.photo} has {found} px (width x height), and its boxes were made for {made} px.{hint} "
-                "Take the photo that was labelled, or correct the size in the labels."
+                f"Photo {self.photo.name} has {found} px (width x height), and its boxes were made for {made} px."
+                f"{hint} Take the photo that was labelled, or correct the size in the labels."
             )
         sides = np.array(size * 2, np.float32)
         boxes = self.boxes * sides if self.relative else self.boxes
@@ -58,14 +59,14 @@ class PhotoBoxes:
         lost = np.flatnonzero((inside[:, 2:] - inside[:, :2] <= 0).any(1))
         if lost.size:
             raise ImageDataError(
-                f"Photo {self.photo}: box {boxes[lost[0]].round(1).tolist()} (left, top, right, bottom) lies outside "
-                f"its {size[0]}x{size[1]} px. Correct its labels."
+                f"Photo {self.photo.name}: box {boxes[lost[0]].round(1).tolist()} (left, top, right, bottom) lies "
+                f"outside its {size[0]}x{size[1]} px. Correct its labels."
             )
         return np.asarray(inside, np.float32)
 
 
 def photo_boxes(
-    photo: str,
+    photo: Path,
     rows: Sequence[tuple[Sequence[float], int, bool]],
     size: tuple[int, int] | None = None,
     relative: bool = False,

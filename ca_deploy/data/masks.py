@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ca_deploy.data.colour_table import Colour, read_colours
 from ca_deploy.data.folders import images_below
-from ca_deploy.data.image_file import opened
+from ca_deploy.data.image_file import opened, turned_hint
 from ca_deploy.data.labelled import LabelledPhotos
 from ca_deploy.errors import ImageDataError
 from ca_deploy.records.codec import Unreadable, decode, parse_toml
@@ -53,7 +53,7 @@ class Mask:
         with opened(self.path) as image:
             if image.size != size:
                 found, wanted = ("x".join(map(str, one)) for one in (image.size, size))
-                hint = " The photo is turned by its EXIF data: save it upright." if image.size == size[::-1] else ""
+                hint = turned_hint(self.photo) if image.size == size[::-1] else ""
                 raise ImageDataError(
                     f"Mask {self.path} has {found} px (width x height), and its photo {self.photo.name} {wanted}."
                     f"{hint} Give them the same size; masks are resized without interpolation."

@@ -39,7 +39,7 @@ def voc_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[PhotoB
                 faults.append(f"{path.name}: the model does not know {name!r}")
             else:
                 rows.append((box, number, difficult))
-        truth.append(photo_boxes(photos[path.stem].name, rows, size))
+        truth.append(photo_boxes(photos[path.stem], rows, size))
     known = f"The model knows {', '.join(order[:12])}. Rename the objects, or pass --labels."
     refuse(f"Labels in {root} have classes that the model does not know:", faults, known)
     if not any(len(one.boxes) for one in truth):

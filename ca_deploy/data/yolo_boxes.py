@@ -46,7 +46,7 @@ def yolo_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[Photo
                 faults.append(f"{place}: {parsed}")
             else:
                 rows.append((parsed[1], numbers[parsed[0]], False))
-        truth.append(photo_boxes(path.name, rows, relative=True))
+        truth.append(photo_boxes(path, rows, relative=True))
     refuse(
         f"Labels below {root} are not YOLO's:", faults, "Correct these lines (class x y width height), or remove them."
     )

@@ -181,6 +181,18 @@ def test_photos_and_labels_that_lack_each_other(tmp_path: Path) -> None:
         labelled_boxes(root, LABELS)
 
 
+def test_a_photo_is_called_turned_only_where_its_orientation_says_so(tmp_path: Path) -> None:
+    truth = labelled_boxes(as_coco(tmp_path), LABELS).truth[0]
+    for orientation in (None, 3, 6):
+        exif = Image.Exif()
+        if orientation:
+            exif[0x0112] = orientation
+        Image.new("RGB", SIZE).save(truth.photo, exif=exif)
+        with pytest.raises(ImageDataError) as caught:
+            truth.in_pixels(SIZE[::-1])
+        assert ("turned by its EXIF" in str(caught.value)) == (orientation == 6)
+
+
 def test_a_polygon_counts_by_its_bounding_box(tmp_path: Path) -> None:
     found = labelled_boxes(as_yolo(tmp_path, lambda text: "0 0.1 0.2 0.5 0.3 0.4 0.8"), LABELS)
     assert found.truth[0].in_pixels((100, 100)) == pytest.approx(np.array([[10, 20, 50, 80]]))

@@ -111,6 +111,12 @@ def test_what_cannot_be_compared_is_refused_with_the_remedy(root: Path) -> None:
     assert "cannot be read" in said()
     Image.fromarray(VALUES).resize((6, 4)).save(place)
     assert "has 6x4 px (width x height), and its photo a.png 3x2." in said()
+    Image.fromarray(VALUES.T).save(place)
+    assert "has 2x3 px (width x height), and its photo a.png 3x2. Give" in said()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (2, 3)).save(root / "images" / "a.png", exif=exif)
+    assert "photo a.png 3x2. The photo is turned by its EXIF data: save it upright. Give" in said()
     Image.fromarray(VALUES).save(place)
     assert "has the value 2, and the model's 2 classes are 0 to 1" in said(classes=2)
     assert "ignore = [2, 255]" in said(classes=2)

@@ -1,5 +1,7 @@
 """What detection measures, on answers made by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -30,7 +32,7 @@ def scored(given: Signature, answers: dict[str, np.ndarray], truth: PhotoBoxes, 
 
 def truth_of(boxes: np.ndarray, size: tuple[int, int], classes: tuple[int, ...] = (0, 1)) -> PhotoBoxes:
     rows = [(box.tolist(), kind, False) for box, kind in zip(boxes * np.array(size * 2), classes, strict=True)]
-    return photo_boxes("photo.jpg", rows, size)
+    return photo_boxes(Path("photo.jpg"), rows, size)
 
 
 TWO = {"boxes": CORNERS[None], "scores": SCORES[None]}
@@ -98,8 +100,8 @@ def test_what_is_no_detector_is_refused_with_the_reason() -> None:
 
 def test_labels_for_another_photo_or_another_model_are_refused() -> None:
     given = signature((1, 3, 4), (1, 3, 2))
-    with pytest.raises(ImageDataError, match=r"has 480x640 px .* made for 640x480 px\. It is turned by its EXIF"):
-        scored(given, TWO, truth_of(CORNERS[:2], (640, 480)), (480, 640))
+    with pytest.raises(ImageDataError, match=r"has 480x641 px .* made for 640x480 px\."):
+        scored(given, TWO, truth_of(CORNERS[:2], (640, 480)), (480, 641))
     with pytest.raises(ImageDataError, match="lies outside its 640x480 px"):
         scored(given, TWO, truth_of(CORNERS[:2] + 1, (640, 480)), (640, 480))
     with pytest.raises(ImageDataError, match=r"scores 3 classes, but there are 2 \(cat, dog\)"):
