@@ -19,7 +19,7 @@ Size = int | tuple[int, int]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 CHANNEL_COUNT: dict[Channels, int] = {"RGB": 3, "BGR": 3, "grey": 1, "RGBA": 4}
-_STEEPEST = 16  # a strip that is longer would grow to gigabytes, of which the centre is kept
+STEEPEST = 16  # a strip that is longer would grow to gigabytes, of which the centre is kept
 
 
 def sides(size: Size) -> tuple[int, int]:
@@ -141,7 +141,7 @@ class Preprocessing:
             return 1.0, 1.0, 0.0, 0.0
         if self.fit == "stretch":
             return self.width / width, self.height / height, 0.0, 0.0
-        longest = _STEEPEST * min(size)
+        longest = STEEPEST * min(size)
         lost = [(side - min(side, longest)) // 2 for side in size]
         width, height = (min(side, longest) for side in size)
         if self.fit == "letterbox":
@@ -175,7 +175,7 @@ class Preprocessing:
             return image
         if self.fit == "stretch":
             return image.resize(size, Image.Resampling.BILINEAR)
-        longest = _STEEPEST * min(image.size)
+        longest = STEEPEST * min(image.size)
         if max(image.size) > longest:
             width, height = (min(side, longest) for side in image.size)
             left, top = (image.width - width) // 2, (image.height - height) // 2

@@ -3,6 +3,7 @@
 from string import Template
 
 from ca_deploy.records.boxes import BoxCoding
+from ca_deploy.records.preprocessing import STEEPEST, Preprocessing
 from ca_deploy.records.signature import Signature
 from ca_deploy.tasks._boxes import LARGEST_EXPONENT
 from ca_deploy.tasks._detector import Detector
@@ -51,10 +52,14 @@ def detect(boxes: np.ndarray, scores: np.ndarray, least_score: float = 0.3, most
     return sorted(found, key=lambda one: -one[1])
 
 
-def detections(outputs) -> list:
-    """What :func:`detect` finds in the outputs of the network, in parts of the input."""
+def detections(outputs, size, scale, start) -> list:
+    """What :func:`detect` finds, in pixels of a photo of that size; times the scale, from the start, it is the input.
+
+    All are width and height, or x and y.
+    """
     boxes, scores = $taken
-    return detect($boxes, $scores)
+    pixels = $boxes
+    return detect(np.clip((pixels - [*start, *start]) / [*scale, *scale], 0, [*size, *size]), $scores)
 ''')
 
 
@@ -69,8 +74,8 @@ def functions(detector: Detector) -> str:
         boxes = "corners(boxes)"
     elif coding.boxes == "centres":
         boxes = "np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], -1)"
-    if coding.unit == "pixels":
-        boxes = f"{boxes} / [{detector.width}, {detector.height}, {detector.width}, {detector.height}]"
+    if coding.unit == "parts":
+        boxes = f"{boxes} * [{detector.width}, {detector.height}, {detector.width}, {detector.height}]"
     if coding.scores == "softmax":  # without the background, which is the first
         scores = "(np.exp(scores - scores.max(-1, keepdims=True)) / np.exp(scores - scores.max(-1, keepdims=True))"
         scores += ".sum(-1, keepdims=True))[:, 1:]"
@@ -81,17 +86,41 @@ def functions(detector: Detector) -> str:
 
 
 def main(signature: Signature) -> tuple[str, ...]:
-    """Lines that print what is seen in a photo, in its pixels where it was stretched, else in those of the input."""
+    """Lines that print what is seen in a photo, in its pixels."""
     photo = signature.photo
-    size = "open_rgb(sys.argv[1]).size"
-    if photo is not None and photo.fit != "stretch":
-        size = f"({photo.width}, {photo.height})"
     return (
-        f"width, height = {size}  # that the boxes are printed in",
-        "for box, score, number in detections(run(preprocess(sys.argv[1]))):",
-        "    left, top, right, bottom = box * [width, height, width, height]",
+        "size = np.array(open_rgb(sys.argv[1]).size)",
+        *(placement(photo) if photo is not None else ()),
+        "for box, score, number in detections(run(preprocess(sys.argv[1])), size, scale, start):",
+        "    left, top, right, bottom = box",
         '    name = LABELS[number] if LABELS else f"class {number}"',
         '    print(f"{score:6.1%}  {name}  {left:.1f} {top:.1f} {right:.1f} {bottom:.1f}")',
+    )
+
+
+def placement(photo: Preprocessing) -> tuple[str, ...]:
+    """Lines that compute what :meth:`Preprocessing.placement` does, of ``size``."""
+    sides = f"[{photo.width}, {photo.height}]"
+    if photo.fit in ("stretch", "none"):
+        return (f"scale, start = {sides} / size, (0, 0)",)
+    if photo.fit == "letterbox":
+        lines: tuple[str, ...] = (
+            f"inner = np.maximum(1, np.rint(kept * min({sides} / kept)))",
+            f"start = ({sides} - inner) // 2",
+        )
+    else:
+        height, width = photo.covered
+        lines = (
+            f"cover = [{width}, {height}]",
+            "longer = 0 if cover[0] * kept[1] >= cover[1] * kept[0] else 1  # the larger factor covers both sides",
+            "inner = kept * cover[longer] // kept[longer]",
+            f"start = -np.rint((inner - {sides}) / 2)",
+        )
+    return (
+        f"kept = np.minimum(size, {STEEPEST} * min(size))  # of a strip, its centre",
+        *lines,
+        "scale = inner / kept",
+        "start = start - (size - kept) // 2 * scale",
     )
 
 
