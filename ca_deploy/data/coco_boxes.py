@@ -1,6 +1,7 @@
 """Boxes in COCO's JSON (https://cocodataset.org/#format-data, "object detection")."""
 
 import math
+import posixpath
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -107,6 +108,8 @@ def _refuse_contradictions(path: Path, coco: _Coco) -> None:
         raise ImageDataError(f"COCO file {path} has no boxes: nothing can be scored.")
     images, categories = {one.id for one in coco.images}, {one.id for one in coco.categories}
     found = [f"image {one!r} is listed {count} times" for one, count in _twice(one.id for one in coco.images)]
+    files = [name for _, name in dict.fromkeys((one.id, posixpath.normpath(one.file_name)) for one in coco.images)]
+    found += [f"the photo {one!r} is that of {count} images" for one, count in _twice(files)]
     found += [f"category {one} is listed {count} times" for one, count in _twice(one.id for one in coco.categories)]
     found += [f"two categories are called {one!r}" for one, _ in _twice(one.name for one in coco.categories)]
     for number, one in enumerate(coco.annotations):

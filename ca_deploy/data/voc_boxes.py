@@ -1,5 +1,6 @@
 """Boxes in Pascal VOC's XML: one file per photo, beside it or in ``Annotations``."""
 
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +11,14 @@ from ca_deploy.data.labelled import LabelledPhotos
 from ca_deploy.data.labelled_boxes import PhotoBoxes, index_of, photo_boxes, refuse
 from ca_deploy.errors import ImageDataError, first_line
 
+_log = logging.getLogger(__name__)
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _MOST_BYTES = 16 * 2**20
 
 
 def voc_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[PhotoBoxes]:
-    """Read all ``.xml`` files below a folder; the photo of each is the one of its name, whatever its suffix.
+    """Read all ``.xml`` files below a folder; the photo of each is the one of its name, whatever its suffix. Photos
+    without one are left out, and how many they are is logged.
 
     Pixels count from 1, and the last belongs to the box (VOC2012 development kit, section 5.1). Without ``labels``, the
     classes are the names of the objects in sorted order.
@@ -44,6 +47,8 @@ def voc_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[PhotoB
     refuse(f"Labels in {root} have classes that the model does not know:", faults, known)
     if not any(len(one.boxes) for one in truth):
         raise ImageDataError(f"The labels in {root} have no boxes: nothing can be scored.")
+    if unlabelled := len(photos.keys() - {path.stem for path in files}):
+        _log.warning(f"{unlabelled} of {len(photos)} photos in {root} have no .xml file, and are left out.")
     return LabelledPhotos(root, tuple(photos[path.stem] for path in files), truth, order)
 
 

@@ -1,5 +1,6 @@
 """Boxes in YOLO's text: a file per photo, a line ``class x y width height`` per box, in parts of its sides."""
 
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,19 +10,25 @@ from ca_deploy.data.labelled import LabelledPhotos
 from ca_deploy.data.labelled_boxes import PhotoBoxes, photo_boxes, refuse
 from ca_deploy.errors import ImageDataError
 
+_log = logging.getLogger(__name__)
 _NAMES = ("classes.txt", "obj.names", "labels.txt")
 
 
 def yolo_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[PhotoBoxes]:
     """Read the photos below a folder; the labels of ``…/images/1.jpg`` are in ``…/labels/1.txt`` or beside it.
 
-    A photo without labels shows nothing. Class numbers are the model's, unless a file ``classes.txt`` or ``obj.names``
-    names them in another order. A line with more numbers is a polygon, of which the bounding box counts.
+    A photo without labels shows nothing, and how many there are is logged. Class numbers are the model's, unless a file
+    ``classes.txt`` or ``obj.names`` names them in another order. A line with more numbers is a polygon, of which the
+    bounding box counts.
 
     Raises:
-        ImageDataError: no photo has labels, or a line is malformed or has an unknown class.
+        ImageDataError: no photo has labels, labels have no photo, or a line is malformed or has an unknown class.
     """
     photos = images_below(root).paths
+    own = {place for photo in photos for place in _places(photo)}
+    others = (path for path in sorted(root.rglob("*.txt")) if path not in own and _is_meant(path, root))
+    ghosts = [str(path.relative_to(root)) for path in others]
+    refuse(f"{len(ghosts)} labels in {root} have no photo:", ghosts, "Add the photos, or remove these files.")
     given = _names(root)
     order = tuple(labels or given)
     if not order:
@@ -52,6 +59,10 @@ def yolo_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[Photo
     )
     if not any(len(one.boxes) for one in truth):
         raise ImageDataError(f"No photo below {root} has a .txt file with boxes: nothing can be scored.")
+    if unlabelled := sum(not any(place.is_file() for place in _places(photo)) for photo in photos):
+        _log.warning(
+            f"{unlabelled} of {len(photos)} photos below {root} have no .txt file, and count as showing nothing."
+        )
     return LabelledPhotos(root, photos, truth, order)
 
 
@@ -63,12 +74,28 @@ def _names(root: Path) -> tuple[str, ...]:
     return ()
 
 
-def _lines(photo: Path) -> list[tuple[str, str]]:
-    """The lines of the labels of a photo, each with its place; none where it has no labels."""
+def _places(photo: Path) -> tuple[Path, Path]:
+    """Where the labels of a photo may be."""
     parts = list(photo.parts)
     if "images" in parts:
         parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
-    for path in (Path(*parts).with_suffix(".txt"), photo.with_suffix(".txt")):
+    return Path(*parts).with_suffix(".txt"), photo.with_suffix(".txt")
+
+
+def _is_meant(path: Path, root: Path) -> bool:
+    """Whether a file is one of labels: empty in ``labels/``, or with a first line as they have; others are notes."""
+    if path.name in _NAMES or path.name.startswith(".") or not path.is_file():
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        first = next((line for line in lines if line.strip()), "")
+    if not first:
+        return "labels" in path.relative_to(root).parts
+    return not isinstance(_parsed(first, 10**9), str)
+
+
+def _lines(photo: Path) -> list[tuple[str, str]]:
+    """The lines of the labels of a photo, each with its place; none where it has no labels."""
+    for path in _places(photo):
         if path.is_file():
             lines = enumerate(_text(path).splitlines(), 1)
             return [(f"{path.name}, line {number}", line) for number, line in lines if line.strip()]

@@ -1,6 +1,7 @@
 """Labelled boxes in COCO JSON, Pascal VOC XML and YOLO text: the same truth, and what is wrong is named."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,7 @@ def first(content: dict[str, Any], **changed: Any) -> None:
         (lambda c: c["categories"][0].update(name="cow"), r"does not know: cow\. The model knows cat, dog"),
         (lambda c: c["categories"][0].update(name="cat"), "two categories are called 'cat'"),
         (lambda c: c["images"].append(c["images"][0]), "image 7 is listed 2 times"),
+        (lambda c: c["images"][1].update(file_name="./a.jpg"), r"itself:\n  the photo 'a\.jpg' is that of 2"),
         (lambda c: c["images"].clear(), "lists no photos"),
         (lambda c: c["annotations"].clear(), "has no boxes"),
         (lambda c: c.pop("images"), r"not a COCO file of boxes:\n  images"),
@@ -179,6 +181,37 @@ def test_photos_and_labels_that_lack_each_other(tmp_path: Path) -> None:
     (root / "JPEGImages" / "a.jpg").unlink()
     with pytest.raises(ImageDataError, match=r"1 labels in .* have no photo:\n  Annotations/a\.xml"):
         labelled_boxes(root, LABELS)
+
+
+def test_labels_of_yolo_without_a_photo_are_refused(tmp_path: Path) -> None:
+    root = as_yolo(tmp_path)
+    (root / "README.txt").write_bytes(b"7 photos of pets, caf\xe9")
+    (root / "val.txt").write_text("images/a.jpg\nimages/b.jpg\n")
+    labelled_boxes(root, LABELS)
+    for place, text in ((root / "labels", "0 0.5 0.5 0.1 0.1\n"), (root / "labels", ""), (root, "1 0.5 0.5 1 1")):
+        (place / "ghost.txt").write_text(text)
+        with pytest.raises(ImageDataError, match=r"1 labels in .* have no photo:\n  (labels/)?ghost\.txt"):
+            labelled_boxes(root, LABELS)
+        (place / "ghost.txt").unlink()
+
+
+@pytest.mark.parametrize(
+    ("write", "labels", "said"),
+    [
+        (as_yolo, "labels/b.txt", "1 of 2 photos below .* have no .txt file, and count as showing nothing"),
+        (as_voc, "Annotations/b.xml", "1 of 2 photos in .* have no .xml file, and are left out"),
+    ],
+)
+def test_photos_without_labels_are_said(
+    write: Callable[[Path], Path], labels: str, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = write(tmp_path)
+    labelled_boxes(root, LABELS)
+    assert not caplog.messages
+    (root / labels).unlink()
+    assert len(labelled_boxes(root, LABELS).paths) == (2 if write is as_yolo else 1)
+    (line,) = caplog.messages
+    assert re.search(said, line)
 
 
 def test_a_photo_is_called_turned_only_where_its_orientation_says_so(tmp_path: Path) -> None:
