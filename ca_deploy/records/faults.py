@@ -10,6 +10,7 @@ from datetime import date, time
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from ca_deploy.errors import shown
 
@@ -29,7 +30,7 @@ _NAMES = {
 }
 _MOST_CHARACTERS = 80
 UNKNOWN = "unknown key."
-CONTRADICTION = "contradiction"  # values that are valid each, but not together
+CONTRADICTION = "contradiction"  # what a validator of our own says, as of values that are valid each, but not together
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,6 +56,16 @@ def _named(kind: Any, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
     if location and isinstance(location[0], int) and location[0] < len(names):
         return (names[location[0]], *location[1:])
     return location
+
+
+def refusal(text: str) -> PydanticCustomError:
+    """What a validator raises for :func:`faults` to say ``text``."""
+    return PydanticCustomError(CONTRADICTION, "{message}", {"message": text})
+
+
+def not_possible(value: object, wanted: str) -> str:
+    """The sentence for a value of the wrong kind."""
+    return f"{_shown(value)} is not possible: it has to be {wanted}."
 
 
 def unknown_key(key: str, known: Sequence[str]) -> str:
@@ -94,7 +105,7 @@ def _text(kind: type, found: Mapping[str, Any], hidden: Collection[str]) -> str:
         wanted = f"a list of {found['ctx']['max_length']}"
     elif problem == "tuple_type" and isinstance(value, list):  # not from a file
         wanted = "a tuple"
-    return f"{_shown(value)} is not possible: it has to be {wanted}."
+    return not_possible(value, wanted)
 
 
 def _shown(value: object) -> str:

@@ -6,10 +6,9 @@ from typing import Any, TypeVar, dataclass_transform
 
 from pydantic import ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
-from pydantic_core import PydanticCustomError
 
 from ca_deploy.errors import UsageError
-from ca_deploy.records.faults import CONTRADICTION, faults
+from ca_deploy.records.faults import CONTRADICTION, faults, refusal
 from ca_deploy.records.read_only import ReadOnly
 
 T = TypeVar("T")
@@ -44,7 +43,7 @@ def _for_pydantic(checks: Any) -> Any:
         try:
             checks(self)
         except UsageError as error:
-            raise PydanticCustomError(CONTRADICTION, "{message}", {"message": str(error)}) from error
+            raise refusal(str(error)) from error
 
     return __post_init__
 

@@ -125,6 +125,17 @@ def test_what_cannot_be_compared_is_refused_with_the_remedy(root: Path) -> None:
     assert "there are no [colours] with names" in said('ignore = ["void"]\n')
     assert "ignroe" in said("ignroe = [1]\n")
     assert "is not valid TOML" in said("[")
+    for toml, fault in (
+        (
+            "[colours]\nsky = [1, 2, 300]\nroad = [1, 2, 3]\n",
+            "colours: sky: [1, 2, 300] is not possible: it has to be three",
+        ),
+        ("colours = 3\n", "colours: 3 is not possible: it has to be a table of names"),
+        ('[colours]\nsky = "blue"\n', "colours: sky: 'blue' is not possible: it has to be three whole numbers"),
+        ("ignore = [255, 11.0]\n", "ignore.1: 11.0 is not possible: it has to be a whole number or a name."),
+        ("ignore = [true]\n", "ignore.0: True is not possible: it has to be a whole number or a name."),
+    ):
+        assert f"has 1 error(s):\n  {fault}" in said(toml)
     pictured().save(place)
     assert "is a picture (RGB), whose colours mean classes" in said()
     assert "[colours] names void, which the model does not know" in said(COLOURS, LABELS)
