@@ -5,8 +5,9 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from ca_deploy.data.labelled import LabelledPhotos
@@ -14,30 +15,48 @@ from ca_deploy.data.labelled_boxes import PhotoBoxes, photo_boxes, refuse
 from ca_deploy.errors import ImageDataError
 from ca_deploy.files import other_kind
 from ca_deploy.records.codec import Unreadable, parse_json
-from ca_deploy.records.faults import faults
+from ca_deploy.records.faults import faults, not_possible, refusal
 
 _READ = dataclass(config=ConfigDict(extra="ignore"), frozen=True)  # of what tools add, nothing is used
 
 
+def _number(value: object) -> object:
+    """Not a text, and not true or false, of which pydantic would make 1 and 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise refusal(not_possible(value, "a number"))
+    return value
+
+
+def _identifier(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise refusal(not_possible(value, "a whole number or a text"))
+    return value
+
+
+_Whole = Annotated[int, BeforeValidator(_number)]
+_Real = Annotated[float, BeforeValidator(_number)]
+_Identifier = Annotated[int | str, BeforeValidator(_identifier)]
+
+
 @_READ
 class _Image:
-    id: int | str
+    id: _Identifier
     file_name: str
-    width: int
-    height: int
+    width: _Whole
+    height: _Whole
 
 
 @_READ
 class _Annotation:
-    image_id: int | str
-    category_id: int
-    bbox: tuple[float, float, float, float]
+    image_id: _Identifier
+    category_id: _Whole
+    bbox: tuple[_Real, _Real, _Real, _Real]
     iscrowd: int = 0
 
 
 @_READ
 class _Category:
-    id: int
+    id: _Whole
     name: str
 
 
