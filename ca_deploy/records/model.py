@@ -84,6 +84,9 @@ class ModelSource:
     inputs: tuple[InputWish, ...] = ()
 
     def __post_init__(self) -> None:
+        # 0 leaves out the head in many factories, timm's among them.
+        if self.num_classes is not None and self.num_classes < (least := 1 if self.is_registered else 0):
+            raise UsageError(f"--num-classes {self.num_classes} is not possible: {self.model} takes {least} or more.")
         if self.random_weights and self.weights is not None:
             raise UsageError("--random-weights and --weights contradict each other. Leave one of them out.")
         if self.backbone_weights is not None and (self.random_weights or self.weights is not None):

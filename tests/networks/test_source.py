@@ -276,3 +276,11 @@ def test_another_checkpoint_does_not_fit(tmp_path: Path) -> None:
     torch.save(tiny_ca().stem.state_dict(), tmp_path / "stem.pth")
     with pytest.raises(CheckpointError, match=r"missing(.|\n)*unexpected"):
         tiny("tiny_ca", weights=tmp_path / "stem.pth")
+
+
+def test_a_number_of_classes_that_no_network_has_is_refused_by_its_option() -> None:
+    with pytest.raises(UsageError, match="--num-classes 0 is not possible: ssdlite320_mobilenet_v2_ca takes 1 or more"):
+        ModelSource("ssdlite320_mobilenet_v2_ca", num_classes=0)
+    with pytest.raises(UsageError, match="--num-classes -1 is not possible"):
+        ModelSource("timm:create", num_classes=-1)
+    assert ModelSource("timm:create", num_classes=0).num_classes == 0  # without a head
