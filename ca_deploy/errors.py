@@ -132,10 +132,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str], list_command: str |
     return UsageError(f"Unknown {kind} {name!r}. {hint}{see}")
 
 
-def listed(names: Sequence[str]) -> str:
-    """``a, b, c and 3 more``: at most six."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+def listed(names: Sequence[object], most: int = _SHOWN) -> str:
+    """``a, b, c and 3 more``"""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
 
 
 def consecutive(numbers: Iterable[int]) -> list[tuple[int, int]]:

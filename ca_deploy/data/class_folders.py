@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ca_deploy.data.folders import images_below
 from ca_deploy.data.labelled import LabelledPhotos
-from ca_deploy.errors import ImageDataError
+from ca_deploy.errors import ImageDataError, listed
 from ca_deploy.files import other_kind
 
 
@@ -38,8 +38,8 @@ def labelled_by_class(root: Path, labels: Sequence[str] | None) -> LabelledPhoto
     strangers = sorted(set(folders) - set(order))
     if strangers:
         raise ImageDataError(
-            f"Data folder {root} has classes that the model does not know: {', '.join(strangers[:8])}. "
-            f"The model knows {', '.join(order[:12])}. Rename the folders, or pass --labels."
+            f"Data folder {root} has classes that the model does not know: {listed(strangers)}. "
+            f"The model knows {listed(order, 12)}. Rename the folders, or pass --labels."
         )
     pairs = [(path, order.index(folder)) for folder in folders for path in images_below(root / folder).paths]
     return LabelledPhotos(root, tuple(path for path, _ in pairs), [target for _, target in pairs], order)

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from ca_deploy.data.labelled import LabelledPhotos
 from ca_deploy.data.labelled_boxes import PhotoBoxes, photo_boxes, refuse
-from ca_deploy.errors import ImageDataError
+from ca_deploy.errors import ImageDataError, listed
 from ca_deploy.files import other_kind
 from ca_deploy.records.codec import Unreadable, parse_json
 from ca_deploy.records.faults import faults, not_possible, refusal
@@ -85,8 +85,8 @@ def coco_boxes(path: Path, photos: Path, labels: Sequence[str] | None) -> Labell
     strangers = [one.name for one in categories if one.name not in order]
     if strangers:
         raise ImageDataError(
-            f"COCO file {path} has boxes of categories that the model does not know: {', '.join(strangers[:8])}. "
-            f"The model knows {', '.join(order[:12])}. Rename the categories, or pass --labels."
+            f"COCO file {path} has boxes of categories that the model does not know: {listed(strangers)}. "
+            f"The model knows {listed(order, 12)}. Rename the categories, or pass --labels."
         )
     index = {one.id: order.index(one.name) for one in categories}
     folder, missing = _folder_of(path, photos, coco.images)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ca_deploy.data.image_file import turned_hint
 from ca_deploy.data.labelled import LabelledPhotos
-from ca_deploy.errors import ImageDataError
+from ca_deploy.errors import ImageDataError, listed
 from ca_deploy.files import other_kind
 
 if TYPE_CHECKING:
@@ -99,15 +99,15 @@ def labelled_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[P
         if kind or root.suffix.lower() != ".json":
             raise ImageDataError(f"Data {root} {kind or 'is not a .json file'}. {_FORMS}")
         return coco_boxes(root, root.parent, labels)
-    listed = [path for folder in (root, root / "annotations") for path in sorted(folder.glob("*.json"))]
+    found = [path for folder in (root, root / "annotations") for path in sorted(folder.glob("*.json"))]
     beside = root.resolve().with_suffix(".json")
-    if not listed and beside.is_file():
-        listed = [beside]
-    if len(listed) > 1:
-        names = ", ".join(path.name for path in listed[:_SHOWN])
+    if not found and beside.is_file():
+        found = [beside]
+    if len(found) > 1:
+        names = listed([path.name for path in found])
         raise ImageDataError(f"Data folder {root} has several .json files: {names}. Pass the one to evaluate on.")
-    if listed:
-        return coco_boxes(listed[0], root, labels)
+    if found:
+        return coco_boxes(found[0], root, labels)
     if _any_below(root, "*.xml"):
         return voc_boxes(root, labels)
     if _any_below(root, "*.txt"):

@@ -9,7 +9,7 @@ from ca_deploy.data.colour_table import Colour, read_colours
 from ca_deploy.data.folders import images_below
 from ca_deploy.data.image_file import opened, turned_hint
 from ca_deploy.data.labelled import LabelledPhotos
-from ca_deploy.errors import ImageDataError
+from ca_deploy.errors import ImageDataError, listed
 from ca_deploy.records.codec import Unreadable, decode, parse_toml
 from ca_deploy.records.mask_set import MaskSet
 
@@ -63,7 +63,7 @@ class Mask:
         if ((kept >= self.meaning.classes) | (kept < IGNORED)).any():
             strange = np.unique(kept[(kept >= self.meaning.classes) | (kept < IGNORED)])
             raise ImageDataError(
-                f"Mask {self.path} has the value {_some(strange.tolist())}, and the model's {self.meaning.classes} "
+                f"Mask {self.path} has the value {listed(strange.tolist())}, and the model's {self.meaning.classes} "
                 f"classes are 0 to {self.meaning.classes - 1}. Name what does not count in a TOML: ignore = "
                 f"{sorted({*self.meaning.ignored, *strange.tolist()[:_SHOWN]})} (docs/segmentation.md)."
             )
@@ -87,8 +87,8 @@ class Mask:
         triples = [(int(code) >> 16, int(code) >> 8 & 255, int(code) & 255) for code in codes]
         if strange := [colour for colour in triples if colour not in self.meaning.colours]:
             raise ImageDataError(
-                f"Mask {self.path} has the colour {_some(strange)} (R, G, B), which is in no line of [colours]. Add it "
-                "there, and to ignore where it does not count. JPEG changes colours: save masks as PNG."
+                f"Mask {self.path} has the colour {listed(strange)} (R, G, B), which is in no line of [colours]. Add "
+                "it there, and to ignore where it does not count. JPEG changes colours: save masks as PNG."
             )
         classes = np.array([self.meaning.colours[colour] for colour in triples], np.int64)
         return classes[place.reshape(pixels.shape[:2])]
@@ -119,7 +119,7 @@ def labelled_masks(root: Path, labels: Sequence[str] | None, classes: int | None
     names = tuple(labels) if labels is not None else tuple(map(str, range(count)))
     colours = _classes_of(root, table, names, ignored_names) if table is not None else None
     if colours is None and ignored_names:
-        raise ImageDataError(f"{root}: ignore names {_some(ignored_names)}, but there are no [colours] with names.")
+        raise ImageDataError(f"{root}: ignore names {listed(ignored_names)}, but there are no [colours] with names.")
     meaning = Meaning(count, frozenset(value for value in found.ignore if isinstance(value, int)), colours)
     return LabelledPhotos(root, *_pairs(place / found.images, place / found.masks, meaning), names)
 
@@ -146,14 +146,14 @@ def _classes_of(
     root: Path, table: Mapping[str, Colour], labels: Sequence[str], ignored: Sequence[str]
 ) -> dict[Colour, int]:
     if twice := {name for name, colour in table.items() if list(table.values()).count(colour) > 1}:
-        raise ImageDataError(f"{root}: [colours] gives {_some(sorted(twice))} the same colour.")
+        raise ImageDataError(f"{root}: [colours] gives {listed(sorted(twice))} the same colour.")
     strangers = [name for name in table if name not in labels and name not in ignored]
     lacking = [name for name in (*labels, *ignored) if name not in table]
     if strangers or lacking:
-        faults = [f"names {_some(strangers)}, which the model does not know"] if strangers else []
-        faults += [f"has no colour for {_some(lacking)}"] if lacking else []
+        faults = [f"names {listed(strangers)}, which the model does not know"] if strangers else []
+        faults += [f"has no colour for {listed(lacking)}"] if lacking else []
         raise ImageDataError(
-            f"{root}: [colours] {' and '.join(faults)}. The model's classes are {', '.join(labels[:_SHOWN])}: use "
+            f"{root}: [colours] {' and '.join(faults)}. The model's classes are {listed(labels, 12)}: use "
             "these names (--labels gives others), and list what does not count in ignore."
         )
     return {colour: IGNORED if name in ignored else labels.index(name) for name, colour in table.items()}
@@ -177,12 +177,7 @@ def _pairs(images: Path, masks: Path, meaning: Meaning) -> tuple[tuple[Path, ...
             found.append(Mask(mask, photo, meaning))
     if lacking:
         raise ImageDataError(
-            f"{len(lacking)} of {len(photos)} photos in {images} have no mask in {masks}: {_some(lacking)}. A mask has "
-            f"the photo's name, or that with {' or '.join(_ENDINGS[1:])} behind it."
+            f"{len(lacking)} of {len(photos)} photos in {images} have no mask in {masks}: {listed(lacking)}. A mask "
+            f"has the photo's name, or that with {' or '.join(_ENDINGS[1:])} behind it."
         )
     return photos, found
-
-
-def _some(items: Sequence[object]) -> str:
-    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
-    return ", ".join(map(str, items[:_SHOWN])) + more

@@ -1,6 +1,6 @@
 """The very images that a file was compared on when it was exported, found again by their hashes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from ca_deploy.data.calibration import calibration_names, load_calibration, load
 from ca_deploy.data.folders import images_below
 from ca_deploy.data.images import ImageBatch, ImageFile, hash_images, open_rgb
 from ca_deploy.data.joined import joined
-from ca_deploy.errors import ImageDataError, UsageError
+from ca_deploy.errors import ImageDataError, UsageError, listed
 from ca_deploy.files import sha256_of
 from ca_deploy.records.calibration import CalibrationSpec
 from ca_deploy.records.image_set import ImageSet
@@ -39,7 +39,7 @@ class Recorded:
     def losses(self) -> str:
         """How many are missing or changed, with the first few names; "" where none is."""
         kinds = {"missing": self.missing, "changed": self.changed}
-        return "; ".join(f"{len(names)} {kind}: {_listed(names)}" for kind, names in kinds.items() if names)
+        return "; ".join(f"{len(names)} {kind}: {listed(names, _SHOWN)}" for kind, names in kinds.items() if names)
 
 
 def held_out_again(recorded: ImageSet, signature: Signature, beside: Path, moved: Path | None = None) -> Recorded:
@@ -169,8 +169,3 @@ def _batch(
         if name in files:
             pixels[row] = preprocessing.to_pixels(open_rgb(files[name].path, depth))
     return ImageBatch(pixels, tuple(wanted.values()), tuple(wanted))
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from ca_deploy.data.folders import images_below
 from ca_deploy.data.labelled import LabelledPhotos
 from ca_deploy.data.labelled_boxes import PhotoBoxes, index_of, photo_boxes, refuse
-from ca_deploy.errors import ImageDataError, first_line
+from ca_deploy.errors import ImageDataError, first_line, listed
 
 _log = logging.getLogger(__name__)
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -43,7 +43,7 @@ def voc_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[PhotoB
             else:
                 rows.append((box, number, difficult))
         truth.append(photo_boxes(photos[path.stem], rows, size))
-    known = f"The model knows {', '.join(order[:12])}. Rename the objects, or pass --labels."
+    known = f"The model knows {listed(order, 12)}. Rename the objects, or pass --labels."
     refuse(f"Labels in {root} have classes that the model does not know:", faults, known)
     if not any(len(one.boxes) for one in truth):
         raise ImageDataError(f"The labels in {root} have no boxes: nothing can be scored.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from ca_deploy.data.folders import images_below
 from ca_deploy.data.labelled import LabelledPhotos
 from ca_deploy.data.labelled_boxes import PhotoBoxes, photo_boxes, refuse
-from ca_deploy.errors import ImageDataError
+from ca_deploy.errors import ImageDataError, listed
 
 _log = logging.getLogger(__name__)
 _NAMES = ("classes.txt", "obj.names", "labels.txt")
@@ -39,8 +39,8 @@ def yolo_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[Photo
     strangers = [name for name in given if name not in order]
     if strangers:
         raise ImageDataError(
-            f"{root} has classes that the model does not know: {', '.join(strangers[:8])}. The model knows "
-            f"{', '.join(order[:12])}. Rename the classes, or pass --labels."
+            f"{root} has classes that the model does not know: {listed(strangers)}. The model knows "
+            f"{listed(order, 12)}. Rename the classes, or pass --labels."
         )
     numbers = [order.index(name) for name in given] or list(range(len(order)))
     faults: list[str] = []

@@ -230,6 +230,16 @@ def test_a_photo_is_called_turned_only_where_its_orientation_says_so(tmp_path: P
         assert ("turned by its EXIF" in str(caught.value)) == (orientation == 6)
 
 
+def test_the_classes_that_are_not_shown_are_counted(tmp_path: Path) -> None:
+    labels = tuple(map(str, range(80)))
+    (tmp_path / "yolo" / "classes.txt").parent.mkdir()
+    (tmp_path / "yolo" / "classes.txt").write_text("cat\ndog\n")
+    (tmp_path / "voc").mkdir()
+    for root in (as_coco(tmp_path), as_voc(tmp_path / "voc"), as_yolo(tmp_path / "yolo")):
+        with pytest.raises(ImageDataError, match=r"The model knows 0, 1, .*, 11 and 68 more\."):
+            labelled_boxes(root, labels)
+
+
 def test_a_polygon_counts_by_its_bounding_box(tmp_path: Path) -> None:
     found = labelled_boxes(as_yolo(tmp_path, lambda text: "0 0.1 0.2 0.5 0.3 0.4 0.8"), LABELS)
     assert found.truth[0].in_pixels((100, 100)) == pytest.approx(np.array([[10, 20, 50, 80]]))
