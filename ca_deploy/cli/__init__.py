@@ -74,7 +74,7 @@ def main() -> None:
     warnings.filterwarnings(
         "ignore", category=FutureWarning, module="copyreg"
     )  # PyTorch's own, on each copy of a graph
-    log = logging.getLogger("ca_deploy")  # reports what is fetched, and where to
+    log = logging.getLogger("ca_deploy")  # reports what is fetched and where to, and photos without labels
     log.setLevel(logging.INFO)
     log.addHandler(FetchLines())
     # PyTorch's threads would otherwise wait actively, and slow down the converters that run in parallel.

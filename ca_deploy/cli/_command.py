@@ -130,7 +130,7 @@ def print_json(content: object) -> None:
 
 
 class FetchLines(logging.Handler):
-    """What is fetched, and where to, as a step of the display that is open, or as a line on standard error."""
+    """What is logged, such as what is fetched: a step of the display that is open, or a line on standard error."""
 
     display: "Display | None" = None
 
