@@ -25,7 +25,7 @@ def sentences(found: Lowering) -> Iterator[Phrase]:
         blocks = f"{len(errors)} block{'s' if len(errors) > 1 else ''} of attention"
         yield f"{blocks} written for {found.rules}; proved in float64 to {max(errors):.0e} of the largest value"
     if found.saves is not None:
-        yield f"about {found.saves / 1e6:.1f} M instructions less than as written ({found.measured})"
+        yield f"attention takes about {found.saves / 1e6:.1f} M instructions less than as written ({found.measured})"
     for reason, paths in _by_reason([(block.module, block.reason) for block in found.blocks if block.reason]):
         yield Piece("attention as written", Role.CAUTION), f" in {paths}: {reason}"
     for reason, paths in _by_reason([(place.module, place.reason) for place in found.left_alone]):
