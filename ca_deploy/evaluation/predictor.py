@@ -178,7 +178,7 @@ def open_predictor(
         count = found.task.class_count(found.signature)
         if count is None and manifest.labels and not found.task.one_class:
             count = len(manifest.labels)  # a class map does not say it
-        check_label_count(found.name, count, labels)
+        check_label_count(found.name, count, labels, found.task.labels_hint)
         return replace(found, labels=labels)
     session = open_session(path, runtime, threads)
     signature, labels = signature_of_file(path, source, session), labels_of(source, {})
@@ -195,7 +195,7 @@ def described_predictor(manifest: Manifest, session: Session) -> Predictor:
     """A file that is open already, as its manifest describes it."""
     signature, labels = manifest.signature, manifest.labels
     task = meaning_of(manifest.task, signature, labels).task
-    check_label_count(f"The manifest of {manifest.file}", task.class_count(signature), labels)
+    check_label_count(f"The manifest of {manifest.file}", task.class_count(signature), labels, task.labels_hint)
     found = file_predictor(manifest.file, session, manifest.inputs, manifest.outputs, signature, task, labels)
     return replace(found, manifest=manifest)
 

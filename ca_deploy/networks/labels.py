@@ -37,14 +37,14 @@ def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] 
     return names
 
 
-def check_label_count(name: str, classes: int | None, labels: Sequence[str] | None) -> None:
-    """Refuse labels whose number is not that of the classes, where both are known.
+def check_label_count(name: str, classes: int | None, labels: Sequence[str] | None, hint: str) -> None:
+    """Refuse labels whose number is not that of the classes, where both are known; ``hint`` is on the background.
 
     Raises:
         UsageError: it is not.
     """
     if labels and classes is not None and classes != len(labels):
         raise UsageError(
-            f"{name} has {classes} classes, but there are {len(labels)} labels. --labels takes one name per line, the "
-            "background's too, in the network's order."
+            f"{name} has {classes} classes, but there are {len(labels)} labels. --labels takes one name per line, "
+            f"{f'{hint}, ' if hint else ''}in the network's order."
         )

@@ -130,7 +130,7 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     labels = labels_of(source, metadata)
     check_labels(source.stem, proven.signature, labels)
     meaning = meaning_of(source.task or (registered.task if registered else None), proven.signature, labels)
-    check_label_count(source.stem, meaning.task.class_count(proven.signature), labels)
+    check_label_count(source.stem, meaning.task.class_count(proven.signature), labels, meaning.task.labels_hint)
     bundled = registered if registered and checkpoint and checkpoint.path == registered.weights else None
     network = Network(
         name=source.stem,

@@ -111,7 +111,8 @@ class Task:
     a network is called that does not name it. ``agreement_name`` and ``right_name`` are what reports call the results
     of ``agrees`` and the share of ``Score.right``. ``one_class``: the only output has one value per class, of which one
     is right. ``variants`` are other readings of the same outputs, by the name after the colon; ``variant`` chooses one
-    where none is named. ``class_count`` is how many classes labels name, where the outputs say that. ``heads`` are what
+    where none is named. ``class_count`` is how many classes labels name, where the outputs say that, and
+    ``labels_hint`` whether the background is one of them. ``heads`` are what
     its networks can be wrapped in, by the name after ``--head``; without one, a file gives what the network does.
     ``bound`` returns the task for a signature that its answers depend on. ``seen`` says what the answers to one photo,
     each ``(1, …)``, mean, given its width and height in pixels; without it, the values are shown.
@@ -139,6 +140,7 @@ class Task:
     variants: "Mapping[str, Task]" = field(default_factory=dict)
     variant: "Callable[[Signature], str]" = lambda signature: ""
     class_count: "Callable[[Signature], int | None]" = lambda signature: None
+    labels_hint: str = ""
     heads: "Mapping[str, Head]" = field(default_factory=dict)
     bound: "Callable[[Signature], Task] | None" = None
     seen: "Callable[[Answers, Signature, tuple[int, int], Labels], Seen] | None" = None

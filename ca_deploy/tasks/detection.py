@@ -185,6 +185,7 @@ TASK = Task(
     output_name="detections",
     agreement_name="agreement of detections",
     right_name="photos without a mistake",
+    labels_hint="none for the background",
     class_count=_class_count,
     heads={
         "raw": Head("offsets to anchors and logits, as the network gives them: best for INT8"),

@@ -157,6 +157,7 @@ TASK = Task(
     right_name=f"photos with {RIGHT_PERCENT} % of the pixels right",
     agrees=_agrees,
     like_scale=True,
+    labels_hint="the background's too",
     class_count=class_count,
     bound=_bound,
     seen=_seen,

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from ca_deploy.errors import UsageError
-from ca_deploy.networks.labels import labels_of
+from ca_deploy.networks.labels import check_label_count, labels_of
 from ca_deploy.records.model import ModelSource
+from ca_deploy.tasks import find_task
 
 
 def read(path: Path, content: bytes) -> tuple[str, ...] | None:
@@ -31,3 +32,11 @@ def test_a_name_that_comes_twice_is_refused(tmp_path: Path) -> None:
 def test_another_encoding_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="one name per line"):
         read(tmp_path / "labels.txt", "Gänseblümchen\n".encode("utf-16"))
+
+
+@pytest.mark.parametrize(
+    ("task", "said"), [("segmentation", "line, the background's too, in"), ("detection", "line, none for")]
+)
+def test_a_wrong_number_of_labels_says_what_the_task_makes_of_the_background(task: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        check_label_count("net", 6, ["a"] * 7, find_task(task).labels_hint)
