@@ -10,6 +10,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from ca_deploy.cli import app
@@ -66,6 +67,7 @@ def test_functions_that_cannot_be_expanded(verb: str, tmp_path: Path) -> None:
 
     path = tmp_path / "model.onnx"
     (tmp_path / "photos" / "rose").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "photos" / "rose" / "1.png")
     more = {"parity": ["--against", str(path)], "evaluate": ["--data", str(tmp_path / "photos")]}.get(verb, [])
     for depth, first, said in (
         (30, helper.make_node("Relu", ["a"], ["b"]), "30 functions call each other so often"),

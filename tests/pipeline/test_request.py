@@ -39,7 +39,7 @@ def test_a_recipe_that_is_named_twice_is_one(tmp_path: Path) -> None:
         ({"recipes": ["onnx_flaot32"]}, UsageError, "Did you mean 'onnx_float32'"),
         ({"targets": ["coreml"]}, UsageError, r"--check coreml checks .*\.mlpackage.* files, and none is"),
         ({"targets": ["ort_xnpack"]}, UsageError, "Did you mean 'ort_xnnpack'"),
-        ({"source": ModelSource("mobilenet_v2_cb")}, UsageError, "Did you mean 'mobilenet_v2_ca'"),
+        ({"source": ModelSource("mobilenet_v2_caa")}, UsageError, "Did you mean 'mobilenet_v2_ca'"),
         ({"source": ModelSource(task="clasification")}, UsageError, "Did you mean 'classification'"),
         ({"source": ModelSource("my/net.py")}, UsageError, "package.module:factory"),
     ],

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 from typer.testing import CliRunner
 
 from ca_deploy.cli import app
@@ -49,6 +50,7 @@ def test_an_endless_loop_is_ended(verb: str, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("CA_DEPLOY_TIME_LIMIT", "3")
     path = endless(tmp_path / "endless.onnx")
     (tmp_path / "photos" / "rose").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "photos" / "rose" / "1.png")
     other = {"parity": ["--against", str(path)], "evaluate": ["--data", str(tmp_path / "photos")]}[verb]
     done = CliRunner().invoke(app, [verb, str(path), *other])
     assert done.exit_code == 2, done.output
