@@ -148,6 +148,12 @@ NETWORK = (
 HEAD = ("task", "head")
 PREPROCESSING = ("mean", "std", "resize", "crop", "fit", "channels", "value_range")
 
+FileOrModel = Annotated[
+    str,
+    typer.Argument(
+        help="An exported file, or a model as for export.", show_default=False, autocompletion=_completion.models
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", "-j", help="Print JSON instead of tables.")]
 Runtime = Annotated[
     str | None,

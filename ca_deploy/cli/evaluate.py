@@ -17,14 +17,7 @@ if TYPE_CHECKING:
 @command
 @options.model_options(only=options.COMPARED)
 def evaluate(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="An exported file, or a model as for export.",
-            show_default=False,
-            autocompletion=_completion.models,
-        ),
-    ],
+    model: options.FileOrModel,
     data: Annotated[
         Path,
         typer.Option(

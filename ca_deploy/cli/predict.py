@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ca_deploy.cli import _completion
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import command, print_json, progress
 
@@ -17,14 +16,7 @@ if TYPE_CHECKING:
 @command
 @options.model_options(only=options.COMPARED)
 def predict(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="An exported file, or a model as for export.",
-            show_default=False,
-            autocompletion=_completion.models,
-        ),
-    ],
+    model: options.FileOrModel,
     images: Annotated[list[Path], typer.Argument(help="Photos, and folders of photos or frames.", show_default=False)],
     output: Annotated[
         Path | None,

@@ -12,13 +12,12 @@ from pydantic import Field
 from ca_deploy.errors import UsageError, unknown_name
 from ca_deploy.records.codec import Unreadable, decode, parse_toml
 from ca_deploy.records.lowering import Choice, Padding
-from ca_deploy.records.recipe import Mode
+from ca_deploy.records.recipe import Arithmetic
 from ca_deploy.records.record import record
 
 if TYPE_CHECKING:
     from ca_deploy.lowering.gates.block import Block
 
-RulesMode = Mode | Literal["afp16"]
 DEFAULT, REFERENCE = "default", "reference"
 _SHIPPED = Path(__file__).with_name("rules.toml")
 
@@ -65,7 +64,7 @@ class Rules:
 
     name: str
     format: str
-    modes: tuple[RulesMode, ...]
+    modes: tuple[Arithmetic, ...]
     choices: tuple[Rule, ...]
     runtime: str = ""
     cpu: str = ""
@@ -98,7 +97,7 @@ def shipped() -> Mapping[str, Rules]:
     return {rules.name: rules for rules in decode(_File, parse_toml(_SHIPPED)).rules}
 
 
-def rules_for(wanted: str, format: str, mode: RulesMode) -> Rules:
+def rules_for(wanted: str, format: str, mode: Arithmetic) -> Rules:
     """``--lowering`` for a file.
 
     Args:
@@ -126,7 +125,7 @@ def rules_for(wanted: str, format: str, mode: RulesMode) -> Rules:
     return shipped()[wanted]
 
 
-def _first(known: Mapping[str, Rules], format: str, mode: RulesMode) -> Rules | None:
+def _first(known: Mapping[str, Rules], format: str, mode: Arithmetic) -> Rules | None:
     return next((rules for rules in known.values() if rules.format == format and mode in rules.modes), None)
 
 
@@ -141,7 +140,7 @@ def _refuse_another_runtime(path: str, own: Rules) -> None:
         )
 
 
-def _typed(text: str, format: str, mode: RulesMode) -> Rules:
+def _typed(text: str, format: str, mode: Arithmetic) -> Rules:
     """The rules that ``key=value,…`` says."""
     given: dict[str, object] = {}
     for pair in text.split(","):

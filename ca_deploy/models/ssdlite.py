@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ca_deploy.models.attention import Attention
 from ca_deploy.models.key_layout import KeyLayout
+from ca_deploy.models.layers import conv_bn
 from ca_deploy.models.mobilenet_v2 import InvertedResidual, MobileNetV2
 from ca_deploy.records.boxes import AnchorMap, BoxCoding
 
@@ -20,12 +21,11 @@ _RATIOS = (1.0, 2.0, 1 / 2, 3.0, 1 / 3)
 
 
 def _depthwise(channels: int, stride: int = 1) -> list[nn.Module]:
-    conv = nn.Conv2d(channels, channels, 3, stride, 1, groups=channels, bias=False)
-    return [conv, nn.BatchNorm2d(channels), nn.ReLU6()]
+    return [*conv_bn(channels, channels, 3, stride, groups=channels), nn.ReLU6()]
 
 
 def _pointwise(inputs: int, outputs: int) -> list[nn.Module]:
-    return [nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU6()]
+    return [*conv_bn(inputs, outputs), nn.ReLU6()]
 
 
 def _extra(inputs: int, outputs: int) -> nn.Sequential:

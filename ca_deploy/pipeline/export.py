@@ -198,11 +198,8 @@ def _manifest(
 ) -> Manifest:
     path, recipe, network = conversion.path, conversion.recipe, reference.network
     calibrated = recipe.needs_calibration
-    untrained = (
-        ()
-        if not request.source.random_weights
-        else ("The network is untrained (--random-weights): its outputs mean nothing.",)
-    )
+    meaningless = "The network is untrained (--random-weights): its outputs mean nothing."
+    untrained = (meaningless,) if request.source.random_weights else ()
     recorded = images.record(request.output, calibrated)
     kind = "images" if network.signature.images else "samples"
     return Manifest(

@@ -10,6 +10,7 @@ from pydantic import Field
 from ca_deploy.records.record import record
 
 Mode = Literal["float32", "float16", "dynamic", "static", "weight_only", "palettized"]
+Arithmetic = Mode | Literal["afp16"]
 Io = Literal["float32", "int8", "uint8rgb"]
 Method = Literal["min_max", "percentile"]
 LayerBits = Literal[16, "float"]
@@ -126,7 +127,7 @@ class ExportRecipe:
         return self.mode == "float16" and self.activation_bits == 16
 
     @property
-    def arithmetic(self) -> Mode | Literal["afp16"]:
+    def arithmetic(self) -> Arithmetic:
         """The mode, or ``afp16`` for float files that are computed in float16."""
         return "afp16" if self.computes_in_float16 else self.mode
 

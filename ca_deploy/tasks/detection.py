@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ca_deploy.data.labelled import LabelledPhotos
 from ca_deploy.data.labelled_boxes import PhotoBoxes, labelled_boxes
-from ca_deploy.errors import ArtifactError, ImageDataError
+from ca_deploy.errors import ArtifactError, ImageDataError, listed
 from ca_deploy.records.prediction import FoundBox
 from ca_deploy.records.signature import Signature
 from ca_deploy.tasks import Head, Labels, Score, Scoring, Seen, Task
@@ -131,7 +131,7 @@ def _labelled(detector: Detector, root: Path, labels: Labels) -> LabelledPhotos[
 def _refuse_other_classes(detector: Detector, labels: Sequence[str]) -> None:
     if len(labels) != detector.classes:
         raise ImageDataError(
-            f"The model scores {detector.classes} classes, but there are {len(labels)} ({', '.join(labels[:12])}). "
+            f"The model scores {detector.classes} classes, but there are {len(labels)} ({listed(labels, 12)}). "
             "Pass the model's class names, in its order, with --labels."
         )
 
