@@ -7,6 +7,7 @@ from typing import Any
 from ca_deploy.errors import UsageError, wrong_in_file
 from ca_deploy.files import other_kind
 from ca_deploy.records.model import ModelSource
+from ca_deploy.records.signature import Signature
 
 _MOST_LABEL_BYTES = 16 * 2**20
 
@@ -35,6 +36,19 @@ def labels_of(source: ModelSource, metadata: dict[str, Any]) -> tuple[str, ...] 
             "be told apart. Give each class a name of its own."
         )
     return names
+
+
+def check_labels(name: str, signature: Signature, labels: Sequence[str] | None) -> None:
+    """Refuse labels whose number is not that of the classes.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not labels or len(signature.outputs) != 1 or len(signature.outputs[0].shape) != 2:
+        return
+    count = signature.outputs[0].shape[1]
+    if count != len(labels) and (count, len(labels)) != (1, 2):
+        raise UsageError(f"{name} has {count} outputs, but there are {len(labels)} labels.")
 
 
 def check_label_count(name: str, classes: int | None, labels: Sequence[str] | None, hint: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from ca_deploy.errors import ModelError, UsageError, first_line
+from ca_deploy.errors import ModelError, first_line
 from ca_deploy.networks.cannot_take import cannot_take
 from ca_deploy.networks.flat import Flat, named_tensors
 from ca_deploy.networks.last_operation import LastOperations
@@ -92,19 +92,6 @@ def first_of(real: Samples, signature: Signature, batch: int = 1, pixels: bool =
     rows = next((real if pixels else signature.to_network(real)).batches(batch))
     tensors = [torch.from_numpy(rows[taken.name]) for taken in signature.inputs]
     return tuple(tensor.permute(0, 3, 1, 2).float() if pixels else tensor for tensor in tensors)
-
-
-def check_labels(name: str, signature: Signature, labels: Sequence[str] | None) -> None:
-    """Refuse labels whose number is not that of the classes.
-
-    Raises:
-        UsageError: it is not.
-    """
-    if not labels or len(signature.outputs) != 1 or len(signature.outputs[0].shape) != 2:
-        return
-    count = signature.outputs[0].shape[1]
-    if count != len(labels) and (count, len(labels)) != (1, 2):
-        raise UsageError(f"{name} has {count} outputs, but there are {len(labels)} labels.")
 
 
 def _noise(taken: NetworkInput, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -14,7 +14,7 @@ from ca_deploy.files import sha256_of
 from ca_deploy.networks.assumptions import assumptions
 from ca_deploy.networks.factory import copied, make_network
 from ca_deploy.networks.inputs import inputs_of
-from ca_deploy.networks.labels import check_label_count, labels_of
+from ca_deploy.networks.labels import check_label_count, check_labels, labels_of
 from ca_deploy.records.model import DEFAULT_MODEL, ModelSource, RegisteredModel
 from ca_deploy.records.signature import Signature
 from ca_deploy.tasks import Task, meaning_of
@@ -123,7 +123,7 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
     default = registered.input_size if registered else _DEFAULT_SIZE
     from ca_deploy.networks.arguments import arguments_of
     from ca_deploy.networks.head import with_head
-    from ca_deploy.networks.prove import check_labels, prove
+    from ca_deploy.networks.prove import prove
 
     arguments = arguments_of(module, source.inputs, program)
     proven = prove(source.stem, module, arguments, inputs_of(arguments, source, metadata, default))

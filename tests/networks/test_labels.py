@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from ca_deploy.errors import UsageError
-from ca_deploy.networks.labels import check_label_count, labels_of
+from ca_deploy.networks.labels import check_label_count, check_labels, labels_of
 from ca_deploy.records.model import ModelSource
+from ca_deploy.records.signature import NetworkOutput, Signature
 from ca_deploy.tasks import find_task
 
 
@@ -40,3 +41,16 @@ def test_another_encoding_is_refused(tmp_path: Path) -> None:
 def test_a_wrong_number_of_labels_says_what_the_task_makes_of_the_background(task: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         check_label_count("net", 6, ["a"] * 7, find_task(task).labels_hint)
+
+
+def test_labels_are_as_many_as_the_classes() -> None:
+    def signature(*shapes: tuple[int, ...]) -> Signature:
+        return Signature((), tuple(NetworkOutput(f"o{number}", shape) for number, shape in enumerate(shapes)))
+
+    check_labels("net", signature((1, 3)), ("a", "b", "c"))
+    check_labels("net", signature((1, 1)), ("no", "yes"))
+    check_labels("net", signature((1, 3), (1, 4)), ("a",))
+    check_labels("net", signature((1, 3, 8, 8)), ("a",))
+    check_labels("net", signature((1, 3)), None)
+    with pytest.raises(UsageError, match="net has 3 outputs, but there are 2 labels"):
+        check_labels("net", signature((1, 3)), ("no", "yes"))

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ca_deploy.errors import ModelError, UsageError
+from ca_deploy.errors import ModelError
 from ca_deploy.networks.arguments import arguments_of
-from ca_deploy.networks.prove import Proven, check_labels, examples, prove
+from ca_deploy.networks.prove import Proven, examples, prove
 from ca_deploy.records.input_wish import InputWish
 from ca_deploy.records.preprocessing import Preprocessing
-from ca_deploy.records.signature import NetworkInput, NetworkOutput, Signature
+from ca_deploy.records.signature import NetworkInput, NetworkOutput
 from tests.samples import image_input
 
 
@@ -157,16 +157,3 @@ def test_nothing_is_left_on_the_network() -> None:
     with pytest.raises(ModelError):
         proven(nn.Sequential(network, nn.Conv2d(9, 1, 1)))
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
-
-
-def test_labels_are_as_many_as_the_classes() -> None:
-    def signature(*shapes: tuple[int, ...]) -> Signature:
-        return Signature((), tuple(NetworkOutput(f"o{number}", shape) for number, shape in enumerate(shapes)))
-
-    check_labels("net", signature((1, 3)), ("a", "b", "c"))
-    check_labels("net", signature((1, 1)), ("no", "yes"))
-    check_labels("net", signature((1, 3), (1, 4)), ("a",))
-    check_labels("net", signature((1, 3, 8, 8)), ("a",))
-    check_labels("net", signature((1, 3)), None)
-    with pytest.raises(UsageError, match="net has 3 outputs, but there are 2 labels"):
-        check_labels("net", signature((1, 3)), ("no", "yes"))
