@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,6 +14,7 @@ from ca_deploy.errors import ImageDataError, first_line, listed
 
 _log = logging.getLogger(__name__)
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
+_MASKS = ("SegmentationClass", "SegmentationObject")
 _MOST_BYTES = 16 * 2**20
 
 
@@ -24,10 +26,10 @@ def voc_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[PhotoB
     classes are the names of the objects in sorted order.
 
     Raises:
-        ImageDataError: a file is malformed, a photo is missing, or a class is not one of the labels.
+        ImageDataError: a file is malformed, a photo is missing or there twice, or a class is not one of the labels.
     """
     files = sorted(root.rglob("*.xml"))
-    photos = {path.stem: path for path in images_below(root).paths}
+    photos = _photos(root)
     missing = [str(path.relative_to(root)) for path in files if path.stem not in photos]
     refuse(f"{len(missing)} labels in {root} have no photo:", missing, "Add the photos, or remove these files.")
     parsed = [_read(path) for path in files]
@@ -50,6 +52,17 @@ def voc_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[PhotoB
     if unlabelled := len(photos.keys() - {path.stem for path in files}):
         _log.warning(f"{unlabelled} of {len(photos)} photos in {root} have no .xml file, and are left out.")
     return LabelledPhotos(root, tuple(photos[path.stem] for path in files), truth, order)
+
+
+def _photos(root: Path) -> dict[str, Path]:
+    """By their names without suffixes; not the masks that VOC's own tree has under the same names."""
+    found: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in images_below(root).paths:
+        if path.parent.name not in _MASKS:
+            found[path.stem].append(path)
+    twice = [" and ".join(str(one.relative_to(root)) for one in paths) for paths in found.values() if len(paths) > 1]
+    refuse(f"Photos in {root} have the same name, so that labels may mean either:", twice, "Rename or remove one.")
+    return {name: paths[0] for name, paths in found.items()}
 
 
 _Object = tuple[str, list[float], bool]

@@ -243,3 +243,15 @@ def test_the_classes_that_are_not_shown_are_counted(tmp_path: Path) -> None:
 def test_a_polygon_counts_by_its_bounding_box(tmp_path: Path) -> None:
     found = labelled_boxes(as_yolo(tmp_path, lambda text: "0 0.1 0.2 0.5 0.3 0.4 0.8"), LABELS)
     assert found.truth[0].in_pixels((100, 100)) == pytest.approx(np.array([[10, 20, 50, 80]]))
+
+
+def test_masks_of_a_voc_tree_are_no_photos_and_two_of_a_name_are_told_apart_by_nobody(tmp_path: Path) -> None:
+    root = as_voc(tmp_path)
+    expected = labelled_boxes(root, LABELS).paths
+    for folder in ("SegmentationClass", "SegmentationObject"):
+        (root / folder).mkdir()
+        Image.new("P", (8, 8)).save(root / folder / f"{expected[0].stem}.png")
+    assert labelled_boxes(root, LABELS).paths == expected
+    Image.new("RGB", (8, 8)).save(root / f"{expected[0].stem}.webp")
+    with pytest.raises(ImageDataError, match="have the same name"):
+        labelled_boxes(root, LABELS)
