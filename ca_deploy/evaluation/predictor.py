@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ca_deploy.errors import ArtifactError, UsageError
 from ca_deploy.evaluation.bare_file import signature_of_file
-from ca_deploy.networks.labels import check_label_count, labels_of
+from ca_deploy.networks.labels import check_label_count, check_labels, labels_of
 from ca_deploy.networks.source import Network, load
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.manifest import Manifest, manifest_of
@@ -175,10 +175,9 @@ def open_predictor(
         if source.labels is None:
             return found
         labels = labels_of(source, {})
-        count = found.task.class_count(found.signature)
-        if count is None and manifest.labels and not found.task.one_class:
-            count = len(manifest.labels)  # a class map does not say it
-        check_label_count(found.name, count, labels, found.task.labels_hint)
+        _refuse_other_labels(found.name, found.task, found.signature, labels)
+        if manifest.labels:  # a class map does not say how many there are
+            check_label_count(found.name, len(manifest.labels), labels, found.task.labels_hint)
         return replace(found, labels=labels)
     session = open_session(path, runtime, threads)
     signature, labels = signature_of_file(path, source, session), labels_of(source, {})
@@ -195,7 +194,6 @@ def described_predictor(manifest: Manifest, session: Session) -> Predictor:
     """A file that is open already, as its manifest describes it."""
     signature, labels = manifest.signature, manifest.labels
     task = meaning_of(manifest.task, signature, labels).task
-    check_label_count(f"The manifest of {manifest.file}", task.class_count(signature), labels, task.labels_hint)
     found = file_predictor(manifest.file, session, manifest.inputs, manifest.outputs, signature, task, labels)
     return replace(found, manifest=manifest)
 
@@ -213,7 +211,9 @@ def file_predictor(
 
     Raises:
         ArtifactError: the file has another number of inputs or outputs.
+        UsageError: there are more or fewer labels than classes.
     """
+    _refuse_other_labels(name, task, signature, labels)
     taken, given = ([one.name for one in side] for side in (signature.inputs, signature.outputs))
     if (len(taken), len(given)) != (len(inputs), len(outputs)):
         found = ", ".join(spec.name for spec in (*inputs, *outputs))
@@ -223,3 +223,8 @@ def file_predictor(
         raise ArtifactError(f"{name} has no {', '.join(map(repr, unknown))}, which its manifest says. Export it again.")
     found_inputs, found_outputs = dict(zip(taken, inputs, strict=True)), dict(zip(given, outputs, strict=True))
     return Predictor(name, session, signature, found_inputs, found_outputs, task, labels)
+
+
+def _refuse_other_labels(name: str, task: Task, signature: Signature, labels: tuple[str, ...] | None) -> None:
+    check_labels(name, signature, labels)
+    check_label_count(name, task.class_count(signature), labels, task.labels_hint)

@@ -129,6 +129,9 @@ def test_no_picture_takes_the_place_of_a_photo(photos: Path) -> None:
 
 
 def test_labels_of_another_length_and_what_a_manifest_says_already_are_refused(photos: Path, tmp_path: Path) -> None:
+    classifier = ca_deploy.export(
+        ModelSource(COLOUR, input_size=32), recipes=("onnx_float32",), calibration="random", output=tmp_path / "three"
+    )[0].path
     (export,) = ca_deploy.export(
         ModelSource(SEGMENTER, input_size=32, mean=(0, 0, 0), std=(1, 1, 1), task="segmentation"),
         recipes=("onnx_float32",),
@@ -136,10 +139,14 @@ def test_labels_of_another_length_and_what_a_manifest_says_already_are_refused(p
         output=tmp_path / "out",
     )
     labels = tmp_path / "labels.txt"
-    for lines, said in (("one\n", "2 classes, but there are 1 labels"), ("\n", "has no names")):
+    for path, lines, said in (
+        (export.path, "one\n", "2 classes, but there are 1 labels"),
+        (export.path, "\n", "has no names"),
+        (classifier, "one\ntwo\n", "3 outputs, but there are 2 labels"),
+    ):
         labels.write_text(lines)
         with pytest.raises(UsageError, match=said):
-            ca_deploy.predict(export.path, photos, source=ModelSource(labels=labels))
+            ca_deploy.predict(path, photos, source=ModelSource(labels=labels))
     with pytest.raises(UsageError, match="says what --input-size, --task would"):
         ca_deploy.predict(export.path, photos, source=ModelSource(input_size=64, task="tensors"))
 
