@@ -44,7 +44,14 @@ def attention(
     if not several:
         raise UsageError("Name a network whose attention is to be read.")
     sources = [model_of(one, source) for one in several]
+    from ca_deploy.evaluation.predictor import model_suffixes
+
     for named, module in sources:
+        if module is None and Path(named.model).suffix in model_suffixes():
+            raise UsageError(
+                f"{named.model} is an exported file, whose gates cannot be read. Name the network that it was made "
+                "from, with its weights: its manifest has both."
+            )
         if module is None:
             preflight.check_source(named)
     place = Path(output) if output is not None else None

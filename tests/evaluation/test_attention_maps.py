@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import ca_deploy
 from ca_deploy import ModelSource
 from ca_deploy.cli import app
+from ca_deploy.errors import UsageError
 from ca_deploy.evaluation.attention_maps import look
 from ca_deploy.evaluation.attention_picture import drawn
 from ca_deploy.networks.source import load
@@ -98,3 +99,8 @@ def test_what_is_wrong_is_said(photo: Path, more: list[str], said: str) -> None:
 def test_a_network_without_attention_is_refused(photo: Path) -> None:
     with pytest.raises(ca_deploy.CaDeployError, match="has no attention made of averages"):
         ca_deploy.attention(ModelSource("mobilenet_v2", random_weights=True, input_size=64), photo)
+
+
+def test_an_exported_file_is_refused_with_what_to_name_instead(photo: Path) -> None:
+    with pytest.raises(UsageError, match="Name the network that it was made from"):
+        ca_deploy.attention("exported/net.tflite", photo)
