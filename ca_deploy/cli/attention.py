@@ -20,7 +20,7 @@ def attention(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="Networks, each as for export; several are drawn below each other.",
+            help="Networks, each as for export, and exported files; several are drawn below each other.",
             show_default=False,
             autocompletion=_completion.models,
         ),
@@ -36,6 +36,12 @@ def attention(
     wanted: Annotated[
         str | None,
         typer.Option("--class", help="Label or number of the class that Grad-CAM explains; by default the best."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against", help="The network that exported files were made from, where their manifests cannot say."
+        ),
     ] = None,
     *,
     source: "ModelSource",
@@ -53,6 +59,7 @@ def attention(
             output=output,
             blocks=block or (),
             wanted=wanted,
+            against=against,
             step=partial(display.step, ""),
         )
     if json:

@@ -1,8 +1,5 @@
-"""The gates of attention on a photo, and Grad-CAM (Selvaraju et al., ICCV 2017, arXiv 1610.02391).
-
-Blocks are found by their structure in the traced network, as the lowering finds them, so that Coordinate Attention, SE
-and their relatives are read in any spelling.
-"""
+"""The gates of attention on a photo, of a network or an exported file, and Grad-CAM (Selvaraju et al., ICCV 2017,
+arXiv 1610.02391)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +14,15 @@ from torch.fx import GraphModule, Interpreter, Node
 
 from ca_deploy.data.images import open_rgb
 from ca_deploy.errors import ModelError, UsageError, unknown_name
+from ca_deploy.evaluation.gates import Gates, gates_of
+from ca_deploy.evaluation.gates_of_file import gates_of_file
+from ca_deploy.evaluation.predictor import Predictor
 from ca_deploy.lowering.gates import functional
-from ca_deploy.lowering.gates.find import find
-from ca_deploy.lowering.gates.prove import activations
 from ca_deploy.networks.program import traced
 from ca_deploy.networks.source import Network
 from ca_deploy.records.attention import AttentionReport, BlockGates
+from ca_deploy.records.lowering import LeftAlone
+from ca_deploy.records.samples import Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +46,80 @@ def look(network: Network, photo: Path, wanted: str | None = None) -> Looked:
         ModelError: it has no attention that is found.
         ImageDataError: the photo cannot be read.
     """
-    preprocessing = network.signature.photo_or_refuse(f"{network.name}: reading attention")
-    pixels = preprocessing.to_pixels(open_rgb(photo))
-    taken = torch.from_numpy(preprocessing.normalise(pixels[None]))
-    graph_module = functional(traced(network))
-    blocks, left = find(graph_module.graph)
-    if not blocks:
+    pixels = _pixels(network, photo)
+    graph_module, taken = _prepared(network, pixels)
+    gates, left = _read(network, graph_module, taken)
+    label, cam = _explained(network, graph_module, taken, wanted)
+    return Looked(_report(network.name, photo, [(one, None) for one in gates], left, label, cam), pixels)
+
+
+def look_into(path: Path, model: Predictor, network: Network, photo: Path) -> Looked:
+    """Run an exported file on a photo, and read its gates beside those of the network that it was made from.
+
+    Raises:
+        UsageError: it takes something else than a photo.
+        ModelError: the network has no attention that is found, or the file has no gates that are.
+        ImageDataError: the photo cannot be read.
+        ArtifactError, RuntimeUnavailable: see :func:`~ca_deploy.evaluation.gates_of_file.gates_of_file`.
+    """
+    pixels = _pixels(network, photo)
+    gates, left = _read(network, *_prepared(network, pixels))
+    (taken,) = model.signature.inputs
+    found, missing = gates_of_file(path, model, Samples({taken.name: pixels[None]}, ("",)), gates)
+    if not found:
+        raise ModelError(f"{path.name} has no gates that are found: {missing[0].reason}, in {missing[0].module!r}.")
+    return Looked(_report(path.name, photo, found, [*left, *missing]), pixels)
+
+
+def _pixels(network: Network, photo: Path) -> NDArray[np.uint8]:
+    return network.signature.photo_or_refuse(f"{network.name}: reading attention").to_pixels(open_rgb(photo))
+
+
+def _prepared(network: Network, pixels: NDArray[np.uint8]) -> tuple[GraphModule, Tensor]:
+    """The traced network, and its input for a photo."""
+    preprocessing = network.signature.photo_or_refuse(network.name)
+    return functional(traced(network)), torch.from_numpy(preprocessing.normalise(pixels[None]))
+
+
+def _read(network: Network, graph_module: GraphModule, taken: Tensor) -> tuple[list[Gates], list[LeftAlone]]:
+    gates, left = gates_of(graph_module, taken)
+    if not gates:
         reasons = "; ".join(f"{place.module or 'forward'}: {place.reason}" for place in left)
         raise ModelError(
             f"{network.name} has no attention made of averages over rows, columns or whole maps"
             f"{f' ({reasons})' if reasons else ''}. Name a network with Coordinate Attention, SE or CBAM."
         )
-    values = activations(graph_module, [gate.node for block in blocks for gate in block.gates], [taken])
-    found = tuple(
-        BlockGates(
-            block.module,
-            (block.size[2], block.size[3]),
-            {gate.extent: _averaged(values[gate.node], gate.extent == "map") for gate in block.gates},
-        )
-        for block in blocks
+    return gates, left
+
+
+def _report(
+    name: str,
+    photo: Path,
+    gates: Sequence[tuple[Gates, Gates | None]],
+    left: Sequence[LeftAlone],
+    label: str | None = None,
+    cam: tuple[tuple[float, ...], ...] | None = None,
+) -> AttentionReport:
+    blocks = tuple(_block(*one) for one in gates)
+    return AttentionReport(name, str(photo), blocks, {one.module or "forward": one.reason for one in left}, label, cam)
+
+
+def _block(gates: Gates, original: Gates | None) -> BlockGates:
+    averaged = {
+        extent: value.flatten() if extent == "map" else value.mean(0).flatten()
+        for extent, value in gates.values.items()
+    }
+    differences = (
+        {extent: float((value - original.values[extent]).abs().max()) for extent, value in gates.values.items()}
+        if original is not None
+        else {}
     )
-    label, cam = _explained(network, graph_module, taken, wanted)
-    reasons_by_place = {place.module or "forward": place.reason for place in left}
-    return Looked(AttentionReport(network.name, str(photo), found, reasons_by_place, label, cam), pixels)
-
-
-def _averaged(gate: Tensor, per_channel: bool) -> tuple[float, ...]:
-    """``(1, C, H, W)``, of which any may be 1 -> the mean over channels, flat, or one value per channel."""
-    value = gate[0].flatten() if per_channel else gate[0].mean(0).flatten()
-    return tuple(map(float, value))
+    return BlockGates(
+        gates.module,
+        gates.size,
+        {extent: tuple(map(float, value)) for extent, value in averaged.items()},
+        differences,
+    )
 
 
 def _explained(

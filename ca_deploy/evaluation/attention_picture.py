@@ -18,7 +18,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 _INCHES = 1.9  # of a panel
 _OPACITY = 0.6
 _LETTERS = 34  # of a name
-_ORDER = ("rows", "columns", "elements", "map")
+_ORDER = ("rows", "columns", "elements", "map", "positions")
 
 
 def drawn(networks: Sequence[tuple[Looked, Sequence[BlockGates]]], suffix: str) -> bytes:
@@ -50,7 +50,7 @@ def _photo(axes: "Axes", looked: Looked) -> None:
 def _cam(axes: "Axes", looked: Looked) -> None:
     report = looked.report
     if report.cam is None:
-        _title(axes, "no class to explain")
+        _title(axes, "no Grad-CAM")
         return
     _over(axes, looked.pixels, np.array(report.cam), 0.0, 1.0)
     _title(axes, f"Grad-CAM: {report.label}")
@@ -75,12 +75,7 @@ def _of_blocks(blocks: Sequence[BlockGates]) -> list[Any]:
 
         return draw
 
-    return [
-        panel(block, extent)
-        for block in blocks
-        for extent in ("rows", "columns", "elements", "map")
-        if extent in block.values
-    ]
+    return [panel(block, extent) for block in blocks for extent in _ORDER if extent in block.values]
 
 
 def _show(axes: "Axes", pixels: NDArray[np.uint8]) -> None:

@@ -10,7 +10,7 @@ from ca_deploy.data.recorded import held_out_again
 from ca_deploy.data.shares import FEWEST_HELD_OUT
 from ca_deploy.errors import ArtifactError, ImageDataError, UsageError
 from ca_deploy.evaluation.predictor import Predictor, model_suffixes, network_predictor, open_predictor
-from ca_deploy.networks.source import load, source_of_object
+from ca_deploy.networks.source import Network, load, source_of_object
 from ca_deploy.records.image_set import ImageSet
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.model import ModelSource, registered_models
@@ -44,6 +44,19 @@ def reference_for(
         if source is not None or str(against).endswith(model_suffixes()):
             return open_predictor(against, None, threads, source)
         against = ModelSource(str(against))
+    return network_predictor(network_for(subject, against, source, beside))
+
+
+def network_for(
+    subject: Predictor, against: "ModelSource | nn.Module | None", source: ModelSource | None, beside: Path
+) -> Network:
+    """The network that a file was made from: the registered one in its manifest, or ``against``.
+
+    What ``source`` (of an object) or ``against`` leave open is in the manifest. ``beside`` is its folder.
+
+    Raises:
+        UsageError, ArtifactError, CaDeployError: as :func:`reference_for`.
+    """
     record = subject.manifest.model if subject.manifest else None
     if record is not None:
         # The names of its classes are in the manifest itself; the file that they came from may be elsewhere.
@@ -61,13 +74,13 @@ def reference_for(
             num_classes=None,
             width=None,
         )
-        return network_predictor(load(source_of_object(against, described), against))
+        return load(source_of_object(against, described), against)
     if record is None or (against is not None and against.model != record.source.model):
         if against is None:
             raise UsageError(
                 f"{subject.name} has no manifest that names its model. Name the reference: --against MODEL."
             )
-        return network_predictor(load(_filled_up(against, record.source) if record and record.from_object else against))
+        return load(_filled_up(against, record.source) if record and record.from_object else against)
     if against is None and record.from_object:
         raise UsageError(
             f"{subject.name} was made from an object in memory, of class {record.source.model}, which a manifest does "
@@ -86,7 +99,7 @@ def reference_for(
             f"{subject.name} was made from other weights than those in {network.checkpoint} (its sha256 differs). "
             "Pass the right ones: --against MODEL --weights FILE."
         )
-    return network_predictor(network)
+    return network
 
 
 def _filled_up(given: ModelSource, recorded: ModelSource) -> ModelSource:

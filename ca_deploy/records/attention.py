@@ -1,5 +1,6 @@
 """What the attention of a network does to one photo."""
 
+import dataclasses
 from collections.abc import Mapping
 
 from ca_deploy.records.record import record
@@ -16,13 +17,15 @@ class BlockGates:
     module: str
     size: tuple[int, int]
     values: Mapping[str, tuple[float, ...]]
+    differences: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @record
 class AttentionReport:
     """The blocks of ``model`` in order; ``left_alone`` are places that resemble attention, with the reason.
 
-    ``label`` is the class that Grad-CAM explains, and ``cam`` its map, row by row, from 0 to 1; None without a class.
+    ``label`` is the class that Grad-CAM explains, and ``cam`` its map, row by row, from 0 to 1; None without a class,
+    and for an exported file, which has no gradients.
     """
 
     model: str

@@ -28,8 +28,10 @@ def page(reports: list[AttentionReport], output: Path | None) -> Page:
 
 
 def _row(block: BlockGates) -> tuple[Phrase, ...]:
-    gates = ", ".join(
-        f"{'channels' if extent == 'map' else extent} {min(values):.4f} to {max(values):.4f}"
-        for extent, values in block.values.items()
-    )
+    gates = ", ".join(_gates(extent, values, block.differences.get(extent)) for extent, values in block.values.items())
     return block.module or "forward", f"{block.size[0]}x{block.size[1]}", gates
+
+
+def _gates(extent: str, values: tuple[float, ...], difference: float | None) -> str:
+    moved = f" (moved by at most {difference:.4f})" if difference is not None else ""
+    return f"{'channels' if extent == 'map' else extent} {min(values):.4f} to {max(values):.4f}{moved}"

@@ -4,7 +4,7 @@ A runtime is named ``litert``, or with a variant of its kernels ``litert:referen
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +17,7 @@ from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.tensors import TensorSpec
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -107,7 +108,8 @@ class Runtime:
     """One inference runtime. ``opener`` is ``module:function(path, threads, variant) -> Session``.
 
     ``platform`` is the ``sys.platform`` that it needs. ``reference``: it computes a file's outputs, but its speed means
-    nothing. ``default_variant`` opens a file without :attr:`Session.settings`; ``default_differs``, a
+    nothing. ``inner``, a ``module:function(path, feeds, names) -> values by name``, runs a file and returns tensors
+    inside it as real numbers. ``default_variant`` opens a file without :attr:`Session.settings`; ``default_differs``, a
     ``module:function() -> bool``, returns whether its outputs then differ on this machine. ``on_device`` is None where
     ``profile`` cannot measure it on devices.
     """
@@ -120,6 +122,7 @@ class Runtime:
     install: str = "pip install ca-deploy"
     platform: str | None = None
     reference: bool = False
+    inner: str = ""
     default_variant: str = ""
     default_differs: str = ""
     on_device: OnDevice | None = None
@@ -199,6 +202,29 @@ def open_session(path: Path, runtime: str | None = None, threads: int = 1, known
             check_valid(path)
             load("ca_deploy.runtimes._trial:try_out")(path, runtime or found.name, path.stat().st_mtime_ns)
     return found.open(path, threads, variant)
+
+
+def inner_tensors(
+    path: Path, feeds: Mapping[str, "NDArray[Any]"], names: Sequence[str]
+) -> Mapping[str, "NDArray[np.float32]"]:
+    """Run a file on ``feeds`` as in :class:`Session`, and return tensors inside it as real numbers.
+
+    Kernels may be others than those of :func:`open_session`, which fuse operators and reuse memory.
+
+    Raises:
+        RuntimeUnavailable: no runtime here gives the inner tensors of such a file.
+    """
+    for runtime in runtimes_for(path):
+        if runtime.inner and not runtime.missing():
+            check_place(path)
+            try:
+                found: Mapping[str, NDArray[np.float32]] = load(runtime.inner)(path, feeds, names)
+            except CaDeployError:
+                raise
+            except Exception as error:  # each library fails in its own way on what is damaged
+                raise damaged(path, error) from error
+            return found
+    raise RuntimeUnavailable(f"No runtime here gives the tensors inside {path.name}.")
 
 
 def _has_manifest(path: Path) -> bool:

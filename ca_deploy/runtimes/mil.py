@@ -1,10 +1,18 @@
 """The reference executor: runs an ML Program (``.mlpackage``) anywhere, without Core ML."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ca_deploy.runtimes import Runtime, Session
 
-RUNTIME = Runtime("mil", (".mlpackage",), "torch", f"{__name__}:open_file", reference=True)
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+RUNTIME = Runtime(
+    "mil", (".mlpackage",), "torch", f"{__name__}:open_file", reference=True, inner=f"{__name__}:inner_tensors"
+)
 
 
 def open_file(path: Path, threads: int, variant: str) -> Session:
@@ -13,3 +21,19 @@ def open_file(path: Path, threads: int, variant: str) -> Session:
     from ca_deploy.mil.session import ReferenceSession
 
     return ReferenceSession(Executor(path))
+
+
+def inner_tensors(
+    path: Path, feeds: "Mapping[str, NDArray[Any]]", names: Sequence[str]
+) -> "Mapping[str, NDArray[np.float32]]":
+    """Tensors of the program by name."""
+    from ca_deploy.mil.executor import Executor
+
+    found: dict[str, NDArray[np.float32]] = {}
+
+    def keep(name: str, value: Any) -> None:
+        if name in names:
+            found[name] = value.numpy().copy()
+
+    Executor(path).run(feeds, observe=keep)
+    return found

@@ -18,6 +18,7 @@ from ca_deploy.runtimes import FLOAT_AGREEMENT_DB, OnDevice, Runtime, Session
 from ca_deploy.runtimes._specs import spec_of
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnxruntime as ort
 
 RUNTIME = Runtime(
@@ -26,6 +27,7 @@ RUNTIME = Runtime(
     "onnxruntime",
     f"{__name__}:open_file",
     ("default", "reference"),
+    inner=f"{__name__}:inner_tensors",
     default_variant="default",
     default_differs="ca_deploy.runtimes._exact_sums:default_saturates",
     on_device=OnDevice("onnxruntime_perf_test", f"{__name__}:agreement_db"),
@@ -103,6 +105,27 @@ def _session(path: Path, threads: int, reference: bool, settings: Mapping[str, s
         options.add_session_config_entry(name, value)
     # Its fallback prints on standard output, and tries the same provider again.
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+
+
+def inner_tensors(
+    path: Path, feeds: Mapping[str, NDArray[Any]], names: Sequence[str]
+) -> "Mapping[str, NDArray[np.float32]]":
+    """Float tensors of the main graph by name, computed without optimisations, which would fuse them away."""
+    import onnx
+    import onnxruntime as ort
+
+    from ca_deploy.graphs.onnx_functions import refuse_bomb
+
+    model = onnx.load(path)
+    refuse_bomb(model, path)
+    known = {output.name for output in model.graph.output}
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
+    options = ort.SessionOptions()
+    options.log_severity_level = _FATAL
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    values = session.run(list(names), dict(feeds))
+    return {name: value.astype("float32") for name, value in zip(names, values, strict=True)}
 
 
 def _spec(node: Any) -> TensorSpec:

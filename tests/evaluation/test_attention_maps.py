@@ -101,6 +101,24 @@ def test_a_network_without_attention_is_refused(photo: Path) -> None:
         ca_deploy.attention(ModelSource("mobilenet_v2", random_weights=True, input_size=64), photo)
 
 
-def test_an_exported_file_is_refused_with_what_to_name_instead(photo: Path) -> None:
-    with pytest.raises(UsageError, match="Name the network that it was made from"):
-        ca_deploy.attention("exported/net.tflite", photo)
+def test_the_gates_per_position_of_cbam_are_those_of_its_module(photo: Path) -> None:
+    network = load(ModelSource("mobilenet_v2_cbam", random_weights=True, input_size=64))
+    kept: dict[str, Tensor] = {}
+    norms = {name: module for name, module in network.original.named_modules() if name.endswith("spatial.bn")}
+    for name, module in norms.items():
+        module.register_forward_hook(lambda _, taken, given, name=name: kept.update({name: given.sigmoid()}))
+    looked = look(network, photo)
+    (taken,) = network.signature.inputs
+    assert taken.preprocessing is not None
+    network.original(torch.from_numpy(taken.preprocessing.normalise(looked.pixels[None])))
+    by_position = {block.module: block for block in looked.report.blocks if "positions" in block.values}
+    assert len(by_position) == len(norms) == len(looked.report.blocks) / 2
+    assert not looked.report.left_alone
+    for name, expected in kept.items():
+        block = by_position[name.removesuffix(".bn")]
+        torch.testing.assert_close(torch.tensor(block.values["positions"]), expected.flatten(), rtol=1e-4, atol=1e-5)
+
+
+def test_files_are_named_beside_their_networks(photo: Path) -> None:
+    with pytest.raises(UsageError, match="of which there are none here"):
+        ca_deploy.attention(TINY, photo, against="tests.zoo.tiny:tiny_trained")
