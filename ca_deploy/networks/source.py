@@ -105,7 +105,7 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         if registered is not None and source.random_weights:
             from ca_deploy.networks.untrained import settle
 
-            settle(module, registered.input_size)
+            settle(module, source.input_size or registered.input_size)
     if checkpoint is not None:
         from ca_deploy.networks.checkpoint import load_weights
 

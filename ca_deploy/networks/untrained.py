@@ -4,18 +4,22 @@ A new batch norm leaves its input as it is. Behind each gate a map is then small
 nothing is left that could be quantised, or compared.
 """
 
+import contextlib
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-_SMALL = (8, 3, 64, 64)  # enough values per channel for a variance where the map is 2x2
+from ca_deploy.records.preprocessing import Size, sides
+
+_IMAGES = 4
 
 
 @torch.no_grad()
-def settle(network: nn.Module, input_size: int) -> None:
+def settle(network: nn.Module, input_size: Size) -> None:
     """Give the batch norms of a network in evaluation mode the statistics of noise, always the same.
 
-    The noise is smaller than ``input_size`` squared, unless the network takes images of that size only.
+    The noise has the size of its input: padding has a larger part in a smaller map, which makes its values smaller.
     """
 
     def measure(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -27,10 +31,8 @@ def settle(network: nn.Module, input_size: int) -> None:
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     handles = [norm.register_forward_pre_hook(measure) for norm in norms]
     try:
-        try:
-            network(_noise(_SMALL))
-        except (RuntimeError, ValueError):  # a detector has the anchors of one size
-            network(_noise((2, 3, input_size, input_size)))
+        with contextlib.suppress(RuntimeError, ValueError):  # a size that it cannot take: its first run says so
+            network(_noise((_IMAGES, 3, *sides(input_size))))
     finally:
         for handle in handles:
             handle.remove()

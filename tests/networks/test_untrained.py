@@ -23,7 +23,7 @@ def test_the_answers_of_an_untrained_network_depend_on_its_photo(name: str) -> N
     with torch.inference_mode():
         given = network.module(torch.cat([photo(data.chelsea(), size), photo(data.coffee(), size)]))
     answers = given[0] if isinstance(given, tuple) else given
-    assert 1e-2 < answers.std() < 1e5
+    assert 1e-2 < answers.std() < 1e2  # within what float16 can hold in every layer
     assert (answers[0] - answers[1]).std() > 0.1 * answers.std()
 
 
