@@ -1,10 +1,13 @@
 """What does attention cost, as written and as it is written for each runtime?
 
-    python benchmarks/lowering.py networks --cpus cortex-a76 --output lowering/
-    python benchmarks/lowering.py blocks --output lowering/ --write
+    python -m benchmarks.lowering networks --cpus cortex-a76 --output lowering/
+    python -m benchmarks.lowering networks --names mobilenet_v2_0.5 detectors.yolo --wall --output lowering/
+    python -m benchmarks.lowering blocks --output lowering/ --write
 
-``networks``: MobileNetV2 1.0 (1000 classes, 224 px, random weights) plain, with SE and with Coordinate Attention in 16
-blocks, as written and lowered: exact instructions per inference on emulated processors, what stayed float, and size.
+``networks``: MobileNetV2 1.0 and 0.5 (1000 classes, 224 px, random weights) plain, with SE and with Coordinate
+Attention in 16 blocks, and networks of the zoo in timm's and YOLO's style, as written and lowered: exact instructions
+per inference on emulated processors, what stayed float, and size. ``--wall`` adds times on this machine, interleaved,
+as ratios.
 ``blocks``: what attention takes per element of its map at each of MobileNetV2's map sizes, written in several ways;
 ``--write`` makes ``ca_deploy/lowering/rules.toml`` of it. Prints Markdown, and writes JSON to the output folder.
 """
@@ -15,6 +18,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,7 @@ import ca_deploy
 from ca_deploy.models.attention import Attention
 from ca_deploy.models.mobilenet_v2 import InvertedResidual, MobileNetV2
 from ca_deploy.records.model import ModelSource
+from tests.zoo.catalogue import CATALOGUE
 
 RUNTIMES = {
     "onnx_float32": "ONNX Runtime float32",
@@ -35,6 +40,13 @@ RUNTIMES = {
 }
 RECIPES = tuple(RUNTIMES)
 KINDS: dict[str, Attention | None] = {"plain": None, "se": "se", "ca": "ca"}
+ZOO = (
+    "attention.coord_attn",
+    "attention.simple_coord",
+    "attention.efficient_local",
+    "attention.strip",
+    "detectors.yolo",
+)
 RULES = Path(ca_deploy.__file__).parent / "lowering" / "rules.toml"
 RULES_OF = {recipe: name.replace(" Runtime", "runtime").replace(" ", "-").lower() for recipe, name in RUNTIMES.items()}
 # Side of the map -> channels of the network there (MobileNetV2's, a sixth of its maps').
@@ -116,10 +128,11 @@ def settled(net: nn.Module, x: torch.Tensor) -> nn.Module:
 
 
 def exported(
-    net: nn.Module, source: ModelSource, recipes: tuple[str, ...], lowering: str, folder: Path, **how: Any
+    net: nn.Module | str, source: ModelSource, recipes: tuple[str, ...], lowering: str, folder: Path, **how: Any
 ) -> dict[str, Any]:
     """Recipe -> export; a file of random weights may miss its tolerances, which does not matter here."""
-    done = ca_deploy.export(net, source=source, recipes=recipes, lowering=lowering, output=folder, **how)
+    model = (source, None) if isinstance(net, str) else (net, source)
+    done = ca_deploy.export(model[0], source=model[1], recipes=recipes, lowering=lowering, output=folder, **how)
     return {export.manifest.recipe.name: export for export in done}
 
 
@@ -129,31 +142,68 @@ def counted(files: list[Path], cpu: str) -> dict[str, float]:
     return {found.file: found.instructions.total / 1e6 for found in report.measurements if found.instructions}
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A network as one attention makes it: ``module`` in memory, or None where ``source`` names a factory."""
+
+    name: str
+    attention: str
+    source: ModelSource
+    module: nn.Module | None = None
+
+
+def subjects() -> dict[str, list[Subject]]:
+    """Name -> the variants of one network, the first of which the others are compared with."""
+    photo = ModelSource(input_size=224)
+    found = {
+        name: [Subject(name, kind, photo, network(attention, width)) for kind, attention in KINDS.items()]
+        for name, width in {"mobilenet_v2": 1.0, "mobilenet_v2_0.5": 0.5}.items()
+    }
+    for entry in CATALOGUE:
+        if entry.name.startswith(ZOO):
+            found[entry.name] = [Subject(entry.name, "its own", entry.source)]
+    return found
+
+
 def networks(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    variants = [
-        ("plain", "reference"),
-        ("plain", "default"),
-        ("se", "reference"),
-        ("se", "default"),
-        ("ca", "reference"),
-        ("ca", "default"),
-    ]
-    source = ModelSource(input_size=224)
-    for number, (attention, lowering) in enumerate(variants):
-        folder = arguments.output / f"{attention}-{lowering}"
-        made = exported(
-            network(KINDS[attention]), source, arguments.recipes, lowering, folder, calibration_count=8, held_out=32
-        )
-        for cpu in arguments.cpus:
-            counts = counted([export.path for export in made.values()], cpu)
-            for recipe, export in made.items():
-                manifest = export.manifest
-                yield {
-                    "recipe": recipe, "cpu": cpu, "attention": attention, "lowering": lowering,
-                    "instructions_millions": counts[str(export.path)],
-                    "float_operators": sum(found.count for found in manifest.float_operators),
-                    "delegates": list(manifest.acceleration), "size_bytes": manifest.size_bytes, "order": number,
-                }  # fmt: skip
+    for name, variants in subjects().items():
+        if arguments.names and name not in arguments.names:
+            continue
+        made: dict[tuple[str, str], dict[str, Any]] = {}
+        for subject, lowering in itertools.product(variants, ("reference", "default")):
+            folder = arguments.output / name / f"{subject.attention}-{lowering}"
+            made[subject.attention, lowering] = exported(
+                subject.module or subject.source.model,
+                subject.source,
+                arguments.recipes,
+                lowering,
+                folder,
+                calibration_count=8,
+                held_out=32,
+            )
+        for recipe in arguments.recipes:
+            paths = {variant: exports[recipe].path for variant, exports in made.items()}
+            wall = ratios(list(paths.values())) if arguments.wall else {}
+            for cpu in arguments.cpus:
+                counts = counted(list(paths.values()), cpu)
+                first = counts[str(next(iter(paths.values())))]
+                for (attention, lowering), path in paths.items():
+                    manifest = made[attention, lowering][recipe].manifest
+                    yield {
+                        "recipe": recipe, "cpu": cpu, "network": name, "attention": attention, "lowering": lowering,
+                        "instructions_millions": counts[str(path)], "of_first": counts[str(path)] / first,
+                        "float_operators": sum(found.count for found in manifest.float_operators),
+                        "delegates": list(manifest.acceleration), "size_bytes": manifest.size_bytes,
+                        "wall_of_first": wall.get(str(path)),
+                    }  # fmt: skip
+
+
+def ratios(files: list[Path]) -> dict[str, tuple[float, float, float]]:
+    """File -> its time on this machine over that of the first, with the 95 % interval; they take turns."""
+    report = ca_deploy.profile(files, "local")
+    named = {found.name: found.file for found in report.measurements}
+    compared = {named[one.subject]: (one.ratio.ratio, one.ratio.low, one.ratio.high) for one in report.comparisons}
+    return {str(files[0]): (1.0, 1.0, 1.0), **compared}
 
 
 def blocks(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -184,18 +234,16 @@ def blocks(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def of_networks(rows: list[dict[str, Any]]) -> Iterator[str]:
-    yield "| runtime | processor | network | written | M instructions | of plain | float operators | MB |"
-    yield "|---|---|---|---|---|---|---|---|"
-    plain = {
-        (row["recipe"], row["cpu"]): row["instructions_millions"]
-        for row in rows
-        if (row["attention"], row["lowering"]) == ("plain", "reference")
-    }
-    for row in sorted(rows, key=lambda row: (RECIPES.index(row["recipe"]), row["cpu"], row["order"])):
-        ratio = row["instructions_millions"] / plain[row["recipe"], row["cpu"]]
+    """Ratios are to the first row of the network: without attention, or as written."""
+    columns = "network, runtime, processor, attention, written, M instructions, ratio, time, float operators, MB"
+    yield f"| {columns.replace(', ', ' | ')} |"
+    yield "|---" * 10 + "|"
+    for row in rows:
+        wall = row["wall_of_first"]
+        time = f"{wall[0]:.2f} ({wall[1]:.2f} to {wall[2]:.2f})" if wall else "not timed"
         yield (
-            f"| {RUNTIMES[row['recipe']]} | {row['cpu']} | {row['attention']} | {row['lowering']} | "
-            f"{row['instructions_millions']:.2f} | {ratio:.3f} | {row['float_operators']} | "
+            f"| {row['network']} | {RUNTIMES[row['recipe']]} | {row['cpu']} | {row['attention']} | {row['lowering']} | "
+            f"{row['instructions_millions']:.2f} | {row['of_first']:.3f} | {time} | {row['float_operators']} | "
             f"{row['size_bytes'] / 1e6:.2f} |"
         )
 
@@ -255,6 +303,8 @@ parser.add_argument("what", choices=("networks", "blocks"))
 parser.add_argument("--cpus", nargs="+", default=["cortex-a76"])
 parser.add_argument("--recipes", nargs="+", default=RECIPES)
 parser.add_argument("--output", type=Path, required=True)
+parser.add_argument("--names", nargs="*", help="networks: some of them")
+parser.add_argument("--wall", action="store_true", help="networks: also time them on this machine")
 parser.add_argument("--write", action="store_true", help="blocks: write ca_deploy/lowering/rules.toml")
 arguments = parser.parse_args()
 arguments.output.mkdir(parents=True, exist_ok=True)
