@@ -1,14 +1,15 @@
 """Kotlin code that feeds an exported file in an Android app, written from its manifest."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from string import Template
 
 from ca_deploy.formats import _quoting as quoting
-from ca_deploy.formats._kotlin_preprocess import constants, helpers, imports, preprocess
+from ca_deploy.formats._kotlin_preprocess import constants, helpers, imports, placement, preprocess
 from ca_deploy.formats._output import task_of
 from ca_deploy.records.manifest import Manifest
+from ca_deploy.tasks import Ran
 
 _FILE = Template("""// $headline with $file (written by ca-deploy).
 // Put the file into app/src/main/assets, and into build.gradle.kts:
@@ -42,9 +43,20 @@ def kotlin(manifest: Manifest, body: Body) -> str:
         preprocess(preprocessing, spec),
         *helpers([preprocessing]),
         body.code,
+        *answers(manifest, {manifest.signature.outputs[0].name: "outputs"}),
     )
     names = (*imports(preprocessing, spec), *body.imports)
     return source(manifest, task_of(manifest).headline, body.gradle, names, parts)
+
+
+def answers(manifest: Manifest, values: Mapping[str, str]) -> tuple[str, ...]:
+    """Declarations that read the answers of the task from what ``run(photo)`` gives; none where an app has to.
+
+    ``values`` are those of :class:`~ca_deploy.tasks.Ran`.
+    """
+    photo = manifest.signature.photo
+    code = task_of(manifest).kotlin(manifest.signature, Ran("run(photo)", values))
+    return (code, placement(photo)) if code and photo is not None else ()
 
 
 def source(manifest: Manifest, headline: str, gradle: str, imports: Iterable[str], parts: Iterable[str]) -> str:

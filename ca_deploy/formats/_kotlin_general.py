@@ -9,13 +9,13 @@ from ca_deploy.formats import _quoting as quoting
 from ca_deploy.formats._identifiers import KOTLIN, identifiers, words
 from ca_deploy.formats._input import LIMITS
 from ca_deploy.formats._interface import Interface, Parameter, Result, interface_of
-from ca_deploy.formats._kotlin import labels, source
+from ca_deploy.formats._kotlin import answers, labels, source
 from ca_deploy.formats._kotlin_preprocess import constants, helpers, imports, preprocess
-from ca_deploy.formats._output import given_text, task_of
+from ca_deploy.formats._output import LEFT_TO_THE_APP, given_text, task_of
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.tensors import DType, TensorSpec
 
-_OUTPUTS = Template("""/** What the network gives: flat arrays, in which the last axis changes fastest. */
+_OUTPUTS = Template("""/** What the network gives: flat arrays, in which the last axis changes fastest.$left */
 class Outputs(
     $results
 )""")
@@ -124,19 +124,23 @@ def kotlin_general(manifest: Manifest, runtime: Runtime) -> str:
         results="\n            ".join(map(_result, interface.results)),
         invoke=runtime.invoke,
     )
+    single = interface.batch == 1
+    read = answers(manifest, {one.given.name: _values(one) for one in interface.results}) if single else ()
     properties = (f"val {one.name}: {_numbers(one.spec).name}Array, // {_described(one)}" for one in interface.results)
     parts = (
         labels(manifest),
         *_preprocess(interface, owners),
         *_helpers(interface),
-        _OUTPUTS.substitute(results="\n    ".join(properties)),
+        _OUTPUTS.substitute(results="\n    ".join(properties), left="" if read else LEFT_TO_THE_APP),
         code,
+        *read,
     )
     names = {"java.nio.ByteBuffer", "java.nio.ByteOrder", *runtime.imports}
     names.update(name for one, how in interface.images for name in imports(how, one.spec))
     if any(_is_quantised(one) for one in interface.parameters):
         names.add("kotlin.math.round")
-    return source(manifest, "Run the network", runtime.gradle, names, parts)
+    headline = task_of(manifest).headline if read else "Run the network"
+    return source(manifest, headline, runtime.gradle, names, parts)
 
 
 def _numbers(spec: TensorSpec) -> Numbers:
@@ -210,6 +214,13 @@ def _result(one: Result) -> str:
     if one.spec.scale is not None:
         value = f"({value} - {one.spec.zero_point}) * {quoting.number(one.spec.scale)}f"
     return f"{made.name}Array({count}) {{ {value} }},"
+
+
+def _values(one: Result) -> str:
+    """The property of ``outputs`` as :class:`~ca_deploy.tasks.Ran` wants it."""
+    if one.spec.dtype == "float64":
+        return f"outputs.{one.name}.map {{ it.toFloat() }}.toFloatArray()"
+    return f"outputs.{one.name}.map {{ it.toUByte() }}" if one.spec.dtype == "uint8" else f"outputs.{one.name}"
 
 
 def _described(one: Result) -> str:

@@ -42,21 +42,39 @@ _COVER = (
 _CENTRE = (
     "val left = round((width - WIDTH) / 2.0).toInt()",
     "val top = round((height - HEIGHT) / 2.0).toInt()",
+)
+_CUT = (
     "val pixels = scaled(bitmap, Filter(photoWidth, width, left, WIDTH), Filter(photoHeight, height, top, HEIGHT))",
 )
 _STRETCH = (
     "val pixels = scaled(bitmap, Filter(bitmap.width, WIDTH, 0, WIDTH), Filter(bitmap.height, HEIGHT, 0, HEIGHT))",
 )
-_LETTERBOX = (
+_INSIDE = (
     "val factor = minOf(WIDTH / photoWidth.toDouble(), HEIGHT / photoHeight.toDouble())",
     "val width = maxOf(1, round(photoWidth * factor).toInt())",
     "val height = maxOf(1, round(photoHeight * factor).toInt())",
+)
+_PADDED = (
     "val photo = scaled(bitmap, Filter(photoWidth, width, 0, width), Filter(photoHeight, height, 0, height))",
     "val pixels = IntArray(WIDTH * HEIGHT) { PADDING }",
     "for (row in 0 until height) {",
     "    val place = (row + (HEIGHT - height) / 2) * WIDTH + (WIDTH - width) / 2",
     "    photo.copyInto(pixels, place, row * width, (row + 1) * width)",
     "}",
+)
+
+_PLACEMENT = Template("""\
+/** Where a photo lies in the input: a place in it, times x or y and plus left or top, is one in the input. */
+private class Placement(val x: Double, val y: Double, val left: Double, val top: Double)
+
+private fun placement(bitmap: Bitmap): Placement {
+    $lines
+}""")
+_PLACED = (
+    "val x = width / photoWidth.toDouble()",
+    "val y = height / photoHeight.toDouble()",
+    "val lostX = (bitmap.width - photoWidth) / 2 * x",
+    "val lostY = (bitmap.height - photoHeight) / 2 * y",
 )
 
 _SHIFTS: dict[Channels, str] = {"RGB": "16, 8, 0", "BGR": "0, 8, 16", "RGBA": "16, 8, 0, 24"}
@@ -125,13 +143,39 @@ def helpers(given: Iterable[Preprocessing]) -> list[str]:
     return [OPEN_PHOTO, OPAQUE, *([FILTER, SCALED] if scales else []), *([GREY] if grey else [])]
 
 
+def placement(preprocessing: Preprocessing) -> str:
+    """The function ``placement``, which does what :meth:`Preprocessing.placement` does for a bitmap."""
+    lines = {
+        "crop": (
+            *_KEPT,
+            *_covering(preprocessing),
+            *_CENTRE,
+            *_PLACED,
+            "return Placement(x, y, -left - lostX, -top - lostY)",
+        ),
+        "stretch": ("return Placement(WIDTH / bitmap.width.toDouble(), HEIGHT / bitmap.height.toDouble(), 0.0, 0.0)",),
+        "letterbox": (
+            *_KEPT,
+            *_INSIDE,
+            *_PLACED,
+            "return Placement(x, y, (WIDTH - width) / 2 - lostX, (HEIGHT - height) / 2 - lostY)",
+        ),
+        "none": ("return Placement(1.0, 1.0, 0.0, 0.0)",),
+    }[preprocessing.fit]
+    return _PLACEMENT.substitute(lines="\n    ".join(lines))
+
+
+def _covering(preprocessing: Preprocessing) -> tuple[str, ...]:
+    return _SQUARE if is_square_crop(preprocessing) else _COVER
+
+
 def _fitted(preprocessing: Preprocessing) -> tuple[str, ...]:
     """Lines that make the ``pixels`` of the input of a bitmap."""
     size = f"{preprocessing.height} x {preprocessing.width} px (height x width)"
     return {
-        "crop": (*_KEPT, *(_SQUARE if is_square_crop(preprocessing) else _COVER), *_CENTRE),
+        "crop": (*_KEPT, *_covering(preprocessing), *_CENTRE, *_CUT),
         "stretch": _STRETCH,
-        "letterbox": (*_KEPT, *_LETTERBOX),
+        "letterbox": (*_KEPT, *_INSIDE, *_PADDED),
         "none": (
             f'require(bitmap.width == WIDTH && bitmap.height == HEIGHT) {{ "The photo has to be {size}." }}',
             "val pixels = opaque(bitmap, 0, 0, WIDTH, HEIGHT)",

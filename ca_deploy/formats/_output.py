@@ -13,6 +13,9 @@ _MADE: dict[Activation, str] = {
 }
 
 
+LEFT_TO_THE_APP = " The app reads its answers from them: for these outputs, no code is written that does."
+
+
 def task_of(manifest: Manifest) -> Task:
     return meaning_of(manifest.task, manifest.signature, manifest.labels).task
 

@@ -93,6 +93,18 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Ran:
+    """What code in Kotlin or Swift has of a network that takes one photo.
+
+    ``call`` runs it on ``photo``, and ``values`` has by the name of each output its flat array, where ``outputs`` is
+    what that call gave. Real numbers are ``Float``; whole numbers may have any type.
+    """
+
+    call: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One meaning of a network's outputs.
 
@@ -106,14 +118,17 @@ class Task:
     ``scoring`` is None where the task cannot be evaluated on labelled photos. ``python`` returns the main part of a
     snippet for one photo and one output: lines that call ``run(preprocess(photo))`` and print; ``python_functions``
     returns functions that they call, and then the lines serve several outputs too, of which ``run`` returns a
-    dictionary. ``headline`` is what a snippet does, to go before "with net.onnx"; ``output`` returns a sentence on what
-    its ``run`` returns, and ``class_name`` is its class in Kotlin and Swift. ``output_name`` is what the only output of
-    a network is called that does not name it. ``agreement_name`` and ``right_name`` are what reports call the results
-    of ``agrees`` and the share of ``Score.right``. ``one_class``: the only output has one value per class, of which one
-    is right. ``variants`` are other readings of the same outputs, by the name after the colon; ``variant`` chooses one
+    dictionary. ``kotlin`` and ``swift`` return declarations that read the answers from the outputs for one photo, among
+    them an extension of the class; "" where that is left to the app. They may call ``placement(photo)``, whose ``x``,
+    ``y``, ``left`` and ``top`` are those of :meth:`Preprocessing.placement`, and use ``LABELS`` (Swift: ``labels``).
+    ``headline`` is what a snippet does, to go before "with net.onnx"; ``output`` returns a sentence on what its ``run``
+    returns, and ``class_name`` is its class in Kotlin and Swift. ``output_name`` is what the only output of a network
+    is called that does not name it. ``agreement_name`` and ``right_name`` are what reports call the results of
+    ``agrees`` and the share of ``Score.right``. ``one_class``: the only output has one value per class, of which one is
+    right. ``variants`` are other readings of the same outputs, by the name after the colon; ``variant`` chooses one
     where none is named. ``class_count`` is how many classes labels name, where the outputs say that, and
-    ``labels_hint`` whether the background is one of them. ``heads`` are what
-    its networks can be wrapped in, by the name after ``--head``; without one, a file gives what the network does.
+    ``labels_hint`` whether the background is one of them. ``heads`` are what its networks can be wrapped in, by the
+    name after ``--head``; without one, a file gives what the network does.
     ``bound`` returns the task for a signature that its answers depend on. ``seen`` says what the answers to one photo,
     each ``(1, …)``, mean, given its width and height in pixels; without it, the values are shown.
     """
@@ -125,6 +140,8 @@ class Task:
     output: "Callable[[Signature], str]"
     python: "Callable[[Signature], tuple[str, ...]]"
     python_functions: "Callable[[Signature], str]" = lambda signature: ""
+    kotlin: "Callable[[Signature, Ran], str]" = lambda signature, ran: ""
+    swift: "Callable[[Signature, Ran], str]" = lambda signature, ran: ""
     unfit: "Callable[[Signature], str]" = lambda signature: ""
     class_name: str = "Network"
     output_name: str = "output"

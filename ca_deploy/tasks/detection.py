@@ -17,7 +17,10 @@ from ca_deploy.records.signature import Signature
 from ca_deploy.tasks import Head, Labels, Score, Scoring, Seen, Task
 from ca_deploy.tasks._boxes import Detections, Floats, detect, iou
 from ca_deploy.tasks._coco_metrics import Scored, average_precision
+from ca_deploy.tasks._detection_code import detections
+from ca_deploy.tasks._detection_kotlin import KOTLIN
 from ca_deploy.tasks._detection_snippet import functions, main
+from ca_deploy.tasks._detection_swift import SWIFT
 from ca_deploy.tasks._detector import Detector, detector_of
 
 if TYPE_CHECKING:
@@ -161,6 +164,8 @@ def _bound(signature: Signature) -> Task:
     return replace(
         TASK,
         python_functions=lambda signature: functions(detector),
+        kotlin=lambda signature, ran: detections(KOTLIN, detector, signature, ran),
+        swift=lambda signature, ran: detections(SWIFT, detector, signature, ran),
         channel_axis=lambda given: 1 if detector.boxes == detector.scores else 2,
         agrees=lambda reference, other: _agreement(detector, reference, other),
         seen=lambda answers, signature, size, labels: _seen(detector, signature, answers, size, labels),

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 from ca_deploy.data.masks import Mask, labelled_masks
 from ca_deploy.records.prediction import FoundArea
 from ca_deploy.records.signature import NetworkOutput, Signature
-from ca_deploy.tasks import Head, Labels, Scoring, Seen, Task
+from ca_deploy.tasks import Head, Labels, Ran, Scoring, Seen, Task
 from ca_deploy.tasks._class_map import UNSEEN, classes_in_photo
+from ca_deploy.tasks._class_map_code import Pieces, classes_of_photo
+from ca_deploy.tasks._class_map_kotlin import KOTLIN
+from ca_deploy.tasks._class_map_swift import SWIFT
 from ca_deploy.tasks._mask_score import RIGHT_PERCENT, iou_score, pixel_pairs
 
 if TYPE_CHECKING:
@@ -114,6 +117,11 @@ def _python(signature: Signature) -> tuple[str, ...]:
     )
 
 
+def _code(pieces: Pieces, signature: Signature, ran: Ran) -> str:
+    given, photo = main_output(signature), signature.photo
+    return classes_of_photo(pieces, given, photo, ran) if given is not None and photo is not None else ""
+
+
 def _bound(signature: Signature) -> Task:
     """The task with its scoring, which depends on how a photo becomes the input."""
     photo, given = signature.photo, main_output(signature)
@@ -151,6 +159,8 @@ TASK = Task(
     headline="Segment a photo",
     output=_output,
     python=_python,
+    kotlin=lambda signature, ran: _code(KOTLIN, signature, ran),
+    swift=lambda signature, ran: _code(SWIFT, signature, ran),
     class_name="Segmenter",
     output_name="logits",
     agreement_name="agreement of pixels",

@@ -9,10 +9,11 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.HexFormat
 
-/** A tensor that a model gives: a type of ONNX in capitals, and a shape. Its values are 0, 1, 2, ... */
-class Given(val type: String, vararg val shape: Int) {
+/** A tensor that a model gives: a type of ONNX in capitals, and a shape. Its values are 0, 1, 2, ... or a file's. */
+class Given(val type: String, vararg val shape: Int, private val file: String? = null) {
     val content: ByteBuffer
         get() {
+            if (file != null) return ByteBuffer.wrap(File(file).readBytes()).order(ByteOrder.nativeOrder())
             val count = shape.reduce(Int::times)
             val data = ByteBuffer.allocate(8 * count).order(ByteOrder.nativeOrder())
             for (value in 0 until count) {
@@ -96,4 +97,4 @@ private fun run(photo: Bitmap, classify: (Context, Bitmap) -> FloatArray): Float
     return classify(app(), photo)
 }
 
-private fun hex(text: String) = text.map { it.code.toString(16).padStart(4, '0') }.joinToString("")
+fun hex(text: String) = text.map { it.code.toString(16).padStart(4, '0') }.joinToString("")

@@ -19,6 +19,7 @@ class Interpreter(model: ByteBuffer, options: Options) {
     }
 
     fun run(input: Any, output: Any) {
+        if (Seen.given.isNotEmpty()) return runForMultipleInputsOutputs(arrayOf(input), mapOf(0 to output))
         Seen.bytes(input as ByteBuffer)
         val room = output as ByteBuffer
         val count = Seen.output.reduce(Int::times)

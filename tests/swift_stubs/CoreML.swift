@@ -1,24 +1,24 @@
-// What written Swift uses of Core ML. A model prints what it is fed, and answers 0, 1, 2, ... in float16, in padded rows.
+// What written Swift uses of Core ML. A model prints what it is fed, and answers `given`, or 0, 1, 2, ... in padded rows.
 @_exported import CoreVideo
 import Foundation
 
 public protocol MLShapedArrayScalar: BitwiseCopyable {
-    init(half: Float16)
+    init(stored: Float)
 }
 
 extension Float: MLShapedArrayScalar {
-    public init(half: Float16) { self = Float(half) }
+    public init(stored: Float) { self = stored }
 }
 
 extension Int32: MLShapedArrayScalar {
-    public init(half: Float16) { self = Int32(half) }
+    public init(stored: Float) { self = Int32(stored) }
 }
 
 public final class MLMultiArray {
     let shape, strides: [Int]
-    let memory: [Float16]
+    let memory: [Float]
 
-    init(shape: [Int], strides: [Int], memory: [Float16]) {
+    init(shape: [Int], strides: [Int], memory: [Float]) {
         (self.shape, self.strides, self.memory) = (shape, strides, memory)
     }
 }
@@ -40,7 +40,7 @@ public struct MLShapedArray<Scalar: MLShapedArrayScalar> {
                 place += rest % side * stride
                 rest /= side
             }
-            return Scalar(half: array.memory[place])
+            return Scalar(stored: array.memory[place])
         }
         shape = array.shape
     }
@@ -101,10 +101,15 @@ public final class MLModel {
     }
 }
 
-/// Every output that is asked for is of the shape (2, 3), in rows of 8 numbers.
+/// The values of the outputs by name; every other one that is asked for is of the shape (2, 3), in rows of 8 numbers.
+public var given: [String: [Float]] = [:]
+
 private final class Outputs: MLFeatureProvider {
     func featureValue(for name: String) -> MLFeatureValue? {
-        let memory: [Float16] = [0, 1, 2, -1, -1, -1, -1, -1, 3, 4, 5, -1, -1, -1, -1, -1]
+        if let values = given[name] {
+            return MLFeatureValue(multiArray: MLMultiArray(shape: [values.count], strides: [1], memory: values))
+        }
+        let memory: [Float] = [0, 1, 2, -1, -1, -1, -1, -1, 3, 4, 5, -1, -1, -1, -1, -1]
         return MLFeatureValue(multiArray: MLMultiArray(shape: [2, 3], strides: [8, 1], memory: memory))
     }
 }

@@ -5,8 +5,10 @@ from string import Template
 
 from ca_deploy.formats import _quoting as quoting
 from ca_deploy.formats._output import returned, task_of
+from ca_deploy.formats.coreml.swift_fit import placement
 from ca_deploy.formats.coreml.swift_input import feature, helpers, preprocess
 from ca_deploy.records.manifest import Manifest
+from ca_deploy.tasks import Ran
 
 _FILE = Template("""// $headline with $file (written by ca-deploy).
 // Drag the package into the Xcode project; Xcode compiles it to an .mlmodelc of the same name.
@@ -28,7 +30,7 @@ final class $class_name {
 
 $method
 }
-""")
+$answered""")
 
 _RUN = Template("""    /// $returned The photo is upright, as `openPhoto` gives it.
     func run(_ photo: CGImage) throws -> [Float] {
@@ -70,11 +72,21 @@ def swift(manifest: Manifest) -> str:
         *([FEATURE] if spec.normalised else []),
         ARRAY,
     ]
-    return source(manifest, task_of(manifest).headline, functions, run)
+    answered = answers(manifest, Ran("run(photo)", {manifest.signature.outputs[0].name: "outputs"}))
+    return source(manifest, task_of(manifest).headline, functions, run, answered)
 
 
-def source(manifest: Manifest, headline: str, functions: Iterable[str], method: str) -> str:
-    """A file with these declarations and a class with this method; ``headline`` is what it does."""
+def answers(manifest: Manifest, ran: Ran) -> tuple[str, ...]:
+    """Declarations that read the answers of the task; none where an app has to."""
+    photo = manifest.signature.photo
+    code = task_of(manifest).swift(manifest.signature, ran)
+    return (code, placement(photo)) if code and photo is not None else ()
+
+
+def source(
+    manifest: Manifest, headline: str, functions: Iterable[str], method: str, answered: Iterable[str] = ()
+) -> str:
+    """A file with these declarations before and behind a class with this method; ``headline`` is what it does."""
     picture = any(not spec.normalised for spec in manifest.inputs)
     photos = ["CoreGraphics"] if manifest.signature.images else []
     frameworks = [
@@ -93,4 +105,5 @@ def source(manifest: Manifest, headline: str, functions: Iterable[str], method: 
         class_name=task_of(manifest).class_name,
         stem=quoting.swift(manifest.file.removesuffix(".mlpackage")),
         method=method,
+        answered="".join(f"\n{code}\n" for code in answered),
     )

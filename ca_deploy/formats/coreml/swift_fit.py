@@ -28,14 +28,18 @@ _COVER = (
 _CENTRE = (
     "let left = Int((Double(width - $width) / 2).rounded(.toNearestOrEven))",
     "let top = Int((Double(height - $height) / 2).rounded(.toNearestOrEven))",
+)
+_CUT = (
     "let columns = Filter(from: photoWidth, to: width, first: left, count: $width)",
     "let rows = Filter(from: photoHeight, to: height, first: top, count: $height)",
     "return try scaled(photo, columns: columns, rows: rows)",
 )
-_LETTERBOX = (
+_INSIDE = (
     "let factor = min($width / Double(photoWidth), $height / Double(photoHeight))",
     "let width = max(1, Int((Double(photoWidth) * factor).rounded(.toNearestOrEven)))",
     "let height = max(1, Int((Double(photoHeight) * factor).rounded(.toNearestOrEven)))",
+)
+_PADDED = (
     "let columns = Filter(from: photoWidth, to: width, first: 0, count: width)",
     "let rows = Filter(from: photoHeight, to: height, first: 0, count: height)",
     "let inner = try scaled(photo, columns: columns, rows: rows)",
@@ -59,17 +63,65 @@ _SAME = (
 )
 
 
+_PLACEMENT = Template("""\
+/// Where a photo lies in the input: a place in it, times x or y and plus left or top, is one in the input.
+private struct Placement {
+    let x, y, left, top: Double
+}
+
+private func placement(_ photo: CGImage) -> Placement {
+    $lines
+}""")
+_PLACED = (
+    "let (x, y) = (Double(width) / Double(photoWidth), Double(height) / Double(photoHeight))",
+    "let lostX = Double((photo.width - photoWidth) / 2) * x",
+    "let lostY = Double((photo.height - photoHeight) / 2) * y",
+)
+
+
 def fitted(preprocessing: Preprocessing, name: str) -> str:
     """The function ``name``, which needs those of ``swift_photo``."""
-    cover_height, cover_width = preprocessing.covered
-    red, green, blue = preprocessing.padding
     lines = {
-        "crop": (*_KEPT, *(_SQUARE if is_square_crop(preprocessing) else _COVER), *_CENTRE),
+        "crop": (*_KEPT, *_covering(preprocessing), *_CENTRE, *_CUT),
         "stretch": _STRETCH,
-        "letterbox": (*_KEPT, *_LETTERBOX),
+        "letterbox": (*_KEPT, *_INSIDE, *_PADDED),
         "none": _SAME,
     }[preprocessing.fit]
-    code = Template("\n    ".join(lines)).substitute(
+    return _FITTED.substitute(name=name, recipe=preprocessing.recipe_text, lines=_written(preprocessing, lines))
+
+
+def placement(preprocessing: Preprocessing) -> str:
+    """The function ``placement``, which does what :meth:`Preprocessing.placement` does for an image."""
+    width = "Double($width) / Double(photo.width), y: Double($height) / Double(photo.height)"
+    lines = {
+        "crop": (
+            *_KEPT,
+            *_covering(preprocessing),
+            *_CENTRE,
+            *_PLACED,
+            "return Placement(x: x, y: y, left: -Double(left) - lostX, top: -Double(top) - lostY)",
+        ),
+        "stretch": (f"return Placement(x: {width}, left: 0, top: 0)",),
+        "letterbox": (
+            *_KEPT,
+            *_INSIDE,
+            *_PLACED,
+            "let (left, top) = (($width - width) / 2, ($height - height) / 2)",
+            "return Placement(x: x, y: y, left: Double(left) - lostX, top: Double(top) - lostY)",
+        ),
+        "none": ("return Placement(x: 1, y: 1, left: 0, top: 0)",),
+    }[preprocessing.fit]
+    return _PLACEMENT.substitute(lines=_written(preprocessing, lines))
+
+
+def _covering(preprocessing: Preprocessing) -> tuple[str, ...]:
+    return _SQUARE if is_square_crop(preprocessing) else _COVER
+
+
+def _written(preprocessing: Preprocessing, lines: tuple[str, ...]) -> str:
+    cover_height, cover_width = preprocessing.covered
+    red, green, blue = preprocessing.padding
+    return Template("\n    ".join(lines)).substitute(
         height=preprocessing.height,
         width=preprocessing.width,
         resize=preprocessing.resize,
@@ -79,4 +131,3 @@ def fitted(preprocessing: Preprocessing, name: str) -> str:
         green=green,
         blue=blue,
     )
-    return _FITTED.substitute(name=name, recipe=preprocessing.recipe_text, lines=code)

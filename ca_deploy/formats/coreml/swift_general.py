@@ -6,13 +6,14 @@ from string import Template
 from ca_deploy.formats import _quoting as quoting
 from ca_deploy.formats._identifiers import SWIFT, words
 from ca_deploy.formats._interface import Interface, Parameter, Result, interface_of
-from ca_deploy.formats._output import given_text
-from ca_deploy.formats.coreml.swift import ARRAY, FEATURE, source
+from ca_deploy.formats._output import LEFT_TO_THE_APP, given_text, task_of
+from ca_deploy.formats.coreml.swift import ARRAY, FEATURE, answers, source
 from ca_deploy.formats.coreml.swift_input import feature, helpers, preprocess
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.tensors import TensorSpec
+from ca_deploy.tasks import Ran
 
-_OUTPUTS = Template("""/// What the network gives: flat arrays, in which the last axis changes fastest.
+_OUTPUTS = Template("""/// What the network gives: flat arrays, in which the last axis changes fastest.$left
 struct Outputs {
     $properties
 }""")
@@ -52,8 +53,17 @@ def swift_general(manifest: Manifest) -> str:
         f"let {one.name}: [{_number(one.spec)}]  // {quoting.swift(one.given.name)}: {given_text(one)}"
         for one in interface.results
     )
-    outputs = _OUTPUTS.substitute(properties="\n    ".join(properties))
-    return source(manifest, "Run the network", [*_functions(interface), outputs], run)
+    read = _answers(manifest, interface)
+    outputs = _OUTPUTS.substitute(properties="\n    ".join(properties), left="" if read else LEFT_TO_THE_APP)
+    headline = task_of(manifest).headline if read else "Run the network"
+    return source(manifest, headline, [*_functions(interface), outputs], run, read)
+
+
+def _answers(manifest: Manifest, interface: Interface) -> tuple[str, ...]:
+    if len(interface.parameters) != 1 or interface.batch > 1:
+        return ()
+    call = f"run({interface.parameters[0].name}: photo)"
+    return answers(manifest, Ran(call, {one.given.name: f"outputs.{one.name}" for one in interface.results}))
 
 
 def _number(spec: TensorSpec) -> str:
