@@ -1,12 +1,13 @@
 """Latency report -> plot: the distribution of the samples, and their course beside the device's temperature."""
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ca_deploy.errors import visible
-from ca_deploy.records.latency import LatencyReport, Measurement, ProcessStart
+from ca_deploy.latency.course import course, temperatures
+from ca_deploy.records.latency import LatencyReport, Measurement
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,24 +63,16 @@ def _series(axes: "Axes", report: LatencyReport, timed: list[Measurement]) -> No
     zero = min(start.began_at_s for found in timed for start in found.starts)
     for number, found in enumerate(timed):
         for start in found.starts:
-            at = [start.began_at_s - zero + (ns - _process_began_ns(start)) / 1e9 for ns in start.start_ns]
-            axes.plot(at, [ns / 1e6 for ns in start.invoke_ns], ".", color=f"C{number}", markersize=3)
+            points = course(start, zero)
+            axes.plot([at for at, _ in points], [ms for _, ms in points], ".", color=f"C{number}", markersize=3)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("seconds since the first process start")
     axes.set_ylabel("ms")
-    moments = [report.before, *(m for found in timed for start in found.starts for m in start.conditions)]
-    moments += [report.after] if report.after else []
-    heat: list[Any] = sorted((m.at_s - zero, m.temperature_c) for m in moments if m.temperature_c is not None)
+    heat = temperatures(report, timed, zero)
     if heat:
         warmth = axes.twinx()
         warmth.plot(*zip(*heat, strict=True), color="tab:red", linewidth=1)
         warmth.set_ylabel("°C (red line)")
-
-
-def _process_began_ns(start: ProcessStart) -> int:
-    """The device's clock when the process began its work: at the first timed inference, less all that came before."""
-    spent = start.load_ns + start.first_ns + sum(start.warmup_ns)
-    return int(start.start_ns[0] - spent) if start.start_ns else 0
 
 
 def _label(found: Measurement) -> str:

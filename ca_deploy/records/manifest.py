@@ -162,21 +162,38 @@ def manifest_of(model_file: Path) -> Manifest | None:
     if not path.is_file() or not model_file.exists():
         return None
     try:
-        content = parse_json(path.read_bytes())
-        version = content.get("schema_version")
-        if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
-            raise ArtifactError(
-                f"Manifest {path} has schema version {version!r:.80}; this ca-deploy reads 1 to {SCHEMA_VERSION}."
-            )
-        manifest = decode(Manifest, content if version == SCHEMA_VERSION else _earlier(content, version))
+        manifest = manifest_from(parse_json(path.read_bytes()), path)
     except Unreadable as error:
         raise ArtifactError(f"Manifest {path} is damaged:", *error.listed, "Export again, or remove it.") from error
+    refuse_another(model_file, manifest, path)
+    return manifest
+
+
+def manifest_from(content: dict[str, Any], path: Path) -> Manifest:
+    """The manifest that a JSON document holds, as this version writes it; ``path`` is what messages name.
+
+    Raises:
+        ArtifactError: another schema version.
+        Unreadable: it is damaged.
+    """
+    version = content.get("schema_version")
+    if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
+        raise ArtifactError(
+            f"Manifest {path} has schema version {version!r:.80}; this ca-deploy reads 1 to {SCHEMA_VERSION}."
+        )
+    return decode(Manifest, content if version == SCHEMA_VERSION else _earlier(content, version))
+
+
+def refuse_another(model_file: Path, manifest: Manifest, path: Path) -> None:
+    """
+    Raises:
+        ArtifactError: the file is not the one that the manifest at ``path`` describes.
+    """
     if sha256_of(model_file) != manifest.sha256:
         raise ArtifactError(
             f"{model_file} is not the file that {path.name} describes (its sha256 differs). "
             "It was changed or replaced after the export: export again, or remove the manifest."
         )
-    return manifest
 
 
 def _earlier(content: dict[str, Any], version: int) -> dict[str, Any]:
