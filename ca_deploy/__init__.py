@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ca_deploy.api.lower import lower
     from ca_deploy.api.predict import predict
     from ca_deploy.api.profile import profile
+    from ca_deploy.api.report import report
     from ca_deploy.data.distillation import distill
     from ca_deploy.errors import CaDeployError
     from ca_deploy.networks.source import Network, load
@@ -50,6 +51,7 @@ _HOMES = {
     "lower": "api.lower",
     "predict": "api.predict",
     "profile": "api.profile",
+    "report": "api.report",
 }
 
 __all__ = [
@@ -72,6 +74,7 @@ __all__ = [
     "lower",
     "predict",
     "profile",
+    "report",
 ]
 
 

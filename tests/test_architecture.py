@@ -34,9 +34,9 @@ LAYERS = (
     ("recipes",),
     ("evaluation", "compat"),
     ("latency",),
-    ("doctor", "pipeline"),
-    ("api",),
+    ("doctor", "pipeline", "reporting"),
     ("render",),
+    ("api",),
     ("cli",),
     ("__main__",),
 )

@@ -74,6 +74,7 @@ OPENED = {
     "a manifest": (["parity", "model.onnx"], "model.json", pickled),
     "saved inputs": ([*PARITY, "--load-inputs", "x.npz"], "x.npz", pickled_array),
     "a bundle": (["profile", "model.onnx", "--device", "emulated:cortex-a76", "--bundle", "x.zip"], "x.zip", zipped),
+    "a folder to report on": (["report", "x.json", "--output", "out.html"], "x.json", pickled),
     "a report": (["profile", "--compare", "x.json", "x.json"], "x.json", pickled),
 }
 

@@ -47,6 +47,11 @@ EXAMPLES = {
         "ca-deploy profile net.tflite -d emulated:cortex-a76 --ops -o report",
         "ca-deploy profile --compare before/latency.json after/latency.json",
     ),
+    "report": (
+        "ca-deploy report exported -o report.html",
+        "ca-deploy report exported --markdown > report.md",
+        "ca-deploy report first/ second/ --within 0.5 -o report.html",
+    ),
     "doctor": ("ca-deploy doctor", "ca-deploy doctor --make-bundle arm.zip"),
     "schema": ("ca-deploy schema manifest", "ca-deploy schema recipe > recipe.schema.json"),
     "list": ("ca-deploy list recipes", "ca-deploy list devices --json"),

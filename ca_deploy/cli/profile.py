@@ -1,5 +1,6 @@
 """``ca-deploy profile``"""
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -90,6 +91,9 @@ def profile(
         tuple[Path, Path] | None,
         typer.Option(help="Instead of measuring: two reports, before and after.", show_default=False),
     ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="With --compare: print Markdown, for a pull request.")
+    ] = False,
     threshold: Annotated[float, typer.Option(min=0, help="Percent slower that --compare accepts.")] = 5.0,
     json: options.Json = False,
 ) -> None:
@@ -100,8 +104,12 @@ def profile(
     if compare is not None:
         if files:
             raise UsageError("--compare takes two reports and measures nothing: leave the model files out.")
-        _compare(*compare, threshold, json)
+        if json and markdown:
+            raise UsageError("--json and --markdown contradict each other. Leave one of them out.")
+        _compare(*compare, threshold, json, markdown)
         return
+    if markdown:
+        raise UsageError("--markdown prints a comparison: name two reports with --compare.")
     import ca_deploy
     from ca_deploy.render import terminal as render
     from ca_deploy.render.latency import page
@@ -147,15 +155,18 @@ def profile(
         raise typer.Exit(1)
 
 
-def _compare(before: Path, after: Path, threshold: float, json: bool) -> None:
+def _compare(before: Path, after: Path, threshold: float, json: bool, markdown: bool) -> None:
     from ca_deploy.latency.regression import compare_reports
     from ca_deploy.records.latency import read_report
+    from ca_deploy.render import markdown as text
     from ca_deploy.render import terminal as render
     from ca_deploy.render.regression import page
 
     found = compare_reports(read_report(before), read_report(after), threshold)
     if json:
         print_json(found)
+    elif markdown:
+        sys.stdout.write(text.page(page(found)))
     else:
         render.show(page(found))
     if not found.passed:

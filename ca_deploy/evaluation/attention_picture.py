@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ca_deploy.errors import shown
 from ca_deploy.evaluation.attention_maps import Looked
-from ca_deploy.records.attention import BlockGates
+from ca_deploy.records.attention import PICTURE_TITLE, BlockGates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,9 +36,8 @@ def drawn(networks: Sequence[tuple[Looked, Sequence[BlockGates]]], suffix: str) 
             if column < len(line):
                 line[column](axes, looked)
     buffer = io.BytesIO()
-    figure.savefig(
-        buffer, format=suffix[1:], metadata={"Creator": None, "CreationDate": None} if suffix == ".pdf" else None
-    )
+    metadata = {".pdf": {"Creator": None, "CreationDate": None}, ".png": {"Title": PICTURE_TITLE}}.get(suffix)
+    figure.savefig(buffer, format=suffix[1:], metadata=metadata)
     return buffer.getvalue()
 
 

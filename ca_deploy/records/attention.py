@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from ca_deploy.records.record import record
 
+PICTURE_TITLE = "ca-deploy attention"  # the title inside a PNG of gates, by which it is found again
+
 
 @record
 class BlockGates:

@@ -33,6 +33,14 @@ class InputWish:
                 f"--input {self.name}: a tensor has a shape of positive sides, an image size and channels."
             )
 
+    @property
+    def text(self) -> str:
+        """As ``--input`` is written."""
+        if self.shape is not None:
+            return f"{self.name}={'x'.join(map(str, self.shape)) or 'scalar'}:{self.dtype}"
+        size = "x".join(map(str, self.size)) if isinstance(self.size, tuple) else self.size
+        return ":".join([f"{self.name}=image", *(str(part) for part in (size, self.channels) if part is not None)])
+
 
 def input_wish(text: str) -> InputWish:
     """What ``--input`` says.

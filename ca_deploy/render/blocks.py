@@ -71,6 +71,13 @@ class Table:
     caption: str = ""
 
 
+def without_empty(table: Table) -> Table:
+    """Without the columns that have nothing in any row."""
+    kept = [number for number in range(len(table.columns)) if any(row[number] for row in table.rows)]
+    rows = tuple(tuple(row[number] for number in kept) for row in table.rows)
+    return Table(tuple(table.columns[number] for number in kept), rows, table.caption)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Names and values below a title, with a frame if ``framed``."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ca_deploy.records.devices import DeviceInfo
     from ca_deploy.records.latency import LatencyReport, Measurement, OperatorProfile, Verification
 
-_ROLES = {
+ROLES = {
     "valid": Role.GOOD, "doubtful": Role.CAUTION, "invalid": Role.BAD,
     "pass": Role.GOOD, "skipped": Role.CAUTION, "fail": Role.BAD,
 }  # fmt: skip
@@ -23,21 +23,26 @@ _SHARES_SHOWN = 12
 
 def page(found: LatencyReport) -> Page:
     """The device, a table of figures, the ranking, what is true of all files, and the remarks on each of them."""
-    blocks: list[Block] = [_device(found.device), _instructions(found) if found.emulated else _milliseconds(found)]
+    blocks: list[Block] = [device_line(found.device), figures(found)]
     if len(found.measurements) > 1:
-        blocks += _ranking(found)
-    common = _common_reasons(found.measurements)
+        blocks += ranking(found)
+    common = common_reasons(found.measurements)
     if common:
         blocks.append(Line((Piece("all files", Role.CAUTION), f": {'; '.join(common)}"), gap=True))
     for measurement in found.measurements:
-        blocks += _remarks(measurement, common)
+        blocks += remarks(measurement, common)
     return Page(tuple(blocks), least_width=130)
 
 
-def _device(device: DeviceInfo) -> Line:
+def device_line(device: DeviceInfo) -> Line:
     parts = ", ".join(dict.fromkeys(core.part for core in device.cores if core.part))
     cores = f"{len(device.cores)} cores{f' ({parts})' if parts else ''}"
     return Line((Piece(device.name, Role.STRONG), f": {device.model}, {device.os}, {device.architecture}, {cores}"))
+
+
+def figures(found: LatencyReport) -> Table:
+    """Milliseconds, or the instructions of an emulated device."""
+    return _instructions(found) if found.emulated else _milliseconds(found)
 
 
 def _milliseconds(found: LatencyReport) -> Table:
@@ -60,7 +65,7 @@ def _milliseconds(found: LatencyReport) -> Table:
                 )
             )
     return Table(
-        (Column("file"), Column("input"), *_figures("threads", "load", "first", "n", *headings), Column("verdict")),
+        (Column("file"), Column("input"), *_right("threads", "load", "first", "n", *headings), Column("verdict")),
         tuple(rows),
         f"ms; {found.protocol.name} protocol, {found.protocol.starts} process starts, interleaved",
     )
@@ -74,17 +79,17 @@ def _instructions(found: LatencyReport) -> Table:
             classes = (counts.total, counts.simd, counts.dot_product, counts.load_store, counts.branch)
             rows.append((one.what, _shapes(one), *(f"{number / 1e6:.2f} M" for number in classes)))
     return Table(
-        (Column("file"), Column("input"), *_figures("instructions", "SIMD", "dot product", "load/store", "branch")),
+        (Column("file"), Column("input"), *_right("instructions", "SIMD", "dot product", "load/store", "branch")),
         tuple(rows),
         "instructions per inference, 1 thread, counted; an emulated device has no milliseconds",
     )
 
 
-def _figures(*headings: Phrase) -> Iterator[Column]:
+def _right(*headings: Phrase) -> Iterator[Column]:
     return (Column(heading, "right") for heading in headings)
 
 
-def _ranking(found: LatencyReport) -> Iterator[Block]:
+def ranking(found: LatencyReport) -> Iterator[Block]:
     """From best to worst; the same rank for those that cannot be told apart, which is said too."""
     rows: list[tuple[Phrase, ...]] = []
     for place, one in enumerate(found.ranking, start=1):
@@ -92,20 +97,20 @@ def _ranking(found: LatencyReport) -> Iterator[Block]:
         alike = "not distinguishable from the first of this rank" if one.rank < place else ""
         rows.append((str(one.rank), one.measurement, f"{one.ratio:.3f}", "" if one.ratio == 1 else interval, alike))
     if rows:
-        columns = (*_figures("rank"), Column("file"), *_figures("x the best", "95 % interval"), Column(""))
+        columns = (*_right("rank"), Column("file"), *_right("x the best", "95 % interval"), Column(""))
         yield Line("ranking by instructions, which are not time" if found.emulated else "ranking by median", gap=True)
         yield Table(columns, tuple(rows))
     if left := [one.name for one in found.measurements if one.name not in {rank.measurement for rank in found.ranking}]:
         yield Line(f"not ranked, because a benchmark program keeps no samples: {', '.join(left)}")
 
 
-def _common_reasons(measurements: Sequence[Measurement]) -> list[str]:
+def common_reasons(measurements: Sequence[Measurement]) -> list[str]:
     """What speaks against the figures of every one of several files, as the load of the device does."""
     judged = [one.validity.reasons for one in measurements if one.validity is not None]
     return [reason for reason in judged[0] if all(reason in other for other in judged)] if len(judged) > 1 else []
 
 
-def _remarks(one: Measurement, common: Sequence[str]) -> Iterator[Block]:
+def remarks(one: Measurement, common: Sequence[str]) -> Iterator[Block]:
     yield Line(Piece(one.name, Role.STRONG), gap=True)
     engine = one.engine
     where = f", {engine.delegate}" if engine.delegate else ""
@@ -155,4 +160,4 @@ def _ms(value: float | None) -> str:
 
 
 def _word(word: str) -> Piece:
-    return Piece(word, _ROLES[word])
+    return Piece(word, ROLES[word])

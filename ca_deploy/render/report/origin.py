@@ -1,0 +1,97 @@
+"""Where files come from -> facts, and the commands that make them again."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import fields
+
+from ca_deploy.errors import visible
+from ca_deploy.records.manifest import Manifest
+from ca_deploy.records.model import ModelSource
+from ca_deploy.render.blocks import Facts, Line
+from ca_deploy.render.report.figures import Code, Details, Part
+from ca_deploy.reporting import Report
+from ca_deploy.reporting.found import Shipped
+
+_FLAGS = {"evaluation_mode": "--eval", "inputs": "--input"}
+
+
+def origin(report: Report, numbers: dict[str, int]) -> Iterator[Part]:
+    """Of each file what it was made from, and how; of each measurement its command."""
+    yield Line(
+        "Paths are seen from the folder of each manifest. Options that a manifest does not keep (--batch, --held-out, "
+        "--dynamic-size, --sizes) are not in these commands.",
+        wrap=True,
+    )
+    for file in report.collection.files:
+        parts: tuple[Part, ...] = (Facts("", tuple(_facts(file))), Code((export_command(file.manifest),)))
+        number = numbers[file.label]
+        yield Details(f"{number}. {file.label}", parts, f"file-{number}")
+    if lines := [" ".join(map(shlex.quote, found.command_line)) for found in report.collection.reports]:
+        yield Details("Measurements", (Code(tuple(dict.fromkeys(lines))),))
+    again = " ".join(["ca-deploy report", *(shlex.quote(str(folder)) for folder in report.collection.folders)])
+    yield Details("This report", (Code((again,)),))
+
+
+def _facts(file: Shipped) -> Iterator[tuple[str, str]]:
+    found = file.manifest
+    source = found.model.source
+    yield "network", f"{found.model.name} ({source.model}), {found.model.parameters:,} parameters"
+    yield "weights", _weights(found)
+    yield "recipe", f"{found.recipe.name}: {found.recipe.description}"
+    if found.calibration is not None:
+        yield (
+            "calibrated on",
+            f"{found.calibration.images} images of {found.calibration.name} ({found.calibration.domain})",
+        )
+    if found.images is not None:
+        yield (
+            "compared on",
+            f"{len(found.images.held_out)} images of {found.images.label}, whose sha256 the manifest has",
+        )
+    yield "task", " ".join((found.task or "not known", f"({found.task_reason})" if found.task_reason else ""))
+    for side, specs in (("takes", found.inputs), ("gives", found.outputs)):
+        yield side, ", ".join(f"{one.name} {'x'.join(map(str, one.shape))} {one.dtype}" for one in specs)
+    yield "tools", ", ".join(f"{name} {version}" for name, version in found.tools.items())
+    yield "made by", f"ca-deploy {found.ca_deploy_version}"
+    yield "sha256", f"{found.sha256}{'' if file.present else ' (the file itself is not here)'}"
+    for name, said in (("assumed", found.assumptions), ("note", found.warnings), ("accelerated", found.acceleration)):
+        for one in said:
+            yield name, one
+
+
+def _weights(found: Manifest) -> str:
+    if not found.model.trained:
+        return "random"
+    given = found.model.source.weights or found.model.source.backbone_weights
+    digest = f", sha256 {found.model.checkpoint_sha256}" if found.model.checkpoint_sha256 else ""
+    return f"{given if given is not None else 'those of the network'}{digest}"
+
+
+def export_command(found: Manifest) -> str:
+    """The command that makes a file again, for a POSIX shell."""
+    words = ["ca-deploy", "export", found.model.source.model, *_options(found.model.source)]
+    words += ["--recipe", found.recipe.name]
+    if found.images is not None and found.images.place is not None:
+        words += ["--calibration", str(found.images.place)]
+    elif found.calibration is not None:
+        words += ["--calibration", found.calibration.name]
+    return visible(" ".join(map(shlex.quote, [*words, "--output", "."])))
+
+
+def _options(source: ModelSource) -> Iterator[str]:
+    for name, default in ((one.name, getattr(ModelSource(source.model), one.name)) for one in fields(source)):
+        value = getattr(source, name)
+        if name == "model" or value == default:
+            continue
+        flag = _FLAGS.get(name, f"--{name.replace('_', '-')}")
+        if name == "inputs":
+            for wish in source.inputs:
+                yield from (flag, wish.text)
+        elif value is True:
+            yield flag
+        elif name in ("input_size", "crop") and isinstance(value, tuple):
+            yield from (flag, "x".join(map(str, value)))
+        elif isinstance(value, tuple):
+            yield from (flag, *map(str, value))
+        else:
+            yield from (flag, str(value))

@@ -1,0 +1,101 @@
+"""A JSON file -> which of our records it is, and its content."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from ca_deploy.errors import ArtifactError
+from ca_deploy.files import other_kind
+from ca_deploy.records.accuracy import AccuracyReport
+from ca_deploy.records.attention import AttentionReport
+from ca_deploy.records.codec import Unreadable, decode, parse_json
+from ca_deploy.records.compat import CompatRecord
+from ca_deploy.records.latency import SCHEMA_VERSION, LatencyReport
+from ca_deploy.records.manifest import Manifest, manifest_from
+from ca_deploy.records.parity import ParityReport
+
+_MOST_BYTES = 256 * 2**20
+_ROOT = "listed"
+
+
+class Kind(Enum):
+    """What a JSON file is; the value is the keys by which it, or each item of its list, is recognised."""
+
+    MANIFEST = frozenset({"sha256", "recipe", "parity", "file"})
+    EXPORTS = frozenset({"manifest", "max_abs_error"})  # `export --json`
+    LATENCY = frozenset({"measurements", "protocol", "device"})
+    ACCURACY = frozenset({"top1", "confusions", "images"})
+    PARITY = frozenset({"subject", "reference", "tolerances"})
+    COMPAT = frozenset({"target", "findings", "partitions"})
+    ATTENTION = frozenset({"photo", "blocks", "left_alone"})
+    SWEEP = frozenset({"cells"})
+
+
+Content = Manifest | LatencyReport | AccuracyReport | ParityReport | CompatRecord | AttentionReport | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What one file holds: records of one kind. The cells of a sweep are plain tables, read by who shows them."""
+
+    path: Path
+    kind: Kind
+    records: tuple[Content, ...]
+
+
+def read(path: Path) -> Document | None:
+    """The records in a file; None where it is JSON of another kind.
+
+    Raises:
+        ArtifactError: it is not JSON, or it is one of our records and damaged or of another schema version.
+    """
+    if kind := other_kind(path):
+        raise ArtifactError(f"{path} {kind}.")
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ArtifactError(f"{path} is larger than {_MOST_BYTES >> 20} MB, which no record of ca-deploy is.")
+        text = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read ({error.strerror}).") from error
+    try:
+        items = _items(text)
+        found = next((kind for kind in Kind if items and all(kind.value <= item.keys() for item in items)), None)
+        return Document(path, found, tuple(_record(found, item, path) for item in items)) if found else None
+    except Unreadable as error:
+        raise ArtifactError(*error.about(str(path))) from error
+
+
+def _items(text: bytes) -> Sequence[Mapping[str, Any]]:
+    """The objects of a document: those of its list, or the only one; () where it holds something else."""
+    if not text.lstrip().startswith(b"["):
+        return [parse_json(text)]
+    listed = parse_json(b'{"%s": %s}' % (_ROOT.encode(), text))[_ROOT]
+    return listed if all(isinstance(item, dict) for item in listed) else ()
+
+
+def _record(kind: Kind, item: Mapping[str, Any], path: Path) -> Content:
+    match kind:
+        case Kind.MANIFEST:
+            return manifest_from(dict(item), path)
+        case Kind.EXPORTS:
+            inner = item["manifest"]
+            return manifest_from(inner if isinstance(inner, dict) else {}, path)
+        case Kind.LATENCY:
+            if item.get("schema_version") != SCHEMA_VERSION:
+                raise ArtifactError(
+                    f"Latency report {path} has schema version {item.get('schema_version')!r:.80}; this ca-deploy "
+                    f"reads {SCHEMA_VERSION}. Measure again."
+                )
+            return decode(LatencyReport, item)
+        case Kind.ACCURACY:
+            return decode(AccuracyReport, item)
+        case Kind.PARITY:
+            return decode(ParityReport, item)
+        case Kind.COMPAT:
+            return decode(CompatRecord, item)
+        case Kind.ATTENTION:
+            return decode(AttentionReport, item)
+        case Kind.SWEEP:
+            return item

@@ -1,0 +1,73 @@
+"""What a recommendation does not know, in sentences: nothing of it is silent."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from scipy.special import betaincinv
+
+from ca_deploy.errors import listed
+from ca_deploy.records.report import Basis
+from ca_deploy.records.statistics import Trust
+from ca_deploy.reporting.found import Shipped
+from ca_deploy.reporting.measures import CostKind, Costs, Qualities
+
+
+def doubts(
+    files: Mapping[str, Shipped],
+    recommended: str | None,
+    good: Sequence[str],
+    quality: Qualities,
+    cost: Costs,
+    within: float,
+) -> tuple[str, ...]:
+    """Of the figures that decided, and of the recommended file."""
+    return (*_of_figures(files, quality, cost, within), *(_of_file(files[recommended], cost) if recommended else ()))
+
+
+def accuracy_interval(percent: float, images: int) -> tuple[float, float]:
+    """The 95 % interval of a share of photos, in percent (Clopper and Pearson, Biometrika 1934)."""
+    right = round(percent * images / 100)
+    low = betaincinv(right, images - right + 1, 0.025) if right else 0.0
+    high = betaincinv(right + 1, images - right, 0.975) if right < images else 1.0
+    return 100 * float(low), 100 * float(high)
+
+
+def _of_figures(files: Mapping[str, Shipped], quality: Qualities, cost: Costs, within: float) -> Iterator[str]:
+    if quality.basis is not Basis.ACCURACY:
+        yield (
+            f"No accuracy was measured: the choice rests on {quality.measure.name}, which says whether a file still "
+            "answers as its network does, not whether that is right. Measure it: ca-deploy evaluate FILE --data PHOTOS "
+            "--json."
+        )
+    else:
+        reports = quality.reports.values()
+        intervals = [accuracy_interval(report.top1, report.images) for report in reports]
+        half = max((high - low) / 2 for low, high in intervals)
+        if half > within:
+            yield (
+                f"{next(iter(reports)).images} photos give each accuracy a 95 % interval of about ±{half:.1f} points, "
+                f"wider than the {within:g} that may be given up. A paired comparison says more: ca-deploy evaluate "
+                "FILE --against OTHER."
+            )
+    if cost.kind is CostKind.SIZE:
+        yield (
+            "No speed was measured of these files: the choice rests on their size. "
+            "Measure it: ca-deploy profile FILES --device adb --json."
+        )
+    elif cost.kind is CostKind.INSTRUCTIONS:
+        yield "Instructions are counted on an emulated processor and are not time; no phone has run these files."
+    elif cost.kind is CostKind.DESKTOP_TIME:
+        yield "The times are those of this kind of computer, a hint and not a phone's latency."
+    if untrained := [label for label, file in files.items() if not file.manifest.model.trained]:
+        yield f"Random weights: {listed(untrained)}. Accuracy and agreement say nothing of a trained network."
+
+
+def _of_file(file: Shipped, cost: Costs) -> Iterator[str]:
+    measured = cost.measured.get(file.label)
+    validity = measured.measurement.validity if measured else None
+    if validity is not None and validity.verdict is Trust.DOUBTFUL:
+        yield f"Its time is doubtful: {'; '.join(validity.reasons)}."
+    if not file.present:
+        yield f"{file.label} itself is not beside its manifest."
+    for one in file.compat:
+        if one.refused:
+            yield f"{one.target} does not load it: {one.refused}."

@@ -1,0 +1,119 @@
+"""By what files are compared: what a file costs, on each device or in size, and how good it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import PurePath
+
+from ca_deploy.records.accuracy import AccuracyReport
+from ca_deploy.records.report import Basis, Measure
+from ca_deploy.records.statistics import Trust
+from ca_deploy.reporting.found import Measured, Shipped
+
+_HERE = ("x86_64", "AMD64")
+
+
+class CostKind(IntEnum):
+    """What a cost is, the most telling first."""
+
+    DEVICE_TIME = 0
+    INSTRUCTIONS = 1
+    DESKTOP_TIME = 2
+    SIZE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """One cost of several files, by label. ``unusable`` says why a file that was measured has no figure here."""
+
+    measure: Measure
+    kind: CostKind
+    values: Mapping[str, float]
+    measured: Mapping[str, Measured]
+    unusable: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Qualities:
+    """How good several files are, by label; higher is better. ``one_photo`` is what a single photo changes, or 0."""
+
+    measure: Measure
+    basis: Basis
+    values: Mapping[str, float]
+    reports: Mapping[str, AccuracyReport]
+
+
+def costs_of(files: Sequence[Shipped]) -> list[Costs]:
+    """Every cost, the one to decide by first: known of the most files, and of those the most telling."""
+    scales: dict[tuple[str, int, bool], dict[str, Measured]] = {}
+    for file in files:
+        for one in sorted(file.measured, key=lambda found: found.report.measured_on):  # the latest stays
+            key = (one.report.device.name, one.measurement.threads, one.report.emulated)
+            scales.setdefault(key, {})[file.label] = one
+    found = [_on_device(*key, measured) for key, measured in scales.items()]
+    sizes = {file.label: file.manifest.size_bytes / 1e6 for file in files}
+    found.append(Costs(Measure("size", "MB", "of the file"), CostKind.SIZE, sizes, {}, {}))
+    return sorted(found, key=lambda one: (one.kind is CostKind.SIZE or not one.values, -len(one.values), one.kind))
+
+
+def _on_device(device: str, threads: int, emulated: bool, measured: Mapping[str, Measured]) -> Costs:
+    values, unusable = {}, {}
+    on = next(iter(measured.values())).report.device
+    for label, one in measured.items():
+        found = one.measurement
+        figure = None
+        if emulated and found.instructions is not None:
+            figure = found.instructions.total / 1e6
+        elif found.statistics is not None:
+            headline = one.report.protocol.headline
+            figure = found.statistics.median_ms if headline == "median" else found.statistics.p90_ms
+        if found.validity is not None and found.validity.verdict is Trust.INVALID:
+            unusable[label] = f"its figures on {device} are invalid: {'; '.join(found.validity.reasons)}"
+        elif figure is None:
+            unusable[label] = f"it has no figure on {device}"
+        else:
+            values[label] = figure
+    if emulated:
+        measure = Measure(f"instructions on {device}", "M", "per inference, counted; not time")
+        return Costs(measure, CostKind.INSTRUCTIONS, values, measured, unusable)
+    several = f", {threads} threads" if threads > 1 else ""
+    headlines = {one.report.protocol.headline for one in measured.values()}
+    how = f"{' or '.join(sorted(headlines))} per inference{several}"
+    is_desktop = device == "local" and on.architecture in _HERE
+    name = f"time on {on.model} ({device}){several}"
+    return Costs(
+        Measure(name, "ms", how), CostKind.DESKTOP_TIME if is_desktop else CostKind.DEVICE_TIME, values, measured,
+        unusable,
+    )  # fmt: skip
+
+
+def qualities_of(files: Sequence[Shipped]) -> Qualities:
+    """Accuracy on the photos that the most files were evaluated on; else agreement with PyTorch, else SQNR."""
+    sets: dict[tuple[str, int, str], dict[str, AccuracyReport]] = {}
+    for file in files:
+        for report in file.accuracies:
+            key = (report.data, report.images, main_figure(report)[0])
+            sets.setdefault(key, {}).setdefault(file.label, report)
+    if sets:
+        (data, images, name), reports = max(sets.items(), key=lambda item: len(item[1]))
+        values = {label: main_figure(report)[1] for label, report in reports.items()}
+        place = "/".join(PurePath(data).parts[-2:])
+        measure = Measure(f"{name} on {place}", "%", f"measured on {images} labelled photos")
+        return Qualities(measure, Basis.ACCURACY, values, reports)
+    agreed = {file.label: file.manifest.parity for file in files if file.manifest.parity.agreement is not None}
+    if agreed:
+        names = sorted({parity.agreement_name for parity in agreed.values()})
+        values = {label: parity.agreement for label, parity in agreed.items() if parity.agreement is not None}
+        measure = Measure(" or ".join(names), "%", "with its own network in PyTorch, on held-out images; not accuracy")
+        return Qualities(measure, Basis.AGREEMENT, values, {})
+    noisy = {file.label: file.manifest.parity.sqnr_db for file in files}
+    values = {label: value for label, value in noisy.items() if value is not None}
+    measure = Measure("SQNR", "dB", "against its own network in PyTorch, on held-out samples; not accuracy")
+    return Qualities(measure, Basis.SQNR, values, {})
+
+
+def main_figure(report: AccuracyReport) -> tuple[str, float]:
+    """The metric that the task puts first, by its name, in percent."""
+    if not report.figures or "top1" in report.figures:
+        return report.right_name, report.top1
+    return next(iter(report.figures.items()))

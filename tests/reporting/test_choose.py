@@ -1,0 +1,176 @@
+"""Pareto and recommendation, on records of a real export in which single figures were changed."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ca_deploy.records.accuracy import AccuracyReport
+from ca_deploy.records.parity import Status
+from ca_deploy.records.report import Basis, Choice
+from ca_deploy.records.statistics import Rank, Trust, Validity
+from ca_deploy.reporting.choose import choices
+from ca_deploy.reporting.collection import collect
+from ca_deploy.reporting.doubts import accuracy_interval
+from ca_deploy.reporting.found import Measured, Shipped
+from ca_deploy.reporting.pareto import points
+
+
+def test_the_front_is_what_nothing_beats() -> None:
+    found = points([("slow", 3, 90), ("best", 3, 95), ("cheap", 1, 80), ("beaten", 2, 79), ("same", 1, 80)])
+    assert [(one.file, one.on_front) for one in found] == [
+        ("cheap", True), ("same", True), ("beaten", False), ("best", True), ("slow", False)
+    ]  # fmt: skip
+    assert points([]) == ()
+
+
+@pytest.fixture
+def file(folder: Path) -> Shipped:
+    return collect([folder]).files[0]
+
+
+def _made(file: Shipped, label: str, top1: float | None = None, ms: float | None = None, **manifest: Any) -> Shipped:
+    changed = replace(file, label=label, manifest=replace(file.manifest, **manifest), accuracies=(), measured=())
+    changed = replace(changed, parities=(changed.manifest.parity,))
+    if top1 is not None:
+        changed = replace(changed, accuracies=(_accuracy(file, top1),))
+    if ms is not None:
+        changed = replace(changed, measured=(_measured(file, ms),))
+    return changed
+
+
+def _accuracy(file: Shipped, top1: float, **changes: Any) -> AccuracyReport:
+    return replace(file.accuracies[0], top1=top1, figures={"top1": top1, "top5": 100.0}, images=10_000, **changes)
+
+
+def _measured(file: Shipped, ms: float, verdict: Trust = Trust.VALID, model: str = "Pi 5") -> Measured:
+    (one,) = file.measured
+    statistics = one.measurement.statistics
+    assert statistics is not None
+    reasons = () if verdict is Trust.VALID else ("too warm",)
+    found = replace(
+        one.measurement,
+        statistics=replace(statistics, median_ms=ms),
+        validity=Validity(verdict, reasons),
+        label=f"{ms}",
+    )
+    device = replace(one.report.device, name="ssh://pi", model=model, architecture="aarch64")
+    return Measured(replace(one.report, device=device, ranking=()), found)
+
+
+def _only(*files: Shipped, within: float = 1.0) -> Choice:
+    (choice,) = choices(files, within)
+    return choice
+
+
+def test_of_those_good_enough_the_cheapest_is_recommended(file: Shipped) -> None:
+    files = (_made(file, "float", 91, 9), _made(file, "int8", 90.2, 4), _made(file, "int4", 85, 2))
+    choice = _only(*files)
+    assert choice.recommended == "int8" and choice.basis is Basis.ACCURACY and choice.least == 90
+    assert choice.rejected == {"int4": "its top-1 on tiny/photos is 6.00 points below the best; 1 may be given up"} or (
+        "6.00 points below the best" in choice.rejected["int4"]
+    )
+    assert choice.reasons[0].startswith("Time on Pi 5 (ssh://pi): 4 ms, the least of the 2 files that are good enough")
+    assert "float has 2.25 times as much" in choice.reasons[0] and "0.80 points below the best" in choice.reasons[1]
+    assert [point.on_front for point in choice.plots[0].points] == [True, True, True]
+    assert _only(*files, within=0.5).recommended == "float"
+    assert _only(*files, within=6).recommended == "int4"
+
+
+def test_parity_that_fails_or_was_skipped_is_no_candidate(file: Shipped) -> None:
+    for status in (Status.FAIL, Status.SKIPPED):
+        parity = replace(file.manifest.parity, status=status, reason="SQNR too low")
+        choice = _only(_made(file, "bad", 99, 1, parity=parity), _made(file, "good", 80, 5))
+        assert choice.recommended == "good" and "SQNR too low" in choice.rejected["bad"]
+        nothing = _only(_made(file, "bad", 99, 1, parity=parity))
+        assert nothing.recommended is None and not nothing.reasons and nothing.rejected
+
+
+def test_a_later_parity_counts_too(file: Shipped) -> None:
+    bad = _made(file, "bad", 99, 1)
+    bad = replace(bad, parities=(*bad.parities, replace(bad.parities[0], status=Status.FAIL, reason="in LiteRT 1.4")))
+    assert "in LiteRT 1.4" in _only(bad, _made(file, "good", 98.5, 5)).rejected["bad"]
+
+
+def test_invalid_times_decide_nothing_and_doubtful_ones_are_said(file: Shipped) -> None:
+    hot = replace(_made(file, "hot", 90), measured=(_measured(file, 1, Trust.INVALID),))
+    choice = _only(hot, _made(file, "cold", 90, 5))
+    assert choice.recommended == "cold" and "invalid: too warm" in choice.rejected["hot"]
+    assert "invalid" in choice.plots[0].left_out["hot"]
+    warm = replace(_made(file, "warm", 90), measured=(_measured(file, 1, Trust.DOUBTFUL),))
+    assert any("doubtful: too warm" in doubt for doubt in _only(warm).doubts)
+
+
+def test_what_was_not_measured_is_not_compared_in_silence(file: Shipped) -> None:
+    choice = _only(
+        _made(file, "a", 90, 5), _made(file, "b", 90, 4), _made(file, "no time", 90), _made(file, "no photos", ms=1)
+    )
+    assert choice.recommended == "b"
+    assert "was not measured" in choice.rejected["no time"] and "was not measured" in choice.rejected["no photos"]
+
+
+def test_without_accuracy_agreement_decides_and_that_is_said(file: Shipped) -> None:
+    choice = _only(_made(file, "a", ms=5), _made(file, "b", ms=4))
+    assert choice.basis is Basis.AGREEMENT and choice.recommended == "b"
+    assert any(doubt.startswith("No accuracy was measured") for doubt in choice.doubts)
+    tensors = replace(file.manifest.parity, agreement=None)
+    choice = _only(
+        _made(file, "a", ms=5, parity=tensors), _made(file, "b", ms=4, parity=replace(tensors, sqnr_db=16.0))
+    )
+    assert choice.basis is Basis.SQNR and choice.recommended == "b" and choice.least is None
+
+
+def test_without_times_size_decides_and_that_is_said(file: Shipped) -> None:
+    choice = _only(_made(file, "a", 90, size_bytes=9), _made(file, "b", 90, size_bytes=5))
+    assert choice.recommended == "b" and choice.plots[0].cost.name == "size"
+    assert any(doubt.startswith("No speed was measured") for doubt in choice.doubts)
+
+
+def test_times_that_cannot_be_told_apart_leave_it_to_accuracy(file: Shipped) -> None:
+    first, second = _made(file, "first", 90, 4), _made(file, "second", 90.5, 4.01)
+    names = [one.measured[0].measurement.name for one in (first, second)]
+    ranking = (Rank(names[0], 1, 1, 1, 1), Rank(names[1], 1, 1.01, 0.98, 1.02))
+    report = replace(first.measured[0].report, ranking=ranking)
+    files = [replace(one, measured=(replace(one.measured[0], report=report),)) for one in (first, second)]
+    assert _only(*files).recommended == "second"
+    apart = replace(report, ranking=(ranking[0], replace(ranking[1], rank=2)))
+    files = [replace(one, measured=(replace(one.measured[0], report=apart),)) for one in (first, second)]
+    assert _only(*files).recommended == "first"
+
+
+def test_a_device_is_asked_before_this_computer(file: Shipped) -> None:
+    here = Measured(file.measured[0].report, replace(_measured(file, 1).measurement))
+    there = _measured(file, 7)
+    both = replace(_made(file, "both", 90), measured=(here, there))
+    assert [plot.cost.unit for plot in _only(both).plots] == ["ms", "ms", "MB"]
+    assert "Pi 5" in _only(both).plots[0].cost.name
+
+
+def test_networks_are_compared_by_accuracy_only(file: Shipped) -> None:
+    other = replace(file.manifest.model, name="another")
+    pair = (_made(file, "a", 90, 5), _made(file, "b", 92, 4, model=other))
+    assert _only(*pair).recommended == "b"
+    apart = choices((_made(file, "a", ms=5), _made(file, "b", ms=4, model=other)))
+    assert [choice.recommended for choice in apart] == ["a", "b"]
+    labels = tuple(reversed(file.manifest.labels or ()))
+    assert len(choices((_made(file, "a", 90, 5), _made(file, "b", 92, 4, labels=labels)))) == 2
+
+
+def test_accuracies_on_other_photos_are_not_compared(file: Shipped) -> None:
+    elsewhere = replace(_made(file, "c", ms=1), accuracies=(_accuracy(file, 99, data="other/photos"),))
+    choice = _only(_made(file, "a", 90, 5), _made(file, "b", 90, 4), elsewhere)
+    assert choice.recommended == "b" and "was not measured" in choice.rejected["c"]
+
+
+def test_few_photos_are_said(file: Shipped) -> None:
+    few = replace(_made(file, "a", ms=1), accuracies=(replace(file.accuracies[0]),))
+    assert any("95 % interval" in doubt for doubt in _only(few).doubts)
+    assert not any("95 % interval" in doubt for doubt in _only(_made(file, "a", 99.9, 1)).doubts)
+    low, high = accuracy_interval(50, 100)  # Clopper and Pearson's table: 0.398 to 0.602
+    assert (round(low, 1), round(high, 1)) == (39.8, 60.2)
+
+
+def test_random_weights_are_said(file: Shipped) -> None:
+    random = replace(file.manifest.model, trained=False)
+    assert any(doubt.startswith("Random weights: a") for doubt in _only(_made(file, "a", 90, 1, model=random)).doubts)
