@@ -1,6 +1,6 @@
 """To which file a record belongs: by sha256 where the record has it, otherwise by the file's name."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,12 @@ from ca_deploy.records.accuracy import AccuracyReport
 from ca_deploy.records.attention import AttentionReport
 from ca_deploy.records.compat import CompatRecord
 from ca_deploy.records.latency import LatencyReport
-from ca_deploy.records.parity import ParityReport
+from ca_deploy.records.parity import ParityReport, Status
 from ca_deploy.reporting.documents import Document, Kind
 from ca_deploy.reporting.found import Cell, Collection, Measured, Shipped
 
+_OF_A_CELL = ("file", "what", "on", "status", "reason")
 _REFERENCE = "PyTorch "  # of a network itself, as `evaluate MODEL` names it
-_FINISHED = ("done", "ok", "finished", "cached", "pass")
 
 
 @dataclass(slots=True)
@@ -112,14 +112,12 @@ def _by_name(files: Sequence[Shipped], name: str, path: Path) -> int | None:
     return None
 
 
-def _unfinished(sweep: Mapping[str, Any]) -> Iterable[Cell]:
+def _unfinished(sweep: Mapping[str, Any]) -> Iterator[Cell]:
+    """The cells that failed or were skipped, as ``sweep.json`` lists them."""
     cells = sweep.get("cells")
-    listed = cells if isinstance(cells, list) else []
-    for cell in (one for one in listed if isinstance(one, dict)):
-        status, error = str(cell.get("status", "")), cell.get("error") or ""
-        if error or status not in _FINISHED:
-            said = [f"{key} {value}" for key, value in cell.items() if isinstance(value, str) and key not in _SAID]
-            yield Cell(", ".join(said), status, str(error))
-
-
-_SAID = ("status", "error", "key", "file")
+    for cell in cells if isinstance(cells, list) else ():
+        if isinstance(cell, dict) and cell.get("status") != Status.PASS:
+            file, what, on, status, reason = (
+                str(cell.get(key, "")) for key in ("file", "what", "on", "status", "reason")
+            )
+            yield Cell(f"{what} of {file}{f' on {on}' if on else ''}", status, reason)

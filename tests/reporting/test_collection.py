@@ -84,11 +84,14 @@ def test_a_manifest_alone_is_enough_and_says_so(folder: Path, tmp_path: Path) ->
 
 def test_failed_cells_of_a_sweep_are_shown(folder: Path, tmp_path: Path) -> None:
     made = kit.changed(folder, tmp_path / "copy")
-    cells = [{"model": "net", "recipe": "onnx_float32", "status": "done", "error": ""}]
-    cells.append({"model": "net", "recipe": "tflite_float32", "status": "failed", "error": "out of memory"})
-    (made / "sweep.json").write_text(json.dumps({"schema_version": 1, "cells": cells}))
-    (cell,) = collect([made]).cells
-    assert (cell.status, cell.error) == ("failed", "out of memory") and "tflite_float32" in cell.name
+    cells = [{"file": FILES[0], "what": "export", "status": "pass", "on": "", "reason": ""}]
+    cells.append({"file": "net.tflite", "what": "latency", "status": "fail", "on": "adb", "reason": "it was lost"})
+    cells.append({"file": "net.onnx", "what": "export", "status": "skipped", "on": "", "reason": "out of memory"})
+    (made / "sweep.json").write_text(json.dumps({"schema_version": 1, "ca_deploy_version": "0.1.0", "cells": cells}))
+    assert [(cell.name, cell.status, cell.error) for cell in collect([made]).cells] == [
+        ("latency of net.tflite on adb", "fail", "it was lost"),
+        ("export of net.onnx", "skipped", "out of memory"),
+    ]
 
 
 def test_without_a_manifest_there_is_no_report(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from ca_deploy.render.report.figures import Section
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _SHORT = 20  # characters
-_MARK = re.compile(r"(?<=\w)([._/-])(?=\w)")
+_MARK = re.compile(r"(?<=\w)[._/-](?=[^\W\d])|(?<=[^\W\d])[._/-](?=\w)")  # not inside a number
 
 
 def page(title: str, about: Facts, sections: Sequence[Section]) -> str:
@@ -69,7 +69,7 @@ def _shown(value: Any) -> Any:
 
 def _breaking(text: str) -> Markup:
     """Text that may continue in the next line behind the marks in a name."""
-    return Markup(_MARK.sub(r"\1<wbr>", str(escape(visible(text)))))
+    return Markup(_MARK.sub(r"\g<0><wbr>", str(escape(visible(text)))))
 
 
 def _pieces(phrase: Phrase) -> list[tuple[str, str]]:

@@ -59,7 +59,7 @@ def scatter_axes(figure: Scatter) -> tuple[Axis, Axis]:
     x = axis([dot.x for dot in figure.dots], LEFT, WIDTH - RIGHT, from_zero=True)
     y = axis([dot.y for dot in figure.dots], HEIGHT - BOTTOM, TOP)
     if figure.y_unit == "%":  # a difference of chance does not fill the height
-        high = min(y.high, 100.5)
+        high = min(max(dot.y for dot in figure.dots) + _LEAST_PERCENT / 8, 100.5)
         y = Axis(min(y.low, high - _LEAST_PERCENT), high, y.start, y.end)
     return x, y
 
