@@ -69,5 +69,5 @@ clean: ## remove what these commands made
 	touch $@
 
 .venv/.installed-test: .venv/.installed
-	$(INSTALL) -e '.[tensorflow,runner]' --group test
+	$(INSTALL) -e '.[tensorflow,runner,sweep]' --group test
 	touch $@

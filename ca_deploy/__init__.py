@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ca_deploy.api.predict import predict
     from ca_deploy.api.profile import profile
     from ca_deploy.api.report import report
+    from ca_deploy.api.sweep import sweep
     from ca_deploy.data.distillation import distill
     from ca_deploy.errors import CaDeployError
     from ca_deploy.networks.source import Network, load
@@ -52,6 +53,7 @@ _HOMES = {
     "predict": "api.predict",
     "profile": "api.profile",
     "report": "api.report",
+    "sweep": "api.sweep",
 }
 
 __all__ = [
@@ -75,6 +77,7 @@ __all__ = [
     "predict",
     "profile",
     "report",
+    "sweep",
 ]
 
 

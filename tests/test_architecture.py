@@ -35,6 +35,7 @@ LAYERS = (
     ("evaluation", "compat"),
     ("latency",),
     ("doctor", "pipeline", "reporting"),
+    ("sweeps",),
     ("render",),
     ("api",),
     ("cli",),
@@ -150,9 +151,11 @@ def test_plug_ins_do_not_know_each_other() -> None:
 
 
 def test_public_names_are_few_and_all_there() -> None:
-    assert len(ca_deploy.__all__) <= 20
+    assert len(ca_deploy.__all__) <= 21
     for name in ca_deploy.__all__:
         assert getattr(ca_deploy, name) is not None
+    # Python replaces an attribute by the folder of that name, once it is imported.
+    assert not set(ca_deploy.__all__) & {part_of(module) for module in MODULES}
     with pytest.raises(AttributeError, match="no attribute 'exprot'"):
         _ = ca_deploy.exprot
 

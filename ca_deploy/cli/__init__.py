@@ -29,6 +29,7 @@ from ca_deploy.cli.predict import predict
 from ca_deploy.cli.profile import profile
 from ca_deploy.cli.report import report
 from ca_deploy.cli.schema import schema
+from ca_deploy.cli.sweep import sweep
 from ca_deploy.delivery.interrupts import ASK_TO_END, interrupt
 from ca_deploy.processes.python_path import search_path
 
@@ -61,7 +62,21 @@ def _common(
     """Options before the name of the command."""
 
 
-for _command in (export, lower, check, parity, evaluate, predict, attention, distill, profile, report, doctor, schema):
+for _command in (
+    export,
+    lower,
+    check,
+    parity,
+    evaluate,
+    predict,
+    attention,
+    distill,
+    profile,
+    sweep,
+    report,
+    doctor,
+    schema,
+):
     app.command(epilog=examples(*EXAMPLES[_command.__name__]))(_command)
 app.add_typer(list_app, name="list", epilog=examples(*EXAMPLES["list"]))
 

@@ -47,6 +47,10 @@ EXAMPLES = {
         "ca-deploy profile net.tflite -d emulated:cortex-a76 --ops -o report",
         "ca-deploy profile --compare before/latency.json after/latency.json",
     ),
+    "sweep": (
+        "ca-deploy sweep SWEEP.toml -o swept",
+        "ca-deploy sweep SWEEP.toml -o swept --scheduler tcp://192.168.0.7:8786",
+    ),
     "report": (
         "ca-deploy report exported -o report.html",
         "ca-deploy report exported --markdown > report.md",

@@ -10,9 +10,12 @@ from ca_deploy.errors import unknown_name
 
 @command
 def schema(
-    kind: Annotated[str, typer.Argument(help="manifest, recipe, latency, compat or accuracy.", show_default=False)],
+    kind: Annotated[
+        str,
+        typer.Argument(help="manifest, recipe, latency, compat, accuracy, sweep or sweep_record.", show_default=False),
+    ],
 ) -> None:
-    """The JSON schema of a manifest, of a recipe's TOML, or of what profile, check and evaluate print with --json."""
+    """The JSON schema of a manifest, of the TOML of a recipe or sweep, or of what other commands print with --json."""
     from ca_deploy.recipes import recipe_schema
     from ca_deploy.records.schemas import report_schemas
 

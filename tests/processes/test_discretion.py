@@ -57,7 +57,8 @@ def complaints(arguments: Sequence[str | Path], home: Path, codes: Sequence[int]
     inherited = {name: value for name, value in os.environ.items() if name not in _OUR_SETTINGS}
     ours = {"HOME": home / "home", "TMPDIR": home / "tmp", "CA_DEPLOY_CACHE": cache_folder(), "PYTHONPATH": ROOT}
     strace = [*program("strace", ["strace"]), "-f", "-y", "-qq", "--seccomp-bpf", "-s", "512", "-o", str(trace)]
-    argv = ["unshare", "--user", "--map-root-user", "--net", *strace, "-e", f"trace={_NETWORK},{_FILES}"]
+    alone = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    argv = [*alone, *strace, "-e", f"trace={_NETWORK},{_FILES}"]
     argv += [sys.executable, "-P", "-m", "ca_deploy.cli", *map(str, arguments)]
     environment = {**inherited, **{name: str(value) for name, value in ours.items()}}
     done = subprocess.run(argv, cwd=home / "out", env=environment, capture_output=True, text=True)
@@ -135,6 +136,12 @@ def test_the_other_verbs_are_discreet(home: Path) -> None:
     assert not complaints(["doctor"], home, codes=(0, 1))
     for what in ("models", "formats", "recipes", "calibrations", "targets", "devices"):
         assert not complaints(["list", what], home)
+
+
+def test_a_sweep_talks_to_this_machine_only(home: Path) -> None:
+    sweep = home / "SWEEP.toml"
+    sweep.write_text(f'recipes = ["onnx_float32"]\n[[model]]\nmodel = "{TINY[0]}"\ninput_size = 32\n')
+    assert not complaints(["sweep", sweep, "--output", home / "out" / "swept", "--workers", "2"], home)
 
 
 def test_what_is_fetched_is_said_with_its_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,241 @@
+"""Workers of Dask distributed: here in an embedded cluster, or on the machines of a scheduler."""
+
+import logging
+import os
+import queue
+import threading
+import time
+import uuid
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ca_deploy.delivery.scratch import temporary
+from ca_deploy.errors import CaDeployError, RuntimeUnavailable, UsageError, first_line, shown
+from ca_deploy.plugins import not_installed
+from ca_deploy.processes.memory import converters_that_fit
+from ca_deploy.progress import Counted, NamedStep
+from ca_deploy.records.parity import Status
+from ca_deploy.sweeps import tools
+from ca_deploy.sweeps.embedded import Resources, cluster
+from ca_deploy.sweeps.jobs import Job, Made
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_CONNECT_S = 10
+_LOOK_EVERY_S = 2.0
+_GONE_S = 60.0  # a worker that was killed comes back in seconds
+_one_at_a_time = threading.Lock()  # in a worker: a converter takes the memory that there is
+
+
+def refuse_without_dask() -> None:
+    """
+    Raises:
+        RuntimeUnavailable: the extra ``sweep`` is not installed.
+    """
+    if not_installed(["distributed"]):
+        raise RuntimeUnavailable(
+            "`ca-deploy sweep` runs on Dask, which is missing. Install the extra: pip install 'ca-deploy[sweep]', or "
+            "in a checkout pip install -e '.[sweep]'"
+        )
+
+
+class Workers:
+    """The workers of a scheduler, and the jobs that they have."""
+
+    def __init__(self, client: "Client", name: str, step: NamedStep) -> None:
+        self._client, self._name, self._step = client, name, step
+        self._done: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self._jobs: dict[str, tuple[Future, Any, str | None]] = {}
+        self._missing: dict[str, float] = {}  # device -> since when
+        self._has_workers = True
+        self._topic = f"ca-deploy-{client.id}"
+        client.subscribe_topic(self._topic, lambda event: step(*event[1]))
+
+    def check(self, devices: Sequence[str]) -> None:
+        """
+        Raises:
+            UsageError: there are no workers, they have other versions, or a device is not offered by exactly one.
+        """
+        found = self._workers()
+        if not found:
+            raise UsageError(
+                f"The scheduler {self._name} has no workers. Start some: dask worker {self._name} --nthreads 1"
+            )
+        answers = self._client.run(tools.everything, on_error="return")
+        for worker, theirs in sorted(answers.items()):
+            if not isinstance(theirs, dict):
+                raise UsageError(
+                    f"Worker {worker} cannot run ca-deploy ({first_line(theirs)}). Install the same version there."
+                )
+            if differing := tools.differences(_ours(), theirs):
+                raise UsageError(
+                    f"Worker {worker} has other versions than this machine: {differing}. Its files would be others: "
+                    "install the same versions everywhere, with constraints.txt."
+                )
+        for device in devices:
+            offered = sum(found_resources.get(resource_of(device), 0) for found_resources in found.values())
+            if offered != 1:
+                raise UsageError(
+                    f"Device {device} is offered {offered:g} times by the workers of {self._name}; it takes one job at "
+                    "a time, from one machine. Start exactly one worker there with it: "
+                    f'dask worker {self._name} --nthreads 1 --resources "{resource_of(device)}=1"'
+                )
+
+    def submit(self, job: Job, tag: Any, name: str, device: str | None = None) -> None:
+        """Start a job called ``name``; :meth:`finished` gives it back with ``tag``."""
+        future = self._client.submit(
+            partial(carry_out, job, name, self._topic),
+            key=f"{name}-{uuid.uuid4()}",
+            resources={resource_of(device): 1} if device else None,
+            pure=False,
+        )
+        self._jobs[future.key] = future, tag, device
+        future.add_done_callback(self._done.put)
+
+    def busy(self, device: str | None) -> int:
+        """How many jobs with a device, or without one, are not finished."""
+        return sum(used == device for _, _, used in self._jobs.values())
+
+    def busy_but_for(self, device: str) -> bool:
+        """Whether any other job is not finished."""
+        return any(used != device for _, _, used in self._jobs.values())
+
+    def __bool__(self) -> bool:
+        return bool(self._jobs)
+
+    def finished(self) -> tuple[Any, list[Made]]:
+        """Wait for any job; returns its tag, and what it made. A worker that died is replaced by another.
+
+        Raises:
+            CaDeployError: the connection to the scheduler is lost.
+        """
+        while True:
+            try:
+                future = self._done.get(timeout=_LOOK_EVERY_S)
+            except queue.Empty:
+                self._refuse_a_lost_scheduler()
+                gone = self._gone_devices()
+                for key, (waiting, tag, device) in list(self._jobs.items()):
+                    if device in gone and not waiting.done():
+                        del self._jobs[key]
+                        waiting.cancel()
+                        return tag, [Made(Status.FAIL, f"The worker with device {device} is gone.")]
+                continue
+            if future.key not in self._jobs:
+                continue
+            if future.cancelled():
+                raise self._lost()
+            _, tag, _ = self._jobs.pop(future.key)
+            return tag, _made(future)
+
+    def _workers(self) -> dict[str, Resources]:
+        try:
+            found = self._client.scheduler_info()["workers"]
+        except OSError as error:
+            raise self._lost() from error
+        return {address: worker["resources"] for address, worker in found.items()}
+
+    def _gone_devices(self) -> set[str]:
+        """The devices of unfinished jobs that no worker has offered for some time."""
+        workers = self._workers()
+        if not workers and self._has_workers:
+            self._step("", f"no worker is connected to {self._name}: waiting for one")
+        self._has_workers = bool(workers)
+        offered = {name for resources in workers.values() for name in resources}
+        used = {device for _, _, device in self._jobs.values() if device is not None}
+        now = time.monotonic()
+        self._missing = {
+            device: self._missing.get(device, now) for device in used if resource_of(device) not in offered
+        }
+        return {device for device, since in self._missing.items() if now - since >= _GONE_S}
+
+    def _refuse_a_lost_scheduler(self) -> None:
+        if self._client.status != "running":
+            raise self._lost()
+
+    def _lost(self) -> CaDeployError:
+        return CaDeployError(
+            f"The connection to the scheduler {self._name} is lost. What is finished is kept: run the same again."
+        )
+
+
+@contextmanager
+def embedded(jobs: int, devices: Sequence[str], wanted: int | None, step: NamedStep) -> Iterator[Workers]:
+    """Workers on this machine: as many as ``wanted``, or as fit into memory and have a core; the devices are theirs."""
+    count = wanted or max(1, min(jobs, converters_that_fit(_cores())))
+    shares: list[dict[str, float]] = [{} for _ in range(count)]
+    for number, device in enumerate(devices):
+        shares[number % count][resource_of(device)] = 1
+    step("", f"starting {count} worker{'s' if count > 1 else ''} on this machine")
+    with temporary() as scratch, cluster(shares, scratch) as address, connected(address, step) as workers:
+        yield workers
+
+
+@contextmanager
+def connected(address: str, step: NamedStep) -> Iterator[Workers]:
+    """The workers of a scheduler.
+
+    Raises:
+        UsageError: it cannot be reached.
+    """
+    from distributed import Client
+
+    with ExitStack() as opened:
+        opened.callback(logging.getLogger("distributed").setLevel, logging.getLogger("distributed").level)
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # the connection's end is an error of ours
+        opened.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", module="distributed")  # files of some MB in a job; versions, which we compare
+        try:
+            client = opened.enter_context(Client(address, timeout=_CONNECT_S, set_as_default=False))
+        except (OSError, ValueError, ImportError) as error:
+            raise UsageError(
+                f"The scheduler {shown(address)} cannot be reached ({first_line(error)}; {_CONNECT_S} s at most). Is "
+                "it the address that `dask scheduler` printed, as tcp://HOST:8786?"
+            ) from error
+        yield Workers(client, address, step)
+
+
+def resource_of(device: str) -> str:
+    """What a worker offers that has the device: ``device:adb``."""
+    return f"device:{device}"
+
+
+def carry_out(job: Job, name: str, topic: str) -> list[Made]:
+    """In a worker: do one job after another, and report its progress."""
+    from distributed import get_worker
+
+    worker = get_worker()
+
+    def step(inner: str, doing: str | Counted) -> None:
+        if isinstance(doing, str):
+            worker.log_event(topic, (f"{name}.{inner}" if inner else name, doing))
+
+    with _one_at_a_time, temporary() as folder:
+        started = time.perf_counter()
+        try:
+            made = job.run(folder, step)
+        except CaDeployError as error:
+            made = [Made(Status.FAIL, str(error), folder=str(folder))]
+    return [replace(one, seconds=time.perf_counter() - started) for one in made]
+
+
+def _made(future: "Future") -> list[Made]:
+    """The result of a job; an error of another kind is the job's too, and no reason to end the others."""
+    error = future.exception()
+    if error is None:
+        found: list[Made] = future.result()
+        return found
+    return [Made(Status.FAIL, f"{type(error).__name__}: {first_line(error)}")]
+
+
+def _ours() -> dict[str, str]:
+    return tools.everything()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,230 @@
+"""SWEEP.toml -> what there is to make: conversions, measurements and evaluations. All that is wrong is said at once."""
+
+import copy
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from ca_deploy.data.calibration import load_spec
+from ca_deploy.devices import open_device
+from ca_deploy.errors import CaDeployError, UsageError, visible
+from ca_deploy.files import file_stem
+from ca_deploy.latency.jobs import Wishes
+from ca_deploy.latency.session import wishes
+from ca_deploy.pipeline.request import ExportRequest, requested
+from ca_deploy.recipes import load_recipe
+from ca_deploy.records.codec import Unreadable, decode, parse_toml
+from ca_deploy.records.model import ModelSource
+from ca_deploy.records.places import place_from, source_from
+from ca_deploy.records.recipe import ExportRecipe
+from ca_deploy.records.sweep import SweepSpec
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Complaint = tuple[str, str]  # where in the file, and what is wrong there
+_NOTHING = "-"  # stands where something is wrong, while the rest is checked
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Conversions, each with the recipes of one format, and what is done with every file of them."""
+
+    conversions: tuple[ExportRequest, ...]
+    devices: tuple[str, ...]
+    data: Path | None
+    wishes: Wishes
+
+    @property
+    def files(self) -> dict[str, tuple[ExportRequest, ExportRecipe]]:
+        """The names of all files, and what makes them."""
+        return {file: (one, recipe) for one in self.conversions for file, recipe in files_of(one).items()}
+
+
+def files_of(conversion: ExportRequest) -> dict[str, ExportRecipe]:
+    """The names of a conversion's files in order."""
+    return {
+        f"{conversion.source.stem}.{recipe.name}{format.suffix}": recipe
+        for format, recipes in conversion.formats().items()
+        for recipe in recipes
+    }
+
+
+def report_name(file: str, device: str) -> str:
+    return f"{file}.{file_stem(device)}.latency.json"
+
+
+def read_spec(path: Path) -> tuple[SweepSpec | None, list[Complaint]]:
+    """The content of a SWEEP.toml, as far as it is valid, with paths as seen from here, and what is wrong.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    try:
+        content = parse_toml(path)
+    except Unreadable as error:
+        raise UsageError(*error.about(f"Sweep {path}")) from error
+    try:
+        return _from_here(decode(SweepSpec, content), path.parent), []
+    except Unreadable as error:
+        complaints = [(".".join(map(str, fault.location)), fault.text) for fault in error.faults]
+        sound = _sound(content, [fault.location for fault in error.faults])
+    try:  # what else there is to say, of that which is valid
+        return _from_here(decode(SweepSpec, sound), path.parent), complaints
+    except Unreadable:
+        return None, complaints
+
+
+def _sound(content: dict[str, Any], faults: Iterable[tuple[int | str, ...]]) -> dict[str, Any]:
+    """A copy without what is faulty."""
+    sound = copy.deepcopy(content)
+    for location in faults:
+        table: Any = sound
+        for step, inner in itertools.pairwise((*location, None)):
+            found = table.get(step) if isinstance(table, dict) else table[step]
+            if inner is None or not isinstance(found, dict | list):
+                break
+            table = found
+        if isinstance(table, dict):
+            table.pop(step, None)
+        else:
+            table[step] = {"model": _NOTHING} if location[0] == "model" else _NOTHING
+    return {"recipes": [_NOTHING], "model": [{"model": _NOTHING}], **sound}
+
+
+def planned(
+    path: Path,
+    output: Path,
+    check_source: Callable[[ModelSource], None],
+    check_calibration: Callable[[str], None],
+    check_data: Callable[[Path], None],
+) -> Plan:
+    """Read a SWEEP.toml, and check everything in it that needs no conversion.
+
+    The checks are of one model, one calibration set and the labelled photos; they raise a ``CaDeployError``.
+
+    Raises:
+        UsageError: lists all errors.
+    """
+    spec, complaints = read_spec(path)
+    plan = None
+    if spec is not None:
+        known = {where for where, _ in complaints}
+        checks = _Checks(spec, output)
+        for number, source in enumerate(spec.model):
+            checks.attempt(f"model.{number}", check_source, source)
+        for number, name in enumerate(spec.calibration):
+            checks.attempt(f"calibration.{number}", check_calibration, name)
+        if spec.evaluate is not None:
+            checks.attempt("evaluate.data", check_data, spec.evaluate.data)
+        plan = checks.plan()
+        complaints += [one for one in checks.complaints if not _is_known(one[0], known)]
+    if plan is None or complaints:
+        lines = (f"  {visible(where)}: {' '.join(said.split())}" for where, said in complaints)
+        raise UsageError(f"Sweep {path} has {len(complaints)} error(s):", *lines)
+    return plan
+
+
+def _is_known(where: str, known: set[str]) -> bool:
+    """Whether a place, or its table, was complained of: what replaced it there is not the user's."""
+    return any(where == place or where.startswith(f"{place}.") or place.startswith(f"{where}.") for place in known)
+
+
+def _from_here(spec: SweepSpec, folder: Path) -> SweepSpec:
+    """The same with absolute paths; names of what is shipped stay as they are."""
+
+    def named(name: str) -> str:
+        place = place_from(Path(name), folder)
+        return str(place) if "/" in name or Path(name).suffix or place.is_dir() else name
+
+    lowering = spec.export.lowering
+    return replace(
+        spec,
+        model=tuple(source_from(source, folder) for source in spec.model),
+        recipes=tuple(map(named, spec.recipes)),
+        calibration=tuple(map(named, spec.calibration)),
+        export=replace(spec.export, lowering=named(lowering) if lowering.endswith(".toml") else lowering),
+        evaluate=spec.evaluate and replace(spec.evaluate, data=place_from(spec.evaluate.data, folder)),
+    )
+
+
+class _Checks:
+    """Collects what is wrong, and makes the plan of what is not."""
+
+    def __init__(self, spec: SweepSpec, output: Path) -> None:
+        self.complaints: list[Complaint] = []
+        self._spec, self._output = spec, output
+
+    def attempt(self, where: str, check: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+        """The result of a check, or None where it complains."""
+        try:
+            return check(*args, **kwargs)
+        except CaDeployError as error:
+            if (where, str(error)) not in self.complaints:
+                self.complaints.append((where, str(error)))
+            return None
+
+    def plan(self) -> Plan | None:
+        spec = self._spec
+        recipes = [self.attempt(f"recipes.{number}", load_recipe, name) for number, name in enumerate(spec.recipes)]
+        sets = [self.attempt(f"calibration.{number}", _set_name, name) for number, name in enumerate(spec.calibration)]
+        for number, device in enumerate(spec.devices):
+            self.attempt(f"devices.{number}", open_device, device)
+        threads = ",".join(map(str, spec.profile.threads))
+        wanted = self.attempt("profile", self._wishes, threads)
+        self._refuse_copies("model", [source.stem for source in spec.model], "Give each model a `name` of its own.")
+        self._refuse_copies("recipes", [one.name for one in recipes if one], "Name each recipe once.")
+        self._refuse_copies(
+            "calibration", [name for name in sets if name], "Give each set's folder or file its own name."
+        )
+        self._refuse_copies("devices", [file_stem(name) for name in spec.devices], "Name each device once.")
+        if self.complaints or wanted is None:
+            return None
+        conversions = tuple(self._conversions([one for one in recipes if one], [name for name in sets if name]))
+        data = spec.evaluate.data if spec.evaluate else None
+        return None if self.complaints else Plan(conversions, spec.devices, data, wanted)
+
+    def _conversions(self, recipes: list[ExportRecipe], sets: list[str]) -> Iterator[ExportRequest]:
+        """Recipes of a format together. What needs no calibration is made once, and verified on the first set."""
+        spec = self._spec
+        names = dict(zip((recipe.name for recipe in recipes), spec.recipes, strict=True))
+        places: list[tuple[str | None, str]] = [*zip(spec.calibration, sets, strict=True)] or [(None, "")]
+        for number, source in enumerate(spec.model):
+            for turn, (place, label) in enumerate(places):
+                named = replace(source, name=f"{source.stem}-{label}") if label else source
+                for format in dict.fromkeys(recipe.format for recipe in recipes):
+                    own = [
+                        names[one.name]
+                        for one in recipes
+                        if one.format == format and (one.needs_calibration or not turn)
+                    ]
+                    made = self.attempt(f"model.{number}", self._request, named, own, place) if own else None
+                    if made is not None:
+                        yield made
+
+    def _request(self, source: ModelSource, recipes: list[str], calibration: str | None) -> ExportRequest:
+        options = self._spec.export
+        return requested(
+            source,
+            recipes,
+            self._output,
+            calibration=calibration,
+            calibration_count=options.calibration_count,
+            held_out=options.held_out,
+            batch=options.batch,
+            lowering=options.lowering,
+        )
+
+    def _wishes(self, threads: str) -> Wishes:
+        options = self._spec.profile
+        return wishes(threads=threads, protocol=options.protocol, operators=options.operators)
+
+    def _refuse_copies(self, where: str, names: list[str], remedy: str) -> None:
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            self.complaints.append((where, f"two are called {', '.join(twice)}. {remedy}"))
+
+
+def _set_name(name: str) -> str:
+    return file_stem(load_spec(name).name)

@@ -1,0 +1,138 @@
+"""SWEEP.toml: all errors at once, before anything runs; and which conversions it asks for."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ca_deploy.api import preflight
+from ca_deploy.cli import app
+from ca_deploy.errors import UsageError
+from ca_deploy.sweeps.plan import Plan, planned
+from tests.sweeps.kit import OTHER, TINY, sweep_file
+
+
+def plan_of(path: Path) -> Plan:
+    checks = preflight.check_source, preflight.check_calibration, preflight.check_data
+    return planned(path, path.parent / "out", *checks)
+
+
+def refused(path: Path, *said: str) -> None:
+    """By the command, with exit code 2, without a folder of results."""
+    done = CliRunner().invoke(app, ["sweep", str(path), "-o", str(path.parent / "out")])
+    assert done.exit_code == 2, done.output
+    for text in said:
+        assert re.search(text, done.output), done.output
+    assert not (path.parent / "out").exists()
+
+
+def test_all_errors_are_said_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "SWEEP.toml"
+    path.write_text(
+        """
+recipes = ["onnx_float32", "onnx_static_wi8_ai9"]
+calibration = ["flowers", "no/such/folder"]
+devices = ["emulated:cortex-a99", "phone"]
+colour = "red"
+
+[[model]]
+model = "mobilnet_v2_ca"
+
+[[model]]
+wieghts = "my.pth"
+width = "wide"
+
+[[model]]
+model = "mobilenet_v2_ca"
+weights = "none.pth"
+
+[export]
+batch = 0
+
+[profile]
+protocol = "hasty"
+
+[evaluate]
+data = "photos/val"
+"""
+    )
+    refused(
+        path,
+        "has 13 error",
+        "recipes.1: Unknown recipe 'onnx_static_wi8_ai9'. Did you mean 'onnx_static_wi8_ai8'",
+        "calibration.0: Unknown calibration set 'flowers'",
+        "calibration.1: .*does not exist",
+        "devices.0: Unknown emulated processor",
+        "devices.1: Unknown device 'phone'",
+        "colour: unknown key",
+        "model.0: .*mobilenet_v2_ca",
+        "model.1.wieghts: unknown key. Did you mean 'weights'",
+        "model.1.width: .*a number",
+        f"model.2: Checkpoint {tmp_path}/none.pth does not exist",
+        "export.batch: ",
+        "evaluate.data: .*photos/val does not exist",
+        "profile: Unknown protocol 'hasty'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("recipes = [", "is not valid TOML"),
+        ("", "model: missing"),
+        ('recipes = []\n[[model]]\nmodel = "mobilenet_v2_ca"', "recipes: "),
+        (f'recipes = ["onnx_float32"]\n{TINY}{TINY}', "two are called tiny_trained. Give each model a `name`"),
+        (f'recipes = ["onnx_float32", "onnx_float32"]\n{TINY}', "Name each recipe once"),
+        (f'recipes = ["onnx_float32"]\ndevices = ["local", "local"]\n{TINY}', "Name each device once"),
+        (f'recipes = ["onnx_float32"]\n{TINY}\n[evaluate]\ndata = "none"', "evaluate.data: .*does not exist"),
+        (f'recipes = ["onnx_float32"]\n{TINY}\n[export]\nlowering = "none"', "model.0: .*lowering"),
+    ],
+    ids=["syntax", "empty", "no recipe", "two models", "two recipes", "two devices", "no data", "no rules"],
+)
+def test_what_cannot_be_swept(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "SWEEP.toml").write_text(text)
+    refused(tmp_path / "SWEEP.toml", said)
+
+
+def test_the_example_of_the_documentation(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sweep.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "SWEEP.toml").write_text(example)
+    plan = plan_of(tmp_path / "SWEEP.toml")
+    assert len(plan.files) == 8
+    assert len(plan.conversions) == 4
+    assert plan.devices == ("emulated:cortex-a76",)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    refused(tmp_path / "SWEEP.toml", "does not exist")
+
+
+def test_sets_have_files_of_their_own_and_float_files_are_made_once(tmp_path: Path) -> None:
+    recipes = ("onnx_float32", "onnx_static_wi8_ai8", "tflite_float32")
+    plan = plan_of(sweep_file(tmp_path, TINY, OTHER, head='calibration = ["random", "scikit_image"]', recipes=recipes))
+    assert list(plan.files) == [
+        f"{model}{rest}"
+        for model in ("tiny_trained", "larger")
+        for rest in (
+            "-random.onnx_float32.onnx",
+            "-random.onnx_static_wi8_ai8.onnx",
+            "-random.tflite_float32.tflite",
+            "-scikit_image.onnx_static_wi8_ai8.onnx",
+        )
+    ]
+    assert [len(one.recipes) for one in plan.conversions] == [2, 1, 1] * 2  # recipes of a format share a conversion
+
+
+def test_paths_are_those_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "labels.txt").write_text("a\nb\nc\nd\ne\n")
+    monkeypatch.chdir("/")
+    plan = plan_of(sweep_file(tmp_path, f'{TINY}labels = "labels.txt"\n'))
+    assert plan.conversions[0].source.labels == tmp_path / "labels.txt"
+
+
+def test_two_devices_of_one_name_would_be_one_report(tmp_path: Path) -> None:
+    path = sweep_file(tmp_path, TINY, head='devices = ["adb:A/B", "adb:A_B"]')
+    with pytest.raises(UsageError, match="two are called adb_A_B"):
+        plan_of(path)

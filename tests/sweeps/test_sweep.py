@@ -1,0 +1,103 @@
+"""Sweeps from SWEEP.toml to files: the same bytes however they are made, and nothing made twice."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import ca_deploy
+from ca_deploy.cli import app
+from ca_deploy.records.manifest import manifest_of
+from ca_deploy.records.parity import Status
+from ca_deploy.records.sweep import SweepRecord
+from ca_deploy.sweeps import run
+from tests.sweeps.kit import FAILS, OTHER, RECIPES, TINY, contents, sweep_file
+
+_VARY = ("speed",)  # what is timed
+FILES = [f"{model}.{recipe}.onnx" for model in ("tiny_trained", "larger") for recipe in RECIPES]
+
+
+def manifests(folder: Path) -> dict[str, Any]:
+    read = {name: json.loads(text) for name, text in contents(folder, ".json").items() if not name.startswith("sweep")}
+    return {name: {key: value for key, value in content.items() if key not in _VARY} for name, content in read.items()}
+
+
+def test_four_cells_are_made_and_recorded(swept: tuple[Path, SweepRecord]) -> None:
+    folder, record = swept
+    assert [cell.file for cell in record.cells] == FILES
+    assert {cell.status for cell in record.cells} == {Status.PASS}
+    assert record.passed
+    written = json.loads((folder / "out" / "sweep.json").read_text())
+    assert [cell["key"] for cell in written["cells"]] == [cell.key for cell in record.cells]
+    for cell in record.cells:
+        manifest = manifest_of(folder / "out" / cell.file)  # it checks the file's hash
+        assert manifest is not None
+        assert cell.files[cell.file] == manifest.sha256
+        assert cell.figures["size_bytes"] == manifest.size_bytes
+    assert not [path for path in (folder / "out").iterdir() if path.name.startswith(".")]
+
+
+def test_one_worker_and_an_export_alone_make_the_same_bytes(swept: tuple[Path, SweepRecord], tmp_path: Path) -> None:
+    """Manifests too, with their relative paths, but for what is timed."""
+    folder, _ = swept
+    ca_deploy.sweep(sweep_file(folder / "one", TINY, OTHER), folder / "again", workers=1)
+    alone = folder / "alone"
+    source = ca_deploy.ModelSource("tests.zoo.tiny:tiny_trained", input_size=32)
+    ca_deploy.export(source, recipes=RECIPES, output=alone)
+    made = contents(folder / "out", ".onnx", ".py", ".kt")
+    assert len(made) == 3 * len(FILES)
+    assert contents(folder / "again", ".onnx", ".py", ".kt") == made
+    assert manifests(folder / "again") == manifests(folder / "out")
+    for name, content in contents(alone, ".onnx", ".py", ".kt").items():
+        assert made[name] == content, name
+    assert manifests(folder / "out").items() >= manifests(alone).items()
+
+
+def test_a_second_run_makes_only_what_is_missing(
+    swept: tuple[Path, SweepRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, record = swept
+    out = tmp_path / "out"
+    shutil.copytree(folder / "out", out)
+    before = {path.name: path.stat().st_mtime_ns for path in out.iterdir() if path.name != "sweep.json"}
+    asked: list[str] = []
+
+    def no_cluster(*args: object) -> object:
+        raise RuntimeError("nothing is to be made")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "embedded", no_cluster)
+        again = ca_deploy.sweep(sweep_file(tmp_path, TINY, OTHER), out)
+        assert again == record
+        assert {path.name: path.stat().st_mtime_ns for path in out.iterdir() if path.name != "sweep.json"} == before
+        for damage in ("changed", "removed"):
+            file = out / FILES[0]
+            file.write_bytes(b"changed") if damage == "changed" else file.unlink()
+            with pytest.raises(RuntimeError, match="nothing is to be made"):
+                ca_deploy.sweep(sweep_file(tmp_path, TINY, OTHER), out, step=lambda _, doing: asked.append(str(doing)))
+    assert [line for line in asked if "made anew" in line] == [
+        f"{FILES[0]} is made anew: its files were changed or removed"
+    ] * 2
+
+
+def test_a_cell_that_fails_keeps_its_error_and_stops_no_other(tmp_path: Path) -> None:
+    head = 'devices = ["emulated:cortex-a76"]'
+    path = sweep_file(tmp_path, FAILS, TINY, head=head, recipes=RECIPES[:1])
+    done = CliRunner().invoke(app, ["sweep", str(path), "-o", str(tmp_path / "out"), "--workers", "1"])
+    assert done.exit_code == 1, done.output
+    assert "no such luck" in done.output
+    assert "1 skipped" in done.output
+    cells = json.loads((tmp_path / "out" / "sweep.json").read_text())["cells"]
+    found = {(cell["file"], cell["what"]): cell for cell in cells}
+    assert "no such luck" in found["fails.onnx_float32.onnx", "export"]["reason"]
+    assert found["fails.onnx_float32.onnx", "export"]["status"] == "fail"
+    assert found["fails.onnx_float32.onnx", "latency"]["status"] == "skipped"
+    assert found["tiny_trained.onnx_float32.onnx", "latency"]["status"] == "pass"
+    report = tmp_path / "out" / "tiny_trained.onnx_float32.onnx.emulated_cortex-a76.latency.json"
+    assert "/tmp" not in report.read_text().replace(str(tmp_path), "")
+    assert json.loads(report.read_text())["measurements"][0]["file"] == str(
+        tmp_path / "out" / "tiny_trained.onnx_float32.onnx"
+    )
