@@ -13,6 +13,7 @@ from ca_deploy.tasks import Head, Labels, Ran, Scoring, Seen, Task
 from ca_deploy.tasks._class_map import UNSEEN, classes_in_photo
 from ca_deploy.tasks._class_map_code import Pieces, classes_of_photo
 from ca_deploy.tasks._class_map_kotlin import KOTLIN
+from ca_deploy.tasks._class_map_python import functions, main
 from ca_deploy.tasks._class_map_swift import SWIFT
 from ca_deploy.tasks._mask_score import RIGHT_PERCENT, iou_score, pixel_pairs
 
@@ -102,19 +103,12 @@ def _output(signature: Signature) -> str:
 
 
 def _python(signature: Signature) -> tuple[str, ...]:
-    given = main_output(signature)
-    assert given is not None
-    if len(given.shape) == 3:
-        found = "classes = run(preprocess(sys.argv[1])).astype(int)"
-    elif given.shape[1] > 1:
-        found = "classes = run(preprocess(sys.argv[1])).argmax(0)  # of each cell (height, width)"
-    else:
-        found = "classes = (run(preprocess(sys.argv[1]))[0] > 0).astype(int)"
-    return (
-        found,
-        "for number in np.unique(classes):",
-        '    print(f"{(classes == number).mean():6.1%}  {LABELS[number] if LABELS else number}")',
-    )
+    return main(signature.photo) if signature.photo is not None else ("print(run(preprocess(sys.argv[1])))",)
+
+
+def _python_functions(signature: Signature) -> str:
+    given, photo = main_output(signature), signature.photo
+    return functions(given, photo) if given is not None and photo is not None else ""
 
 
 def _code(pieces: Pieces, signature: Signature, ran: Ran) -> str:
@@ -159,6 +153,7 @@ TASK = Task(
     headline="Segment a photo",
     output=_output,
     python=_python,
+    python_functions=_python_functions,
     kotlin=lambda signature, ran: _code(KOTLIN, signature, ran),
     swift=lambda signature, ran: _code(SWIFT, signature, ran),
     class_name="Segmenter",
