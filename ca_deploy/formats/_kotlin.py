@@ -12,7 +12,7 @@ from ca_deploy.records.manifest import Manifest
 from ca_deploy.tasks import Ran
 
 _FILE = Template("""// $headline with $file (written by ca-deploy).
-// Put the file into app/src/main/assets, and into build.gradle.kts:
+// Put this code below a package line, the file into app/src/main/assets, and into build.gradle.kts:
 //     implementation("$gradle")
 $head
 

@@ -184,3 +184,9 @@ def as_boxes(printed: str, encoding: str) -> tuple[NDArray[np.float64], list[str
     rows = [box.split(",") for box in printed.split(" ")]
     labels = [bytes.fromhex(row[5]).decode(encoding, "surrogatepass") for row in rows]
     return np.array([[float(one) for one in row[:5]] for row in rows]), labels
+
+
+def example(page: str, language: str) -> str:
+    """The first code of that language on a page of the documentation."""
+    text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+    return text.partition(f"```{language}\n")[2].partition("```")[0]

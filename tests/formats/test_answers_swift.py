@@ -5,7 +5,7 @@ import pytest
 
 from ca_deploy.formats import _quoting as quoting
 from tests import swift
-from tests.formats.answers import DETECTORS, SEGMENTERS, Answered, answered, as_boxes
+from tests.formats.answers import DETECTORS, SEGMENTERS, Answered, answered, as_boxes, example
 from tests.formats.test_snippets_swift import unicode_scalars
 from tests.hostile import snippet
 
@@ -23,20 +23,32 @@ func photo(_ width: Int, _ height: Int) -> CGImage {{
 }}
 func hexadecimal(_ text: String) -> String {{ text.utf8.map {{ String(format: "%02x", $0) }}.joined() }}
 """
+_EXAMPLE = """@testable import {case}
+import CoreGraphics
+import Foundation
+
+public func {name}(_ url: URL, _ photo: CGImage) throws {{
+{code}}}
+"""
 _BOX = r'"\($0.left),\($0.top),\($0.right),\($0.bottom),\($0.score),\(hexadecimal($0.label))"'
 
 
-def call(case: Answered) -> str:
-    """Lines of Swift that print what the outputs say."""
+def gives(case: Answered) -> str:
+    """A line of Swift that makes all networks give the case's outputs."""
     outputs = ", ".join(
         f'{quoting.swift(one.name)}: try values("{case.name}.{place}")'
         for place, one in enumerate(case.stored.values())
     )
+    return f"CoreML.given = [{outputs}]"
+
+
+def call(case: Answered) -> str:
+    """Lines of Swift that print what the outputs say."""
     photo = f"photo({case.size[0]}, {case.size[1]})"
     read = f'{case.name}.Segmenter().segment({photo}).map(String.init).joined(separator: ",")'
     if case.task == "detection":
         read = f'{case.name}.Detector().detect({photo}).map {{ {_BOX} }}.joined(separator: " ")'
-    return f'CoreML.given = [{outputs}]\nprint("gave", "{case.name}", try {read})'
+    return f'{gives(case)}\nprint("gave", "{case.name}", try {read})'
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +60,17 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         for place, name in enumerate(case.values):
             (folder / f"{case.name}.{place}").write_bytes(case.in_file(name).astype(np.float32).tobytes())
     sources = {case.name: snippet(case.manifest("coreml"), ".swift") for case in cases}
+    shown = []
+    for name, case_name in {"detection": "trained", "segmentation": "map_logits"}.items():
+        case = answered()[case_name]
+        sources[name] = _EXAMPLE.format(case=case_name, name=name, code=example(f"{name}.md", "swift"))
+        grey = np.full(case.size[0] * case.size[1], 0xFF808080)
+        (folder / name).write_bytes(np.concatenate([[1, *case.size], grey]).astype(">u4").tobytes())
+        opened = f'try {name}(URL(fileURLWithPath: "{swift.SEEN_AS}/{name}"), photo({case.size[0]}, {case.size[1]}))'
+        shown += [gives(case), opened]
     imports = "\n".join(f"@testable import {name}" for name in ("CoreML", *sources))
-    lines = swift.compile_and_run(sources, "\n".join((imports, _START, *map(call, cases), "")), folder)
-    return dict(line.split(" ", 2)[1:] for line in lines if line.startswith("gave "))
+    lines = swift.compile_and_run(sources, "\n".join((imports, _START, *map(call, cases), *shown, "")), folder)
+    return {"example": lines[-2], **dict(line.split(" ", 2)[1:] for line in lines if line.startswith("gave "))}
 
 
 @pytest.mark.parametrize("name", [name for name in DETECTORS if name != "trained_int8"])
@@ -65,3 +85,10 @@ def test_the_boxes_are_those_of_the_task(printed: dict[str, str], name: str) -> 
 @pytest.mark.parametrize("name", SEGMENTERS)
 def test_the_classes_are_those_of_the_task(printed: dict[str, str], name: str) -> None:
     assert [int(one) for one in printed[name].split(",")] == answered()[name].classes.ravel().tolist()
+
+
+def test_the_example_of_the_documentation_prints_them(printed: dict[str, str]) -> None:
+    *sides, score, label = answered()["trained"].boxes[-1]
+    shown, *numbers = printed["example"].split(" ")
+    assert shown == label
+    assert [float(number) for number in numbers] == pytest.approx([score, *sides], abs=1e-3)

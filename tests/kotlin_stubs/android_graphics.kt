@@ -14,6 +14,8 @@ class Bitmap private constructor(val width: Int, val height: Int, internal val p
 
     fun hasAlpha() = isTransparent
 
+    fun copy(config: Config, isMutable: Boolean) = Bitmap(width, height, pixels.copyOf())
+
     fun getPixels(pixels: IntArray, offset: Int, stride: Int, x: Int, y: Int, width: Int, height: Int) {
         require(x >= 0 && y >= 0 && x + width <= this.width && y + height <= this.height)
         for (row in 0 until height) {
@@ -93,7 +95,25 @@ object BitmapFactory {
     }
 }
 
+class Paint {
+    enum class Style { STROKE }
+
+    var style = Style.STROKE
+    var color = Color.TRANSPARENT
+}
+
+/** Prints what it is asked to draw. */
+class Canvas(bitmap: Bitmap) {
+    fun drawRect(left: Float, top: Float, right: Float, bottom: Float, paint: Paint) = println("drawn $left,$top,$right,$bottom")
+}
+
 object Color {
+    const val TRANSPARENT = 0
+    const val RED = -0x10000
+
+    @JvmStatic
+    fun argb(alpha: Int, red: Int, green: Int, blue: Int) = (alpha shl 24) or (red shl 16) or (green shl 8) or blue
+
     @JvmStatic
     fun rgb(red: Int, green: Int, blue: Int) = (0xFF shl 24) or (red shl 16) or (green shl 8) or blue
 }
