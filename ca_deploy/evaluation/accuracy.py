@@ -1,12 +1,13 @@
 """Accuracy of any model on labelled photos, alone or paired with another, by the scoring of its task."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
-from ca_deploy.data.bit_depth import bit_depth
+from ca_deploy.data.bit_depth import BitDepth, bit_depth
 from ca_deploy.data.images import open_rgb
 from ca_deploy.data.labelled import LabelledPhotos
 from ca_deploy.errors import ImageDataError, UsageError
@@ -35,6 +36,24 @@ def scoring_of(model: Predictor) -> Scoring:
     return model.task.scoring
 
 
+@dataclass(slots=True)
+class Answered:
+    """What scoring needs of the answers to some photos, one entry per photo that could be read, in their order.
+
+    ``of_other`` and ``differences`` are those of a second model on the same photos.
+    """
+
+    kept: list[Any] = field(default_factory=list)
+    of_other: list[Any] = field(default_factory=list)
+    differences: "list[_Difference]" = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+    def extend(self, following: "Answered") -> None:
+        """Add the photos that follow."""
+        for one in fields(self):
+            getattr(self, one.name).extend(getattr(following, one.name))
+
+
 def evaluate_predictor(
     model: Predictor, photos: LabelledPhotos[Any], against: Predictor | None = None, progress: Progress = silent
 ) -> AccuracyReport:
@@ -44,39 +63,68 @@ def evaluate_predictor(
         ImageDataError: no photo can be read, or the outputs do not match the truth.
         UsageError: the task cannot be evaluated on labelled photos.
     """
+    found = answered(model, photos, range(len(photos.paths)), bit_depth(photos.paths), against, progress)
+    return report_on(model, photos, found, against)
+
+
+def answered(
+    model: Predictor,
+    photos: LabelledPhotos[Any],
+    rows: range,
+    depth: BitDepth,
+    against: Predictor | None = None,
+    progress: Progress = silent,
+) -> Answered:
+    """The answers to the photos with these numbers; ``depth`` is that of all of them.
+
+    Raises:
+        ImageDataError: the outputs do not match the truth.
+        UsageError: the task cannot be evaluated on labelled photos.
+    """
     scoring, others = scoring_of(model), scoring_of(against) if against else None
-    kept, kept_of_other, unreadable = [], [], []
-    difference = _Difference()
-    depth = bit_depth(photos.paths)
-    for number, (path, truth) in enumerate(zip(photos.paths, photos.truth, strict=True)):
-        progress(number + 1, len(photos.paths))
+    found = Answered()
+    for number, row in enumerate(rows):
+        path, truth = photos.paths[row], photos.truth[row]
+        progress(number + 1, len(rows))
         try:
             image = open_rgb(path, depth)
         except ImageDataError as error:
-            unreadable.append(str(error))
+            found.unreadable.append(str(error))
             continue
         answers = answers_to_photo(model, image)
-        kept.append(scoring.kept(answers, truth, image.size))
+        found.kept.append(scoring.kept(answers, truth, image.size))
         if against is not None and others is not None:
             compared = answers_to_photo(against, image)
-            kept_of_other.append(others.kept(compared, truth, image.size))
-            difference.add(model, against.name, compared, answers)
-    if not kept:
-        raise ImageDataError(f"None of the photos in {photos.root} can be read:", f"  {unreadable[0]}")
-    score = scoring.score(kept, photos.labels)
+            found.of_other.append(others.kept(compared, truth, image.size))
+            found.differences.append(_difference(model, against.name, compared, answers))
+    return found
+
+
+def report_on(
+    model: Predictor, photos: LabelledPhotos[Any], found: Answered, against: Predictor | None = None
+) -> AccuracyReport:
+    """The metrics of the answers to all photos.
+
+    Raises:
+        ImageDataError: no photo could be read.
+    """
+    if not found.kept:
+        raise ImageDataError(f"None of the photos in {photos.root} can be read:", f"  {found.unreadable[0]}")
+    score = scoring_of(model).score(found.kept, photos.labels)
     paired = None
-    if against is not None and others is not None:
-        paired = _paired(score, against.name, others.score(kept_of_other, photos.labels), difference)
+    if against is not None:
+        other = scoring_of(against).score(found.of_other, photos.labels)
+        paired = _paired(score, against.name, other, found.differences)
     return AccuracyReport(
         model=model.name,
         runtime=model.session.runtime,
         data=str(photos.root),
-        images=len(kept),
+        images=len(found.kept),
         top1=float(100 * score.right.mean()),
         top5=score.figures.get("top5"),
         top1_by_class=score.by_class,
         confusions=tuple(Confusion(*pair, count) for pair, count in Counter(score.confusions).most_common()),
-        unreadable=tuple(unreadable),
+        unreadable=tuple(found.unreadable),
         paired=paired,
         task=model.task.name,
         figures=score.figures,
@@ -85,32 +133,36 @@ def evaluate_predictor(
     )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Difference:
-    """Of the outputs of two models on the same photos, photo by photo: the power of the second's, that of the
-    difference, by output, and where the answers agree."""
+    """Of the outputs of two models on a photo: the power of the second's and that of the difference, by output, and
+    where the answers agree."""
 
-    signal: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    noise: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    agreement: list[float] = field(default_factory=list)
-
-    def add(self, model: Predictor, reference_name: str, reference: Outputs, found: Outputs) -> None:
-        reference = in_order(model, reference_name, reference, found)
-        for name, values in reference.items():
-            signal, noise = metrics.powers(values, found[name])
-            self.signal[name] += signal
-            self.noise[name] += noise
-        if model.task.agrees:
-            self.agreement += model.task.agrees(reference, found).tolist()
-
-    @property
-    def sqnr_db(self) -> float | None:
-        lowest = min(metrics.decibels(self.signal[name], self.noise[name]) for name in self.signal)
-        return lowest if np.isfinite(lowest) else None
+    powers: dict[str, tuple[float, float]]
+    agreement: list[float]
 
 
-def _paired(score: Score, other_name: str, other: Score, difference: _Difference) -> PairedReport:
+def _difference(model: Predictor, reference_name: str, reference: Outputs, found: Outputs) -> _Difference:
+    reference = in_order(model, reference_name, reference, found)
+    powers = {name: metrics.powers(values, found[name]) for name, values in reference.items()}
+    return _Difference(powers, model.task.agrees(reference, found).tolist() if model.task.agrees else [])
+
+
+def _sqnr_db(differences: Sequence[_Difference]) -> float | None:
+    """Of the worst output over all photos; None where nothing differs."""
+    signal: defaultdict[str, float] = defaultdict(float)
+    noise: defaultdict[str, float] = defaultdict(float)
+    for one in differences:
+        for name, (power, error) in one.powers.items():
+            signal[name] += power
+            noise[name] += error
+    lowest = min(metrics.decibels(signal[name], noise[name]) for name in signal)
+    return lowest if np.isfinite(lowest) else None
+
+
+def _paired(score: Score, other_name: str, other: Score, differences: Sequence[_Difference]) -> PairedReport:
     first, second = score.right, other.right
+    agreement = [agrees for one in differences for agrees in one.agreement]
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     return PairedReport(
         against=other_name,
@@ -121,7 +173,7 @@ def _paired(score: Score, other_name: str, other: Score, difference: _Difference
         only_other_right=only_second,
         both_wrong=int((~first & ~second).sum()),
         p_value=metrics.mcnemar_p(only_first, only_second),
-        agreement=float(100 * np.mean(difference.agreement)) if difference.agreement else None,
-        sqnr_db=difference.sqnr_db,
+        agreement=float(100 * np.mean(agreement)) if agreement else None,
+        sqnr_db=_sqnr_db(differences),
         against_figures=other.figures,
     )
