@@ -1,10 +1,9 @@
 """``ca_deploy.evaluate``: accuracy on labelled photos."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ca_deploy.progress import Progress, silent
+from ca_deploy.progress import NamedStep, Progress, no_named_step, silent
 from ca_deploy.records.model import ModelSource
 
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ def evaluate(
     runtime: str | None = None,
     threads: int = 1,
     source: ModelSource | None = None,
+    scheduler: str | None = None,
+    step: NamedStep = no_named_step,
     progress: Progress = silent,
 ) -> "AccuracyReport":
     """Accuracy of an exported file or a PyTorch model on labelled photos, by the metrics of its task.
@@ -29,6 +30,9 @@ def evaluate(
         against: a second model for the paired difference (McNemar's test, agreement, SQNR). What ``source`` leaves open
             of the network that an exported ``model`` was made from is in its manifest.
         runtime, threads, source: as in :func:`compare`.
+        scheduler: the address of a Dask scheduler, whose workers each answer to a part of the photos. They see the same
+            files at the same paths. The report is the same.
+        step: called with the progress of the workers in a few words.
         progress: called with (photos done, total photos).
 
     Raises:
@@ -41,16 +45,18 @@ def evaluate(
     if against is not None:
         preflight.check_model(against, source)
     preflight.check_data(Path(data))
-    from ca_deploy.evaluation.accuracy import evaluate_predictor, scoring_of
-    from ca_deploy.evaluation.predictor import model_suffixes, open_predictor
-    from ca_deploy.evaluation.reference import reference_for
+    from ca_deploy.evaluation.question import Question
 
-    predictor = open_predictor(model, runtime, threads, source)
-    other = None
-    if against is not None and not str(against).endswith(model_suffixes()) and predictor.manifest is not None:
-        named = replace(source or ModelSource(), model=str(against))
-        other = reference_for(predictor, named, None, threads, Path(model).parent)
-    elif against is not None:
-        other = open_predictor(against, None, threads, source)
-    labels = predictor.labels or (other.labels if other else None)
-    return evaluate_predictor(predictor, scoring_of(predictor).read(Path(data), labels), other, progress)
+    other = None if against is None else str(against)
+    question = Question(str(model), Path(data), other, runtime, threads, source)
+    if scheduler is not None:
+        from ca_deploy.sweeps.cluster import refuse_without_dask
+
+        refuse_without_dask()
+        from ca_deploy.sweeps.photos import evaluate_on
+
+        return evaluate_on(scheduler, question, step, progress)
+    from ca_deploy.evaluation.accuracy import evaluate_predictor
+
+    predictor, reference, photos = question.opened()
+    return evaluate_predictor(predictor, photos, reference, progress)

@@ -36,6 +36,10 @@ def evaluate(
     ] = None,
     runtime: options.Runtime = None,
     threads: options.Threads = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Share the photos among the workers of a Dask scheduler, tcp://HOST:8786."),
+    ] = None,
     *,
     source: "ModelSource",
     json: options.Json = False,
@@ -53,6 +57,8 @@ def evaluate(
             runtime=runtime,
             threads=threads,
             source=source,
+            scheduler=scheduler,
+            step=display.step,
             progress=partial(display.count, "photos"),
         )
     if json:

@@ -86,6 +86,10 @@ class Workers:
                     f'dask worker {self._name} --nthreads 1 --resources "{resource_of(device)}=1"'
                 )
 
+    def count(self) -> int:
+        """How many workers there are now."""
+        return len(self._workers())
+
     def submit(self, job: Job, tag: Any, name: str, device: str | None = None) -> None:
         """Start a job called ``name``; :meth:`finished` gives it back with ``tag``."""
         future = self._client.submit(

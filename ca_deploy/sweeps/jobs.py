@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ca_deploy.errors import CaDeployError, ExportFailed, UsageError
 from ca_deploy.latency.jobs import Wishes
 from ca_deploy.pipeline.request import ExportRequest
 from ca_deploy.progress import NamedStep
 from ca_deploy.records.codec import to_json
-from ca_deploy.records.devices import DeviceInfo
 from ca_deploy.records.latency import LatencyReport
 from ca_deploy.records.manifest import Manifest, manifest_path
 from ca_deploy.records.parity import Status
@@ -30,6 +29,7 @@ class Made:
     """What a job made for one cell, or why not. ``reason`` may name files in ``folder``, which is gone by now.
 
     ``manifest`` is that of an exported file, whose paths are still those from ``folder``; ``log`` is kept in any case.
+    ``value`` is what is no file.
     """
 
     status: Status
@@ -40,7 +40,7 @@ class Made:
     manifest: Manifest | None = None
     folder: str = ""
     seconds: float = 0.0
-    device: DeviceInfo | None = None
+    value: Any = None
 
 
 class Job(Protocol):
@@ -65,7 +65,7 @@ class ExportJob:
         made: dict[str, Export] = {}
         failures: Mapping[str, CaDeployError] = {}
         try:
-            _refuse_others(self.inputs, inputs_of_export(self.request))
+            refuse_others(self.inputs, inputs_of_export(self.request))
             made = {done.manifest.recipe.name: done for done in export(replace(self.request, output=folder), step)}
         except ExportFailed as error:
             made, failures = {done.manifest.recipe.name: done for done in error.exports}, error.failures
@@ -163,7 +163,7 @@ class AccuracyJob:
         from ca_deploy.evaluation.predictor import open_predictor
 
         write(folder, self.contents)
-        _refuse_others(self.inputs, {"data": identity.of_data(self.data)})
+        refuse_others(self.inputs, {"data": identity.of_data(self.data)})
         predictor = open_predictor(folder / self.file, None, 1, None)
         step("", f"evaluating on {self.data.name}")
         report = evaluate_predictor(predictor, scoring_of(predictor).read(self.data, predictor.labels))
@@ -172,7 +172,7 @@ class AccuracyJob:
 
 @dataclass(frozen=True, slots=True)
 class DeviceJob:
-    """Ask a device what it is; the answer is in ``Made.device``."""
+    """Ask a device what it is; ``Made.value`` is the answer, a :class:`~ca_deploy.records.devices.DeviceInfo`."""
 
     device: str
 
@@ -181,7 +181,7 @@ class DeviceJob:
 
         step("", "looking for it")
         with open_device(self.device) as opened:
-            return [Made(Status.PASS, device=opened.probe())]
+            return [Made(Status.PASS, value=opened.probe())]
 
 
 def write(folder: Path, contents: Contents) -> None:
@@ -201,7 +201,7 @@ def read(folder: Path, names: Iterable[str]) -> Contents:
     return found
 
 
-def _refuse_others(expected: Mapping[str, str], found: Mapping[str, str]) -> None:
+def refuse_others(expected: Mapping[str, str], found: Mapping[str, str]) -> None:
     """
     Raises:
         UsageError: the worker sees other inputs than the client.

@@ -114,7 +114,7 @@ class _Sweep:
                 self._devices[device] = _asked_here(job, self._step)
         while workers:
             device, (made,) = workers.finished()
-            self._devices[device] = made.device or made.reason
+            self._devices[device] = made.value or made.reason
 
     def _begin(self, conversion: ExportRequest) -> None:
         """Wait with what is missing of a conversion; go on with what is there."""
@@ -238,7 +238,7 @@ def _asked_here(job: DeviceJob, step: NamedStep) -> DeviceInfo | str:
             (made,) = job.run(folder, lambda _, doing: step(job.device, doing))
     except CaDeployError as error:
         return str(error)
-    return made.device or made.reason
+    return made.value or made.reason
 
 
 def _is_measured(file: str) -> bool:

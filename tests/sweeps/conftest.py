@@ -19,7 +19,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SweepRecord]:
     return folder, record
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def two_machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a scheduler with two workers, each with an emulated device."""
     shares = [{f"device:emulated:cortex-{name}": 1.0} for name in ("a76", "a72")]

@@ -96,8 +96,10 @@ def test_what_cannot_be_swept(text: str, said: str, tmp_path: Path) -> None:
 
 
 def test_the_example_of_the_documentation(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "sweep.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    pages = [Path(__file__).parents[2] / name for name in ("docs/sweep.md", "README.md")]
+    read = (re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL) for page in pages)
+    (example,), shown = read
+    assert shown == [example]
     (tmp_path / "SWEEP.toml").write_text(example)
     plan = plan_of(tmp_path / "SWEEP.toml")
     assert len(plan.files) == 8
