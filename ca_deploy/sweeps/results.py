@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from ca_deploy.delivery import deliver, locks, settle, staging
+from ca_deploy.delivery import deliver, locks, settle, staging, write_atomically
 from ca_deploy.errors import ArtifactError, UsageError
 from ca_deploy.files import sha256_of
 from ca_deploy.records.codec import Unreadable, decode, parse_json, to_json
@@ -68,12 +68,13 @@ class Results:
         Raises:
             OutputError: the folder cannot be written, or the disk is full.
         """
-        own = {place: self.cells[place] for place in first}
-        self.cells = {**own, **self.cells}
-        with staging(self.folder) as scratch:
-            (scratch / RECORD_FILE).write_text(_json(self.cells), encoding="utf-8")
-            deliver(scratch, [scratch / RECORD_FILE])
-        return _record(own)
+        self.cells = {**{place: self.cells[place] for place in first}, **self.cells}
+        write_atomically(self.folder / RECORD_FILE, _json(self.cells))
+        return self.record(first)
+
+    def record(self, places: list[Place]) -> SweepRecord:
+        """The record of some of the results."""
+        return _record({place: self.cells[place] for place in places})
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from ca_deploy.records.devices import DeviceInfo
 from ca_deploy.records.manifest import Manifest, manifest_path
 from ca_deploy.records.parity import Status
 from ca_deploy.records.places import place_beside, source_beside
-from ca_deploy.records.sweep import Cell, SweepRecord
+from ca_deploy.records.sweep import RECORD_FILE, Cell, SweepRecord
 from ca_deploy.sweeps import identity
 from ca_deploy.sweeps.cluster import Workers, connected, embedded
 from ca_deploy.sweeps.jobs import AccuracyJob, DeviceJob, ExportJob, Job, LatencyJob, Made, inputs_of_export, read
@@ -86,7 +86,11 @@ class _Sweep:
             self._send(at_work)
             task, made = at_work.finished()
             self._take(task, made)
-        return self._results.save([*self._cells])
+        try:
+            return self._results.save([*self._cells])
+        except OutputError as error:  # the disk is full, and what could not be kept has failed
+            self._step("", f"{RECORD_FILE} lists only what was finished before: {error}")
+            return self._results.record([*self._cells])
 
     def _planned(self) -> Iterator[Cell]:
         for file, (conversion, recipe) in self._plan.files.items():

@@ -23,7 +23,7 @@ _PACKAGES = (
     "scikit-image",
     "torch",
 )
-_CODE = (".py", ".toml")
+_NOT_CODE = {"__pycache__", "_data"}  # compiled modules; recipes and calibration sets, which a checkout has elsewhere
 _OF_DASK = ("dask", "distributed")
 
 
@@ -31,8 +31,9 @@ _OF_DASK = ("dask", "distributed")
 def tools() -> dict[str, str]:
     """Version by name; ``-`` where it is not installed. ca-deploy's own has a hash of its code, which may be edited."""
     package = Path(__file__).parents[1]
-    code = sorted(path for path in package.rglob("*") if path.suffix in _CODE)
-    listing = "".join(f"{sha256_of(path)}  {path.relative_to(package).as_posix()}\n" for path in code)
+    files = {path.relative_to(package): path for path in package.rglob("*") if path.is_file()}
+    code = sorted((inner, path) for inner, path in files.items() if not _NOT_CODE & set(inner.parts))
+    listing = "".join(f"{sha256_of(path)}  {inner.as_posix()}\n" for inner, path in code)
     own = f"{metadata.version('ca-deploy')} ({sha256_of_bytes(listing.encode())[:12]})"
     python = f"{platform.python_implementation()} {'.'.join(platform.python_version_tuple()[:2])}"
     return {"ca-deploy": own, "python": python, **{name: _version(name) for name in _PACKAGES}}

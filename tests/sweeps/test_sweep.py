@@ -1,7 +1,10 @@
 """Sweeps from SWEEP.toml to files: the same bytes however they are made, and nothing made twice."""
 
+import errno
 import json
+import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import ca_deploy
+from ca_deploy import delivery
 from ca_deploy.cli import app
 from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.parity import Status
@@ -83,18 +87,29 @@ def test_a_second_run_makes_only_what_is_missing(
     ] * 2
 
 
-def test_a_cell_that_fails_keeps_its_error_and_stops_no_other(tmp_path: Path) -> None:
+def test_a_cell_that_fails_keeps_its_error_and_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One network cannot be made, and the disk is full when the files of another are written."""
+    prepare = delivery.transaction.prepare
+
+    def full(root: Path, finished: Sequence[Path]) -> None:
+        if any(path.name.startswith("larger") for path in finished):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        prepare(root, finished)
+
+    monkeypatch.setattr(delivery.transaction, "prepare", full)
     head = 'devices = ["emulated:cortex-a76"]'
-    path = sweep_file(tmp_path, FAILS, TINY, head=head, recipes=RECIPES[:1])
+    path = sweep_file(tmp_path, FAILS, OTHER, TINY, head=head, recipes=RECIPES[:1])
     done = CliRunner().invoke(app, ["sweep", str(path), "-o", str(tmp_path / "out"), "--workers", "1"])
     assert done.exit_code == 1, done.output
     assert "no such luck" in done.output
-    assert "1 skipped" in done.output
+    assert "2 pass, 2 skipped, 2 fail" in done.output
     cells = json.loads((tmp_path / "out" / "sweep.json").read_text())["cells"]
     found = {(cell["file"], cell["what"]): cell for cell in cells}
     assert "no such luck" in found["fails.onnx_float32.onnx", "export"]["reason"]
     assert found["fails.onnx_float32.onnx", "export"]["status"] == "fail"
     assert found["fails.onnx_float32.onnx", "latency"]["status"] == "skipped"
+    assert "disk is full" in found["larger.onnx_float32.onnx", "export"]["reason"]
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith((".", "larger"))]
     assert found["tiny_trained.onnx_float32.onnx", "latency"]["status"] == "pass"
     report = tmp_path / "out" / "tiny_trained.onnx_float32.onnx.emulated_cortex-a76.latency.json"
     assert "/tmp" not in report.read_text().replace(str(tmp_path), "")
