@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ca_deploy.errors import UsageError
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.parity import Status
 from ca_deploy.records.record import record
@@ -84,6 +85,11 @@ class Cell:
     files: Mapping[str, str] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        """They are removed with the result, so that none may lie elsewhere."""
+        if elsewhere := [name for name in self.files if name in ("", "..") or Path(name).name != name]:
+            raise UsageError(f"files: {', '.join(map(repr, elsewhere[:4]))} is not the name of a file in the folder.")
 
     @property
     def place(self) -> tuple[str, str, str]:

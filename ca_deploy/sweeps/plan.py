@@ -1,7 +1,6 @@
 """SWEEP.toml -> what there is to make: conversions, measurements and evaluations. All that is wrong is said at once."""
 
 import copy
-import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -80,17 +79,17 @@ def read_spec(path: Path) -> tuple[SweepSpec | None, list[Complaint]]:
 def _sound(content: dict[str, Any], faults: Iterable[tuple[int | str, ...]]) -> dict[str, Any]:
     """A copy without what is faulty."""
     sound = copy.deepcopy(content)
-    for location in faults:
-        table: Any = sound
-        for step, inner in itertools.pairwise((*location, None)):
-            found = table.get(step) if isinstance(table, dict) else table[step]
-            if inner is None or not isinstance(found, dict | list):
-                break
-            table = found
-        if isinstance(table, dict):
-            table.pop(step, None)
-        else:
-            table[step] = {"model": _NOTHING} if location[0] == "model" else _NOTHING
+    for location in filter(None, faults):
+        top, *inner = location
+        match sound.get(str(top)), inner:
+            case list(tables), [int(number), str(key), *_] if isinstance(tables[number], dict):
+                tables[number].pop(key, None)
+            case list(listed), [int(number), *_]:
+                listed[number] = {"model": _NOTHING} if top == "model" else _NOTHING
+            case dict(table), [str(key), *_] if key in table:
+                table.pop(key, None)
+            case _:
+                sound.pop(str(top), None)
     return {"recipes": [_NOTHING], "model": [{"model": _NOTHING}], **sound}
 
 

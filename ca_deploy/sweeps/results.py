@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ca_deploy.delivery import deliver, locks, settle, staging, write_atomically
 from ca_deploy.errors import ArtifactError, UsageError
-from ca_deploy.files import sha256_of
+from ca_deploy.files import other_kind, sha256_of
 from ca_deploy.records.codec import Unreadable, decode, parse_json, to_json
 from ca_deploy.records.sweep import RECORD_FILE, SCHEMA_VERSION, Cell, SweepRecord
 from ca_deploy.sweeps.jobs import Contents, write
@@ -36,7 +36,9 @@ class Results:
         if cell is None or cell.key != key or not cell.files:
             return None
         paths = {self.folder / name: digest for name, digest in cell.files.items()}
-        whole = all(path.exists() and sha256_of(path) == digest for path, digest in paths.items())
+        whole = all(
+            (path.is_dir() or not other_kind(path)) and sha256_of(path) == digest for path, digest in paths.items()
+        )
         return cell if whole else None
 
     def keep(self, cell: Cell, contents: Contents, log: Contents | None = None) -> Cell:

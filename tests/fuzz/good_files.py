@@ -94,6 +94,33 @@ def calibrations() -> list[Files]:
     return [{"x.toml": own, **photos}, {"x.toml": made_}, {"x.toml": given, **samples()[1]}]
 
 
+def sweeps() -> list[Files]:
+    """Sweep files, with paths beside them."""
+    small = b"recipes = ['onnx_float32']\n[[model]]\nmodel = 'mobilenet_v2_ca'\n"
+    large = (
+        b"recipes = ['onnx_float32', 'tflite_static_wi8_ai8']\ncalibration = ['random', 'scikit_image']\n"
+        b"devices = ['local', 'emulated:cortex-a76']\n[[model]]\nmodel = 'tests.zoo.tiny:tiny_trained'\n"
+        b"input_size = [32, 48]\nmean = [0.5, 0.5, 0.5]\nstd = [1.0, 1, 1]\ninputs = [{ name = 'x', size = 32 }]\n"
+        b"[[model]]\nmodel = 'mobilenet_v2_ca'\nlabels = 'labels.txt'\nname = 'other'\n[export]\nheld_out = 33\n"
+        b"lowering = 'reference'\n[profile]\nprotocol = 'quick'\nthreads = [1, 2]\n[evaluate]\ndata = 'labels.txt'\n"
+    )
+    return [{"x.toml": small}, {"x.toml": large, "labels.txt": b"a\nb\nc\nd\ne\n"}]
+
+
+def sweep_records() -> list[Files]:
+    from ca_deploy.records.parity import Status
+    from ca_deploy.records.sweep import Cell
+    from ca_deploy.sweeps.results import Results
+
+    def write(place: Path) -> None:
+        results = Results(place.parent)
+        made_ = Cell("x.onnx", "export", Status.PASS, key="1", inputs={"weights": "1"}, figures={"sqnr_db": 40.0})
+        results.keep(made_, {"x.onnx": b"1"})
+        results.keep(Cell("x.onnx", "latency", Status.FAIL, on="adb", reason="it is lost"), {})
+
+    return made(lambda folder: write(folder / "sweep.json"))
+
+
 def _png(seed: int) -> bytes:
     from PIL import Image
 

@@ -111,6 +111,24 @@ def _recipe(path: Path) -> None:
     load_recipe(str(path))
 
 
+def _sweep(path: Path) -> None:
+    from ca_deploy.api import preflight
+    from ca_deploy.sweeps.plan import planned
+
+    checks = preflight.check_source, preflight.check_calibration, preflight.check_data
+    planned(path, path.parent / "out", *checks)
+
+
+def _sweep_record(path: Path) -> list[str]:
+    from ca_deploy.render import sweep
+    from ca_deploy.sweeps.results import Results
+
+    results = Results(path.parent)
+    for place, cell in results.cells.items():
+        results.finished(place, cell.key)
+    return [_printed(sweep.page(results.record([*results.cells]), path.parent))]
+
+
 def _calibration(path: Path) -> None:
     from ca_deploy.data.calibration import load_calibration, load_spec
     from ca_deploy.records.preprocessing import Preprocessing
@@ -279,6 +297,8 @@ SUBJECTS = {
     "manifest": Subject(good_files.manifests, ".json", _described, _JSON),
     "recipe": Subject(good_files.recipes, ".toml", _recipe, _TOML, lines.toml),
     "calibration set": Subject(good_files.calibrations, ".toml", _calibration, _TOML, lines.toml),
+    "sweep": Subject(good_files.sweeps, ".toml", _sweep, _TOML, lines.toml),
+    "record of a sweep": Subject(good_files.sweep_records, "sweep.json", _sweep_record, _JSON),
     "latency report": Subject(good_files.reports, ".json", _report, _JSON),
     "samples": Subject(good_files.samples, ".npz", _array, ("zipfile.", "zlib."), structures.arrays),
     "array": Subject(good_files.one_array, ".npy", _array, ("numpy.lib.format.",), structures.arrays),

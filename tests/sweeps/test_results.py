@@ -88,6 +88,25 @@ def test_one_sweep_at_a_time_writes_into_a_folder(tmp_path: Path) -> None:
     assert not names(tmp_path / "out")
 
 
+@pytest.mark.parametrize("name", ["../precious", "/etc/passwd", "a/../../precious", "..", ""])
+def test_a_record_of_someone_else_names_no_file_outside_the_folder(name: str, tmp_path: Path) -> None:
+    """Such a file would be removed with the result."""
+    folder = tmp_path / "out"
+    kept(folder)
+    record = json.loads((folder / "sweep.json").read_text())
+    record["cells"][0]["files"] = {name: "0" * 64}
+    (folder / "sweep.json").write_text(json.dumps(record))
+    with pytest.raises(ArtifactError, match="is not the name of a file in the folder"):
+        Results(folder)
+
+
+def test_a_named_pipe_in_the_place_of_a_result_is_not_opened(tmp_path: Path) -> None:
+    results = kept(tmp_path)
+    (tmp_path / "net.onnx").unlink()
+    os.mkfifo(tmp_path / "net.onnx")
+    assert not results.finished(EXPORT.place, "1")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
