@@ -1,7 +1,5 @@
 """Every kind of file that ca-deploy reads: good ones, and how they are read."""
 
-import contextlib
-import io
 import random
 import re
 import subprocess
@@ -12,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tests.fuzz import good_files, good_models, lines, structures
+from tests.fuzz import good_files, good_models, lines, structures, sweeps
 from tests.fuzz.good_files import Files
+from tests.fuzz.printed import printed
 
 if TYPE_CHECKING:
     from ca_deploy.devices._marks import Heard
-    from ca_deploy.render.blocks import Page
 
 # Without this, models are opened without the trial in a process of its own, which takes longer than all else.
 careful = False
@@ -71,15 +69,7 @@ def _check(path: Path) -> list[str]:
             request = Request(name, path, graph, level, lambda _: None, lambda _: "")
             reports.append(check._unless_refused(target, path, request.risk, target.load_checker()(request)))
     to_json([report.record(all_nodes=True) for report in reports])
-    return [_printed(compat.page(reports, all_nodes=True))]
-
-
-def _printed(page: "Page") -> str:
-    from ca_deploy.render import terminal
-
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        terminal.show(page)
-    return printed.getvalue()
+    return [printed(compat.page(reports, all_nodes=True))]
 
 
 def _program(path: Path) -> None:
@@ -109,24 +99,6 @@ def _recipe(path: Path) -> None:
     from ca_deploy.recipes import load_recipe
 
     load_recipe(str(path))
-
-
-def _sweep(path: Path) -> None:
-    from ca_deploy.api import preflight
-    from ca_deploy.sweeps.plan import planned
-
-    checks = preflight.check_source, preflight.check_calibration, preflight.check_data
-    planned(path, path.parent / "out", *checks)
-
-
-def _sweep_record(path: Path) -> list[str]:
-    from ca_deploy.render import sweep
-    from ca_deploy.sweeps.results import Results
-
-    results = Results(path.parent)
-    for place, cell in results.cells.items():
-        results.finished(place, cell.key)
-    return [_printed(sweep.page(results.record([*results.cells]), path.parent))]
 
 
 def _calibration(path: Path) -> None:
@@ -273,7 +245,7 @@ def _phones(path: Path) -> list[str]:
         found = adb._discover()
         if found:
             adb._open(found[0].name.partition(":")[2], False)
-    return [_printed(devices.page(found))]
+    return [printed(devices.page(found))]
 
 
 _JSON, _TOML = ("ca_deploy.records.codec.parse_json",), ("ca_deploy.records.codec.parse_toml",)
@@ -297,8 +269,8 @@ SUBJECTS = {
     "manifest": Subject(good_files.manifests, ".json", _described, _JSON),
     "recipe": Subject(good_files.recipes, ".toml", _recipe, _TOML, lines.toml),
     "calibration set": Subject(good_files.calibrations, ".toml", _calibration, _TOML, lines.toml),
-    "sweep": Subject(good_files.sweeps, ".toml", _sweep, _TOML, lines.toml),
-    "record of a sweep": Subject(good_files.sweep_records, "sweep.json", _sweep_record, _JSON),
+    "sweep": Subject(good_files.sweeps, ".toml", sweeps.asked, _TOML, lines.toml),
+    "record of a sweep": Subject(good_files.sweep_records, "sweep.json", sweeps.recorded, _JSON),
     "latency report": Subject(good_files.reports, ".json", _report, _JSON),
     "samples": Subject(good_files.samples, ".npz", _array, ("zipfile.", "zlib."), structures.arrays),
     "array": Subject(good_files.one_array, ".npy", _array, ("numpy.lib.format.",), structures.arrays),
