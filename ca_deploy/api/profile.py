@@ -21,6 +21,7 @@ def profile(
     threads: int | Sequence[int] | str = 1,
     affinity: str | None = None,
     protocol: str | None = None,
+    minutes: int | None = None,
     runs: int | None = None,
     min_seconds: float | None = None,
     starts: int | None = None,
@@ -44,7 +45,8 @@ def profile(
         runtime: by default the one for the file's format.
         threads: a thread count, or several to measure each: ``(1, 2, 4)`` or ``"1,2,4"``.
         affinity: cores to run on: ``"big"``, ``"little"`` or a mask such as ``"0xf0"``.
-        protocol: ``"quick"``, ``"standard"`` (the default) or ``"publication"``.
+        protocol: ``"quick"``, ``"standard"`` (the default), ``"publication"``, or ``"sustained"`` for lasting load.
+        minutes: of lasting load, 30 by default.
         runs, min_seconds, starts: instead of a protocol: runs and seconds per process start, and process starts.
         seed: seeds the order in which files take turns.
         runner: ``"c"``, ``"python"`` or ``"auto"``.
@@ -77,6 +79,7 @@ def profile(
         threads=threads if isinstance(threads, str) else ",".join(map(str, several(threads))),
         affinity=affinity,
         protocol=protocol,
+        minutes=minutes,
         runs=runs,
         min_seconds=min_seconds,
         starts=starts,

@@ -45,6 +45,7 @@ EXAMPLES = {
         "ca-deploy profile exported/*.tflite -d adb",
         "ca-deploy profile net.onnx -d ssh://pi@raspberrypi.local --threads 1,4",
         "ca-deploy profile net.tflite -d emulated:cortex-a76 --ops -o report",
+        "ca-deploy profile *.tflite -d adb --protocol sustained --minutes 30",
         "ca-deploy profile --compare before/latency.json after/latency.json",
     ),
     "sweep": (

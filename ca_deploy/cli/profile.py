@@ -40,7 +40,10 @@ def profile(
         str | None, typer.Option(help="Cores to run on: big, little or a mask such as 0xf0.", rich_help_panel=_HOW)
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="quick, standard (the default) or publication.", rich_help_panel=_HOW)
+        str | None, typer.Option(help="quick, standard (the default), publication, or sustained.", rich_help_panel=_HOW)
+    ] = None,
+    minutes: Annotated[
+        int | None, typer.Option(help="Of --protocol sustained: minutes of load, 30 by default.", rich_help_panel=_HOW)
     ] = None,
     runs: Annotated[int | None, typer.Option(min=1, help="Runs per process start.", rich_help_panel=_HOW)] = None,
     min_seconds: Annotated[
@@ -124,6 +127,7 @@ def profile(
                 threads=threads,
                 affinity=affinity,
                 protocol=protocol,
+                minutes=minutes,
                 runs=runs,
                 min_seconds=min_seconds,
                 starts=starts,

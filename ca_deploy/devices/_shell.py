@@ -53,6 +53,10 @@ done
 for z in /sys/class/thermal/thermal_zone*; do
   [ -r $z/temp ] && t= && read -r k < $z/type && read -r t < $z/temp 2> /dev/null && echo "zone=$t $k"
 done
+for f in current_now voltage_now; do
+  b=/sys/class/power_supply/battery/$f
+  [ -r $b ] && read -r v < $b 2> /dev/null && echo "$f=$v"
+done
 while read -r l; do case $l in MemAvailable*) echo "memory=$l";; esac; done < /proc/meminfo
 read -r l < /proc/loadavg && echo "load=$l"
 command -v vcgencmd > /dev/null 2>&1 && vcgencmd get_throttled
@@ -164,6 +168,8 @@ def read_conditions(text: str) -> Conditions:
         on_battery=not any(powered) if powered else None,
         screen_on=awake == "Awake" if awake else None,
         memory_available_kb=_number(memory[0]) if memory else None,
+        current_ua=_number(facts.get("current_now", "")),
+        voltage_uv=_number(facts.get("voltage_now", "")),
         load_1min=float(load[0]) if load and re.fullmatch(r"\d{1,6}(\.\d{1,6})?", load[0]) else None,
     )
 

@@ -25,18 +25,20 @@ from ca_deploy.records.latency import MeasuringProtocol, OperatorCounts, Operato
 
 # One inference after the first to count or to compare; enough for a median per operator.
 _COUNTED = MeasuringProtocol("count", 1, 0, 0, 1, 0, 600)
+_SELDOM_S = 5.0  # between two looks at a device under lasting load, which dumpsys would disturb
 _ONCE = MeasuringProtocol("once", 1, 0, 0, 1, 0, 600)
 _OBSERVED = MeasuringProtocol("operators", 1, 10, 0.5, 50, 0, 150)
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What to measure, and how; see ``ca-deploy profile --help``."""
+    """What to measure, and how; see ``ca-deploy profile --help``. ``minutes`` are those of lasting load, if asked."""
 
     runtime: str | None = None
     threads: tuple[int, ...] = (1,)
     affinity: str | None = None
     protocol: MeasuringProtocol = PROTOCOLS["standard"]
+    minutes: int | None = None
     runner: RunnerKind = "auto"
     benchmark_binary: Path | None = None
     bundle: Path | None = None
@@ -159,7 +161,8 @@ class Run:
 
     def _start(self, job: Job) -> None:
         began = time.monotonic()
-        with Watch(self.device) as watch:
+        seldom = {"every_s": _SELDOM_S} if self.wishes.protocol.is_sustained else {}
+        with Watch(self.device, **seldom) as watch:
             found = job.launcher.run(self.device, self.places, self.request(job, self.wishes.protocol))
         job.last = found
         job.starts.append(

@@ -1,6 +1,7 @@
 """``profile()``: several files on one device, interleaved in random order over several process starts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,9 +17,11 @@ from ca_deploy.graphs.signatures import signatures_of
 from ca_deploy.latency.benchmark_binary import BenchmarkBinary
 from ca_deploy.latency.cores import affinity_mask, check_threads, cores_of
 from ca_deploy.latency.feeds import MADE_UP, feeds_for, write_case
+from ca_deploy.latency.heat import heat_of, thinned
 from ca_deploy.latency.jobs import Job, Run, Wishes
 from ca_deploy.latency.launch import Launcher, launcher
 from ca_deploy.latency.measurable import on_device, runtime_of
+from ca_deploy.latency.protocol import sustained
 from ca_deploy.latency.ranking import ranking
 from ca_deploy.latency.runner_output import RunnerOutput
 from ca_deploy.latency.statistics import ratio_of_medians, summarise
@@ -26,7 +29,7 @@ from ca_deploy.latency.validity import judge
 from ca_deploy.latency.whole_file import whole
 from ca_deploy.progress import Step, no_step
 from ca_deploy.records.devices import Conditions, DeviceInfo
-from ca_deploy.records.latency import SCHEMA_VERSION, Engine, LatencyReport, Measurement
+from ca_deploy.records.latency import SCHEMA_VERSION, Engine, LatencyReport, Measurement, MeasuringProtocol
 from ca_deploy.records.statistics import Comparison
 from ca_deploy.records.tensors import FedInput
 from ca_deploy.runtimes import Runtime, open_session
@@ -54,6 +57,8 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
         check_threads(threads, mask, info)
     if device.counts_instructions and wishes.threads != (1,):
         raise UsageError("An emulated device counts instructions of one thread: leave out --threads.")
+    if device.counts_instructions and wishes.minutes is not None:
+        raise UsageError("An emulated device does not become hot: --protocol sustained is for real ones.")
     if device.counts_instructions:
         cast(CountingDevice, device).prepare(step)
     launchers = {runtime: _launcher(device, info, runtime, wishes) for runtime in dict.fromkeys(runtimes.values())}
@@ -69,6 +74,8 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
         for threads in wishes.threads
     ]
     _refuse_one_answer_for_several(jobs, wishes)
+    if wishes.minutes is not None:
+        wishes = replace(wishes, protocol=sustained(wishes.minutes, len(jobs)))
     before, after = device.conditions(), None
     failures: dict[str, str] = {}
     errors: list[BaseException] = []
@@ -96,11 +103,11 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     done = [(job, job.last) for job in jobs if job.done and job.last is not None]
     if not done:
         raise errors[0]
-    fewest = wishes.protocol.fewest_runs
     measurements = tuple(
-        _measurement(job, last, mask, before, after or before, fewest, origins.get(job.file, MADE_UP))
+        _measurement(job, last, mask, before, after or before, wishes.protocol, origins.get(job.file, MADE_UP))
         for job, last in done
     )
+    drawn = tuple(map(thinned, measurements)) if wishes.protocol.is_sustained else measurements
     return LatencyReport(
         schema_version=SCHEMA_VERSION,
         ca_deploy_version=version("ca-deploy"),
@@ -113,9 +120,10 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
         before=before,
         after=after,
         measurements=measurements,
-        comparisons=_comparisons(measurements, wishes.seed),
+        comparisons=_comparisons(drawn, wishes.seed),
         failures=failures,
-        ranking=ranking(measurements, wishes.seed),
+        ranking=ranking(drawn, wishes.seed),
+        heat=heat_of(measurements, wishes.seed) if wishes.protocol.is_sustained else None,
     )
 
 
@@ -204,7 +212,13 @@ def _labels(files: Sequence[Path]) -> dict[Path, str]:
 
 
 def _measurement(
-    job: Job, last: RunnerOutput, mask: str | None, before: Conditions, after: Conditions, fewest: int, origin: str
+    job: Job,
+    last: RunnerOutput,
+    mask: str | None,
+    before: Conditions,
+    after: Conditions,
+    protocol: MeasuringProtocol,
+    origin: str,
 ) -> Measurement:
     starts = tuple(job.starts)
     samples = [start.invoke_ns for start in starts]
@@ -230,7 +244,11 @@ def _measurement(
         ),
         starts=starts,
         statistics=summary or summarise([ns for start in samples for ns in start]) if starts else None,
-        validity=judge(before, during, after, samples, cores_of(mask), reported, fewest) if starts else None,
+        validity=judge(
+            before, during, after, samples, cores_of(mask), reported, protocol.fewest_runs, protocol.is_sustained
+        )
+        if starts
+        else None,
         instructions=job.instructions,
         operators=job.operators,
         operator_counts=job.operator_counts,

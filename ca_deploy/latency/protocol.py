@@ -12,6 +12,20 @@ PROTOCOLS = {
 }
 
 
+SUSTAINED = "sustained"
+MINUTES = 30
+_ROUND_S = 60.0
+
+
+def sustained(minutes: int, jobs: int = 1) -> MeasuringProtocol:
+    """Lasting load: as many rounds as ``minutes``, each a minute of inferences that the ``jobs`` share.
+
+    All of them heat the device together, so that each is measured cold in the first round and hot in the last.
+    """
+    share_s = _ROUND_S / jobs
+    return MeasuringProtocol(SUSTAINED, minutes, 1, 0, 1, share_s, max(2 * share_s, 30), is_sustained=True)
+
+
 def custom(runs: int | None, min_seconds: float | None, starts: int | None) -> MeasuringProtocol:
     """The standard protocol with the given numbers instead of its own."""
     base = PROTOCOLS["standard"]

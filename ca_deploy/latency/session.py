@@ -15,7 +15,7 @@ from ca_deploy.latency.launch import RunnerKind
 from ca_deploy.latency.measurable import measurable_runtimes
 from ca_deploy.latency.plot import plot
 from ca_deploy.latency.profile import profile
-from ca_deploy.latency.protocol import PROTOCOLS, custom
+from ca_deploy.latency.protocol import MINUTES, PROTOCOLS, SUSTAINED, custom, sustained
 from ca_deploy.progress import Step, no_step
 from ca_deploy.records.codec import to_json
 from ca_deploy.records.latency import LatencyReport, MeasuringProtocol
@@ -29,6 +29,7 @@ def wishes(
     threads: str = "1",
     affinity: str | None = None,
     protocol: str | None = None,
+    minutes: int | None = None,
     runs: int | None = None,
     min_seconds: float | None = None,
     starts: int | None = None,
@@ -61,12 +62,19 @@ def wishes(
     if inputs is not None and input_shape:
         raise UsageError("--inputs has arrays, which have shapes: leave out --input-shape.")
     chosen = _protocol(protocol, runs, min_seconds, starts)
+    if minutes is not None and not chosen.is_sustained:
+        raise UsageError("--minutes are those of lasting load: pass --protocol sustained too.")
+    if minutes is not None and minutes < 2:
+        raise UsageError("--minutes is 2 or more: the first is compared with the last.")
+    if chosen.is_sustained and benchmark_binary is not None:
+        raise UsageError("--benchmark-binary keeps no samples, which --protocol sustained needs: leave it out.")
     return Wishes(
         runtime=runtime,
         threads=_thread_counts(threads),
         affinity=affinity,
         # Without samples, which a benchmark program does not keep, several process starts cannot be combined.
         protocol=replace(chosen, starts=1) if benchmark_binary else chosen,
+        minutes=(minutes or MINUTES) if chosen.is_sustained else None,
         runner=runner,  # type: ignore[arg-type]
         benchmark_binary=benchmark_binary,
         bundle=bundle,
@@ -146,10 +154,10 @@ def _thread_counts(text: str) -> tuple[int, ...]:
 def _protocol(name: str | None, runs: int | None, min_seconds: float | None, starts: int | None) -> MeasuringProtocol:
     if name is None:
         return custom(runs, min_seconds, starts)
-    if name not in PROTOCOLS:
-        raise unknown_name("protocol", name, PROTOCOLS)
+    if name not in (*PROTOCOLS, SUSTAINED):
+        raise unknown_name("protocol", name, (*PROTOCOLS, SUSTAINED))
     if any(value is not None for value in (runs, min_seconds, starts)):
         raise UsageError(
             f"--protocol {name} sets the number of runs: it contradicts --runs, --min-seconds and --starts."
         )
-    return PROTOCOLS[name]
+    return sustained(MINUTES) if name == SUSTAINED else PROTOCOLS[name]

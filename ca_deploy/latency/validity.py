@@ -28,21 +28,24 @@ def judge(
     cores: Sequence[int] | None = None,
     runs_reported: int | None = None,
     fewest_runs: int = 50,
+    is_sustained: bool = False,
 ) -> Validity:
     """Judge the runs of one file; ``starts_ns`` are its samples by process start.
 
     ``cores`` are those it was bound to; ``runs_reported`` is the count of a benchmark program, which keeps no samples.
     The clock has fallen when two observations in a row are more than 15 % below the highest during the runs: a single
-    one may have been made between two processes.
+    one may have been made between two processes. Under lasting load (``is_sustained``) heat, and what comes of it, is
+    what is measured, and only speaks against the figures where the device does not report it.
     """
     moments = [*during, after]
     invalid, doubtful = [], []
-    if throttled := _throttled(before, moments):
+    throttled = _throttled(before, moments)
+    if throttled and not is_sustained:
         invalid.append(f"the device throttled itself (status {throttled:#x})")
     fall = _clock_fall(during, cores)
     if fall is None:
         doubtful.append("the device does not report its clock")
-    elif fall > _CLOCK_FALL:
+    elif fall > _CLOCK_FALL and not is_sustained:
         invalid.append(f"the clock fell by {fall:.0%}")
     runs = sum(map(len, starts_ns)) if runs_reported is None else runs_reported
     if runs_reported is not None:
@@ -55,12 +58,14 @@ def judge(
     if before.load_1min is not None and before.load_1min > _OTHER_LOAD:
         doubtful.append(f"other programs were running: load {before.load_1min:.1f} before the start")
     medians = [float(np.median(start)) for start in starts_ns if len(start)]
-    if len(medians) > 1 and max(medians) > _STARTS_DIFFER * min(medians):
+    if len(medians) > 1 and max(medians) > _STARTS_DIFFER * min(medians) and not is_sustained:
         doubtful.append(f"process starts differ: medians {min(medians) / 1e6:.3g} to {max(medians) / 1e6:.3g} ms")
     if before.on_battery and before.battery_percent is not None and before.battery_percent < _LOW_BATTERY_PERCENT:
         doubtful.append(f"the battery is at {before.battery_percent} %")
     temperatures = [moment.temperature_c for moment in moments if moment.temperature_c is not None]
-    if temperatures and max(temperatures) >= _HOT_C:
+    if is_sustained and not temperatures:
+        doubtful.append("the device does not report its temperature")
+    if temperatures and max(temperatures) >= _HOT_C and not is_sustained:
         doubtful.append(f"the device was at {max(temperatures):.0f} °C")
     return Validity(_trust(invalid, doubtful), (*invalid, *doubtful))
 

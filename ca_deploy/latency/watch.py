@@ -17,8 +17,8 @@ _FIRST_AFTER_S = 0.4
 class Watch:
     """A context manager; ``seen`` holds the conditions sampled while it was open."""
 
-    def __init__(self, device: Device) -> None:
-        self._device = device
+    def __init__(self, device: Device, every_s: float = _EVERY_S) -> None:
+        self._device, self._every_s = device, every_s
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self.seen: list[Conditions] = []
@@ -38,4 +38,4 @@ class Watch:
         with contextlib.suppress(DeviceError):  # the run itself fails in the same way and reports it
             while not self._over.wait(wait):
                 self.seen.append(self._device.conditions())
-                wait = _EVERY_S
+                wait = self._every_s

@@ -38,6 +38,8 @@ class Conditions:
     ``at_s`` is this machine's monotonic clock. ``frequencies_khz`` are those of ``clocked_cores``, the numbers of the
     cores that report one (None in old reports: 0, 1, …); governors are one per core, in order. ``throttled`` is
     the raw word of a Raspberry Pi's ``vcgencmd get_throttled`` or Android's thermal status, 0 when all is well.
+    ``current_ua`` and ``voltage_uv`` are the battery's, as Linux reports them (power_supply.h: µA and µV); signs and
+    some vendors' units differ.
     """
 
     at_s: float
@@ -51,6 +53,8 @@ class Conditions:
     memory_available_kb: int | None = None
     load_1min: float | None = None
     clocked_cores: tuple[int, ...] | None = None
+    current_ua: int | None = None
+    voltage_uv: int | None = None
 
     @property
     def clocks_khz(self) -> Mapping[int, int]:

@@ -13,7 +13,7 @@ from ca_deploy.records.codec import Unreadable, decode, parse_json
 from ca_deploy.records.devices import Conditions, DeviceInfo, InstructionCounts
 from ca_deploy.records.parity import Status
 from ca_deploy.records.record import record
-from ca_deploy.records.statistics import Comparison, Rank, Statistics, Validity
+from ca_deploy.records.statistics import Comparison, Heat, Rank, Statistics, Validity
 from ca_deploy.records.tensors import FedInput
 
 SCHEMA_VERSION = 1
@@ -29,7 +29,8 @@ class MeasuringProtocol:
 
     The warm-up lasts until both ``warmup_runs`` and ``warmup_seconds`` are reached, the timed runs until both ``runs``
     and ``min_seconds`` are; a start ends after ``max_seconds`` in any case. ``headline`` is the figure to quote. A
-    figure is valid only with ``fewest_runs`` over all starts.
+    figure is valid only with ``fewest_runs`` over all starts. ``is_sustained``: the starts are rounds of lasting load,
+    whose heat is what is measured, and no reason against it.
     """
 
     name: str
@@ -41,6 +42,7 @@ class MeasuringProtocol:
     max_seconds: float
     headline: Literal["median", "p90"] = "median"
     fewest_runs: int = 50
+    is_sustained: bool = False
 
     def __post_init__(self) -> None:
         if self.runs < 1 or self.starts < 1 or self.min_seconds < 0 or self.warmup_runs < 0:
@@ -223,7 +225,7 @@ class LatencyReport:
     """Files measured together.
 
     ``comparisons`` are with the first measurement, ``ranking`` is from best to worst. ``failures`` says what could not
-    be measured and why; {} when all went well.
+    be measured and why; {} when all went well. ``heat`` is there after a sustained protocol.
     """
 
     schema_version: int
@@ -240,6 +242,7 @@ class LatencyReport:
     comparisons: tuple[Comparison, ...]
     failures: Mapping[str, str]
     ranking: tuple[Rank, ...] = ()
+    heat: Heat | None = None
 
 
 def read_report(path: Path) -> LatencyReport:

@@ -74,6 +74,41 @@ class Rank:
 
 
 @record
+class Heated:
+    """One file under lasting load: the medians of its first and its last round, and ``ratio``, the last over the first.
+
+    The interval of ``ratio`` is of the samples in these two rounds. ``slowest_ms`` is the highest median of any round.
+    ``hottest_c`` and ``lowest_clock_percent`` (of the highest seen) are None where the device does not report them.
+    ``energy_mj`` is that of the whole device per inference; None where it is not known.
+    """
+
+    measurement: str
+    first_ms: float
+    last_ms: float
+    slowest_ms: float
+    ratio: Ratio
+    hottest_c: float | None
+    lowest_clock_percent: float | None
+    energy_mj: float | None
+
+
+@record
+class Heat:
+    """What lasting load does: ``minutes`` by the clock, each file, and the ranking in the first and the last round.
+
+    ``overtaken`` are pairs of measurements: the first was faster in the first round and is slower in the last, beyond
+    what cannot be told apart. ``no_energy`` says why no energy is known, "" where it is.
+    """
+
+    minutes: float
+    files: tuple[Heated, ...]
+    ranking_first: tuple[Rank, ...]
+    ranking_last: tuple[Rank, ...]
+    overtaken: tuple[tuple[str, str], ...]
+    no_energy: str = ""
+
+
+@record
 class Validity:
     """Whether the figures of a measurement can be trusted, and what speaks against it."""
 

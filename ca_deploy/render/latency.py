@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ca_deploy.errors import listed
-from ca_deploy.render.blocks import Bar, Bars, Block, Column, Line, Page, Phrase, Piece, Role, Table
+from ca_deploy.render.blocks import Bar, Bars, Block, Column, Line, Page, Phrase, Piece, Role, Table, without_empty
 from ca_deploy.render.operator_counts import operator_counts
 
 if TYPE_CHECKING:
     from ca_deploy.records.devices import DeviceInfo
     from ca_deploy.records.latency import LatencyReport, Measurement, OperatorProfile, Verification
+    from ca_deploy.records.statistics import Heat
 
 ROLES = {
     "valid": Role.GOOD, "doubtful": Role.CAUTION, "invalid": Role.BAD,
@@ -26,6 +27,8 @@ def page(found: LatencyReport) -> Page:
     blocks: list[Block] = [device_line(found.device), figures(found)]
     if len(found.measurements) > 1:
         blocks += ranking(found)
+    if found.heat is not None:
+        blocks += heat(found.heat)
     common = common_reasons(found.measurements)
     if common:
         blocks.append(Line((Piece("all files", Role.CAUTION), f": {'; '.join(common)}"), gap=True))
@@ -102,6 +105,32 @@ def ranking(found: LatencyReport) -> Iterator[Block]:
         yield Table(columns, tuple(rows))
     if left := [one.name for one in found.measurements if one.name not in {rank.measurement for rank in found.ranking}]:
         yield Line(f"not ranked, because a benchmark program keeps no samples: {', '.join(left)}")
+
+
+def heat(found: Heat) -> Iterator[Block]:
+    """The first round of lasting load beside the last, who was overtaken, and why no energy is known."""
+    headings = ("first", "last", "slowest", "last/first", "95 % interval", "hottest", "lowest clock", "energy")
+    rows = tuple(
+        (
+            one.measurement,
+            *map(_ms, (one.first_ms, one.last_ms, one.slowest_ms)),
+            f"{one.ratio.ratio:.3f}",
+            f"{one.ratio.low:.3f} to {one.ratio.high:.3f}",
+            "" if one.hottest_c is None else f"{one.hottest_c:.0f} °C",
+            "" if one.lowest_clock_percent is None else f"{one.lowest_clock_percent:.0f} %",
+            "" if one.energy_mj is None else f"{one.energy_mj:.3g} mJ",
+        )
+        for one in found.files
+    )
+    said = "median ms of the first, the last and the slowest minute; energy: of the whole device, per inference"
+    yield Line(f"{found.minutes:.1f} minutes of lasting load, which the files shared", gap=True)
+    yield without_empty(Table((Column("file"), *_right(*headings)), rows, said))
+    for faster, other in found.overtaken:
+        yield Line((Piece("overtaken", Role.CAUTION), f": {faster} is faster than {other} cold, and slower hot"))
+    if len(found.files) > 1 and not found.overtaken:
+        yield Line("heat does not change which file is faster, as far as they can be told apart")
+    if found.no_energy:
+        yield Line(f"no energy: {found.no_energy}", wrap=True)
 
 
 def common_reasons(measurements: Sequence[Measurement]) -> list[str]:

@@ -100,6 +100,19 @@ def test_conditions_of_a_phone() -> None:
     assert seen.temperature_c == 39.0
 
 
+def test_the_battery_of_a_phone() -> None:
+    """The keys of ``dumpsys battery`` are those that AOSP's BatteryService.dumpInternal prints; the two files are in
+    µA and µV (the kernel's include/linux/power_supply.h), negative while a battery is discharged on many phones."""
+    seen = read_conditions(
+        "current_now=-412345\nvoltage_now=3987654\nbattery=Current Battery Service state:\nbattery=AC powered: false\n"
+        "battery=USB powered: false\nbattery=Wireless powered: false\nbattery=Dock powered: false\n"
+        "battery=Max charging current: 0\nbattery=Charge counter: 2873000\nbattery=status: 3\nbattery=level: 71\n"
+        "battery=scale: 100\nbattery=voltage: 3987\nbattery=temperature: 312\nbattery=technology: Li-ion\n"
+    )
+    assert (seen.current_ua, seen.voltage_uv, seen.on_battery, seen.battery_percent) == (-412345, 3987654, True, 71)
+    assert read_conditions("current_now=\nvoltage_now=x\n").current_ua is None
+
+
 def test_a_device_that_says_nothing() -> None:
     seen = read_conditions("")
     assert seen == Conditions(seen.at_s)

@@ -54,6 +54,11 @@ def test_flags_that_contradict_each_other() -> None:
         lambda: session.wishes(benchmark_binary=Path(__file__), operators=True),
         lambda: session.wishes(benchmark_binary=Path("/no/such/program")),
         lambda: session.wishes(min_seconds=1000.0),
+        lambda: session.wishes(protocol="sustained", runs=5),
+        lambda: session.wishes(protocol="sustained", minutes=1),
+        lambda: session.wishes(protocol="standard", minutes=5),
+        lambda: session.wishes(minutes=5),
+        lambda: session.wishes(protocol="sustained", benchmark_binary=Path(__file__)),
     ]
     for contradiction in contradictions:
         with pytest.raises(CaDeployError):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from ca_deploy.latency.validity import judge
 from ca_deploy.records.devices import Conditions
+from ca_deploy.records.statistics import Trust, Validity
 
 CALM = Conditions(
     0, frequencies_khz=(1_800_000,) * 4, governors=("performance",) * 4, temperature_c=50, throttled=0, load_1min=0.1
@@ -31,6 +32,15 @@ def test_a_clock_that_fell_is_invalid_but_a_moment_between_two_processes_is_not(
     slow = replace(CALM, frequencies_khz=(1_400_000,) * 4)
     assert verdict([CALM, CALM, slow, slow]) == ("invalid", "the clock fell by 22%")
     assert verdict([CALM, slow, CALM])[0] == "valid"
+
+
+def test_under_lasting_load_heat_is_what_is_measured() -> None:
+    hot = replace(CALM, throttled=0x4, temperature_c=95, frequencies_khz=(900_000,) * 4)
+    runs = [[10_000_000] * 50, [20_000_000] * 50]
+    assert judge(CALM, [CALM, hot, hot], hot, runs, is_sustained=True) == Validity(Trust.VALID, ())
+    assert judge(CALM, [CALM, hot, hot], hot, runs).verdict is Trust.INVALID
+    mute = replace(CALM, temperature_c=None)
+    assert judge(mute, [mute], mute, runs, is_sustained=True).reasons == ("the device does not report its temperature",)
 
 
 def test_only_the_cores_in_use_count() -> None:

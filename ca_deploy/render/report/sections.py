@@ -139,6 +139,8 @@ def _speed(report: Report) -> Iterator[Part]:
         yield latency.figures(found)
         if len(found.measurements) > 1:
             yield from latency.ranking(found)
+        if found.heat is not None:
+            yield from latency.heat(found.heat)
         if drawn := boxes(found):
             yield drawn
         courses = [course for one in found.measurements if (course := course_of(found, one))]
