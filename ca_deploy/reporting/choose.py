@@ -1,6 +1,7 @@
 """Which file to ship, and why: of the files as good as the best, the one that costs least."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ca_deploy.errors import listed
 from ca_deploy.records.parity import Status
@@ -39,8 +40,10 @@ def _groups(files: Sequence[Shipped]) -> list[list[Shipped]]:
     return groups
 
 
-def _network(file: Shipped) -> tuple[str, str | None]:
-    return file.manifest.model.name, file.manifest.model.checkpoint_sha256
+def _network(file: Shipped) -> object:
+    """What tells networks apart: not what their files are called, nor where their weights and labels lie."""
+    model = file.manifest.model
+    return replace(model.source, name=None, weights=None, backbone_weights=None, labels=None), model.checkpoint_sha256
 
 
 def _choice(files: Sequence[Shipped], within: float) -> Choice:
@@ -57,7 +60,8 @@ def _choice(files: Sequence[Shipped], within: float) -> Choice:
     rejected |= {label: _too_far(label, quality, best, within) for label in able if label not in good}
     recommended = _cheapest(good, first, quality)
     names = sorted({file.manifest.model.name for file in files})
-    about = names[0] if len(names) == 1 else f"{len(names)} networks for the same job: {listed(names)}"
+    networks = len({_network(file) for file in files})
+    about = listed(names) if networks == 1 else f"{networks} networks for the same job: {listed(names)}"
     unlike = {label: rejected[label] for label in by_label if label in rejected}
     return Choice(
         about=about,

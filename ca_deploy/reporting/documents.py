@@ -15,6 +15,7 @@ from ca_deploy.records.compat import CompatRecord
 from ca_deploy.records.latency import SCHEMA_VERSION, LatencyReport
 from ca_deploy.records.manifest import Manifest, manifest_from
 from ca_deploy.records.parity import ParityReport
+from ca_deploy.records.sweep import SweepRecord
 
 _MOST_BYTES = 256 * 2**20
 _ROOT = "listed"
@@ -30,15 +31,15 @@ class Kind(Enum):
     PARITY = frozenset({"subject", "reference", "tolerances"})
     COMPAT = frozenset({"target", "findings", "partitions"})
     ATTENTION = frozenset({"photo", "blocks", "left_alone"})
-    SWEEP = frozenset({"cells"})
+    SWEEP = frozenset({"cells", "schema_version"})
 
 
-Content = Manifest | LatencyReport | AccuracyReport | ParityReport | CompatRecord | AttentionReport | Mapping[str, Any]
+Content = Manifest | LatencyReport | AccuracyReport | ParityReport | CompatRecord | AttentionReport | SweepRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What one file holds: records of one kind. The cells of a sweep are plain tables, read by who shows them."""
+    """What one file holds: records of one kind."""
 
     path: Path
     kind: Kind
@@ -98,4 +99,4 @@ def _record(kind: Kind, item: Mapping[str, Any], path: Path) -> Content:
         case Kind.ATTENTION:
             return decode(AttentionReport, item)
         case Kind.SWEEP:
-            return item
+            return decode(SweepRecord, item)

@@ -57,6 +57,12 @@ def _of_figures(files: Mapping[str, Shipped], quality: Qualities, cost: Costs, w
         yield "Instructions are counted on an emulated processor and are not time; no phone has run these files."
     elif cost.kind is CostKind.DESKTOP_TIME:
         yield "The times are those of this kind of computer, a hint and not a phone's latency."
+    runs = {id(one.report) for one in cost.measured.values()}
+    if len(runs) > 1 and cost.kind in (CostKind.DEVICE_TIME, CostKind.DESKTOP_TIME):
+        yield (
+            f"The times are of {len(runs)} separate runs: differences of a few percent may be those of the runs. "
+            "Measured together, files take turns, and are ranked."
+        )
     if untrained := [label for label, file in files.items() if not file.manifest.model.trained]:
         yield f"Random weights: {listed(untrained)}. Accuracy and agreement say nothing of a trained network."
 

@@ -9,6 +9,7 @@ from ca_deploy.records.compat import CompatRecord
 from ca_deploy.records.latency import LatencyReport, Measurement
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.parity import ParityReport
+from ca_deploy.records.sweep import Cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +38,10 @@ class Shipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell of a sweep that has no result: its name, its status and its error."""
-
-    name: str
-    status: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
 class Collection:
     """``problems`` has the reason for each file that is damaged or foreign, by its path; ``passed_over`` are JSON files
     that are no records of ours, and ``unmatched`` records of files that are not here. ``pictures`` are those that
-    ``attention`` drew."""
+    ``attention`` drew, and ``cells`` those of sweeps that failed or were skipped."""
 
     folders: tuple[Path, ...]
     files: tuple[Shipped, ...]

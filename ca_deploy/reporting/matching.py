@@ -1,19 +1,18 @@
 """To which file a record belongs: by sha256 where the record has it, otherwise by the file's name."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from ca_deploy.records.accuracy import AccuracyReport
 from ca_deploy.records.attention import AttentionReport
 from ca_deploy.records.compat import CompatRecord
 from ca_deploy.records.latency import LatencyReport
 from ca_deploy.records.parity import ParityReport, Status
-from ca_deploy.reporting.documents import Document, Kind
-from ca_deploy.reporting.found import Cell, Collection, Measured, Shipped
+from ca_deploy.records.sweep import Cell, SweepRecord
+from ca_deploy.reporting.documents import Document
+from ca_deploy.reporting.found import Collection, Measured, Shipped
 
-_OF_A_CELL = ("file", "what", "on", "status", "reason")
 _REFERENCE = "PyTorch "  # of a network itself, as `evaluate MODEL` names it
 
 
@@ -51,8 +50,8 @@ def matched(found: Collection, documents: Iterable[Document]) -> Collection:
                     references.append(record)
                 case AttentionReport():
                     attention.append(record)
-                case Mapping() if document.kind is Kind.SWEEP:
-                    cells += _unfinished(record)
+                case SweepRecord():
+                    cells += [cell for cell in record.cells if cell.status is not Status.PASS]
                 case AccuracyReport() | ParityReport() | CompatRecord():
                     name, what = _about(record)
                     owner = _by_name(files, name, document.path)
@@ -110,14 +109,3 @@ def _by_name(files: Sequence[Shipped], name: str, path: Path) -> int | None:
         if len(numbers) == 1:
             return numbers[0]
     return None
-
-
-def _unfinished(sweep: Mapping[str, Any]) -> Iterator[Cell]:
-    """The cells that failed or were skipped, as ``sweep.json`` lists them."""
-    cells = sweep.get("cells")
-    for cell in cells if isinstance(cells, list) else ():
-        if isinstance(cell, dict) and cell.get("status") != Status.PASS:
-            file, what, on, status, reason = (
-                str(cell.get(key, "")) for key in ("file", "what", "on", "status", "reason")
-            )
-            yield Cell(f"{what} of {file}{f' on {on}' if on else ''}", status, reason)

@@ -21,7 +21,7 @@ from tests.latency.model_phone import ModelPhone, ModelWatch
 from tests.latency.models import onnx_file
 
 # Computes, and needs much power: faster when cold, slower when hot. Waits for memory, and needs less.
-WORKS = {"computes": (12.0, 1.0, 6.0), "waits": (16.0, 0.0, 4.0)}
+WORKS = {"computes": (48.0, 1.0, 6.0), "waits": (64.0, 0.0, 4.0)}
 
 
 def _profile(phone: ModelPhone, folder: Path, monkeypatch: pytest.MonkeyPatch, minutes: int = 30) -> LatencyReport:
@@ -44,9 +44,9 @@ def test_half_an_hour_of_a_phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert found.minutes == pytest.approx(30, abs=0.1)
     assert [len(one.starts) for one in report.measurements] == [30, 30]
     computes, waits = found.files
-    assert computes.first_ms == pytest.approx(12, rel=0.02) and computes.last_ms > 16 and computes.ratio.low > 1.3
+    assert computes.first_ms == pytest.approx(48, rel=0.02) and computes.last_ms > 64 and computes.ratio.low > 1.3
     assert computes.slowest_ms >= computes.last_ms
-    assert (waits.first_ms, waits.last_ms, waits.ratio.ratio) == (16, 16, 1)
+    assert (waits.first_ms, waits.last_ms, waits.ratio.ratio) == (64, 64, 1)
     assert [rank.measurement for rank in found.ranking_first] == ["computes.onnx, 1 thread", "waits.onnx, 1 thread"]
     assert found.overtaken == (("computes.onnx, 1 thread", "waits.onnx, 1 thread"),)
     assert computes.hottest_c is not None and 60 < computes.hottest_c < 80
@@ -64,7 +64,7 @@ def _is_shown(report: LatencyReport) -> None:
     blocks = render.page(report).blocks
     table = next(block for block in blocks if isinstance(block, Table) and "minute" in block.caption)
     assert len(table.columns) == len(table.rows[0]) == 9
-    assert table.rows[0][:3] == ("computes.onnx, 1 thread", "12", f"{_heat(report).files[0].last_ms:.3g}")
+    assert table.rows[0][:3] == ("computes.onnx, 1 thread", "48", f"{_heat(report).files[0].last_ms:.3g}")
     assert str(table.rows[0][-1]).endswith(" mJ")
     lines = [block.text for block in blocks if isinstance(block, Line)]
     assert any("computes.onnx, 1 thread is faster than waits.onnx, 1 thread cold" in str(text) for text in lines)

@@ -148,11 +148,14 @@ def test_a_device_is_asked_before_this_computer(file: Shipped) -> None:
 
 
 def test_networks_are_compared_by_accuracy_only(file: Shipped) -> None:
-    other = replace(file.manifest.model, name="another")
+    source = file.manifest.model.source
+    other = replace(file.manifest.model, source=replace(source, model="another.package:net"))
     pair = (_made(file, "a", 90, 5), _made(file, "b", 92, 4, model=other))
     assert _only(*pair).recommended == "b"
     apart = choices((_made(file, "a", ms=5), _made(file, "b", ms=4, model=other)))
     assert [choice.recommended for choice in apart] == ["a", "b"]
+    renamed = replace(file.manifest.model, name="set_b", source=replace(source, name="set_b"))
+    assert _only(_made(file, "a", ms=5), _made(file, "b", ms=4, model=renamed)).recommended == "b"
     labels = tuple(reversed(file.manifest.labels or ()))
     assert len(choices((_made(file, "a", 90, 5), _made(file, "b", 92, 4, labels=labels)))) == 2
 
@@ -169,6 +172,14 @@ def test_few_photos_are_said(file: Shipped) -> None:
     assert not any("95 % interval" in doubt for doubt in _only(_made(file, "a", 99.9, 1)).doubts)
     low, high = accuracy_interval(50, 100)  # Clopper and Pearson's table: 0.398 to 0.602
     assert (round(low, 1), round(high, 1)) == (39.8, 60.2)
+
+
+def test_times_of_separate_runs_are_said(file: Shipped) -> None:
+    apart = (_made(file, "a", 90, 1), _made(file, "b", 90, 2))
+    assert any(doubt.startswith("The times are of 2 separate runs") for doubt in _only(*apart).doubts)
+    report = apart[0].measured[0].report
+    together = [replace(one, measured=(replace(one.measured[0], report=report),)) for one in apart]
+    assert not any("separate runs" in doubt for doubt in _only(*together).doubts)
 
 
 def test_random_weights_are_said(file: Shipped) -> None:

@@ -1,12 +1,14 @@
 """What is found in folders, to which file it belongs, and what is left out by name."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from ca_deploy.errors import UsageError
+from ca_deploy.records.codec import to_json
+from ca_deploy.records.parity import Status
+from ca_deploy.records.sweep import RECORD_FILE, SCHEMA_VERSION, Cell, SweepRecord
 from ca_deploy.reporting.collection import collect, shortest_ends
 from tests.reporting import kit
 from tests.reporting.kit import FILES
@@ -84,14 +86,16 @@ def test_a_manifest_alone_is_enough_and_says_so(folder: Path, tmp_path: Path) ->
 
 def test_failed_cells_of_a_sweep_are_shown(folder: Path, tmp_path: Path) -> None:
     made = kit.changed(folder, tmp_path / "copy")
-    cells = [{"file": FILES[0], "what": "export", "status": "pass", "on": "", "reason": ""}]
-    cells.append({"file": "net.tflite", "what": "latency", "status": "fail", "on": "adb", "reason": "it was lost"})
-    cells.append({"file": "net.onnx", "what": "export", "status": "skipped", "on": "", "reason": "out of memory"})
-    (made / "sweep.json").write_text(json.dumps({"schema_version": 1, "ca_deploy_version": "0.1.0", "cells": cells}))
-    assert [(cell.name, cell.status, cell.error) for cell in collect([made]).cells] == [
-        ("latency of net.tflite on adb", "fail", "it was lost"),
-        ("export of net.onnx", "skipped", "out of memory"),
-    ]
+    lost = Cell("net.tflite", "latency", Status.FAIL, "adb", "it was lost")
+    cells = (
+        Cell(FILES[0], "export", Status.PASS),
+        lost,
+        Cell("net.onnx", "export", Status.SKIPPED, reason="no memory"),
+    )
+    (made / RECORD_FILE).write_text(to_json(SweepRecord(SCHEMA_VERSION, "0.1.0", cells)))
+    assert collect([made]).cells == cells[1:]
+    said = kit.run("report", made, "--markdown")
+    assert "latency of net.tflite on adb" in said and "it was lost" in said
 
 
 def test_without_a_manifest_there_is_no_report(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from ca_deploy.errors import listed
-from ca_deploy.records.latency import LatencyReport
 from ca_deploy.render import accuracy, latency, lowering, parity
 from ca_deploy.render.blocks import Column, Facts, Hint, Line, Phrase, Piece, Role, Table, without_empty
 from ca_deploy.render.report import delegates
@@ -11,7 +10,7 @@ from ca_deploy.render.report.attention import looks
 from ca_deploy.render.report.choice import chosen
 from ca_deploy.render.report.figures import Details, Part, Section
 from ca_deploy.render.report.origin import origin
-from ca_deploy.render.report.samples import boxes, course_of
+from ca_deploy.render.report.speed import speed
 from ca_deploy.reporting import Report
 from ca_deploy.reporting.doubts import accuracy_interval
 from ca_deploy.reporting.found import Shipped
@@ -32,7 +31,7 @@ def sections(report: Report) -> tuple[Section, ...]:
         Section("Files", "files", (_files(files, numbers),)),
         Section("Parity with PyTorch", "parity", tuple(_parity(files, numbers))),
         Section("Accuracy", "accuracy", tuple(_accuracy(report, numbers))),
-        Section("Speed", "speed", tuple(_speed(report))),
+        Section("Speed", "speed", tuple(speed(report.collection.reports))),
         Section("Operators and modules", "operators", tuple(_operators(report))),
         Section("Where delegates break", "delegates", tuple(_delegates(files, numbers))),
         Section(
@@ -55,7 +54,14 @@ def _left_out(report: Report) -> Iterator[Part]:
         left = tuple((path, Piece(said, Role.BAD)) for path, said in found.problems.items())
         yield Table((Column("damaged or foreign file"), Column("why it is left out")), left)
     if found.cells:
-        rows = tuple((cell.name, Piece(cell.status or "no result", Role.BAD), cell.error) for cell in found.cells)
+        rows = tuple(
+            (
+                f"{cell.what} of {cell.file}{f' on {cell.on}' if cell.on else ''}",
+                Piece(cell.status, Role.BAD),
+                cell.reason,
+            )
+            for cell in found.cells
+        )
         yield Table((Column("cell of a sweep without a result"), Column("status"), Column("why")), rows)
     if found.unmatched:
         yield Line(f"records of files that are not here: {'; '.join(found.unmatched)}", wrap=True)
@@ -129,37 +135,6 @@ def _accuracy(report: Report, numbers: Numbers) -> Iterator[Part]:
         )  # fmt: skip
         yield without_empty(Table(columns, tuple(rows), "on labelled photos"))
         yield from details
-
-
-def _speed(report: Report) -> Iterator[Part]:
-    for found in report.collection.reports:
-        yield latency.device_line(found.device)
-        yield Line(f"measured on {found.measured_on}, {found.protocol.name} protocol", wrap=True)
-        yield from _validity(found)
-        yield latency.figures(found)
-        if len(found.measurements) > 1:
-            yield from latency.ranking(found)
-        if found.heat is not None:
-            yield from latency.heat(found.heat)
-        if drawn := boxes(found):
-            yield drawn
-        courses = [course for one in found.measurements if (course := course_of(found, one))]
-        if courses:
-            yield Details("Time and temperature over the measurement", tuple(courses))
-        for name, said in found.failures.items():
-            yield Line((Piece("not measured", Role.BAD), f": {name}: {said}"), wrap=True)
-
-
-def _validity(found: LatencyReport) -> Iterator[Part]:
-    """The verdict on every measurement; what speaks against all of them stands once."""
-    common = latency.common_reasons(found.measurements)
-    if common:
-        yield Line((Piece("all of these", Role.CAUTION), f": {'; '.join(common)}"), wrap=True)
-    for one in found.measurements:
-        if one.validity is not None:
-            own = [reason for reason in one.validity.reasons if reason not in common]
-            verdict = Piece(one.validity.verdict, latency.ROLES[one.validity.verdict])
-            yield Line((f"{one.name} is ", verdict, f": {'; '.join(own)}" if own else ""), wrap=True)
 
 
 def _operators(report: Report) -> Iterator[Part]:
