@@ -1,11 +1,12 @@
 """What does a sweep cost beside a loop of exports, and what does kill -9 cost it?
 
     python -m benchmarks.sweeps times [WORKERS…]   (24 cells: 1, 2 and 4 workers, and 24 commands of `ca-deploy export`)
-    python -m benchmarks.sweeps kills [KILLS]      (20: of the command, its scheduler and its workers, in turn)
+    python -m benchmarks.sweeps kills [KILLS NETWORKS]   (20: of the command, its scheduler and its workers, in turn)
 
 Six small networks with four recipes. `times` prints wall seconds, and whether all made the same bytes. `kills` lets a
 sweep run again after each kill, and checks that no finished result was lost or made again, that all files are whole,
-and that no process is left. Exits with 1 where something is wrong.
+and that no process is left; the moments are random, within the time of an undisturbed sweep. Exits with 1 where
+something is wrong.
 """
 
 import json
@@ -25,20 +26,20 @@ from ca_deploy.files import sha256_of
 RECIPES = ("onnx_float32", "onnx_float16", "onnx_dynamic_wi8_afp32", "onnx_static_wi8_ai8")
 SIZES = (32, 40, 48, 56, 64, 72)
 NETWORK = "tests.zoo.tiny:tiny_trained"
-CELLS = len(RECIPES) * len(SIZES)
 COMMAND = [sys.executable, "-m", "ca_deploy"]
 SIGKILL = 9
 
 
-def sweep_file(folder: Path) -> Path:
+def sweep_file(folder: Path, networks: int) -> Path:
     path = folder / "SWEEP.toml"
-    models = (f'[[model]]\nmodel = "{NETWORK}"\nname = "net_{size}"\ninput_size = {size}\n' for size in SIZES)
+    sizes = SIZES[:networks]
+    models = (f'[[model]]\nmodel = "{NETWORK}"\nname = "net_{size}"\ninput_size = {size}\n' for size in sizes)
     path.write_text(f"recipes = {json.dumps(RECIPES)}\n{''.join(models)}")
     return path
 
 
-def swept(folder: Path, out: Path, workers: int) -> list[str]:
-    return [*COMMAND, "sweep", str(sweep_file(folder)), "--output", str(out), "--workers", str(workers)]
+def swept(folder: Path, out: Path, workers: int, networks: int = len(SIZES)) -> list[str]:
+    return [*COMMAND, "sweep", str(sweep_file(folder, networks)), "--output", str(out), "--workers", str(workers)]
 
 
 def hashes(out: Path) -> dict[str, str]:
@@ -82,8 +83,8 @@ def times(workers: Sequence[int]) -> bool:
             print(f"| sweep, {count} workers | {timed([swept(folder, out, count)]):.0f} |", flush=True)
             made[count] = hashes(out)
         print(f"| {len(loop)} commands of export | {timed(loop):.0f} |", flush=True)
-        same = all(len(one) == CELLS and one == hashes(folder / "loop") for one in made.values())
-        print(f"\nload after: {os.getloadavg()[0]:.1f}; {CELLS} files, {'the same' if same else 'OTHER'} bytes")
+        same = all(len(one) == len(loop) and one == hashes(folder / "loop") for one in made.values())
+        print(f"\nload after: {os.getloadavg()[0]:.1f}; {len(loop)} files, {'the same' if same else 'OTHER'} bytes")
         return same
 
 
@@ -109,20 +110,21 @@ def victim(command: psutil.Process, kind: str) -> psutil.Process | None:
     return random.choice(workers) if workers else None
 
 
-def kills(count: int) -> bool:
+def kills(count: int, networks: int) -> bool:
     """Kill at random moments, and let the sweep run again, until it is complete; then begin a new one."""
     wrong = []
-    number = lost = 0
+    number = lost = made = 0
     began = time.monotonic()
-    usual_s = 60.0
     with tempfile.TemporaryDirectory() as scratch:
+        usual_s = timed([swept(Path(scratch), Path(scratch) / "undisturbed", 2, networks)])
+        print(f"undisturbed: {usual_s:.0f} s; load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
         while number < count:
             out = Path(tempfile.mkdtemp(dir=scratch))
-            while number < count and len(hashes(out)) < CELLS:
+            while number < count and len(hashes(out)) < networks * len(RECIPES):
                 kind = ("command", "scheduler", "worker")[number % 3]
                 before = finished(out)
                 process = subprocess.Popen(
-                    swept(Path(scratch), out, 2), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                    swept(Path(scratch), out, 2, networks), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
                 )
                 watched = psutil.Process(process.pid)
                 time.sleep(random.uniform(0.1, 1) * usual_s)
@@ -142,17 +144,22 @@ def kills(count: int) -> bool:
                 after = finished(out)
                 gone = [name for name in before if after.get(name) != before[name]]
                 lost += len(gone)
+                made += len(after) - len(before)
                 wrong += [f"{kind}: {', '.join(gone)} lost or made again"] if gone else []
                 print(f"{number} of {count} kills, {len(hashes(out))} cells finished", file=sys.stderr, flush=True)
     took = time.monotonic() - began
-    print(f"{number} kills in {took:.0f} s: {lost} results lost, {len(wrong)} faults", *wrong, sep="\n")
+    print(
+        f"{number} kills in {took:.0f} s: {made} files of results made between them, {lost} lost, {len(wrong)} faults",
+        *wrong,
+        sep="\n",
+    )
     return not wrong
 
 
 def main() -> None:
     what, *numbers = sys.argv[1:]
-    good = kills(int(numbers[0]) if numbers else 20) if what == "kills" else times([*map(int, numbers)] or [1, 2, 4])
-    sys.exit(not good)
+    given = [*map(int, numbers)]
+    sys.exit(not (kills(*(given or [20, len(SIZES)])) if what == "kills" else times(given or [1, 2, 4])))
 
 
 if __name__ == "__main__":

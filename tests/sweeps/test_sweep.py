@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 import ca_deploy
 from ca_deploy import delivery
 from ca_deploy.cli import app
+from ca_deploy.records.codec import to_json
 from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.parity import Status
 from ca_deploy.records.sweep import SweepRecord
@@ -85,6 +87,29 @@ def test_a_second_run_makes_only_what_is_missing(
     assert [line for line in asked if "made anew" in line] == [
         f"{FILES[0]} is made anew: its files were changed or removed"
     ] * 2
+
+
+def test_labelled_photos_are_evaluated_as_evaluate_does(swept: tuple[Path, SweepRecord], tmp_path: Path) -> None:
+    """By what is there already; other photos are another result."""
+    out = tmp_path / "out"
+    shutil.copytree(swept[0] / "out", out)
+    for number, name in enumerate("abcde"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        Image.new("RGB", (40, 40), (50 * number, 90, 200)).save(tmp_path / "photos" / name / "1.png")
+    path = sweep_file(tmp_path, TINY, '[evaluate]\ndata = "photos"\n')
+    record = ca_deploy.sweep(path, out, workers=1)
+    files = FILES[: len(RECIPES)]
+    assert [(cell.file, cell.what, cell.status) for cell in record.cells if cell.on] == [
+        (file, "accuracy", Status.PASS) for file in files
+    ]
+    for file in files:
+        report = json.loads((out / f"{file}.accuracy.json").read_text())
+        assert report == json.loads(to_json(ca_deploy.evaluate(out / file, tmp_path / "photos")))
+    assert contents(out, ".onnx") == contents(swept[0] / "out", ".onnx")
+    Image.new("RGB", (40, 40), "white").save(tmp_path / "photos" / "a" / "2.png")
+    again = ca_deploy.sweep(path, out, workers=1)
+    assert [cell.key == before.key for cell, before in zip(again.cells, record.cells, strict=True)] == [True, False] * 2
+    assert json.loads((out / f"{files[0]}.accuracy.json").read_text())["images"] == 6
 
 
 def test_a_cell_that_fails_keeps_its_error_and_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
