@@ -79,6 +79,7 @@ def compare(
     from ca_deploy.evaluation.parity import measure
     from ca_deploy.evaluation.predictor import open_predictor
     from ca_deploy.evaluation.reference import FLOORS, HeldOut, reference_for, samples_for, tolerances_for
+    from ca_deploy.evaluation.unfinished import judge_unfinished
     from ca_deploy.evaluation.unrounded import is_exact, judge_unrounded
     from ca_deploy.evaluation.worst import in_runtimes
     from ca_deploy.graphs.input_shapes import given_shapes
@@ -109,24 +110,29 @@ def compare(
     samples = affordable(held_out.samples, subject.signature)
     if save_inputs is not None:
         arrays.save(save_inputs, samples)
-    answers = reference.run(_under_names_of(reference, samples))
+    fed = _under_names_of(reference, samples)
+    answers = reference.run(fed)
+    before = reference.unfinished.run(fed) if reference.unfinished else None
     allowed = tolerances or tolerances_for(subject)
 
     def in_runtime(name: str | None) -> "ParityReport":
         opened = subject if name == runtimes[0] else open_predictor(model, name, threads, source)
         default = differing_default(opened.session, Path(model), name, threads)
         found = measure(opened, reference.name, answers, samples, allowed, progress, default)
+        if before is not None and opened.signature.suppression is not None:
+            exact = name == runtimes[0] and is_exact(reference)
+            return judge_unfinished(found, opened, Path(model), name, before, samples, exact, progress)
         if name != runtimes[0] or not is_exact(reference):
             return found
         return judge_unrounded(found, opened, Path(model), answers, samples, progress)
 
     found = in_runtimes([in_runtime(name) for name in runtimes])
-    fed = tuple(
+    inputs = tuple(
         FedInput(spec.name, spec.dtype, taken.shape_in(spec))
         for taken in subject.signature.inputs
         for spec in (subject.inputs[taken.name],)
     )
-    return dataclasses.replace(found, image_set=held_out.image_set, inputs=fed)
+    return dataclasses.replace(found, image_set=held_out.image_set, inputs=inputs)
 
 
 def _are_bare_files(model: str | Path, against: object, source: ModelSource | None) -> bool:

@@ -144,8 +144,11 @@ class _Difference:
 
 def _difference(model: Predictor, reference_name: str, reference: Outputs, found: Outputs) -> _Difference:
     reference = in_order(model, reference_name, reference, found)
+    agreement = model.task.agrees(reference, found).tolist() if model.task.agrees else []
+    if model.task.aligned:
+        reference, found = ({**one} for one in model.task.aligned(reference, found))
     powers = {name: metrics.powers(values, found[name]) for name, values in reference.items()}
-    return _Difference(powers, model.task.agrees(reference, found).tolist() if model.task.agrees else [])
+    return _Difference(powers, agreement)
 
 
 def _sqnr_db(differences: Sequence[_Difference]) -> float | None:

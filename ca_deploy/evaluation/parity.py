@@ -10,7 +10,7 @@ from ca_deploy.evaluation.output_parity import compare_output
 from ca_deploy.evaluation.predictor import Outputs, Predictor
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.parity import DefaultSettings, OutputParity, ParityReport, Status
-from ca_deploy.records.recipe import Tolerances
+from ca_deploy.records.recipe import FLOOR_AGREEMENT_PERCENT, Tolerances
 from ca_deploy.records.samples import Samples
 from ca_deploy.runtimes import Session
 
@@ -94,17 +94,20 @@ class _Figures:
     @classmethod
     def of(cls, subject: Predictor, reference: Outputs, found: Outputs, tolerances: Tolerances) -> "_Figures":
         task = subject.task
-        outputs = tuple(
-            compare_output(
-                one,
-                task.compared(reference[one.name]),
-                task.compared(found[one.name]),
-                tolerances.of(one.name),
-                task,
-                subject.labels,
+        if task.aligned is not None:
+            outputs = _aligned_outputs(subject, reference, found, tolerances)
+        else:
+            outputs = tuple(
+                compare_output(
+                    one,
+                    task.compared(reference[one.name]),
+                    task.compared(found[one.name]),
+                    tolerances.of(one.name),
+                    task,
+                    subject.labels,
+                )
+                for one in subject.signature.outputs
             )
-            for one in subject.signature.outputs
-        )
         several = len(outputs) > 1
         failures = [f"{one.name}: {missed}" if several else missed for one in outputs for missed in one.missed]
         agreement = at_most = None
@@ -112,6 +115,8 @@ class _Figures:
             shares = task.agrees(reference, found)
             agreement, at_most = float(100 * shares.mean()), metrics.at_most_percent(float(shares.sum()), len(shares))
             least = tolerances.agreement_percent
+            if least is None and task.aligned is not None:  # what has no counterpart counts here alone
+                least = FLOOR_AGREEMENT_PERCENT
             if least is not None and not at_most >= least:
                 failures.append(
                     f"agreement {agreement:.1f} % of {len(shares)} (at most {at_most:.1f} % in all images, with 95 % "
@@ -126,6 +131,24 @@ class _Figures:
     @property
     def sqnr_db(self) -> float | None:
         return metrics.smallest(one.sqnr_db for one in self.outputs)
+
+
+def _aligned_outputs(
+    subject: Predictor, reference: Outputs, found: Outputs, tolerances: Tolerances
+) -> tuple[OutputParity, ...]:
+    """The outputs that have values that belong to each other. Their errors are judged alone: the other tolerances are
+    for whole tensors, which are judged before the head (:mod:`ca_deploy.evaluation.unfinished`)."""
+    task = subject.task
+    if task.aligned is None:
+        return ()
+    expected, given = task.aligned(reference, found)
+    compared = []
+    for one in subject.signature.outputs:
+        if one.name in expected and len(expected[one.name]):
+            allowed = Tolerances(max_abs_error=tolerances.of(one.name).max_abs_error)
+            figures = compare_output(one, np.asarray(expected[one.name]), np.asarray(given[one.name]), allowed, task)
+            compared.append(replace(figures, channels=None))
+    return tuple(compared)
 
 
 def _default_settings(

@@ -41,7 +41,8 @@ class Predictor:
     """An opened model.
 
     ``signature`` is the network's. ``inputs`` and ``outputs`` are the file's, by the network's names; the file may call
-    them otherwise (coremltools renames an input ``state``).
+    them otherwise (coremltools renames an input ``state``). ``unfinished`` is a network before the head that formats
+    add.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Predictor:
     task: Task
     labels: tuple[str, ...] | None = None
     manifest: Manifest | None = None
+    unfinished: "Predictor | None" = None
 
     @property
     def batch(self) -> int:
@@ -145,7 +147,8 @@ def network_predictor(network: Network) -> Predictor:
 
     session = TorchSession(network)
     name, signature = f"PyTorch {network.name}", network.signature
-    return file_predictor(name, session, session.inputs, session.outputs, signature, network.task, network.labels)
+    found = file_predictor(name, session, session.inputs, session.outputs, signature, network.task, network.labels)
+    return replace(found, unfinished=network_predictor(network.unfinished) if network.unfinished else None)
 
 
 def open_predictor(

@@ -53,10 +53,11 @@ def judge_unrounded(
     8 dB below what weights moved at random by half a step leave of it. That has to be so with ranges that cut off
     nothing, and with the file's own, which may stand in for a clamp that the quantiser dropped before them. Where the
     file itself misses a tolerance, and not so, the reason says whether ranges or rounding cost it. Files whose
-    tolerances have none for channels, and formats without a counterpart, keep their report.
+    tolerances have none for channels, formats without a counterpart, and answers in an order of their own keep their
+    report.
     """
     opener = next((one.unrounded for one in map(find_format, format_names()) if one.suffix == path.suffix), "")
-    if report.tolerances.channel_sqnr_db is None or not opener:
+    if report.tolerances.channel_sqnr_db is None or not opener or subject.task.aligned is not None:
         return report
     try:
         with temporary() as folder:

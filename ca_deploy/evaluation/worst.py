@@ -19,6 +19,20 @@ def with_sizes(own: ParityReport, others: Mapping[Size2d, ParityReport]) -> Pari
     return replace(_worst(own, [own, *others.values()]), reason="; ".join(reasons), sizes=sizes)
 
 
+def with_unfinished(own: ParityReport, before: ParityReport) -> ParityReport:
+    """The report of a file, with that of the tensors before what its format added to them."""
+    nothing = "" if own.outputs else "no detection in any image: only the tensors before suppression were compared"
+    reasons = [why for why in (own.reason, nothing, before.reason if before.reason != own.reason else "") if why]
+    return replace(
+        _worst(own, [own, before]),
+        reason="; ".join(reasons),
+        agreement=own.agreement,
+        agreement_at_most=own.agreement_at_most,
+        outputs=(*before.outputs, *own.outputs),
+        not_unrounded=before.not_unrounded,
+    )
+
+
 def in_runtimes(reports: Sequence[ParityReport]) -> ParityReport:
     """The reports of several runtimes on the same images; one alone stays as it is."""
     if len(reports) == 1:

@@ -98,7 +98,8 @@ class Format:
     batch dimension of its files can be dynamic; ``dynamic_size``: so can height and width of an image;
     ``enumerated_sizes``: an image can have one of several sizes. ``unrounded`` is ``module:name`` of the
     :class:`ca_deploy.records.counterpart.Opener` of its integer files, or "" where there is none. ``finishes``: the
-    heads (``detection/nms``) that its converter completes with an operator of its own, as ``Conversion.head`` says.
+    heads (``detection/nms``) that its converter adds with operators of its own. ``unfinished`` is ``module:name`` of a
+    function that writes such a file without them to a folder, given both paths; it returns the path.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Format:
     enumerated_sizes: bool = False
     unrounded: str = ""
     finishes: tuple[str, ...] = ()
+    unfinished: str = ""
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -161,7 +163,7 @@ class Format:
 
     def reasons_against(self, network: "Network", wanted: Wanted) -> tuple[str, ...]:
         """Why a network cannot have this format, as far as that shows before conversion."""
-        return tuple(load(self.limits)(network, wanted)) if self.limits else ()
+        return tuple(load(self.limits)(network.converted, wanted)) if self.limits else ()
 
     def code_for(self, manifest: "Manifest") -> Mapping[str, str]:
         """Code that runs an exported file, by suffix.

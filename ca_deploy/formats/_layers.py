@@ -7,6 +7,8 @@ from ca_deploy.errors import RecipeError
 from ca_deploy.records.recipe import ExportRecipe, LayerOverride
 
 _SHOWN = 12
+# The reason reported for what --head nms adds to an integer file.
+FINDS_DETECTIONS = "finds detections, in float by design: integers would move boxes, and make equal what is not"
 
 
 def kept_float_because(pattern: str) -> str:

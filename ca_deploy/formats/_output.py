@@ -34,4 +34,5 @@ def returned(manifest: Manifest) -> str:
 
 def given_text(one: Result) -> str:
     """The shape of an output, and what its values are where that is known: ``(1, 5), probabilities``."""
-    return f"{one.spec.shape}{_MADE[one.given.activation]}"
+    meaning = f", {one.given.meaning}" if one.given.meaning else _MADE[one.given.activation]
+    return f"{one.spec.shape}{meaning}"

@@ -15,6 +15,7 @@ from ca_deploy.files import other_kind
 from ca_deploy.graphs.not_models import refuse_others
 from ca_deploy.graphs.readers import by_suffix
 from ca_deploy.graphs.validity import invalid
+from ca_deploy.records.module_path import DETECTIONS
 
 AttributeValue = int | float | str | tuple[int, ...] | tuple[float, ...]
 
@@ -26,6 +27,7 @@ _TFLITE_FLOW = ("IF", "WHILE", "CALL", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHL
 CONTROL_FLOW = (*_TFLITE_FLOW, "If", "Loop", "Scan", "SequenceMap")
 
 _INTEGERS = ("int8", "uint8", "int16")
+_POST_PROCESS = "TFLite_Detection_PostProcess"  # its result has the name of an output
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,11 @@ class Node:
     custom: bool = False
     multiply_adds: int = 0
     scope: str = ""
+
+    @property
+    def finds_detections(self) -> bool:
+        """Whether a format added it behind the network (``--head nms``), in float by design."""
+        return self.module == DETECTIONS or self.operator == _POST_PROCESS
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def _read_with_values(node: Node, tensors: Sequence[Tensor]) -> tuple[int, ...]:
 
 def module_of(tensor_name: str) -> str:
     """The PyTorch module in a tensor name by ca-deploy (``features.3.act;0``) or litert-torch; "" if there is none."""
-    ours = re.fullmatch(r"([\w.]+);\d+(_\w+)?", tensor_name)
+    ours = re.fullmatch(r"([\w.:]+);\d+(_\w+)?", tensor_name)
     if ours:
         return "" if ours.group(1) == "tensor" else ours.group(1)
     return flatbuffer.module_path(tensor_name) if "torch.nn." in tensor_name else ""

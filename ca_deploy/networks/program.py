@@ -89,6 +89,7 @@ def traced(
     Raises:
         ModelError: torch.export cannot trace it.
     """
+    network = network.converted
     examples = network.examples(2 if dynamic_batch else batch)  # torch.export treats a size of 1 as constant
     return program_of(network.module, network.name, examples, _open(network.signature, dynamic_batch, dynamic_size))
 
@@ -116,6 +117,8 @@ def save_program(
     import torch
 
     path = folder / f"{network.name}.pt2"
+    head = network.head if network.unfinished else None  # others are in the program
+    network = network.converted
     if network.is_wrapped:
         program = _with_names(network, dynamic_batch, dynamic_size)
     else:
@@ -131,7 +134,8 @@ def save_program(
         evaluation_mode=False,
         num_classes=None,
         width=None,
-        head=None,  # it is in the program
+        head=head,
+        box_coding=network.signature.boxes,
     )
     photo = network.signature.photo
     if photo is None:

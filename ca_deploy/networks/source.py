@@ -33,7 +33,8 @@ class Network:
     """A loaded network in evaluation mode, float32, with its signature, task and labels; compared by identity.
 
     ``module`` takes the tensors of ``signature.inputs`` in order, and returns the outputs: a tensor, or a tuple of
-    several; ``head`` is the one that it has around the network, if any. ``original`` is the network itself, which may
+    several; ``head`` is the one that it has around the network, if any, and ``unfinished`` the network without it where
+    formats add it with operators of their own. ``original`` is the network itself, which may
     take and return anything. ``task_reason`` says why it has this task; "" where it was named. ``notes`` are for the
     manifest, and so are ``assumptions``, what nobody said about its images.
     """
@@ -55,6 +56,12 @@ class Network:
     notes: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     head: str | None = None
+    unfinished: "Network | None" = None
+
+    @property
+    def converted(self) -> "Network":
+        """The network as it is traced for every format."""
+        return self.unfinished or self
 
     @property
     def is_wrapped(self) -> bool:
@@ -127,6 +134,8 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
 
     arguments = arguments_of(module, source.inputs, program)
     proven = prove(source.stem, module, arguments, inputs_of(arguments, source, metadata, default))
+    if proven.signature.boxes is None and source.box_coding is not None:
+        proven = replace(proven, signature=replace(proven.signature, boxes=source.box_coding))
     labels = labels_of(source, metadata)
     check_labels(source.stem, proven.signature, labels)
     meaning = meaning_of(source.task or (registered.task if registered else None), proven.signature, labels)

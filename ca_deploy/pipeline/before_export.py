@@ -80,6 +80,6 @@ def _export(source: ModelSource, network: Network, recipe_name: str, path: Path,
     if missing := format.missing_packages():
         raise RuntimeUnavailable(f"Recipe {recipe_name} needs {', '.join(missing)}, which is not installed.")
     noise = load_calibration(_NOISE, network.signature).calibration if recipe.needs_calibration else None
-    conversion = Conversion(source, recipe, noise, path, log=None, head=network.head)
+    conversion = Conversion(source, recipe, noise, path, log=None)
     with Worker(format, conversion.printed, path.parent) as worker:
         worker.convert(conversion, partial(step, recipe_name))

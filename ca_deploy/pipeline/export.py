@@ -98,7 +98,6 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
                         sizes=sizes.enumerated if sizes else (),
                         lowering=request.lowering,
                         examples=images.calibration.first(request.batch),
-                        head=network.head,
                     )
                     for recipe in recipes
                 ]

@@ -179,7 +179,7 @@ def refuse_head(network: "Network", formats: Iterable[Format]) -> None:
     if unable := [format.name for format in formats if format.name not in able]:
         others = ", ".join(name for name, head in network.task.heads.items() if not head.finished)
         raise UsageError(
-            f"--head {network.head} is not possible with --format {', '.join(unable)}, which has no operator for it. "
+            f"--head {network.head} is not possible with --format {', '.join(unable)}: it is not written there. "
             f"Export to {' or '.join(able) or 'no format here'}, or choose another head: {others}."
         )
 
@@ -195,7 +195,9 @@ def refuse_unfit(request: ExportRequest, network: "Network") -> None:
             several samples at once.
     """
     refuse_head(network, request.formats())
-    outputs = [given.name for given in network.signature.outputs]
+    if network.unfinished is not None:
+        _refuse_unfinishable(request, network)
+    outputs = [given.name for given in (*network.signature.outputs, *network.converted.signature.outputs)]
     for recipe in request.recipes:
         for name in recipe.tolerances.outputs:
             if name not in outputs:
@@ -218,6 +220,33 @@ def refuse_unfit(request: ExportRequest, network: "Network") -> None:
         from ca_deploy.networks.batches import refuse_dependence
 
         refuse_dependence(network, 2 if request.dynamic_batch else request.batch)
+
+
+def _refuse_unfinishable(request: ExportRequest, network: "Network") -> None:
+    """Refuse what a head that formats add cannot have.
+
+    Raises:
+        UsageError: several samples at once, or images of several sizes.
+        RecipeError: a recipe's file gives integers.
+    """
+    wished = {
+        "--dynamic-batch": request.dynamic_batch,
+        "--batch": request.batch > 1,
+        "--dynamic-size": request.dynamic_size,
+        "--sizes": bool(request.sizes),
+    }
+    if given := [option for option, wish in wished.items() if wish]:
+        others = ", ".join(name for name, head in network.task.heads.items() if not head.finished)
+        raise UsageError(
+            f"--head {network.head} takes one image of one size: drop {', '.join(given)}, or choose another head: "
+            f"{others}."
+        )
+    for recipe in request.recipes:
+        if recipe.io == "int8":
+            raise RecipeError(
+                f"Recipe {recipe.name} gives integers, and --head {network.head} computes what it gives in float. "
+                "Choose a recipe with float32 output."
+            )
 
 
 def _refuse_what_no_format_of_these_can(asked: ExportRequest) -> None:

@@ -9,6 +9,7 @@ from ca_deploy.evaluation.affordable import affordable
 from ca_deploy.evaluation.parity import FEWEST_IMAGES, measure
 from ca_deploy.evaluation.predictor import Outputs, file_predictor, network_predictor
 from ca_deploy.evaluation.resized import at_another_size
+from ca_deploy.evaluation.unfinished import judge_unfinished
 from ca_deploy.evaluation.unrounded import judge_unrounded
 from ca_deploy.evaluation.worst import with_sizes
 from ca_deploy.latency import against_float32
@@ -25,13 +26,15 @@ from ca_deploy.runtimes import differing_default, open_session, runtimes_for
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """PyTorch's outputs for the held-out samples, each ``(N, …)``; ``notes`` are for the manifest."""
+    """PyTorch's outputs for the held-out samples, each ``(N, …)``; ``notes`` are for the manifest. ``unfinished`` has
+    those of the network before the head that formats add, if there is one."""
 
     network: Network
     name: str
     samples: Samples
     answers: Outputs
     notes: tuple[str, ...] = ()
+    unfinished: "Reference | None" = None
     _others: "dict[Size2d, Reference]" = field(default_factory=dict)
 
     def at(self, size: Size2d) -> "Reference":
@@ -59,7 +62,8 @@ def reference_answers(network: Network, samples: Samples, progress: Progress = s
     few = affordable(samples, network.signature)
     note = f"Compared on {len(few)} of the {len(samples)} held-out samples: outputs of more do not fit into memory."
     notes = (note,) if len(few) < len(samples) else ()
-    return Reference(network, predictor.name, few, predictor.run(few, progress) if len(few) else {}, notes)
+    before = reference_answers(network.unfinished, few) if network.unfinished else None
+    return Reference(network, predictor.name, few, predictor.run(few, progress) if len(few) else {}, notes, before)
 
 
 def verify(
@@ -121,7 +125,12 @@ def _parity(
         progress,
         default=default,
     )
-    if runtime is None:
+    if reference.unfinished is not None:
+        answers = reference.unfinished.answers
+        found = judge_unfinished(
+            found, subject, path, runtime, answers, reference.samples, exact=runtime is None, progress=progress
+        )
+    elif runtime is None:
         found = judge_unrounded(found, subject, path, reference.answers, reference.samples, progress)
     note = found.default_settings.note if found.default_settings else ""
     return found, session.settings, [note] if note else []

@@ -1,5 +1,6 @@
 """What the outputs of a detector mean: anchors and variances of its boxes, and the kind of its scores."""
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+LARGEST_EXPONENT = math.log(1000 / 16)  # as torchvision clamps it: no box is more than 62 anchors wide
 _MOST = 1e3  # of a side or a variance, beyond any detector's: what follows stays in float32
 
 
@@ -80,3 +82,25 @@ class BoxCoding:
             sizes = np.asarray(one.sizes)[size.astype(int)]
             found.append(np.stack([x, y, sizes[..., 0], sizes[..., 1]], axis=-1).reshape(-1, 4))
         return np.concatenate(found).astype(np.float32)
+
+
+@record
+class Suppression:
+    """Which of a detector's boxes a file gives: those of a class with ``least_score`` and more, without those that
+    overlap a better one of their class by an IoU of more than ``most_iou``; of all that, the ``most`` best.
+
+    ``boxes`` and ``scores`` name the outputs of the network that it is made of; they may be one.
+    """
+
+    boxes: str
+    scores: str
+    classes: int
+    least_score: float = 0.01
+    most_iou: float = 0.5
+    most: int = 100
+
+    def __post_init__(self) -> None:
+        if min(self.classes, self.most) < 1 or not (0 < self.least_score < 1 and 0 < self.most_iou <= 1):
+            raise UsageError(
+                "Suppression: there is a class and a box at least, and the least score and the IoU are between 0 and 1."
+            )

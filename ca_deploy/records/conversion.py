@@ -21,8 +21,7 @@ class Conversion:
     messages name; None where it is not kept. ``dynamic_batch`` makes the batch dimension dynamic; otherwise the file
     takes ``batch`` samples at once. ``dynamic_size`` makes height and width of the image dynamic; ``sizes`` are those
     that it may have, where there are several, the network's own first. ``lowering`` says how attention is written
-    (:func:`ca_deploy.lowering.rules.rules_for`), which is proved on ``examples``. ``head`` is the network's, which a
-    format may have to finish.
+    (:func:`ca_deploy.lowering.rules.rules_for`), which is proved on ``examples``.
     """
 
     source: ModelSource
@@ -36,7 +35,6 @@ class Conversion:
     sizes: tuple[Size2d, ...] = ()
     lowering: str = "default"
     examples: Samples | None = None
-    head: str | None = None
 
     @property
     def printed(self) -> Path:

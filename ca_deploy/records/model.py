@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 
 from ca_deploy.errors import UsageError, unknown_name
 from ca_deploy.files import file_stem
+from ca_deploy.records.boxes import BoxCoding
 from ca_deploy.records.codec import Unreadable, decode, parse_toml
 from ca_deploy.records.input_wish import InputWish
 from ca_deploy.records.network_cost import PublishedFigures
@@ -58,6 +59,7 @@ class ModelSource:
     to what it computes after ``.eval()``. ``task`` names the meaning of the outputs (:mod:`ca_deploy.tasks`), ``head``
     what the network is wrapped in, one of its task's, and ``name`` is what files are called instead of the model.
     ``inputs`` say what the parameters of the network's ``forward`` are; without them, the only one is an image.
+    ``box_coding`` says what the outputs of a detector mean that does not say so itself, as a program cannot.
     """
 
     model: str = DEFAULT_MODEL
@@ -82,6 +84,7 @@ class ModelSource:
     head: str | None = None
     name: str | None = None
     inputs: tuple[InputWish, ...] = ()
+    box_coding: BoxCoding | None = None
 
     def __post_init__(self) -> None:
         # 0 leaves out the head in many factories, timm's among them.

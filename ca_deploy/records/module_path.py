@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 WRAPPED = "ca_deploy_network"  # the attribute that holds the network itself
+DETECTIONS = "head:nms"  # stands for the path of what a format adds to find detections; no module can be called so
 
 
 def within_network(path: str) -> str:

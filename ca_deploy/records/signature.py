@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ca_deploy.errors import UsageError
-from ca_deploy.records.boxes import BoxCoding
+from ca_deploy.records.boxes import BoxCoding, Suppression
 from ca_deploy.records.preprocessing import Preprocessing
 from ca_deploy.records.record import record
 from ca_deploy.records.samples import Samples
@@ -66,12 +66,14 @@ class NetworkInput:
 
 @record
 class NetworkOutput:
-    """One output: a tensor of ``shape``, for a batch of one."""
+    """One output: a tensor of ``shape``, for a batch of one. ``meaning`` says in words what its values are, where
+    ``activation`` does not."""
 
     name: str
     shape: tuple[int, ...]
     dtype: DType = "float32"
     activation: Activation = "none"
+    meaning: str = ""
 
 
 def _with_suffixes(name: str) -> Iterator[str]:
@@ -83,12 +85,14 @@ def _with_suffixes(name: str) -> Iterator[str]:
 class Signature:
     """The inputs and outputs, in the order of the network's ``forward`` and of what it returns.
 
-    ``boxes`` is what the outputs of a detector mean, where it says so.
+    ``boxes`` is what the outputs of a detector mean, where it says so. With ``suppression``, they are what is left of
+    those that it names, and ``boxes`` is what those mean.
     """
 
     inputs: tuple[NetworkInput, ...]
     outputs: tuple[NetworkOutput, ...]
     boxes: BoxCoding | None = None
+    suppression: Suppression | None = None
 
     def named(self, only_output: str) -> "Signature":
         """With a name for an only output that has none; an output that is called as an input gets another name."""

@@ -19,6 +19,7 @@ from ca_deploy.graphs.ort_plan import of_this_version, planned
 from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._advice import advice_for, load_advice
+from ca_deploy.targets._detections import detections_note
 from ca_deploy.targets._partitions import assess, without_accelerator
 from ca_deploy.targets._remedies import Remedy, with_remedy
 
@@ -55,10 +56,10 @@ def check(request: Request) -> CompatReport:
         if reason := outcome.left_over(node):
             made = replace(made, verdict=Verdict.FALLS_BACK, reason=reason)
             made = with_remedy(made, _EIGHT if outcome.has_16_bits(node) else _ALL_OR_NOTHING, graph)
-        elif outcome.is_static and outcome.is_float(node) and outcome.has_16_bits(node):
+        elif outcome.is_static and outcome.is_float(node) and outcome.has_16_bits(node) and not node.finds_detections:
             reason = "it runs in float, between 16-bit integers: the CPU provider has 8-bit kernels only"
             made = with_remedy(replace(made, verdict=Verdict.FLOAT_IN_INT8, reason=reason), _EIGHT, graph)
-        elif outcome.is_static and outcome.is_float(node):
+        elif outcome.is_static and outcome.is_float(node) and not node.finds_detections:
             said = advice_for(advice, node.operator, "int8")
             reason = "it runs in float between a DequantizeLinear and a QuantizeLinear"
             made = replace(made, verdict=Verdict.FLOAT_IN_INT8, reason=reason + (f": {said.reason}" if said else ""))
@@ -67,6 +68,8 @@ def check(request: Request) -> CompatReport:
     notes = [f"{len(graph.nodes)} nodes become {sum(1 for _ in all_nodes(plan.graph))}: {outcome.fusions()}."]
     if outcome.is_dynamic:
         notes.append("Quantised dynamically: convolutions and matrix products in integers, all else in float.")
+    if note := detections_note(graph):
+        notes.append(note)
     report = assess(CompatReport("ort_cpu", runtime, request.path.name, tuple(findings), notes=tuple(notes)), graph)
     # The provider runs branches and bodies too: without islands of float, nothing breaks the model.
     return report if report.findings else replace(report, measured_partitions=1)
@@ -80,9 +83,11 @@ def brief(path: Path) -> str:
     outcome = _Outcome(model, planned(model, disabled_optimizers=()), graph)
     if not outcome.is_static:
         return ""
-    islands = _connected(graph, {node.index for node in graph.nodes if outcome.is_float(node)})
+    inside = (node for node in graph.nodes if not node.finds_detections)
+    islands = _connected(graph, {node.index for node in inside if outcome.is_float(node)})
     if not islands:
-        return "ONNX Runtime computes every operator in integers on ARM"
+        but = " but those that find detections" if any(node.finds_detections for node in graph.nodes) else ""
+        return f"ONNX Runtime computes every operator in integers on ARM{but}"
     count = sum(map(len, islands))
     return (
         f"ONNX Runtime computes {count} operator{'s' if count > 1 else ''} in float on ARM, in {len(islands)} "
@@ -117,7 +122,8 @@ class _Outcome:
         self._types = types | {n.output[0]: TensorProto.INT8 for n in planned_nodes if n.op_type.startswith("QLinear")}
         self._consumers, self._producers = graph.consumers, graph.producers
         self._planned = planned_nodes
-        self._edge = set(graph.inputs) | set(graph.outputs)
+        behind = {tensor for node in graph.nodes if node.finds_detections for tensor in node.inputs}
+        self._edge = {*graph.inputs, *graph.outputs, *behind}
 
     @cached_property
     def is_static(self) -> bool:

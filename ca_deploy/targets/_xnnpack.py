@@ -12,6 +12,7 @@ from ca_deploy.records.compat import CompatReport, Evidence, Finding, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._advice import Advice, advice_for, load_advice
 from ca_deploy.targets._compiled import compiled_for
+from ca_deploy.targets._detections import detections_note
 from ca_deploy.targets._partitions import assess, without_accelerator
 from ca_deploy.targets._probe import constant_makers, one_node_model
 from ca_deploy.targets._remedies import NO_REMEDY, with_remedy
@@ -56,6 +57,8 @@ def check(request: Request) -> CompatReport:
     )
     alone = {index for index, one in probes.items() if one.taken}
     findings, notes = version_findings(graph, findings, tflite_level)
+    if note := detections_note(graph):
+        notes.append(note)
     report = CompatReport("xnnpack", runtime, request.path.name, findings)
     report = assess(report, graph, alone if whole is None else whole.taken)
     if litert != INSTALLED:
@@ -151,7 +154,8 @@ def _finding(
         kind = "float32 with integer weights"
     made = Finding(node.index, node.name, node.module, node.operator, Verdict.ACCELERATED, Evidence.MEASURED, runtime)
     if taken or (taken is None and probe.taken):
-        if graph.is_integer and kind.startswith("float32") and node.operator not in _CONVERSIONS:
+        exempt = node.operator in _CONVERSIONS or node.finds_detections
+        if graph.is_integer and kind.startswith("float32") and not exempt:
             reason = "delegated, but in float32: it is not quantised"
             remedy = "Write it with operators that the quantizer supports, or leave it in float on purpose."
             return replace(made, verdict=Verdict.FLOAT_IN_INT8, reason=reason, remedy=remedy)

@@ -82,8 +82,9 @@ class Head:
     ``wrap`` is ``module:name`` of a function that takes the loaded :class:`~ca_deploy.networks.source.Network` and
     returns a module that takes the same tensors and gives the head's outputs, a dictionary where they are several; ""
     gives what the network itself does. It may raise ``ModelError`` for a network that it does not fit. ``finished``:
-    what ``wrap`` gives is completed by the format with an operator of its own, which a format that has ``task/head`` in
-    ``Format.finishes`` can. ``output_name`` is what an only output is called; "" is the task's.
+    a format that has ``task/head`` in ``Format.finishes`` converts the network itself, and adds the head with operators
+    of its own; the module, which is what files are compared with, has the ``signature`` of what they give.
+    ``output_name`` is what an only output is called; "" is the task's.
     """
 
     description: str
@@ -129,7 +130,9 @@ class Task:
     where none is named. ``class_count`` is how many classes labels name, where the outputs say that, and
     ``labels_hint`` whether the background is one of them. ``heads`` are what its networks can be wrapped in, by the
     name after ``--head``; without one, a file gives what the network does.
-    ``bound`` returns the task for a signature that its answers depend on. ``seen`` says what the answers to one photo,
+    ``bound`` returns the task for a signature that its answers depend on. ``aligned`` makes of two answers, whose parts
+    are in an order of their own, values that belong to each other; what has no counterpart counts in ``agrees`` alone.
+    ``seen`` says what the answers to one photo,
     each ``(1, …)``, mean, given its width and height in pixels; without it, the values are shown.
     """
 
@@ -160,6 +163,7 @@ class Task:
     labels_hint: str = ""
     heads: "Mapping[str, Head]" = field(default_factory=dict)
     bound: "Callable[[Signature], Task] | None" = None
+    aligned: "Callable[[Answers, Answers], tuple[Answers, Answers]] | None" = None
     seen: "Callable[[Answers, Signature, tuple[int, int], Labels], Seen] | None" = None
 
 

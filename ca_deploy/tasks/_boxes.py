@@ -3,15 +3,15 @@
 A box is ``(left, top, right, bottom)``; a number of them is ``(…, 4)``.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ca_deploy.records.boxes import LARGEST_EXPONENT
+
 Floats = NDArray[np.float32]
-LARGEST_EXPONENT = math.log(1000 / 16)  # as torchvision clamps it: no box is more than 62 anchors wide
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,12 @@ def probabilities(scores: Floats, kind: str) -> Floats:
     return found
 
 
-def suppress(boxes: Floats, scores: Floats, most_iou: float) -> NDArray[np.int64]:
-    """Greedy non-maximum suppression of boxes of one class: the numbers of those kept, the most certain first."""
+def suppress(boxes: Floats, scores: Floats, most_iou: float, most: int) -> NDArray[np.int64]:
+    """Greedy non-maximum suppression of boxes of one class: the numbers of the first ``most`` that are kept, the most
+    certain first."""
     order = np.argsort(-scores, kind="stable")
-    kept = []
-    while order.size:
+    kept: list[np.int64] = []
+    while order.size and len(kept) < most:
         first, order = order[0], order[1:]
         kept.append(first)
         order = order[iou(boxes[first : first + 1], boxes[order])[0] <= most_iou]
@@ -71,7 +72,7 @@ def detect(
     parts = []
     for number in range(scores.shape[1]):
         likely = np.flatnonzero(scores[:, number] >= least_score)
-        kept = likely[suppress(boxes[likely], scores[likely, number], most_iou)[:most]]
+        kept = likely[suppress(boxes[likely], scores[likely, number], most_iou, most)]
         parts.append((boxes[kept], scores[kept, number], np.full(len(kept), number, np.int64)))
     found, certain, classes = (np.concatenate(values) for values in zip(*parts, strict=True))
     order = np.argsort(-certain, kind="stable")[:most]

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from string import Template
 
-from ca_deploy.records.boxes import AnchorMap
+from ca_deploy.records.boxes import LARGEST_EXPONENT, AnchorMap
 from ca_deploy.records.signature import Signature
 from ca_deploy.tasks import Ran
-from ca_deploy.tasks._boxes import LARGEST_EXPONENT
 from ca_deploy.tasks._detector import Detector
 
 

@@ -2,14 +2,16 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ca_deploy.errors import ModelError
-from ca_deploy.records.boxes import BoxCoding
+from ca_deploy.records.boxes import LARGEST_EXPONENT, BoxCoding, Suppression
 from ca_deploy.records.module_path import WRAPPED
-from ca_deploy.tasks._boxes import LARGEST_EXPONENT
-from ca_deploy.tasks._detector import Detector, detector_of
+from ca_deploy.records.signature import NetworkOutput, Signature
+from ca_deploy.tasks._boxes import detect
+from ca_deploy.tasks._detector import GIVEN, Y_FIRST, Detector, detector_of
 
 if TYPE_CHECKING:
     from ca_deploy.networks.source import Network
@@ -75,3 +77,49 @@ class Boxes(nn.Module):
         if self._detector.coding.scores == "softmax":
             return scores.softmax(-1)[..., 1:]
         return scores.sigmoid() if self._detector.coding.scores == "sigmoid" else scores
+
+
+_MEANINGS = (
+    "top, left, bottom, right in parts of the input's sides, the most certain first",
+    "numbers of the labels",
+    "probabilities",
+    "how many of them count",
+)
+
+
+class Detections(Boxes):
+    """Raw outputs -> what is left of their boxes after suppression, as :class:`~ca_deploy.tasks._detector.Suppressed`
+    reads it; the places that do not count are 0.
+
+    A format adds it with operators of its own; this one, in PyTorch and numpy, is what files are compared with.
+
+    Raises:
+        ModelError: the network is not a detector, or has outputs of these names.
+    """
+
+    def __init__(self, network: "Network") -> None:
+        super().__init__(network)
+        if taken := sorted(set(GIVEN) & set(self._names)):
+            raise ModelError(
+                f"{network.name} has an output {', '.join(taken)} already, which --head nms gives. Return it under "
+                "another name."
+            )
+        detector = self._detector
+        self._rule = Suppression(detector.boxes, detector.scores, detector.classes)
+        most = self._rule.most
+        shapes = ((1, most, 4), (1, most), (1, most), (1,))
+        pairs = zip(GIVEN, shapes, _MEANINGS, strict=True)
+        outputs = tuple(NetworkOutput(name, shape, meaning=meaning) for name, shape, meaning in pairs)
+        self.signature = Signature(network.signature.inputs, outputs, detector.coding, self._rule)
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        decoded = super().forward(*tensors)
+        rule, rows = self._rule, []
+        for boxes, scores in zip(*(decoded[name].detach().numpy() for name in ("boxes", "scores")), strict=True):
+            found = detect(boxes, scores, rule.least_score, rule.most_iou, rule.most)
+            count = len(found.scores)
+            row = np.zeros((rule.most, 6), np.float32)
+            row[:count] = np.column_stack([found.boxes[:, Y_FIRST], found.classes, found.scores])
+            rows.append((row, count))
+        table = torch.from_numpy(np.stack([row for row, _ in rows]))
+        return table[..., :4], table[..., 4], table[..., 5], torch.tensor([float(count) for _, count in rows])

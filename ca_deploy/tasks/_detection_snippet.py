@@ -2,11 +2,10 @@
 
 from string import Template
 
-from ca_deploy.records.boxes import BoxCoding
+from ca_deploy.records.boxes import LARGEST_EXPONENT, BoxCoding
 from ca_deploy.records.preprocessing import STEEPEST, Preprocessing
 from ca_deploy.records.signature import Signature
-from ca_deploy.tasks._boxes import LARGEST_EXPONENT
-from ca_deploy.tasks._detector import Detector
+from ca_deploy.tasks._detector import GIVEN, Detector, Suppressed
 
 _OFFSETS = Template('''
 # Anchors of each map: rows, columns, and (width, height) of the boxes in a cell, in parts of the input.
@@ -63,8 +62,23 @@ def detections(outputs, size, scale, start) -> list:
 ''')
 
 
-def functions(detector: Detector) -> str:
+_LISTED = Template('''
+def detections(outputs, size, scale, start, least_score: float = 0.3) -> list:
+    """(left, top, right, bottom), probability and class of what is seen, the most certain first, in pixels of a photo
+    of that size; times the scale, from the start, it is the input. All are width and height, or x and y.
+    """
+    boxes, kinds, scores, count = (outputs[name][0] for name in $names)
+    pixels = boxes[:, [1, 0, 3, 2]] * [$width, $height, $width, $height]  # the file's are top, left, bottom, right
+    placed = np.clip((pixels - [*start, *start]) / [*scale, *scale], 0, [*size, *size])
+    found = zip(placed, scores, kinds.astype(int))
+    return [one for one in list(found)[: int(count)] if one[1] >= least_score]
+''')
+
+
+def functions(detector: Detector | Suppressed) -> str:
     """The function ``detections``, which takes what ``run`` returns, and those that it calls."""
+    if isinstance(detector, Suppressed):
+        return _LISTED.substitute(names=GIVEN, width=detector.width, height=detector.height)
     coding = detector.coding
     if detector.boxes == detector.scores:
         taken, boxes, scores = "outputs[:4].T, outputs[4:].T", "boxes", "scores"

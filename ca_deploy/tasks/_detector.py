@@ -1,19 +1,30 @@
 """A detector's outputs, however they are laid out, as boxes and probabilities."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ca_deploy.records.boxes import BoxCoding
+from ca_deploy.errors import ArtifactError
+from ca_deploy.records.boxes import BoxCoding, Suppression
 from ca_deploy.records.signature import NetworkOutput, Signature
-from ca_deploy.tasks._boxes import Floats, decode, probabilities
+from ca_deploy.tasks._boxes import Detections, Floats, decode, detect, probabilities
 
 if TYPE_CHECKING:
     from ca_deploy.tasks import Answers
 
 _PIXELS = BoxCoding("centres", "pixels", "probabilities")  # as YOLOv8 exports them
 _PARTS = BoxCoding("corners", "parts", "probabilities")
+# What files with suppression in them give, as TensorFlow's Object Detection API calls it.
+GIVEN = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
+Y_FIRST = [1, 0, 3, 2]  # its order of left, top, right, bottom
+
+Place = Callable[[Floats], Floats]
+
+
+def _as_they_are(boxes: Floats) -> Floats:
+    return boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +56,51 @@ class Detector:
             boxes = np.divide(boxes, np.array([self.width, self.height] * 2, np.float32), dtype=np.float32)
         return boxes, shares
 
+    def found(self, answers: "Answers", least_score: float = 0.01, place: Place = _as_they_are) -> list[Detections]:
+        """What is left in each photo after suppression of its boxes, which ``place`` moves before."""
+        pairs = zip(*self.read(answers), strict=True)
+        return [detect(place(boxes), scores, least_score) for boxes, scores in pairs]
 
-def detector_of(signature: Signature) -> Detector | str:
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """Answers that are suppressed already, the most certain first: ``detection_boxes (N, most, 4)``, top, left, bottom,
+    right in parts of the input's sides, ``detection_classes`` and ``detection_scores (N, most)``, and how many count,
+    ``num_detections (N,)``."""
+
+    rule: Suppression
+    width: int
+    height: int
+
+    @property
+    def classes(self) -> int:
+        return self.rule.classes
+
+    def read(self, answers: "Answers") -> tuple[Floats, Floats]:
+        """Boxes ``(N, most, 4)``, left, top, right, bottom, and scores ``(N, most)``; those that do not count too."""
+        boxes, _, scores, _ = (answers[name] for name in GIVEN)
+        return boxes[..., Y_FIRST], scores
+
+    def found(self, answers: "Answers", least_score: float = 0.0, place: Place = _as_they_are) -> list[Detections]:
+        """The detections in each photo, whose boxes ``place`` moves.
+
+        Raises:
+            ArtifactError: there are more than fit, or of a class that does not exist.
+        """
+        found = []
+        for boxes, scores, kinds, count in zip(*self.read(answers), answers[GIVEN[1]], answers[GIVEN[3]], strict=True):
+            counted = np.arange(len(scores)) < count
+            if not (0 <= count <= len(scores) and ((kinds >= 0) & (kinds < self.classes))[counted].all()):
+                raise ArtifactError(
+                    f"The model gives {count:g} detections of at most {len(scores)}, or a class that is none of its "
+                    f"{self.classes}: it is damaged. Export it again."
+                )
+            counted &= scores >= least_score
+            found.append(Detections(place(boxes[counted]), scores[counted], kinds[counted].astype(np.int64)))
+        return found
+
+
+def detector_of(signature: Signature) -> Detector | Suppressed | str:
     """How a signature is read, or why it cannot be."""
     shapes = ", ".join(f"{output.dtype} {output.shape}" for output in signature.outputs)
     wrong = (
@@ -57,6 +111,8 @@ def detector_of(signature: Signature) -> Detector | str:
     if photo is None:
         return f"a detector takes one photo, and the network takes {signature.inputs_text}"
     outputs = signature.outputs
+    if signature.suppression is not None:
+        return Suppressed(signature.suppression, photo.width, photo.height)
     if any(len(one.shape) != 3 or not one.dtype.startswith("float") for one in outputs):
         return wrong
     coding = signature.boxes

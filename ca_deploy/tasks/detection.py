@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,13 @@ from ca_deploy.errors import ArtifactError, ImageDataError, listed
 from ca_deploy.records.prediction import FoundBox
 from ca_deploy.records.signature import Signature
 from ca_deploy.tasks import Head, Labels, Score, Scoring, Seen, Task
-from ca_deploy.tasks._boxes import Detections, Floats, detect, iou
+from ca_deploy.tasks._boxes import Detections, Floats, iou
 from ca_deploy.tasks._coco_metrics import Scored, average_precision
 from ca_deploy.tasks._detection_code import detections
 from ca_deploy.tasks._detection_kotlin import KOTLIN
 from ca_deploy.tasks._detection_snippet import functions, main
 from ca_deploy.tasks._detection_swift import SWIFT
-from ca_deploy.tasks._detector import Detector, detector_of
+from ca_deploy.tasks._detector import GIVEN, Detector, Suppressed, detector_of
 
 if TYPE_CHECKING:
     from ca_deploy.tasks import Answers
@@ -48,55 +48,73 @@ def _likely(signature: Signature, labels: Labels) -> str:
         return ""
     if signature.boxes is not None:
         return "the network says what its boxes are"
-    if labels and len(labels) == found.classes and found.boxes == found.scores:
+    if labels and len(labels) == found.classes and len(signature.outputs) == 1:
         return (
             f"{signature.outputs[0].shape} is read as 4 numbers of a box and one for each of the {len(labels)} labels"
         )
     return ""
 
 
-def _matches(one: Detections, other: Detections, scored: float, found: float) -> int:
-    """How many detections of one, of the score ``scored``, the other has with its class and the score ``found``."""
+def _matches(one: Detections, other: Detections, scored: float, found: float) -> list[tuple[int, int]]:
+    """The numbers of the detections of one, with the score ``scored``, and of those of the other, of their class and
+    with the score ``found``, in the same place."""
     left = other.scores >= found
-    count = 0
+    pairs = []
     overlaps = iou(one.boxes, other.boxes)
     for number in np.flatnonzero(one.scores >= scored):
         able = left & (other.classes == one.classes[number]) & (overlaps[number] >= _SAME_PLACE)
         if able.any():
-            left[np.argmax(np.where(able, overlaps[number], -1))] = False
-            count += 1
-    return count
+            best = int(np.argmax(np.where(able, overlaps[number], -1)))
+            left[best] = False
+            pairs.append((int(number), best))
+    return pairs
 
 
-def _agreement(detector: Detector, reference: "Answers", other: "Answers") -> NDArray[np.float64]:
+def _agreement(detector: Detector | Suppressed, reference: "Answers", other: "Answers") -> NDArray[np.float64]:
     """The share of the detections of both that the other has too; 1 where there are none."""
     shares = []
-    for one, two in zip(_detected(detector, reference), _detected(detector, other), strict=True):
+    for one, two in zip(*(detector.found(answers, _FOUND) for answers in (reference, other)), strict=True):
         count = int((one.scores >= _SHOWN).sum() + (two.scores >= _SHOWN).sum())
-        matched = _matches(one, two, _SHOWN, _FOUND) + _matches(two, one, _SHOWN, _FOUND)
+        matched = len(_matches(one, two, _SHOWN, _FOUND)) + len(_matches(two, one, _SHOWN, _FOUND))
         shares.append(matched / count if count else 1.0)
     return np.array(shares)
 
 
-def _detected(detector: Detector, answers: "Answers") -> list[Detections]:
-    boxes, scores = detector.read(answers)
-    return [detect(*one, least_score=_FOUND) for one in zip(boxes, scores, strict=True)]
+def _aligned(detector: Suppressed, reference: "Answers", other: "Answers") -> "tuple[Answers, Answers]":
+    """Boxes ``(detections, 4)`` and scores ``(detections,)`` of what the reference finds, and the other finds too."""
+    boxes, _, scores, _ = GIVEN
+    sides: tuple[list[Detections], list[Detections]] = ([], [])
+    for one, two in zip(*(detector.found(answers, _FOUND) for answers in (reference, other)), strict=True):
+        pairs = np.array(_matches(one, two, _SHOWN, _FOUND), np.int64).reshape(-1, 2)
+        for side, found, rows in zip(sides, (one, two), pairs.T, strict=True):
+            side.append(Detections(found.boxes[rows], found.scores[rows], found.classes[rows]))
+    first, second = (
+        {boxes: np.concatenate([one.boxes for one in side]), scores: np.concatenate([one.scores for one in side])}
+        for side in sides
+    )
+    return first, second
 
 
 def _kept(
-    detector: Detector, signature: Signature, answers: "Answers", truth: PhotoBoxes, size: tuple[int, int]
+    detector: Detector | Suppressed, signature: Signature, answers: "Answers", truth: PhotoBoxes, size: tuple[int, int]
 ) -> Scored:
     """The detections in one photo, in its pixels, beside what is labelled."""
     return truth, truth.in_pixels(size), _in_photo(detector, signature, answers, size)
 
 
-def _in_photo(detector: Detector, signature: Signature, answers: "Answers", size: tuple[int, int]) -> Detections:
-    boxes, scores = detector.read(answers)
-    _refuse_nonsense(boxes, scores)
+def _in_photo(
+    detector: Detector | Suppressed, signature: Signature, answers: "Answers", size: tuple[int, int]
+) -> Detections:
+    _refuse_nonsense(*detector.read(answers))
     x, y, left, top = signature.photo_or_refuse("Detecting").placement(size)
-    corners = boxes[0] * np.array([detector.width, detector.height] * 2, np.float32)
-    placed = (corners - np.array([left, top] * 2, np.float32)) / np.array([x, y] * 2, np.float32)
-    return detect(np.clip(placed, 0, np.array(size * 2, np.float32)), scores[0])
+
+    def placed(boxes: Floats) -> Floats:
+        corners = boxes * np.array([detector.width, detector.height] * 2, np.float32)
+        moved = (corners - np.array([left, top] * 2, np.float32)) / np.array([x, y] * 2, np.float32)
+        return np.clip(moved, 0, np.array(size * 2, np.float32))
+
+    (found,) = detector.found(answers, place=placed)
+    return found
 
 
 def _refuse_nonsense(boxes: Floats, scores: Floats) -> None:
@@ -114,7 +132,9 @@ def _refuse_nonsense(boxes: Floats, scores: Floats) -> None:
         )
 
 
-def _seen(detector: Detector, signature: Signature, answers: "Answers", size: tuple[int, int], labels: Labels) -> Seen:
+def _seen(
+    detector: Detector | Suppressed, signature: Signature, answers: "Answers", size: tuple[int, int], labels: Labels
+) -> Seen:
     """The detections whose score is no doubt."""
     found = _in_photo(detector, signature, answers, size)
     named = (
@@ -124,14 +144,14 @@ def _seen(detector: Detector, signature: Signature, answers: "Answers", size: tu
     return Seen(boxes=tuple(FoundBox(named[kind], score, *box) for box, score, kind in rows if score >= _SHOWN))
 
 
-def _labelled(detector: Detector, root: Path, labels: Labels) -> LabelledPhotos[PhotoBoxes]:
+def _labelled(detector: Detector | Suppressed, root: Path, labels: Labels) -> LabelledPhotos[PhotoBoxes]:
     """The photos, unless their classes are not those of the model: found before the first is run."""
     photos = labelled_boxes(root, labels)
     _refuse_other_classes(detector, photos.labels)
     return photos
 
 
-def _refuse_other_classes(detector: Detector, labels: Sequence[str]) -> None:
+def _refuse_other_classes(detector: Detector | Suppressed, labels: Sequence[str]) -> None:
     if len(labels) != detector.classes:
         raise ImageDataError(
             f"The model scores {detector.classes} classes, but there are {len(labels)} ({listed(labels, 12)}). "
@@ -139,14 +159,14 @@ def _refuse_other_classes(detector: Detector, labels: Sequence[str]) -> None:
         )
 
 
-def _score(detector: Detector, photos: Sequence[Scored], labels: Sequence[str]) -> Score:
+def _score(detector: Detector | Suppressed, photos: Sequence[Scored], labels: Sequence[str]) -> Score:
     _refuse_other_classes(detector, labels)
     figures, by_class = average_precision(photos, labels)
     right, confusions = [], Counter[tuple[str, str]]()
     for truth, boxes, found in photos:
         wanted = Detections(boxes, np.ones(len(boxes), np.float32), truth.classes)
-        everything = _matches(wanted, found, 1, _SHOWN) == len(boxes)
-        nothing_else = _matches(found, wanted, _SHOWN, 1) == (found.scores >= _SHOWN).sum()
+        everything = len(_matches(wanted, found, 1, _SHOWN)) == len(boxes)
+        nothing_else = len(_matches(found, wanted, _SHOWN, 1)) == (found.scores >= _SHOWN).sum()
         right.append(everything and bool(nothing_else))
         overlaps = iou(boxes, found.boxes) * (found.scores >= _SHOWN)
         for number, kind in enumerate(truth.classes.tolist()):
@@ -161,12 +181,20 @@ def _bound(signature: Signature) -> Task:
     detector = detector_of(signature)
     if isinstance(detector, str):
         return TASK
+    layout: dict[str, Any]
+    if isinstance(detector, Suppressed):
+        layout = {"aligned": lambda reference, other: _aligned(detector, reference, other)}
+    else:
+        axis = 1 if detector.boxes == detector.scores else 2
+        layout = {
+            "channel_axis": lambda given: axis,
+            "kotlin": lambda signature, ran: detections(KOTLIN, detector, signature, ran),
+            "swift": lambda signature, ran: detections(SWIFT, detector, signature, ran),
+        }
     return replace(
         TASK,
+        **layout,
         python_functions=lambda signature: functions(detector),
-        kotlin=lambda signature, ran: detections(KOTLIN, detector, signature, ran),
-        swift=lambda signature, ran: detections(SWIFT, detector, signature, ran),
-        channel_axis=lambda given: 1 if detector.boxes == detector.scores else 2,
         agrees=lambda reference, other: _agreement(detector, reference, other),
         seen=lambda answers, signature, size, labels: _seen(detector, signature, answers, size, labels),
         scoring=Scoring(
@@ -197,6 +225,11 @@ TASK = Task(
         "boxes": Head(
             "boxes decoded in the graph, left, top, right, bottom in parts of the input's sides, and probabilities",
             "ca_deploy.tasks._detection_heads:Boxes",
+        ),
+        "nms": Head(
+            "the 100 best boxes, decoded and suppressed in the file, in float also where the network is INT8",
+            "ca_deploy.tasks._detection_heads:Detections",
+            finished=True,
         ),
     },
     bound=_bound,

@@ -1,5 +1,6 @@
 """The trained detector: SSDLite on CA-MobileNetV2, which finds playing cards; model card in tests/assets."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,23 @@ def test_its_int8_file_finds_them_too(in_pytorch: AccuracyReport, tmp_path: Path
     assert len(done.manifest.signature.boxes.anchors) == 6
     found = ca_deploy.evaluate(done.path, CARDS / "val.json")
     assert found.figures["AP50"] == pytest.approx(in_pytorch.figures["AP50"], abs=1.5)
+
+
+def test_suppression_in_the_file_finds_what_numpy_finds(in_pytorch: AccuracyReport, tmp_path: Path) -> None:
+    done = ca_deploy.export(
+        replace(SOURCE, head="nms"),
+        recipes=["onnx_float32", "tflite_static_wi8_ai8"],
+        calibration=str(CARDS / "train"),
+        calibration_count=64,
+        held_out=32,
+        output=tmp_path,
+    )
+    for one, points in zip(done, (0.1, 1.5), strict=True):
+        assert one.passed, one.manifest.parity.reason
+        found = ca_deploy.evaluate(one.path, CARDS / "val.json")
+        assert found.figures["AP50"] == pytest.approx(in_pytorch.figures["AP50"], abs=points)
+    integer = done[1].manifest
+    reasons = {one.operator: one.reason for one in integer.float_operators}
+    assert "in float by design" in reasons["TFLite_Detection_PostProcess"]
+    assert integer.signature.suppression is not None
+    assert integer.signature.suppression.classes == 6

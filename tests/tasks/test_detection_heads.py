@@ -127,6 +127,7 @@ def test_what_has_no_boxes_has_no_head() -> None:
         ("raw", "stretch", (80, 48)),
         ("boxes", "letterbox", (80, 48)),
         ("raw", "crop", (48, 83)),
+        ("nms", "letterbox", (80, 48)),
     ],
 )
 def test_the_written_python_detects_what_the_task_does(

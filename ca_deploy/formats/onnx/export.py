@@ -18,6 +18,7 @@ from ca_deploy.formats.onnx.bias_correction import correct_biases
 from ca_deploy.formats.onnx.calibrate import Observed, Range, activation_ranges, observe
 from ca_deploy.formats.onnx.camera_input import take_camera_rgb
 from ca_deploy.formats.onnx.convert import modules_of, to_onnx
+from ca_deploy.formats.onnx.detections import with_detections
 from ca_deploy.formats.onnx.float16 import forget_wrong_types, to_float16
 from ca_deploy.formats.onnx.integer_io import integer_io
 from ca_deploy.formats.onnx.last_stage import last_stages
@@ -67,7 +68,7 @@ class OnnxConverter:
     """See :class:`ca_deploy.formats.Converter`. Files are self-contained and pass ``onnx.checker``'s full check."""
 
     def __init__(self, network: "Network") -> None:
-        self._network = network
+        self._network, self._signature = network.converted, network.signature
         self._float_models: dict[tuple[Any, ...], tuple[bytes, Lowering]] = {}
 
     def convert(self, conversion: Conversion, step: Step) -> OnnxModel:
@@ -88,7 +89,7 @@ class OnnxConverter:
         if recipe.io == "uint8rgb":
             normalisation = take_camera_rgb(proto, self._network.signature.photo_or_refuse(recipe.name))
         if recipe.mode != "float32":
-            onnx.save(proto, conversion.float32_path)
+            onnx.save(with_detections(proto, self._signature), conversion.float32_path)
         patterns = {name: found.match for name, found in kept_float.items()}
         return OnnxModel(proto, conversion.batch, tuple(normalisation), patterns, lowering)
 
@@ -136,6 +137,7 @@ class OnnxConverter:
             del proto.graph.value_info[:]  # shapes that readers infer themselves: 2 % of an integer file
         elif recipe.mode == "float16":
             forget_wrong_types(proto)
+        proto = with_detections(proto, self._signature)
         onnx.checker.check_model(proto, full_check=True)
         onnx.save(proto, conversion.path)
         planned = Planned((), ())

@@ -8,7 +8,8 @@ from types import MappingProxyType
 import onnx
 from onnx import TensorProto
 
-from ca_deploy.formats._layers import kept_float_because
+from ca_deploy.formats._layers import FINDS_DETECTIONS, kept_float_because
+from ca_deploy.formats.onnx.detections import is_added
 from ca_deploy.graphs.ort_plan import planned
 from ca_deploy.records.conversion import FloatOperator
 
@@ -61,7 +62,9 @@ def at_run_time(
             rounded[node.op_type.removeprefix("QLinear"), kept_float[node.name]] += 1
         if node.op_type in _CONVERSIONS or touched & _BYTES or not touched & _FLOATS:
             continue
-        if node.name in normalisation:
+        if is_added(node):
+            reason = FINDS_DETECTIONS
+        elif node.name in normalisation:
             reason = "normalises the camera's image"
         elif node.name in kept_float:
             reason = kept_float_because(kept_float[node.name])

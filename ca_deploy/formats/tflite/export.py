@@ -14,6 +14,7 @@ from ca_deploy.formats._layers import kept_float_because, overridden
 from ca_deploy.formats.tflite.bias_correction import correct_biases
 from ca_deploy.formats.tflite.camera_input import RGB_RANGE, take_uint8
 from ca_deploy.formats.tflite.convert import convert
+from ca_deploy.formats.tflite.detections import with_detections
 from ca_deploy.formats.tflite.flat_padding import flat_padding
 from ca_deploy.formats.tflite.last_stage import last_stages
 from ca_deploy.formats.tflite.quantise import quantise
@@ -77,7 +78,7 @@ class TfliteConverter:
     """See :class:`ca_deploy.formats.Converter`."""
 
     def __init__(self, network: "Network") -> None:
-        self._network = network
+        self._network, self._signature = network.converted, network.signature
         self._float_models: dict[tuple[Any, ...], tuple[bytes, tuple[tuple[str, ...], ...], Lowering]] = {}
 
     def convert(self, conversion: Conversion, step: Step) -> TfliteModel:
@@ -92,7 +93,9 @@ class TfliteConverter:
         model = flatbuffer.read(content)
         overrides = overridden(recipe, dict(zip(_results(model), modules, strict=True)))
         if recipe.mode != "float32":
-            conversion.float32_path.write_bytes(content)
+            float32 = flatbuffer.read(content)
+            with_detections(float32, self._signature)
+            conversion.float32_path.write_bytes(flatbuffer.write(float32))
         return TfliteModel(model, content, camera, conversion.batch, overrides, lowering, rules.padding)
 
     def calibrate(self, model: TfliteModel, samples: Samples, recipe: ExportRecipe) -> Calibrated:
@@ -141,6 +144,7 @@ class TfliteConverter:
         if model.camera:
             take_uint8(written)
         self._name(written)
+        added = with_detections(written, self._signature)
         notes = model.notes
         if recipe.computes_in_float16:
             allow_float16(written)
@@ -155,7 +159,7 @@ class TfliteConverter:
             outputs=tuple(flatbuffer.tensor_spec(written, index) for index in graph.outputs),
             operators=flatbuffer.operator_histogram(written),
             tools={tool: version(tool) for tool in _TOOLS},
-            float_operators=stayed_float,
+            float_operators=(*stayed_float, *added) if recipe.is_integer else (),
             notes=notes,
             float32_path=conversion.float32_path if recipe.mode != "float32" else None,
             lowering=lowering,
