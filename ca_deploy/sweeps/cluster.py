@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -93,7 +93,7 @@ class Workers:
     def submit(self, job: Job, tag: Any, name: str, device: str | None = None) -> None:
         """Start a job called ``name``; :meth:`finished` gives it back with ``tag``."""
         future = self._client.submit(
-            partial(carry_out, job, name, self._topic),
+            partial(carry_out, job, name, self._topic, _ours()),
             key=f"{name}-{uuid.uuid4()}",
             resources={resource_of(device): 1} if device else None,
             pure=False,
@@ -209,11 +209,13 @@ def resource_of(device: str) -> str:
     return f"device:{device}"
 
 
-def carry_out(job: Job, name: str, topic: str) -> list[Made]:
-    """In a worker: do one job after another, and report its progress."""
+def carry_out(job: Job, name: str, topic: str, expected: Mapping[str, str]) -> list[Made]:
+    """In a worker, which may have joined after the check: do one job after another, and report its progress."""
     from distributed import get_worker
 
     worker = get_worker()
+    if differing := tools.differences(expected, tools.everything()):
+        return [Made(Status.FAIL, f"Worker {worker.address} has other versions than the client: {differing}.")]
 
     def step(inner: str, doing: str | Counted) -> None:
         if isinstance(doing, str):

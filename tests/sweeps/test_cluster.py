@@ -70,6 +70,18 @@ def test_a_worker_with_other_versions_is_named(two_machines: str, monkeypatch: p
     assert f"coremltools {tools.tools()['coremltools']} instead of 2.0" in str(refused.value)
 
 
+def test_a_worker_that_joins_with_other_versions_does_no_job(
+    two_machines: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_ours", lambda: {**tools.everything(), "torch": "1.0"})
+    with connected(two_machines, silent) as workers:
+        workers.submit(Noted(tmp_path / "notes"), None, "note")
+        _, (made,) = workers.finished()
+    assert made.status is Status.FAIL
+    assert f"torch {tools.tools()['torch']} instead of 1.0" in made.reason
+    assert not (tmp_path / "notes").exists()
+
+
 def test_differences_are_all_named() -> None:
     assert (
         tools.differences({"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "1"}) == "b 1 instead of 2, c - instead of 3"
