@@ -4,14 +4,21 @@ from string import Template
 
 from ca_deploy.tasks._detection_code import Pieces
 
-_DETECT = Template("""\
+_DETECTION = Template("""\
 /** What is seen: its sides in the photo's pixels, its probability, and its class, a place in [LABELS]. */
 class Detection(
     val left: Float, val top: Float, val right: Float, val bottom: Float, val score: Float, val number: Int
 ) {
     val label: String get() = LABELS.getOrElse(number) { "class " + number }
-}
+}""")
 
+_PLACED = """    val place = placement(photo)
+    fun x(corner: Double) = (($x - place.left) / place.x).coerceIn(0.0, photo.width.toDouble()).toFloat()
+    fun y(corner: Double) = (($y - place.top) / place.y).coerceIn(0.0, photo.height.toDouble()).toFloat()
+"""
+
+_DETECT = Template(
+    """\
 /**
  * What is seen in an upright photo with a probability of `leastScore` or more, the most certain first. Of boxes of one
  * class that overlap by more than `mostIou` (intersection over union), the most certain is kept.
@@ -20,10 +27,9 @@ fun Detector.detect(photo: Bitmap, leastScore: Float = 0.3f, mostIou: Float = 0.
     val outputs = $call
     val sides = $sides
     val scores = $scores
-    val place = placement(photo)
-    fun x(corner: Double) = (($x - place.left) / place.x).coerceIn(0.0, photo.width.toDouble()).toFloat()
-    fun y(corner: Double) = (($y - place.top) / place.y).coerceIn(0.0, photo.height.toDouble()).toFloat()
-    val found = mutableListOf<Detection>()
+"""
+    + _PLACED
+    + """    val found = mutableListOf<Detection>()
     for (number in 0 until $classes) {
         val likely = (0 until sides.size / 4).filter { scores[$classes * it + number] >= leastScore }
         val kept = mutableListOf<Detection>()
@@ -44,7 +50,28 @@ private fun iou(one: Detection, other: Detection): Double {
     val width = side(maxOf(one.left, other.left), minOf(one.right, other.right))
     val common = width * side(maxOf(one.top, other.top), minOf(one.bottom, other.bottom))
     return if (common > 0) common / (area(one) + area(other) - common) else 0.0
-}""")
+}"""
+)
+
+_LISTED = Template(
+    """\
+/**
+ * What is seen in an upright photo with a probability of `leastScore` or more, the most certain first. Of boxes that
+ * overlap, the file itself has kept the most certain.
+ */
+fun Detector.detect(photo: Bitmap, leastScore: Float = 0.3f): List<Detection> {
+    val outputs = $call
+    val sides = $boxes // of each box: top, left, bottom, right
+    val scores = $scores
+    val numbers = $kinds
+"""
+    + _PLACED
+    + """    return (0 until $counts[0].toInt()).filter { scores[it] >= leastScore }.map {
+        val (top, left, bottom, right) = sides.slice(4 * it until 4 * it + 4).map { side -> side.toDouble() }
+        Detection(x(left), y(top), x(right), y(bottom), scores[it], numbers[it].toInt())
+    }
+}"""
+)
 
 _COLUMNS = Template("""\
 /** Rows of an output, from the `first` one, as columns: all numbers of a box side by side. */
@@ -114,6 +141,8 @@ private fun sigmoid(values: FloatArray) =
     FloatArray(values.size) { (1 / (1 + kotlin.math.exp(-values[it].toDouble()))).toFloat() }""")
 
 KOTLIN = Pieces(
+    detection=_DETECTION,
+    listed=_LISTED,
     detect=_DETECT,
     columns=_COLUMNS,
     offsets=_OFFSETS,

@@ -4,15 +4,22 @@ from string import Template
 
 from ca_deploy.tasks._detection_code import Pieces
 
-_DETECT = Template("""\
+_DETECTION = Template("""\
 /// What is seen: its sides in the photo's pixels, its probability, and its class, a place in `labels`.
 struct Detection {
     let left, top, right, bottom, score: Float
     let number: Int
 
     var label: String { number < labels.count ? labels[number] : "class " + String(number) }
-}
+}""")
 
+_PLACED = """        let place = placement(photo)
+        func x(_ corner: Double) -> Float { Float(min(max(0, ($x - place.left) / place.x), Double(photo.width))) }
+        func y(_ corner: Double) -> Float { Float(min(max(0, ($y - place.top) / place.y), Double(photo.height))) }
+"""
+
+_DETECT = Template(
+    """\
 extension Detector {
     /// What is seen in an upright photo with a probability of `leastScore` or more, the most certain first. Of boxes of
     /// one class that overlap by more than `mostIou` (intersection over union), the most certain is kept.
@@ -20,10 +27,9 @@ extension Detector {
         let outputs = try $call
         let sides: [Double] = $sides
         let scores: [Float] = $scores
-        let place = placement(photo)
-        func x(_ corner: Double) -> Float { Float(min(max(0, ($x - place.left) / place.x), Double(photo.width))) }
-        func y(_ corner: Double) -> Float { Float(min(max(0, ($y - place.top) / place.y), Double(photo.height))) }
-        var found: [Detection] = []
+"""
+    + _PLACED
+    + """        var found: [Detection] = []
         for number in 0..<$classes {
             let likely: [Int] = (0..<(sides.count / 4)).filter { scores[$classes * $$0 + number] >= leastScore }
             var kept: [Detection] = []
@@ -54,7 +60,30 @@ private func iou(_ one: Detection, _ other: Detection) -> Double {
     let width = side(max(one.left, other.left), min(one.right, other.right))
     let common = width * side(max(one.top, other.top), min(one.bottom, other.bottom))
     return common > 0 ? common / (area(one) + area(other) - common) : 0
-}""")
+}"""
+)
+
+_LISTED = Template(
+    """\
+extension Detector {
+    /// What is seen in an upright photo with a probability of `leastScore` or more, the most certain first. Of boxes
+    /// that overlap, the file itself has kept the most certain.
+    func detect(_ photo: CGImage, leastScore: Float = 0.3) throws -> [Detection] {
+        let outputs = try $call
+        let sides: [Double] = $boxes.map { Double($$0) }  // of each box: top, left, bottom, right
+        let scores: [Float] = $scores
+        let numbers: [Int] = $kinds.map { Int($$0) }
+"""
+    + _PLACED
+    + """        return (0..<Int($counts[0])).filter { scores[$$0] >= leastScore }.map { box in
+            Detection(
+                left: x(sides[4 * box + 1]), top: y(sides[4 * box]), right: x(sides[4 * box + 3]),
+                bottom: y(sides[4 * box + 2]), score: scores[box], number: numbers[box]
+            )
+        }
+    }
+}"""
+)
 
 _COLUMNS = Template("""\
 /// Rows of an output, from the `first` one, as columns: all numbers of a box side by side.
@@ -131,6 +160,8 @@ _SIGMOID = Template("""\
 private func sigmoid(_ values: [Float]) -> [Float] { values.map { Float(1 / (1 + exp(-Double($$0)))) } }""")
 
 SWIFT = Pieces(
+    detection=_DETECTION,
+    listed=_LISTED,
     detect=_DETECT,
     columns=_COLUMNS,
     offsets=_OFFSETS,

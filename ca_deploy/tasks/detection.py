@@ -186,15 +186,13 @@ def _bound(signature: Signature) -> Task:
         layout = {"aligned": lambda reference, other: _aligned(detector, reference, other)}
     else:
         axis = 1 if detector.boxes == detector.scores else 2
-        layout = {
-            "channel_axis": lambda given: axis,
-            "kotlin": lambda signature, ran: detections(KOTLIN, detector, signature, ran),
-            "swift": lambda signature, ran: detections(SWIFT, detector, signature, ran),
-        }
+        layout = {"channel_axis": lambda given: axis}
     return replace(
         TASK,
         **layout,
         python_functions=lambda signature: functions(detector),
+        kotlin=lambda signature, ran: detections(KOTLIN, detector, signature, ran),
+        swift=lambda signature, ran: detections(SWIFT, detector, signature, ran),
         agrees=lambda reference, other: _agreement(detector, reference, other),
         seen=lambda answers, signature, size, labels: _seen(detector, signature, answers, size, labels),
         scoring=Scoring(

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ca_deploy.evaluation.predictor import answers_to_photo, network_predictor, to_float
 from ca_deploy.networks.source import load
-from ca_deploy.records.boxes import AnchorMap, BoxCoding
+from ca_deploy.records.boxes import AnchorMap, BoxCoding, Suppression
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.preprocessing import Fit, Preprocessing
@@ -26,7 +26,7 @@ from tests.samples import image_input
 
 CARDS = Path(__file__).resolve().parents[3] / "shared" / "data" / "cards" / "val" / "IMG_2561.jpg"
 WEIGHTS = Path(__file__).parents[1] / "assets" / "ssdlite320_mobilenet_v2_ca_cards6.safetensors"
-DETECTORS = ("trained", "trained_int8", "offsets", "corners", "logits", *(f"yolo_{fit}" for fit in FITS))
+DETECTORS = ("trained", "trained_int8", "offsets", "corners", "logits", "listed", *(f"yolo_{fit}" for fit in FITS))
 SEGMENTERS = ("map_logits", "map_narrow", "map_alone", "map_sigmoid", "map_classes", "map_int64", "map_uint8")
 _EVIL = [
     payloads(f'java.io.File("{CANARY}").createNewFile()')[0],
@@ -153,6 +153,19 @@ def _detectors() -> Iterator[Answered]:
     }
     yield case("corners", "crop", (7, 150), BoxCoding("corners", "parts", "probabilities"), pair, ("a", "b", "c"))
     yield case("logits", "stretch", (500, 20), BoxCoding("corners", "parts"), {**pair, "scores": 8 * pair["scores"]})
+    names = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
+    listed = (
+        random.uniform(-0.1, 1.1, (1, 20, 4)),
+        random.integers(0, 3, (1, 20)),
+        np.linspace(0.9, 0, 20)[None],
+        [12.0],
+    )
+    photo = preprocessing("letterbox", "RGB", 1, (48, 64), 50)
+    values = {name: np.array(one, np.float32) for name, one in zip(names, listed, strict=True)}
+    outputs = tuple(NetworkOutput(name, one.shape) for name, one in values.items())
+    rule = Suppression("boxes", "scores", 3, most=20)
+    signature = Signature((image_input(photo),), outputs, BoxCoding("corners", "parts", "probabilities"), rule)
+    yield Answered("listed", "detection", signature, values, (83, 150), ("a", "b", "c"))
     centres = random.uniform(0, 64, (1, 4, 60))
     shares = random.integers(0, 7, (1, 5, 60)) / 16  # of which many are the same
     yolo = {"found": np.concatenate([centres, shares], 1).astype(np.float32)}
