@@ -4,7 +4,7 @@ from string import Template
 
 from ca_deploy.records.preprocessing import Preprocessing
 from ca_deploy.records.signature import NetworkOutput
-from ca_deploy.tasks._detection_snippet import placement
+from ca_deploy.tasks._placement_python import placement
 
 _BETWEEN = '''
 def between(values: np.ndarray, at: np.ndarray, axis: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from ca_deploy.tasks._boxes import Detections, Floats, iou
 from ca_deploy.tasks._coco_metrics import Scored, average_precision
 from ca_deploy.tasks._detection_code import detections
 from ca_deploy.tasks._detection_kotlin import KOTLIN
-from ca_deploy.tasks._detection_snippet import functions, main
+from ca_deploy.tasks._detection_python import functions, main
 from ca_deploy.tasks._detection_swift import SWIFT
 from ca_deploy.tasks._detector import GIVEN, Detector, Suppressed, detector_of
 

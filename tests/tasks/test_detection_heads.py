@@ -24,8 +24,8 @@ from ca_deploy.records.model import ModelSource
 from ca_deploy.records.preprocessing import Fit, Preprocessing
 from ca_deploy.records.samples import Samples
 from ca_deploy.runtimes import open_session
-from ca_deploy.tasks._detection_snippet import placement
 from ca_deploy.tasks._detector import Detector, detector_of
+from ca_deploy.tasks._placement_python import placement
 from tests.formats.kit import export
 
 SIZE = 64

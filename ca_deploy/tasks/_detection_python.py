@@ -3,9 +3,9 @@
 from string import Template
 
 from ca_deploy.records.boxes import LARGEST_EXPONENT, BoxCoding
-from ca_deploy.records.preprocessing import STEEPEST, Preprocessing
 from ca_deploy.records.signature import Signature
 from ca_deploy.tasks._detector import GIVEN, Detector, Suppressed
+from ca_deploy.tasks._placement_python import placement
 
 _OFFSETS = Template('''
 # Anchors of each map: rows, columns, and (width, height) of the boxes in a cell, in parts of the input.
@@ -109,32 +109,6 @@ def main(signature: Signature) -> tuple[str, ...]:
         "    left, top, right, bottom = box",
         '    name = LABELS[number] if LABELS else f"class {number}"',
         '    print(f"{score:6.1%}  {name}  {left:.1f} {top:.1f} {right:.1f} {bottom:.1f}")',
-    )
-
-
-def placement(photo: Preprocessing) -> tuple[str, ...]:
-    """Lines that compute what :meth:`Preprocessing.placement` does, of ``size``."""
-    sides = f"[{photo.width}, {photo.height}]"
-    if photo.fit in ("stretch", "none"):
-        return (f"scale, start = {sides} / size, (0, 0)",)
-    if photo.fit == "letterbox":
-        lines: tuple[str, ...] = (
-            f"inner = np.maximum(1, np.rint(kept * min({sides} / kept)))",
-            f"start = ({sides} - inner) // 2",
-        )
-    else:
-        height, width = photo.covered
-        lines = (
-            f"cover = [{width}, {height}]",
-            "longer = 0 if cover[0] * kept[1] >= cover[1] * kept[0] else 1  # the larger factor covers both sides",
-            "inner = kept * cover[longer] // kept[longer]",
-            f"start = -np.rint((inner - {sides}) / 2)",
-        )
-    return (
-        f"kept = np.minimum(size, {STEEPEST} * min(size))  # of a strip, its centre",
-        *lines,
-        "scale = inner / kept",
-        "start = start - (size - kept) // 2 * scale",
     )
 
 
