@@ -49,9 +49,11 @@ def judge_unfinished(
 @contextmanager
 def _unfinished(subject: Predictor, path: Path, runtime: str | None) -> Iterator[tuple[Predictor, Path]]:
     """The file without what its format added, and where it is for a while."""
+    rule = subject.signature.suppression
+    raw = list(dict.fromkeys((rule.boxes, rule.scores))) if rule else []
     without = next(one.unfinished for one in map(find_format, format_names()) if one.suffix == path.suffix)
     with temporary() as folder:
-        cut: Path = load(without)(path, folder)
+        cut: Path = load(without)(path, folder, raw)
         session = open_session(cut, runtime, known=True)
         outputs = tuple(NetworkOutput(spec.name, spec.shape) for spec in session.outputs)
         signature = replace(subject.signature, outputs=outputs, suppression=None)

@@ -99,7 +99,8 @@ class Format:
     ``enumerated_sizes``: an image can have one of several sizes. ``unrounded`` is ``module:name`` of the
     :class:`ca_deploy.records.counterpart.Opener` of its integer files, or "" where there is none. ``finishes``: the
     heads (``detection/nms``) that its converter adds with operators of its own. ``unfinished`` is ``module:name`` of a
-    function that writes such a file without them to a folder, given both paths; it returns the path.
+    function that writes such a file without them to a folder, given both paths and the names of the network's own
+    outputs; it returns the path.
     """
 
     name: str

@@ -18,6 +18,7 @@ from ca_deploy.formats.coreml.bias_correction import ShiftBiases, bias_shifts
 from ca_deploy.formats.coreml.classifier import LABEL, LABEL_PROBABILITIES, add_classifier
 from ca_deploy.formats.coreml.compress import apply_passes, compress_weights
 from ca_deploy.formats.coreml.convert import Traced, convert, modules_of, trace
+from ca_deploy.formats.coreml.detections import describe_detections, with_detections
 from ca_deploy.formats.coreml.last_stage import last_stages
 from ca_deploy.formats.coreml.metadata import describe
 from ca_deploy.formats.coreml.package import save
@@ -71,7 +72,7 @@ class CoremlConverter:
     """See :class:`ca_deploy.formats.Converter`. The exported file is a folder."""
 
     def __init__(self, network: "Network") -> None:
-        self._network = network
+        self._network, self._signature = network.converted, network.signature
         self._traced: dict[tuple[Any, ...], Traced] = {}
 
     def convert(self, conversion: Conversion, step: Step) -> CoremlModel:
@@ -86,7 +87,7 @@ class CoremlConverter:
         step("converting with coremltools")
         model = convert(traced, "float32", target)
         if recipe.mode != "float32":
-            save(model.get_spec(), Path(model.weights_dir), conversion.float32_path)
+            self._save(model, conversion.float32_path)
             model = convert(traced, "float16", target)
         kept_float = overridden(recipe, modules_of(model, traced)) if recipe.layer else {}
         patterns = {name: found.match for name, found in kept_float.items()}
@@ -132,11 +133,7 @@ class CoremlConverter:
 
     def write(self, model: CoremlModel, conversion: Conversion) -> Converted:
         recipe, probabilities = conversion.recipe, model.traced.probabilities
-        spec = model.model.get_spec()
-        if probabilities:
-            add_classifier(spec, probabilities, self._network.labels or ())
-        describe(spec, self._network, recipe)
-        save(spec, Path(model.model.weights_dir), conversion.path)
+        self._save(model.model, conversion.path, recipe, probabilities)
         program = read_program(read_package(conversion.path))
         inputs, outputs = tensor_specs(program)
         notes = []
@@ -155,6 +152,18 @@ class CoremlConverter:
             float32_path=conversion.float32_path if recipe.mode != "float32" else None,
             lowering=model.traced.lowering,
         )
+
+    def _save(self, model: Any, path: Path, recipe: ExportRecipe | None = None, probabilities: str = "") -> None:
+        """With the head, if there is one; of a ``recipe``'s own file with a description, and as a classifier where it
+        has ``probabilities``."""
+        finished = with_detections(model, self._signature)
+        spec = finished.get_spec()
+        if probabilities:
+            add_classifier(spec, probabilities, self._network.labels or ())
+        if recipe is not None:
+            describe(spec, self._network, recipe)
+        describe_detections(spec, self._signature)
+        save(spec, Path(finished.weights_dir), path)
 
 
 def _activation_passes(

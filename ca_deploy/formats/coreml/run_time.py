@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ca_deploy.formats._layers import kept_float_because
+from ca_deploy.formats._layers import FINDS_DETECTIONS, kept_float_because
 from ca_deploy.mil.program import Name, Operation, Program
 from ca_deploy.records.conversion import FloatOperator
 
 _CONVERSIONS = ("const", "cast", "quantize", "dequantize", "classify", "softmax")
 _MOVES = ("reshape", "squeeze", "expand_dims", "transpose", "concat", "split", "slice_by_index", "pad")
+DETECTIONS = "head_nms_"  # what the names of the operations begin with that --head nms adds
 _FUSED = ("relu", "relu6", "sigmoid")
 
 
@@ -37,6 +38,9 @@ def float_operators(
         if operation.kind in (*_CONVERSIONS, *_MOVES) or operation.kind.startswith("constexpr_"):
             continue
         if not operation.is_float:  # computes sizes or positions
+            continue
+        if operation.name.startswith(DETECTIONS):
+            found[operation.kind, FINDS_DETECTIONS] += 1
             continue
         taken = [v.name for key, v in operation.inputs.items() if key in ("x", "y") and isinstance(v, Name)]
         kinds = {made[name].kind if name in made else "input" for name in taken}

@@ -1,5 +1,6 @@
 """Decoding and non-maximum suppression behind a detector's outputs, in float: what ``--head nms`` adds to a file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,16 +108,15 @@ def is_added(node: onnx.NodeProto) -> bool:
     return name.startswith(_PREFIX)
 
 
-def without_detections(path: Path, folder: Path) -> Path:
-    """The file without them, written to ``folder``: it gives what the network itself does."""
+def without_detections(path: Path, folder: Path, outputs: Sequence[str]) -> Path:
+    """The file without them, written to ``folder``: it gives ``outputs``, as the network itself does."""
     model = onnx.load(path)
     graph = model.graph
-    added = [node for node in graph.node if is_added(node)]
-    taken = {name for node in added for name in node.input if not name.startswith(_PREFIX)}
-    outputs = [value for value in graph.value_info if value.name in taken]
+    known = {value.name: value for value in graph.value_info}
+    given = [known[name] for name in outputs]
     kept = [node for node in graph.node if not is_added(node)]
     constants = [constant for constant in graph.initializer if not constant.name.startswith(_PREFIX)]
-    for field, values in ((graph.node, kept), (graph.initializer, constants), (graph.output, outputs)):
+    for field, values in ((graph.node, kept), (graph.initializer, constants), (graph.output, given)):
         del field[:]
         field.extend(values)
     target = folder / f"unfinished{path.suffix}"

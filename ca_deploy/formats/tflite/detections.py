@@ -50,16 +50,13 @@ def with_detections(model: Any, signature: Signature) -> tuple[FloatOperator, ..
     return tuple(FloatOperator(name, names.count(name), FINDS_DETECTIONS) for name in dict.fromkeys(names))
 
 
-def without_detections(path: Path, folder: Path) -> Path:
-    """The file without them, written to ``folder``: it gives what the network itself does."""
+def without_detections(path: Path, folder: Path, outputs: Sequence[str]) -> Path:
+    """The file without them, written to ``folder``: it gives ``outputs``, as the network itself does."""
     model = flatbuffer.read(path.read_bytes())
     graph = model.subgraphs[0]
-    added = [one for one in graph.operators if _is_added(model, one)]
-    kept = [one for one in graph.operators if not _is_added(model, one)]
-    made = {index for one in kept for index in one.outputs} | set(graph.inputs)
-    raw = dict.fromkeys(int(index) for one in added for index in one.inputs if index in made)
-    graph.operators = kept
-    _give(model, list(raw), [flatbuffer.tensor_name(model, index) for index in raw])
+    graph.operators = [one for one in graph.operators if not _is_added(model, one)]
+    named = {flatbuffer.tensor_name(model, index): index for index in range(len(graph.tensors))}
+    _give(model, [named[name] for name in outputs], outputs)
     target = folder / f"unfinished{path.suffix}"
     target.write_bytes(flatbuffer.write(model))
     return target

@@ -37,8 +37,9 @@ def topk(
     return_indices: bool = True,
     output_indices_dtype: str = "int32",
 ) -> Sequence[Tensor] | Tensor:
-    """The largest (``ascending``: smallest) ``k`` values along an axis, and their places."""
-    values, places = torch.topk(x, k, axis, largest=not ascending, sorted=sort)
+    """The largest (``ascending``: smallest) ``k`` values along an axis, in order, and their places; of equal ones, the
+    first."""
+    values, places = (one.narrow(axis, 0, k) for one in x.sort(stable=True, dim=axis, descending=not ascending))
     return (values, places.float()) if return_indices else values
 
 
