@@ -28,7 +28,8 @@ def page(reports: list[AttentionReport], output: Path | None) -> Page:
 
 
 def _row(block: BlockGates) -> tuple[Phrase, ...]:
-    gates = ", ".join(_gates(extent, values, block.differences.get(extent)) for extent, values in block.values.items())
+    given = ((extent, values) for extent, values in block.values.items() if values)
+    gates = ", ".join(_gates(extent, values, block.differences.get(extent)) for extent, values in given)
     return block.module or "forward", f"{block.size[0]}x{block.size[1]}", gates
 
 

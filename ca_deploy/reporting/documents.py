@@ -1,5 +1,6 @@
 """A JSON file -> which of our records it is, and its content."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -62,10 +63,14 @@ def read(path: Path) -> Document | None:
         raise ArtifactError(f"{path} cannot be read ({error.strerror}).") from error
     try:
         items = _items(text)
+        if not all(map(_is_finite, items)):
+            raise ArtifactError(f"{path} has a number that is not finite, which no record of ca-deploy has.")
         found = next((kind for kind in Kind if items and all(kind.value <= item.keys() for item in items)), None)
         return Document(path, found, tuple(_record(found, item, path) for item in items)) if found else None
     except Unreadable as error:
         raise ArtifactError(*error.about(str(path))) from error
+    except RecursionError as error:
+        raise ArtifactError(f"{path} is nested too deeply to be a record of ca-deploy.") from error
 
 
 def _items(text: bytes) -> Sequence[Mapping[str, Any]]:
@@ -74,6 +79,14 @@ def _items(text: bytes) -> Sequence[Mapping[str, Any]]:
         return [parse_json(text)]
     listed = parse_json(b'{"%s": %s}' % (_ROOT.encode(), text))[_ROOT]
     return listed if all(isinstance(item, dict) for item in listed) else ()
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _record(kind: Kind, item: Mapping[str, Any], path: Path) -> Content:

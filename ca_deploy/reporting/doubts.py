@@ -10,6 +10,8 @@ from ca_deploy.records.statistics import Trust
 from ca_deploy.reporting.found import Shipped
 from ca_deploy.reporting.measures import CostKind, Costs, Qualities
 
+_MOST_IMAGES = 2**53
+
 
 def doubts(
     files: Mapping[str, Shipped],
@@ -25,6 +27,8 @@ def doubts(
 
 def accuracy_interval(percent: float, images: int) -> tuple[float, float]:
     """The 95 % interval of a share of photos, in percent (Clopper and Pearson, Biometrika 1934)."""
+    if not (0 < images < _MOST_IMAGES and 0 <= percent <= 100):  # a record that somebody changed
+        return 0.0, 100.0
     right = round(percent * images / 100)
     low = betaincinv(right, images - right + 1, 0.025) if right else 0.0
     high = betaincinv(right + 1, images - right, 0.975) if right < images else 1.0

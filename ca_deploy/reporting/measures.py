@@ -10,6 +10,7 @@ from ca_deploy.records.report import Basis, Measure
 from ca_deploy.records.statistics import Trust
 from ca_deploy.reporting.found import Measured, Shipped
 
+_MOST = 1e12  # of any cost or quality; more was not measured
 _HERE = ("x86_64", "AMD64")
 
 
@@ -51,7 +52,7 @@ def costs_of(files: Sequence[Shipped]) -> list[Costs]:
             key = (one.report.device.name, one.measurement.threads, one.report.emulated)
             scales.setdefault(key, {})[file.label] = one
     found = [_on_device(*key, measured) for key, measured in scales.items()]
-    sizes = {file.label: file.manifest.size_bytes / 1e6 for file in files}
+    sizes = {file.label: file.manifest.size_bytes / 1e6 for file in files if 0 <= file.manifest.size_bytes < _MOST}
     found.append(Costs(Measure("size", "MB", "of the file"), CostKind.SIZE, sizes, {}, {}))
     return sorted(found, key=lambda one: (one.kind is CostKind.SIZE or not one.values, -len(one.values), one.kind))
 
@@ -69,7 +70,7 @@ def _on_device(device: str, threads: int, emulated: bool, measured: Mapping[str,
             figure = found.statistics.median_ms if headline == "median" else found.statistics.p90_ms
         if found.validity is not None and found.validity.verdict is Trust.INVALID:
             unusable[label] = f"its figures on {device} are invalid: {'; '.join(found.validity.reasons)}"
-        elif figure is None:
+        elif figure is None or not 0 <= figure < _MOST:
             unusable[label] = f"it has no figure on {device}"
         else:
             values[label] = figure
@@ -96,7 +97,7 @@ def qualities_of(files: Sequence[Shipped]) -> Qualities:
             sets.setdefault(key, {}).setdefault(file.label, report)
     if sets:
         (data, images, name), reports = max(sets.items(), key=lambda item: len(item[1]))
-        values = {label: main_figure(report)[1] for label, report in reports.items()}
+        values = _sane({label: main_figure(report)[1] for label, report in reports.items()})
         place = "/".join(PurePath(data).parts[-2:])
         measure = Measure(f"{name} on {place}", "%", f"measured on {images} labelled photos")
         return Qualities(measure, Basis.ACCURACY, values, reports)
@@ -105,11 +106,15 @@ def qualities_of(files: Sequence[Shipped]) -> Qualities:
         names = sorted({parity.agreement_name for parity in agreed.values()})
         values = {label: parity.agreement for label, parity in agreed.items() if parity.agreement is not None}
         measure = Measure(" or ".join(names), "%", "with its own network in PyTorch, on held-out images; not accuracy")
-        return Qualities(measure, Basis.AGREEMENT, values, {})
+        return Qualities(measure, Basis.AGREEMENT, _sane(values), {})
     noisy = {file.label: file.manifest.parity.sqnr_db for file in files}
     values = {label: value for label, value in noisy.items() if value is not None}
     measure = Measure("SQNR", "dB", "against its own network in PyTorch, on held-out samples; not accuracy")
-    return Qualities(measure, Basis.SQNR, values, {})
+    return Qualities(measure, Basis.SQNR, _sane(values), {})
+
+
+def _sane(values: Mapping[str, float]) -> dict[str, float]:
+    return {label: value for label, value in values.items() if abs(value) < _MOST}
 
 
 def main_figure(report: AccuracyReport) -> tuple[str, float]:

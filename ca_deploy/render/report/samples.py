@@ -10,6 +10,7 @@ from ca_deploy.records.latency import LatencyReport, Measurement
 from ca_deploy.render.report.figures import Box, Boxes, Course
 
 _MOST_SPANS = 120
+_MOST_S = 1e7  # a third of a year; a clock that says more was not one
 
 
 def boxes(report: LatencyReport) -> Boxes | None:
@@ -34,9 +35,11 @@ def course_of(report: LatencyReport, one: Measurement) -> Course | None:
     """The samples of a measurement over time, at most 120 spans of them; None without samples and their times."""
     zero = min((start.began_at_s for start in one.starts), default=0.0)
     points = sorted(itertools.chain.from_iterable(course(start, zero) for start in one.starts))
-    if len(points) < 2:
+    if len(points) < 2 or max(abs(points[0][0]), abs(points[-1][0])) > _MOST_S:
         return None
-    heat = temperatures(report, [one], zero)
+    heat = [
+        (at, celsius) for at, celsius in temperatures(report, [one], zero) if abs(at) < _MOST_S and abs(celsius) < 1000
+    ]
     tenth = len(points) // 10 + 1
     first, last = (float(np.median([ms for _, ms in part])) for part in (points[:tenth], points[-tenth:]))
     warmth = f", from {heat[0][1]:.0f} to {heat[-1][1]:.0f} °C" if heat else "; the device reports no temperature"

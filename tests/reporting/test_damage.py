@@ -1,0 +1,88 @@
+"""Records with any number or text in any place: a page is made, or the record is named; never a traceback."""
+
+import json
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ca_deploy.errors import UsageError
+from ca_deploy.render.report.document import document
+from ca_deploy.reporting import Report
+from ca_deploy.reporting.choose import choices
+from ca_deploy.reporting.collection import collect
+
+NUMBERS = (0, -1, 1, 10**18, 2**63, 1e308, -1e308, float("nan"), float("inf"), 1e-320, 0.5, 101.0)
+TEXTS = ("", "x" * 5000, "\ud800", "<b>", "pass", "fail")
+
+
+def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:3]) if isinstance(value, list) else ()
+    if not isinstance(value, dict) and path:
+        yield path
+    for key, one in inner:
+        yield from _leaves(one, (*path, key))
+
+
+def _damage(content: Any, chance: random.Random) -> None:
+    """One place, by its kind: all samples together are as likely as the name of the device."""
+    kinds: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+    for path in _leaves(content):
+        kinds.setdefault(tuple("*" if isinstance(step, int) else step for step in path), []).append(path)
+    *steps, last = chance.choice(chance.choice(list(kinds.values())))
+    for step in steps:
+        content = content[step]
+    old = content[last]
+    if isinstance(old, list):
+        content[last] = []
+    elif isinstance(old, str):
+        content[last] = chance.choice(TEXTS)
+    else:
+        content[last] = chance.choice(NUMBERS)
+
+
+def _page(folder: Path) -> None:
+    try:
+        found = collect([folder])
+    except UsageError as refused:  # no manifest is left
+        assert "no manifest" in str(refused)
+        return
+    made = Report(found, choices(found.files), "today", "0.1.0")
+    assert document(made, ".html") and document(made, ".md")
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_damage_is_shown_or_named(folder: Path, tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    made = shutil.copytree(folder, tmp_path / "copy")
+    for _ in range(4):
+        path = chance.choice(sorted(made.glob("*.json")))
+        content = json.loads(path.read_text())
+        _damage(content, chance)
+        path.write_text(json.dumps(content))
+        _page(made)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value"),
+    [
+        ("here.latency.json", ("measurements", 0, "statistics", "median_ms"), 1e308),
+        ("here.latency.json", ("measurements", 0, "starts", 0, "began_at_s"), 1e300),
+        ("tiny_trained.onnx_float32.onnx.accuracy.json", ("images",), 10**300),
+        ("tiny_trained.onnx_float32.onnx.accuracy.json", ("top1",), float("nan")),
+        ("gates.json", (0, "blocks", 0, "values", "rows"), []),
+    ],
+)
+def test_what_cannot_be(folder: Path, tmp_path: Path, name: str, path: tuple[Any, ...], value: Any) -> None:
+    made = shutil.copytree(folder, tmp_path / "copy")
+    content = json.loads((made / name).read_text())
+    inner = content
+    for step in path[:-1]:
+        inner = inner[step]
+    assert path[-1] in inner
+    inner[path[-1]] = value
+    (made / name).write_text(json.dumps(content))
+    _page(made)
