@@ -30,6 +30,7 @@ _NAMES = {
 }
 _MOST_CHARACTERS = 80
 UNKNOWN = "unknown key."
+_WANTED = "it has to be "
 CONTRADICTION = "contradiction"  # what a validator of our own says, as of values that are valid each, but not together
 
 
@@ -47,7 +48,12 @@ class Fault:
 
 def faults(kind: type, error: ValidationError, hidden: Collection[str] = ()) -> list[Fault]:
     """All errors in a record of this kind, in the order of its fields; ``hidden`` ones are not named as known keys."""
-    return [Fault(_named(kind, found["loc"]), _text(kind, found, hidden)) for found in error.errors(include_url=False)]
+    told: list[Fault] = []
+    for found in error.errors(include_url=False):
+        if not _is_of_its_items(found):
+            fault = Fault(_plain(kind, _named(kind, found["loc"])), _text(kind, found, hidden))
+            told[-1:] = _together(told[-1], fault) if told else [fault]
+    return told
 
 
 def _named(kind: Any, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
@@ -58,6 +64,36 @@ def _named(kind: Any, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return location
 
 
+def _plain(kind: Any, location: Location) -> tuple[int | str, ...]:
+    """The location without the names that pydantic gives the alternatives of a union (``tuple[int, int]``)."""
+    kept: list[int | str] = []
+    for step in location:
+        if isinstance(step, int) or kind is None or any(map(_has_keys, _alternatives(kind))):
+            kept.append(step)
+            kind = next(_inner(kind, step), None)
+    return tuple(kept)
+
+
+def _has_keys(kind: Any) -> bool:
+    origin = typing.get_origin(kind)
+    return dataclasses.is_dataclass(kind) or (isinstance(origin, type) and issubclass(origin, Mapping))
+
+
+def _together(before: Fault, fault: Fault) -> list[Fault]:
+    """What two alternatives of a union say of one value as one sentence; what is said of an item is enough."""
+    start, has, wanted = fault.text.partition(_WANTED)
+    if has and before.location == fault.location and before.text.startswith(start + has):
+        return [Fault(fault.location, f"{before.text.removesuffix('.')} or {wanted}")]
+    if _WANTED in before.text and fault.location[:-1] == before.location:
+        return [fault]
+    return [before, fault]
+
+
+def _is_of_its_items(found: Mapping[str, Any]) -> bool:
+    """Whether a list is called too short, which is not, because its items are wrong, as is said of each."""
+    return found["type"] == "too_short" and bool(len(found["input"]) >= found["ctx"]["min_length"])
+
+
 def refusal(text: str) -> PydanticCustomError:
     """What a validator raises for :func:`faults` to say ``text``."""
     return PydanticCustomError(CONTRADICTION, "{message}", {"message": text})
@@ -65,7 +101,7 @@ def refusal(text: str) -> PydanticCustomError:
 
 def not_possible(value: object, wanted: str) -> str:
     """The sentence for a value of the wrong kind."""
-    return f"{_shown(value)} is not possible: it has to be {wanted}."
+    return f"{_shown(value)} is not possible: {_WANTED}{wanted}."
 
 
 def unknown_key(key: str, known: Sequence[str]) -> str:
@@ -103,6 +139,8 @@ def _text(kind: type, found: Mapping[str, Any], hidden: Collection[str]) -> str:
     wanted = _NAMES.get(problem, str(found["msg"]).removeprefix("Input should be "))
     if problem == "too_long":
         wanted = f"a list of {found['ctx']['max_length']}"
+    elif problem == "too_short":
+        wanted = f"a list of at least {found['ctx']['min_length']}"
     elif problem == "tuple_type" and isinstance(value, list):  # not from a file
         wanted = "a tuple"
     return not_possible(value, wanted)

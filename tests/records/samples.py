@@ -40,6 +40,8 @@ class Outer:
     flag: bool = False
     pair: tuple[int, int] | None = None
     bits: Literal[16, "float"] = 16
+    size: int | tuple[int, int] = 1
+    some: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
 
     def __post_init__(self) -> None:
         if self.count < 0:

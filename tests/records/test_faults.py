@@ -32,6 +32,10 @@ def faults(**changes: Any) -> list[str]:
         ({"named": [1]}, "named: [1] is not possible: it has to be a table."),
         ({"pair": [1]}, "pair.1: missing."),
         ({"pair": [1, 2, 3]}, "pair: [1, 2, 3] is not possible: it has to be a list of 2."),
+        ({"size": "big"}, "size: 'big' is not possible: it has to be a whole number or a list."),
+        ({"size": [1, "a"]}, "size.1: 'a' is not possible: it has to be a whole number."),
+        ({"some": []}, "some: [] is not possible: it has to be a list of at least 1."),
+        ({"some": ["a"]}, "some.0: 'a' is not possible: it has to be a whole number."),
         ({"count": -1}, "A count is never negative: pass 0 or more."),
     ],
 )
