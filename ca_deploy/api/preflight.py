@@ -17,7 +17,7 @@ from ca_deploy.evaluation.predictor import model_suffixes
 from ca_deploy.files import other_kind
 from ca_deploy.graphs.not_models import refuse_others
 from ca_deploy.graphs.readers import by_suffix
-from ca_deploy.networks import weights_file
+from ca_deploy.networks import factory, weights_file
 from ca_deploy.networks.labels import labels_of
 from ca_deploy.records.model import ModelSource
 from ca_deploy.runtimes import find_runtime
@@ -30,12 +30,15 @@ def check_source(source: ModelSource) -> None:
         UsageError: the name is unknown, or the labels cannot be read.
         CheckpointError: the weights are missing or empty.
         ProgramError: the program is missing.
+        ModelError: the module of a factory is missing.
         ArtifactError: the name is that of a file of another kind.
     """
     refuse_others(Path(source.model))
-    source.registered()
+    registered = source.registered()
     if source.is_program:
         programs.check_place(Path(source.model))
+    elif registered is None:
+        factory.check_place(source.model)
     if source.weights is not None:
         weights_file.check_place(source.weights)
     if source.backbone_weights is not None:

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ca_deploy.errors import CheckpointError, ModelError, UsageError, first_line
-from ca_deploy.processes.python_path import append_current_folder
+from ca_deploy.processes.python_path import append_current_folder, top_module
 from ca_deploy.records.model import ModelSource
 
 if TYPE_CHECKING:
@@ -64,6 +64,16 @@ def make_network(factory_name: str, source: ModelSource, checkpoint: "Checkpoint
     return module
 
 
+def check_place(factory_name: str) -> None:
+    """
+    Raises:
+        ModelError: there is no such package or module; what is in it is not looked at.
+    """
+    module_name = factory_name.partition(":")[0]
+    if top_module(module_name) is None:
+        raise _not_imported(factory_name, ModuleNotFoundError(f"No module named {module_name.partition('.')[0]!r}"))
+
+
 def _import(factory_name: str) -> object:
     module_name, _, attribute = factory_name.partition(":")
     if not _is_found(module_name.partition(".")[0]):
@@ -71,15 +81,19 @@ def _import(factory_name: str) -> object:
     try:
         found: object = importlib.import_module(module_name)
     except Exception as error:  # importing the user's module runs the user's code
-        raise ModelError(
-            f"Cannot import {module_name!r} for {factory_name} ({type(error).__name__}: {first_line(error)}). "
-            "Run from its folder, or put that on PYTHONPATH."
-        ) from error
+        raise _not_imported(factory_name, error) from error
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise ModelError(f"Module {module_name!r} has no {attribute!r} (asked for as {factory_name}).")
         found = getattr(found, part)
     return found
+
+
+def _not_imported(factory_name: str, error: Exception) -> ModelError:
+    return ModelError(
+        f"Cannot import {factory_name.partition(':')[0]!r} for {factory_name} "
+        f"({type(error).__name__}: {first_line(error)}). Run from its folder, or put that on PYTHONPATH."
+    )
 
 
 def _is_found(name: str) -> bool:

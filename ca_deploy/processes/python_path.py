@@ -3,6 +3,7 @@
 The current folder may hold photos and model files from other people; a ``numpy.py`` among them must not run.
 """
 
+import importlib.util
 import os
 import sys
 import sysconfig
@@ -47,6 +48,17 @@ def append_current_folder() -> None:
     here = _current_folder()
     if here is not None:
         sys.meta_path.append(_Finder(str(here)))
+
+
+def top_module(name: str) -> ModuleSpec | None:
+    """Where the package or module of ``package.module`` is found, in the current folder too; nothing is imported."""
+    top = name.partition(".")[0]
+    try:
+        found = importlib.util.find_spec(top)
+    except ValueError:  # modules without a __spec__, such as __main__
+        return ModuleSpec(top, None)
+    here = _current_folder()
+    return found or (PathFinder.find_spec(top, [str(here)]) if here is not None else None)
 
 
 class _Finder(MetaPathFinder):

@@ -1,15 +1,14 @@
 """What a result depends on, by content: hashes of files and code, so that names and places do not matter."""
 
-import importlib.util
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from importlib.machinery import PathFinder
 from pathlib import Path
 
 from ca_deploy.data.calibration import NOT_YOUR_DOMAIN, load_spec
 from ca_deploy.files import sha256_of, sha256_of_bytes
 from ca_deploy.networks.shards import INDEX, shards_of
+from ca_deploy.processes.python_path import top_module
 from ca_deploy.records.codec import to_json
 from ca_deploy.records.model import ModelSource
 
@@ -94,8 +93,7 @@ def _code(source: ModelSource) -> str:
         return of_path(Path(source.model))
     if source.registered() is not None:
         return source.model
-    top = source.model.partition(":")[0].partition(".")[0]
-    spec = importlib.util.find_spec(top) or PathFinder.find_spec(top, [str(Path.cwd())])
+    spec = top_module(source.model.partition(":")[0])
     if spec is None:
         return source.model  # the export will say that it cannot be imported
     if spec.submodule_search_locations:

@@ -25,6 +25,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Complaint = tuple[str, str]  # where in the file, and what is wrong there
 _NOTHING = "-"  # stands where something is wrong, while the rest is checked
+_NAMING = ("model", "name")  # a model without them would be another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +66,29 @@ def read_spec(path: Path) -> tuple[SweepSpec | None, list[Complaint]]:
         content = parse_toml(path)
     except Unreadable as error:
         raise UsageError(*error.about(f"Sweep {path}")) from error
-    try:
-        return _from_here(decode(SweepSpec, content), path.parent), []
-    except Unreadable as error:
-        complaints = [(".".join(map(str, fault.location)), fault.text) for fault in error.faults]
-        sound = _sound(content, [fault.location for fault in error.faults])
-    try:  # what else there is to say, of that which is valid
-        return _from_here(decode(SweepSpec, sound), path.parent), complaints
-    except Unreadable:
-        return None, complaints
+    complaints: list[Complaint] = []
+    while True:
+        try:
+            return _from_here(decode(SweepSpec, content), path.parent), complaints
+        except Unreadable as error:
+            complaints = complaints or [(".".join(map(str, fault.location)), fault.text) for fault in error.faults]
+            sound = _sound(content, [fault.location for fault in error.faults])
+        if sound == content:
+            return None, complaints
+        content = sound  # what else there is to say, of that which is valid
 
 
 def _sound(content: dict[str, Any], faults: Iterable[tuple[int | str, ...]]) -> dict[str, Any]:
     """A copy without what is faulty."""
     sound = copy.deepcopy(content)
-    for location in filter(None, faults):
-        top, *inner = location
+    for top, *inner in filter(None, faults):
         match sound.get(str(top)), inner:
-            case list(tables), [int(number), str(key), *_] if isinstance(tables[number], dict):
-                tables[number].pop(key, None)
-            case list(listed), [int(number), *_]:
-                listed[number] = {"model": _NOTHING} if top == "model" else _NOTHING
-            case dict(table), [str(key), *_] if key in table:
+            case list(listed), [int(number), *deeper] if number < len(listed):
+                if isinstance(listed[number], dict) and deeper and deeper[0] not in _NAMING:
+                    listed[number].pop(deeper[0], None)
+                else:
+                    listed[number] = {"model": _NOTHING} if top == "model" else _NOTHING
+            case dict(table), [str(key), *_] if key in content[str(top)]:
                 table.pop(key, None)
             case _:
                 sound.pop(str(top), None)
@@ -127,8 +129,8 @@ def planned(
 
 
 def _is_known(where: str, known: set[str]) -> bool:
-    """Whether a place, or its table, was complained of: what replaced it there is not the user's."""
-    return any(where == place or where.startswith(f"{place}.") or place.startswith(f"{where}.") for place in known)
+    """Whether a place, or all around it, was complained of: what replaced it there is not the user's."""
+    return any(f"{where}.".startswith(f"{place}.") or place in [f"{where}.{key}" for key in _NAMING] for place in known)
 
 
 def _from_here(spec: SweepSpec, folder: Path) -> SweepSpec:
@@ -173,12 +175,16 @@ class _Checks:
             self.attempt(f"devices.{number}", open_device, device)
         threads = ",".join(map(str, spec.profile.threads))
         wanted = self.attempt("profile", self._wishes, threads)
-        self._refuse_copies("model", [source.stem for source in spec.model], "Give each model a `name` of its own.")
+        self._refuse_copies(
+            "model", [one.stem for one in spec.model if one.model != _NOTHING], "Give each model a `name` of its own."
+        )
         self._refuse_copies("recipes", [one.name for one in recipes if one], "Name each recipe once.")
         self._refuse_copies(
             "calibration", [name for name in sets if name], "Give each set's folder or file its own name."
         )
-        self._refuse_copies("devices", [file_stem(name) for name in spec.devices], "Name each device once.")
+        self._refuse_copies(
+            "devices", [file_stem(name) for name in spec.devices if name != _NOTHING], "Name each device once."
+        )
         if self.complaints or wanted is None:
             return None
         conversions = tuple(self._conversions([one for one in recipes if one], [name for name in sets if name]))

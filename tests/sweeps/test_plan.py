@@ -59,7 +59,7 @@ data = "photos/val"
     )
     refused(
         path,
-        "has 13 error",
+        "has 14 error",
         "recipes.1: Unknown recipe 'onnx_static_wi8_ai9'. Did you mean 'onnx_static_wi8_ai8'",
         "calibration.0: Unknown calibration set 'flowers'",
         "calibration.1: .*does not exist",
@@ -67,11 +67,65 @@ data = "photos/val"
         "devices.1: Unknown device 'phone'",
         "colour: unknown key",
         "model.0: .*mobilenet_v2_ca",
+        "model: two are called mobilenet_v2_ca",
         "model.1.wieghts: unknown key. Did you mean 'weights'",
         "model.1.width: .*a number",
         f"model.2: Checkpoint {tmp_path}/none.pth does not exist",
         "export.batch: ",
         "evaluate.data: .*photos/val does not exist",
+        "profile: Unknown protocol 'hasty'",
+    )
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("mean = [1, 2]", "mean = []", 'mean = ["a"]', "mean = 1979-05-27", "padding = []", "input_size = []"),
+        *("crop = [1]", 'crop = ["a"]', "inputs = [1]", "inputs = [{}]", "model = []", "model = [[1]]", "name = {}"),
+    ],
+)
+def test_a_list_of_the_wrong_shape_hides_no_other_error(key: str, tmp_path: Path) -> None:
+    path = tmp_path / "SWEEP.toml"
+    other = "" if key.startswith(("model", "name")) else 'weights = "gone.pth"\n'
+    path.write_text(f'recipes = ["onnx_float31", 7]\n[[model]]\n{key}\n{other}[[model]]\n{key}\nmodel = "gone.pt2"\n')
+    if key.startswith("model"):
+        path.write_text(path.read_text().replace('model = "gone.pt2"', ""))
+    refused(path, rf"model\.0\.{key.split()[0]}.*: ", r"model\.1", "recipes.0: Unknown", "recipes.1: 7 is not possible")
+    said = CliRunner().invoke(app, ["sweep", str(path), "-o", str(tmp_path / "out")]).output
+    assert "gone.pth does not exist" in said or not other
+    assert "'-'" not in said
+    assert "called" not in said
+    assert "uple" not in said
+
+
+def test_a_wrong_key_hides_no_other_error_of_its_table(tmp_path: Path) -> None:
+    path = tmp_path / "SWEEP.toml"
+    path.write_text(
+        """
+recipes = ["onnx_float32", "onnx_float32", 7]
+
+[[model]]
+model = "no_such_module:network"
+
+[[model]]
+input_size = "big"
+labels = "gone.txt"
+
+[profile]
+threads = [0, "x"]
+protocol = "hasty"
+"""
+    )
+    refused(
+        path,
+        "has 8 error",
+        "recipes.2: 7",
+        "recipes: two are called onnx_float32",
+        "model.0: Cannot import 'no_such_module'",
+        "model.1.input_size: 'big' is not possible: it has to be a whole number or a list.",
+        "model.1: --labels .*gone.txt cannot be read",
+        "profile.threads.0: 0",
+        "profile.threads.1: 'x'",
         "profile: Unknown protocol 'hasty'",
     )
 
