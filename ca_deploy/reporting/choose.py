@@ -1,11 +1,13 @@
 """Which file to ship, and why: of the files as good as the best, the one that costs least."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ca_deploy.errors import listed
 from ca_deploy.records.parity import Status
 from ca_deploy.records.report import Basis, Choice, Plot
+from ca_deploy.reporting.alike import are_alike
+from ca_deploy.reporting.decision import Decision
 from ca_deploy.reporting.doubts import doubts
 from ca_deploy.reporting.found import Shipped
 from ca_deploy.reporting.measures import CostKind, Costs, Qualities, costs_of, qualities_of
@@ -49,16 +51,21 @@ def _network(file: Shipped) -> object:
 def _choice(files: Sequence[Shipped], within: float) -> Choice:
     quality, costs = qualities_of(files), costs_of(files)
     by_label = {file.label: file for file in files}
-    rejected = {file.label: reason for file in files if (reason := _objection(file, quality))}
+    rejected = {file.label: reason for file in files if (reason := _objection(file))}
+    sound = [label for label in by_label if label not in rejected]
+    unjudged = [label for label in sound if quality.basis is Basis.ACCURACY and label not in quality.values]
+    rejected |= dict.fromkeys(unjudged, f"its {quality.measure.name} was not measured")
     first = costs[0]
-    for label in by_label.keys() - rejected.keys():
-        if label not in first.values:
-            rejected[label] = first.unusable.get(label, f"its {first.measure.name} was not measured")
-    able = [label for label in by_label if label not in rejected]
+    unknown = [label for label in sound if label not in rejected and label not in first.values]
+    for label in unknown:
+        rejected[label] = first.unusable.get(label, f"its {first.measure.name} was not measured")
+    able = [label for label in sound if label not in rejected]
     best = max((quality.values[label] for label in able if label in quality.values), default=None)
     good = [label for label in able if best is None or _is_good(label, quality, best, within)]
     rejected |= {label: _too_far(label, quality, best, within) for label in able if label not in good}
     recommended = _cheapest(good, first, quality)
+    unpriced = [label for label in unknown if best is None or _is_good(label, quality, best, within)]
+    decision = Decision(by_label, quality, costs, within, good, unpriced, unjudged, recommended)
     names = sorted({file.manifest.model.name for file in files})
     networks = len({_network(file) for file in files})
     about = listed(names) if networks == 1 else f"{networks} networks for the same job: {listed(names)}"
@@ -72,13 +79,13 @@ def _choice(files: Sequence[Shipped], within: float) -> Choice:
         least=None if best is None or quality.basis is Basis.SQNR else best - within,
         plots=tuple(_plot(files, quality, cost) for cost in costs if cost.values),
         recommended=recommended,
-        reasons=_reasons(by_label[recommended], good, quality, first, within) if recommended else (),
-        doubts=doubts(by_label, recommended, good, quality, first, within),
+        reasons=_reasons(decision, by_label[recommended]) if recommended else (),
+        doubts=doubts(decision),
         rejected=unlike,
     )
 
 
-def _objection(file: Shipped, quality: Qualities) -> str:
+def _objection(file: Shipped) -> str:
     """Why a file is no candidate, whatever it costs; "" where nothing speaks against it."""
     for parity in file.parities:
         if parity.status is not Status.PASS:
@@ -89,8 +96,6 @@ def _objection(file: Shipped, quality: Qualities) -> str:
         said = one.measurement.verification
         if said is not None and said.status is Status.FAIL:
             return f"its outputs on {one.report.device.name} are not those here: {said.reason or said.demanded}"
-    if quality.basis is Basis.ACCURACY and file.label not in quality.values:
-        return f"its {quality.measure.name} was not measured"
     return ""
 
 
@@ -115,16 +120,6 @@ def _cheapest(good: Sequence[str], cost: Costs, quality: Qualities) -> str | Non
     return min(alike, key=lambda label: (-quality.values.get(label, 0), cost.values[label], label))
 
 
-def are_alike(first: str, second: str, cost: Costs) -> bool:
-    """Whether the two have the same rank in the same latency report: their intervals overlap."""
-    one, other = cost.measured.get(first), cost.measured.get(second)
-    if one is None or other is None or one.report is not other.report:
-        return False
-    ranks: Mapping[str, int] = {rank.measurement: rank.rank for rank in one.report.ranking}
-    places = [ranks.get(found.measurement.name) for found in (one, other)]
-    return places[0] is not None and places[0] == places[1]
-
-
 def _plot(files: Sequence[Shipped], quality: Qualities, cost: Costs) -> Plot:
     both = [file.label for file in files if file.label in quality.values and file.label in cost.values]
     left_out = {
@@ -137,18 +132,21 @@ def _plot(files: Sequence[Shipped], quality: Qualities, cost: Costs) -> Plot:
     return Plot(cost.measure, points([(label, cost.values[label], quality.values[label]) for label in both]), left_out)
 
 
-def _reasons(file: Shipped, good: Sequence[str], quality: Qualities, cost: Costs, within: float) -> tuple[str, ...]:
+def _reasons(decision: Decision, file: Shipped) -> tuple[str, ...]:
+    good, quality, cost = decision.good, decision.quality, decision.cost
     label, reasons = file.label, []
     dearest = max(good, key=lambda one: cost.values[one])
     rank = "the least" if cost.values[label] == min(cost.values[one] for one in good) else "as little as the least"
-    among = f"{rank} of the {len(good)} files that are good enough" if len(good) > 1 else "the only file good enough"
+    among = _among(rank, len(good), len(decision.unpriced) + len(decision.unjudged))
     times = f"; {dearest} has {cost.values[dearest] / cost.values[label]:.2f} times as much" if dearest != label else ""
     reasons.append(f"{_capital(cost.measure.name)}: {cost.values[label]:.4g} {cost.measure.unit}, {among}{times}.")
     if label in quality.values:
         best = max(quality.values[one] for one in good if one in quality.values)
         below = best - quality.values[label]
         beside = "the best" if below <= 0 else f"{below:.2f} {_points(quality)} below the best"
-        bar = "" if quality.basis is Basis.SQNR else f"; up to {within:g} may be given up"
+        if decision.unjudged or decision.unpriced:
+            beside += f" of the {len(good)} measured" if len(good) > 1 else " that is known"
+        bar = "" if quality.basis is Basis.SQNR else f"; up to {decision.within:g} may be given up"
         reasons.append(
             f"{_capital(quality.measure.name)}: {quality.values[label]:.2f} "
             f"{quality.measure.unit}, {beside} ({quality.measure.how}{bar})."
@@ -161,6 +159,16 @@ def _reasons(file: Shipped, good: Sequence[str], quality: Qualities, cost: Costs
     of_float = "" if round(share, 2) == 1 else f", {share:.2f} of the float32 file"
     reasons.append(f"Size: {file.manifest.size_bytes / 1e6:.2f} MB{of_float}.")
     return tuple(reasons)
+
+
+def _among(rank: str, measured: int, missing: int) -> str:
+    """How many files the cost was compared of; ``missing``: those that may be good enough too."""
+    if missing:
+        other = f"{missing} other{' was' if missing == 1 else 's were'} not measured"
+        if measured == 1:
+            return f"the only file measured that is good enough; {other}"
+        return f"{rank} of the {measured} measured that are good enough; {other}"
+    return f"{rank} of the {measured} files that are good enough" if measured > 1 else "the only file good enough"
 
 
 def _capital(name: str) -> str:

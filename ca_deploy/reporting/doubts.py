@@ -1,28 +1,27 @@
 """What a recommendation does not know, in sentences: nothing of it is silent."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from scipy.special import betaincinv
 
 from ca_deploy.errors import listed
 from ca_deploy.records.report import Basis
 from ca_deploy.records.statistics import Trust
+from ca_deploy.reporting.alike import are_alike
+from ca_deploy.reporting.decision import Decision
 from ca_deploy.reporting.found import Shipped
-from ca_deploy.reporting.measures import CostKind, Costs, Qualities
+from ca_deploy.reporting.measures import CostKind, Costs
 
 _MOST_IMAGES = 2**53
 
 
-def doubts(
-    files: Mapping[str, Shipped],
-    recommended: str | None,
-    good: Sequence[str],
-    quality: Qualities,
-    cost: Costs,
-    within: float,
-) -> tuple[str, ...]:
-    """Of the figures that decided, and of the recommended file."""
-    return (*_of_figures(files, quality, cost, within), *(_of_file(files[recommended], cost) if recommended else ()))
+def doubts(decision: Decision) -> tuple[str, ...]:
+    """Of what was not measured, of the figures that decided, of other devices, and of the recommended file."""
+    found = [*_of_what_is_missing(decision), *_of_figures(decision)]
+    if decision.recommended is not None:
+        found += _of_other_devices(decision, decision.recommended)
+        found += _of_file(decision.files[decision.recommended], decision.cost)
+    return tuple(found)
 
 
 def accuracy_interval(percent: float, images: int) -> tuple[float, float]:
@@ -35,7 +34,36 @@ def accuracy_interval(percent: float, images: int) -> tuple[float, float]:
     return 100 * float(low), 100 * float(high)
 
 
-def _of_figures(files: Mapping[str, Shipped], quality: Qualities, cost: Costs, within: float) -> Iterator[str]:
+def _of_what_is_missing(decision: Decision) -> Iterator[str]:
+    for labels, measure in (
+        (decision.unjudged, decision.quality.measure),
+        (decision.unpriced, decision.cost.measure),
+    ):
+        if labels:
+            yield (
+                f"Not compared: {len(labels)} of the {len(decision.files)} files, whose {measure.name} was not "
+                f"measured: {listed(labels)}. Any of them may be the better choice."
+            )
+
+
+def _of_other_devices(decision: Decision, recommended: str) -> Iterator[str]:
+    """Each other device (or number of threads) on which another file that is good enough costs less."""
+    among = (*decision.good, *decision.unpriced)
+    for cost in decision.costs[1:]:
+        known = [label for label in among if label in cost.values]
+        if cost.kind is CostKind.SIZE or recommended not in known:
+            continue
+        least = min(known, key=lambda label: (cost.values[label], label != recommended))
+        if cost.values[least] < cost.values[recommended] and not are_alike(least, recommended, cost):
+            unit = cost.measure.unit
+            yield (
+                f"Another file has the least {cost.measure.name}: {least}, {cost.values[least]:.4g} {unit}, where "
+                f"{recommended} has {cost.values[recommended]:.4g} {unit}. Decided by {decision.cost.measure.name}."
+            )
+
+
+def _of_figures(decision: Decision) -> Iterator[str]:
+    files, quality, cost, within = decision.files, decision.quality, decision.cost, decision.within
     if quality.basis is not Basis.ACCURACY:
         yield (
             f"No accuracy was measured: the choice rests on {quality.measure.name}, which says whether a file still "

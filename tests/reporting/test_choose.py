@@ -10,6 +10,7 @@ from ca_deploy.records.accuracy import AccuracyReport
 from ca_deploy.records.parity import Status
 from ca_deploy.records.report import Basis, Choice
 from ca_deploy.records.statistics import Rank, Trust, Validity
+from ca_deploy.render.report.choice import answer
 from ca_deploy.reporting.choose import choices
 from ca_deploy.reporting.collection import collect
 from ca_deploy.reporting.doubts import accuracy_interval
@@ -185,3 +186,36 @@ def test_times_of_separate_runs_are_said(file: Shipped) -> None:
 def test_random_weights_are_said(file: Shipped) -> None:
     random = replace(file.manifest.model, trained=False)
     assert any(doubt.startswith("Random weights: a") for doubt in _only(_made(file, "a", 90, 1, model=random)).doubts)
+
+
+def _on(file: Shipped, label: str, **ms: float) -> Shipped:
+    """With a time on each device, in one report per device."""
+    found = tuple(_measured(file, value, model=model) for model, value in ms.items())
+    named = (replace(one, report=replace(one.report, device=replace(one.report.device, name=one.report.device.model)))
+             for one in found)  # fmt: skip
+    return replace(_made(file, label, 90), measured=tuple(named))
+
+
+def test_devices_that_disagree_are_said(file: Shipped) -> None:
+    choice = _only(_on(file, "a", P=5, Q=10), _on(file, "b", P=10, Q=5))
+    assert choice.recommended is not None
+    (said,) = (doubt for doubt in choice.doubts if doubt.startswith("Another file has the least"))
+    first, other = ("P", "Q") if choice.recommended == "a" else ("Q", "P")
+    assert f"time on {other}" in said and f"Decided by time on {first}" in said and "5 ms" in said and "10 ms" in said
+    agreed = _only(_on(file, "a", P=5, Q=5), _on(file, "b", P=10, Q=10))
+    assert agreed.recommended == "a" and not any("Another file" in doubt for doubt in agreed.doubts)
+    assert f"decided by time on {first}" in str(answer(choice, several=False).title)
+
+
+def test_how_many_were_measured_is_said(file: Shipped) -> None:
+    choice = _only(_made(file, "a", 90, 50), _made(file, "b", 90), _made(file, "c", 80))
+    assert (
+        choice.recommended == "a" and "the only file measured that is good enough; 1 other was not" in choice.reasons[0]
+    )
+    assert any("1 of the 3 files, whose time on Pi 5" in doubt and ": b." in doubt for doubt in choice.doubts)
+    choice = _only(_made(file, "a", 70), _made(file, "b"), _made(file, "c"))
+    assert choice.recommended == "a" and "2 others were not" in choice.reasons[0]
+    assert (
+        any("2 of the 3 files, whose top-1" in doubt for doubt in choice.doubts)
+        and "that is known" in choice.reasons[1]
+    )

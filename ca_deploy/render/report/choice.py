@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from ca_deploy.records.report import Choice, Plot
+from ca_deploy.records.report import Choice, Plot, Point
 from ca_deploy.render.blocks import Column, Phrase, Piece, Role, Table
 from ca_deploy.render.report.figures import Answer, Dot, Part, Scatter
 
@@ -23,7 +23,8 @@ def answer(choice: Choice, several: bool) -> Answer:
     if choice.recommended is None:
         title: Phrase = (f"{about}none of these {len(choice.files)} files may be shipped",)
     else:
-        title = (f"{about}ship " if about else "Ship ", Piece(choice.recommended, Role.STRONG))
+        by = f", decided by {choice.plots[0].cost.name}"
+        title = (f"{about}ship " if about else "Ship ", Piece(choice.recommended, Role.STRONG), by)
     return Answer(title, choice.recommended is not None, choice.reasons, choice.doubts)
 
 
@@ -57,13 +58,21 @@ def _compared(choice: Choice, numbers: dict[str, int]) -> Table:
             said: Phrase = Piece("recommended", Role.GOOD)
         else:
             on = [plot.cost.name for plot, point in zip(plots, mine, strict=True) if point and point.on_front]
-            costs_more = "" if label in choice.rejected else "good enough, and costs more"
-            said = choice.rejected.get(label, costs_more) + (f"; not beaten in {' and '.join(on)}" if on else "")
+            said = choice.rejected.get(label) or _dearer(choice, mine[0])
+            said += f"; not beaten in {' and '.join(on)}" if on else ""
         figures = (figure_of(point.cost if point else None) for point in mine)
         rows.append((str(numbers[label]), label, figure_of(quality), *figures, said))
     headings = (f"{choice.quality.name} ({choice.quality.unit})", *(f"{p.cost.name} ({p.cost.unit})" for p in plots))
     columns = (Column("no.", "right"), Column("file"), *(Column(name, "right") for name in headings), Column("verdict"))
     return Table(columns, tuple(rows), f"{choice.about}: {choice.quality.name} was {choice.quality.how}")
+
+
+def _dearer(choice: Choice, point: Point | None) -> str:
+    """Of a file that is good enough: by what it is not the one."""
+    name = choice.plots[0].cost.name
+    least = next((one.cost for one in choice.plots[0].points if one.file == choice.recommended), None)
+    is_more = point is not None and least is not None and point.cost > least
+    return f"good enough, and costs {'more' if is_more else 'no more'}: {name}"
 
 
 def figure_of(value: float | None) -> str:
