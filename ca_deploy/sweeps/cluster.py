@@ -1,6 +1,5 @@
 """Workers of Dask distributed: here in an embedded cluster, or on the machines of a scheduler."""
 
-import logging
 import os
 import queue
 import threading
@@ -14,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ca_deploy.delivery.scratch import temporary
-from ca_deploy.errors import CaDeployError, RuntimeUnavailable, UsageError, first_line, shown
+from ca_deploy.errors import CaDeployError, RuntimeUnavailable, UsageError, first_line
 from ca_deploy.plugins import not_installed
 from ca_deploy.processes.memory import converters_that_fit
 from ca_deploy.progress import Counted, NamedStep
@@ -22,11 +21,11 @@ from ca_deploy.records.parity import Status
 from ca_deploy.sweeps import tools
 from ca_deploy.sweeps.embedded import Resources, cluster
 from ca_deploy.sweeps.jobs import Job, Made
+from ca_deploy.sweeps.scheduler import CONNECT_S, cannot_be_reached, refuse_others, without_logs
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-_CONNECT_S = 10
 _LOOK_EVERY_S = 2.0
 _GONE_S = 60.0  # a worker that was killed comes back in seconds
 _one_at_a_time = threading.Lock()  # in a worker: a converter takes the memory that there is
@@ -138,8 +137,8 @@ class Workers:
             return tag, _made(future)
 
     def _workers(self) -> dict[str, Resources]:
-        try:
-            found = self._client.scheduler_info()["workers"]
+        try:  # scheduler_info() may give what the client asked for at the same time by itself, without workers
+            found = self._client.sync(self._client.scheduler.identity, n_workers=-1)["workers"]
         except OSError as error:
             raise self._lost() from error
         return {address: worker["resources"] for address, worker in found.items()}
@@ -185,22 +184,19 @@ def connected(address: str, step: NamedStep) -> Iterator[Workers]:
     """The workers of a scheduler.
 
     Raises:
-        UsageError: it cannot be reached.
+        UsageError: it cannot be reached, or is something else.
     """
     from distributed import Client
 
     with ExitStack() as opened:
-        opened.callback(logging.getLogger("distributed").setLevel, logging.getLogger("distributed").level)
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # the connection's end is an error of ours
+        opened.enter_context(without_logs())
         opened.enter_context(warnings.catch_warnings())
         warnings.filterwarnings("ignore", module="distributed")  # files of some MB in a job; versions, which we compare
+        refuse_others(address)
         try:
-            client = opened.enter_context(Client(address, timeout=_CONNECT_S, set_as_default=False))
+            client = opened.enter_context(Client(address, timeout=CONNECT_S, set_as_default=False))
         except (OSError, ValueError, ImportError) as error:
-            raise UsageError(
-                f"The scheduler {shown(address)} cannot be reached ({first_line(error)}; {_CONNECT_S} s at most). Is "
-                "it the address that `dask scheduler` printed, as tcp://HOST:8786?"
-            ) from error
+            raise cannot_be_reached(address, error) from error
         yield Workers(client, address, step)
 
 

@@ -54,8 +54,14 @@ def sweep(
     Raises:
         CaDeployError: the cluster or the folder cannot be used. Everything else is in the cells.
     """
-    with alone_with(output), ExitStack() as opened:
-        return _Sweep(plan, Results(output), step, progress).run(opened, scheduler, workers)
+    with ExitStack() as opened:
+        at_work: Workers | None = None
+        if scheduler is not None:  # before there is a folder
+            step("", f"connecting to {scheduler}")
+            at_work = opened.enter_context(connected(scheduler, step))
+            at_work.check(plan.devices)
+        opened.enter_context(alone_with(output))
+        return _Sweep(plan, Results(output), step, progress).run(opened, at_work, workers)
 
 
 class _Sweep:
@@ -67,12 +73,7 @@ class _Sweep:
         self._cells: dict[Place, Cell] = {cell.place: cell for cell in self._planned()}
         self._done = 0
 
-    def run(self, opened: ExitStack, scheduler: str | None, workers: int | None) -> SweepRecord:
-        at_work: Workers | None = None
-        if scheduler is not None:
-            self._step("", f"connecting to {scheduler}")
-            at_work = opened.enter_context(connected(scheduler, self._step))
-            at_work.check(self._plan.devices)
+    def run(self, opened: ExitStack, at_work: Workers | None, workers: int | None) -> SweepRecord:
         self._ask_devices(at_work)
         self._step("", "comparing inputs with earlier results")
         if self._plan.data is not None:

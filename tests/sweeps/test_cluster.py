@@ -1,11 +1,16 @@
 """Clusters: who may work, what a device is used for, and what a killed worker costs. All are processes of their own."""
 
+import gc
 import itertools
 import json
+import logging
 import os
 import shutil
 import signal
+import socket
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +28,7 @@ from ca_deploy.progress import NamedStep
 from ca_deploy.records.latency import read_report
 from ca_deploy.records.parity import Status
 from ca_deploy.records.sweep import SweepRecord
-from ca_deploy.sweeps import cluster, tools
+from ca_deploy.sweeps import cluster, scheduler, tools
 from ca_deploy.sweeps.cluster import connected
 from ca_deploy.sweeps.embedded import cluster as started
 from ca_deploy.sweeps.jobs import Made
@@ -35,16 +40,69 @@ DEVICES = ("emulated:cortex-a76", "emulated:cortex-a72")
 def silent(name: str, doing: object) -> None: ...
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://no.such.host.invalid:8786", "ftp://x:1", "nonsense"])
-def test_a_scheduler_that_cannot_be_reached(
-    address: str, swept: tuple[Path, SweepRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cluster, "_CONNECT_S", 2)
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1:1", "tcp://no.such.host.invalid:8786", "tls://x:1", "http://x", ""]
+)
+def test_a_scheduler_that_cannot_be_reached(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "CONNECT_S", 2)
     path = sweep_file(tmp_path, TINY)
     done = CliRunner().invoke(app, ["sweep", str(path), "-o", str(tmp_path / "out"), "--scheduler", address])
     assert done.exit_code == 2, done.output
     assert f"The scheduler {address} cannot be reached" in done.output
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_what_is_no_scheduler_is_left_at_once() -> None:
+    """A web server's answer reads as the length of a message of exabytes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    with server.accept()[0] as caller:
+                        caller.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 4)
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(UsageError, match=f"{address} cannot be reached"), connected(address, silent):
+            pass
+    gc.collect()
+
+
+def test_a_worker_is_no_scheduler(two_machines: str, tmp_path: Path) -> None:
+    with Client(two_machines, set_as_default=False) as client:
+        worker = next(iter(client.scheduler_info()["workers"]))
+    with pytest.raises(UsageError, match=f"{worker} is the address of a Worker"), connected(worker, silent):
+        pass
+
+
+def test_a_cluster_that_lacks_a_device_gets_no_folder(two_machines: str, tmp_path: Path) -> None:
+    path = sweep_file(tmp_path, TINY, head='devices = ["emulated:cortex-a53"]')
+    with pytest.raises(UsageError, match="offered 0 times"):
+        ca_deploy.sweep(path, tmp_path / "out", scheduler=two_machines)
+    assert not (tmp_path / "out").exists()
+
+
+def test_workers_are_those_of_the_scheduler_whatever_the_client_has_heard(
+    two_machines: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client asks by itself every two seconds for an identity without workers, at any time."""
+
+    async def without_workers(client: Client, n_workers: int = 0) -> None:
+        client._scheduler_identity = {"workers": {}}
+
+    with connected(two_machines, silent) as workers:
+        monkeypatch.setattr(Client, "_update_scheduler_info", without_workers)
+        assert workers.count() == 2
+
+
+def test_dask_logs_nothing_of_a_lost_connection(two_machines: str) -> None:
+    names = ("distributed", "distributed.client", "distributed.core", "distributed.comm.tcp")
+    before = [logging.getLogger(name).level for name in names]
+    with connected(two_machines, silent):
+        assert not any(logging.getLogger(name).isEnabledFor(logging.ERROR) for name in names)
+    assert [logging.getLogger(name).level for name in names] == before
 
 
 def test_workers_of_this_machine_and_of_a_scheduler_contradict_each_other(tmp_path: Path) -> None:
