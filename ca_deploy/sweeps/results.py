@@ -29,6 +29,18 @@ class Results:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.cells: dict[Place, Cell] = {cell.place: cell for cell in _recorded(folder)}
+        self._planned: dict[Place, Cell] = {}
+
+    def plan(self, cells: Mapping[Place, Cell]) -> None:
+        """List what is going to be made beside what is there, so that the record of a sweep that is killed shows it.
+
+        Raises:
+            OutputError: the folder cannot be written, or the disk is full.
+        """
+        self._planned = dict(cells)
+        if cells.keys() - self.cells.keys():
+            self.cells = {**cells, **self.cells}
+            write_atomically(self.folder / RECORD_FILE, _json(self.cells))
 
     def finished(self, place: Place, key: str) -> Cell | None:
         """The result of the same inputs, if its files are still what they were."""
@@ -44,7 +56,7 @@ class Results:
     def keep(self, cell: Cell, contents: Contents, log: Contents | None = None) -> Cell:
         """Write a result with its files, all or nothing, and forget what it replaces.
 
-        A file that is replaced takes its measurements along, which were of the old one.
+        A file that is replaced takes its measurements along, which were of the old one; they are planned again.
 
         Raises:
             OutputError: the folder cannot be written, or the disk is full.
@@ -53,7 +65,8 @@ class Results:
             write(scratch, {**contents, **(log or {})})
             tops = dict.fromkeys(name.partition("/")[0] for name in contents)
             done = replace(cell, files={name: sha256_of(scratch / name) for name in tops})
-            cells = {place: kept for place, kept in self.cells.items() if not _depends(kept, cell)} | {cell.place: done}
+            others = (self._planned.get(place) if _depends(one, cell) else one for place, one in self.cells.items())
+            cells = {one.place: one for one in others if one is not None} | {cell.place: done}
             (scratch / RECORD_FILE).write_text(_json(cells), encoding="utf-8")
             deliver(
                 scratch, [*(scratch / name for name in dict.fromkeys([*tops, *(log or {})])), scratch / RECORD_FILE]

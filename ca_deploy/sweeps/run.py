@@ -74,6 +74,7 @@ class _Sweep:
         self._done = 0
 
     def run(self, opened: ExitStack, at_work: Workers | None, workers: int | None) -> SweepRecord:
+        self._results.plan(self._cells)
         self._ask_devices(at_work)
         self._step("", "comparing inputs with earlier results")
         if self._plan.data is not None:

@@ -63,6 +63,26 @@ def test_a_folder_is_one_file(tmp_path: Path) -> None:
     assert not results.finished(EXPORT.place, "1")
 
 
+def test_what_is_planned_is_listed_until_it_is_made(tmp_path: Path) -> None:
+    """A measurement of a file that is replaced is planned again; that of another file stays."""
+    kept(tmp_path)
+    results = Results(tmp_path)
+    not_made = [Cell(file, "latency", Status.SKIPPED, on="adb", reason="-") for file in ("net.onnx", "other.onnx")]
+    planned = [Cell("other.onnx", "export", Status.SKIPPED, reason="-"), EXPORT, *not_made]
+    results.plan({cell.place: cell for cell in planned})
+    found = Results(tmp_path).cells
+    assert [(cell.file, cell.what, cell.status) for cell in found.values()] == [
+        ("other.onnx", "export", Status.SKIPPED),
+        ("net.onnx", "export", Status.PASS),
+        ("net.onnx", "latency", Status.PASS),
+        ("other.onnx", "latency", Status.SKIPPED),
+    ]
+    assert Results(tmp_path).finished(LATENCY.place, "2")
+    results.keep(EXPORT, {"net.onnx": b"two", "net.json": b"{}"})
+    assert Results(tmp_path).cells[LATENCY.place] == not_made[0]
+    assert not Results(tmp_path).finished(LATENCY.place, "")
+
+
 def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = kept(tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}

@@ -20,6 +20,7 @@ from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.parity import Status
 from ca_deploy.records.sweep import SweepRecord
 from ca_deploy.sweeps import run
+from ca_deploy.sweeps.results import Results
 from tests.sweeps.kit import FAILS, OTHER, RECIPES, TINY, contents, sweep_file
 
 _VARY = ("speed",)  # what is timed
@@ -87,6 +88,21 @@ def test_a_second_run_makes_only_what_is_missing(
     assert [line for line in asked if "made anew" in line] == [
         f"{FILES[0]} is made anew: its files were changed or removed"
     ] * 2
+
+
+def test_a_sweep_that_ends_early_says_what_was_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*args: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "embedded", killed)
+    path = sweep_file(tmp_path, TINY, OTHER, head='devices = ["emulated:cortex-a76"]')
+    with pytest.raises(KeyboardInterrupt):
+        ca_deploy.sweep(path, tmp_path / "out")
+    cells = Results(tmp_path / "out").cells.values()
+    assert [(cell.file, cell.what) for cell in cells] == [
+        (file, what) for file in FILES for what in ("export", "latency")
+    ]
+    assert {(cell.status, cell.reason) for cell in cells} == {(Status.SKIPPED, "It was not made.")}
 
 
 def test_labelled_photos_are_evaluated_as_evaluate_does(swept: tuple[Path, SweepRecord], tmp_path: Path) -> None:
