@@ -3,13 +3,14 @@
 import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from ca_deploy.data.calibration import load_spec
 from ca_deploy.devices import open_device
-from ca_deploy.errors import CaDeployError, UsageError, visible
+from ca_deploy.errors import CaDeployError, DeviceError, UsageError, visible
 from ca_deploy.files import file_stem
 from ca_deploy.latency.jobs import Wishes
 from ca_deploy.latency.session import wishes
@@ -101,9 +102,11 @@ def planned(
     check_source: Callable[[ModelSource], None],
     check_calibration: Callable[[str], None],
     check_data: Callable[[Path], None],
+    elsewhere: bool = False,
 ) -> Plan:
     """Read a SWEEP.toml, and check everything in it that needs no conversion.
 
+    ``elsewhere``: devices are used by workers on other machines, so that this one need not be able to.
     The checks are of one model, one calibration set and the labelled photos; they raise a ``CaDeployError``.
 
     Raises:
@@ -114,6 +117,8 @@ def planned(
     if spec is not None:
         known = {where for where, _ in complaints}
         checks = _Checks(spec, output)
+        for number, device in enumerate(spec.devices):
+            checks.attempt(f"devices.{number}", _known_device if elsewhere else open_device, device)
         for number, source in enumerate(spec.model):
             checks.attempt(f"model.{number}", check_source, source)
         for number, name in enumerate(spec.calibration):
@@ -171,8 +176,6 @@ class _Checks:
         spec = self._spec
         recipes = [self.attempt(f"recipes.{number}", load_recipe, name) for number, name in enumerate(spec.recipes)]
         sets = [self.attempt(f"calibration.{number}", _set_name, name) for number, name in enumerate(spec.calibration)]
-        for number, device in enumerate(spec.devices):
-            self.attempt(f"devices.{number}", open_device, device)
         threads = ",".join(map(str, spec.profile.threads))
         wanted = self.attempt("profile", self._wishes, threads)
         self._refuse_copies(
@@ -229,6 +232,12 @@ class _Checks:
     def _refuse_copies(self, where: str, names: list[str], remedy: str) -> None:
         if twice := [name for name, count in Counter(names).items() if count > 1]:
             self.complaints.append((where, f"two are called {', '.join(twice)}. {remedy}"))
+
+
+def _known_device(name: str) -> None:
+    """What it takes to use it, such as adb, may be there only where it hangs."""
+    with suppress(DeviceError):
+        open_device(name)
 
 
 def _set_name(name: str) -> str:

@@ -188,6 +188,18 @@ def test_paths_are_those_beside_the_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert plan.conversions[0].source.labels == tmp_path / "labels.txt"
 
 
+def test_a_phone_that_hangs_elsewhere_needs_no_adb_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PATH", "ANDROID_HOME", "ANDROID_SDK_ROOT"):
+        monkeypatch.setenv(name, str(tmp_path))
+    path = sweep_file(tmp_path, TINY, head='devices = ["adb", "ssh://pi@raspberrypi.local"]')
+    checks = preflight.check_source, preflight.check_calibration, preflight.check_data
+    assert planned(path, tmp_path / "out", *checks, elsewhere=True).devices == ("adb", "ssh://pi@raspberrypi.local")
+    refused(path, "devices.0: adb is not installed", "devices.1: ssh is not installed")
+    path.write_text(path.read_text().replace('"adb"', '"phone"'))
+    with pytest.raises(UsageError, match="Unknown device 'phone'"):
+        planned(path, tmp_path / "out", *checks, elsewhere=True)
+
+
 def test_two_devices_of_one_name_would_be_one_report(tmp_path: Path) -> None:
     path = sweep_file(tmp_path, TINY, head='devices = ["adb:A/B", "adb:A_B"]')
     with pytest.raises(UsageError, match="two are called adb_A_B"):
