@@ -64,7 +64,7 @@ def _below(folders: Sequence[Path]) -> Iterator[Path]:
         if not folder.exists():
             raise UsageError(f"{folder} does not exist. Name a folder that `ca-deploy export` wrote to.")
         for path in [folder] if folder.is_file() else _files_in(folder):
-            if (place := path.resolve()) not in seen:
+            if (place := os.path.realpath(path)) not in seen:
                 seen.add(place)
                 yield path
 

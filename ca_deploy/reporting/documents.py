@@ -17,6 +17,7 @@ from ca_deploy.records.latency import SCHEMA_VERSION, LatencyReport
 from ca_deploy.records.manifest import Manifest, manifest_from
 from ca_deploy.records.parity import ParityReport
 from ca_deploy.records.sweep import SweepRecord
+from ca_deploy.reporting.plausible import impossible
 
 _MOST_BYTES = 256 * 2**20
 _ROOT = "listed"
@@ -51,7 +52,8 @@ def read(path: Path) -> Document | None:
     """The records in a file; None where it is JSON of another kind.
 
     Raises:
-        ArtifactError: it is not JSON, or it is one of our records and damaged or of another schema version.
+        ArtifactError: it is not JSON, or it is one of our records and damaged, of another schema version, or has a
+            number that cannot be.
     """
     if kind := other_kind(path):
         raise ArtifactError(f"{path} {kind}.")
@@ -66,7 +68,10 @@ def read(path: Path) -> Document | None:
         if not all(map(_is_finite, items)):
             raise ArtifactError(f"{path} has a number that is not finite, which no record of ca-deploy has.")
         found = next((kind for kind in Kind if items and all(kind.value <= item.keys() for item in items)), None)
-        return Document(path, found, tuple(_record(found, item, path) for item in items)) if found else None
+        records = tuple(_record(found, item, path) for item in items) if found else ()
+        if wrong := next(filter(None, map(impossible, records)), ""):
+            raise ArtifactError(f"{path} is damaged: its {wrong}, which cannot be.")
+        return Document(path, found, records) if found else None
     except Unreadable as error:
         raise ArtifactError(*error.about(str(path))) from error
     except RecursionError as error:

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from scipy.special import betaincinv
 
 from ca_deploy.errors import listed
+from ca_deploy.records.accuracy import AccuracyReport
 from ca_deploy.records.report import Basis
 from ca_deploy.records.statistics import Trust
 from ca_deploy.reporting.alike import are_alike
 from ca_deploy.reporting.decision import Decision
-from ca_deploy.reporting.found import Shipped
-from ca_deploy.reporting.measures import CostKind, Costs
+from ca_deploy.reporting.found import Measured, Shipped
+from ca_deploy.reporting.measures import CostKind, Costs, is_invalid
+from ca_deploy.reporting.photos import main_figure
 
 _MOST_IMAGES = 2**53
 
@@ -20,7 +22,10 @@ def doubts(decision: Decision) -> tuple[str, ...]:
     found = [*_of_what_is_missing(decision), *_of_figures(decision)]
     if decision.recommended is not None:
         found += _of_other_devices(decision, decision.recommended)
-        found += _of_file(decision.files[decision.recommended], decision.cost)
+        file = decision.files[decision.recommended]
+        if report := decision.quality.reports.get(file.label):
+            found += _of_chance(file, report)
+        found += _of_file(file, decision.cost)
     return tuple(found)
 
 
@@ -41,8 +46,8 @@ def _of_what_is_missing(decision: Decision) -> Iterator[str]:
     ):
         if labels:
             yield (
-                f"Not compared: {len(labels)} of the {len(decision.files)} files, whose {measure.name} was not "
-                f"measured: {listed(labels)}. Any of them may be the better choice."
+                f"Not compared: {len(labels)} of the {len(decision.files)} files, whose {measure.name} is not "
+                f"known: {listed(labels)}. Any of them may be the better choice."
             )
 
 
@@ -71,6 +76,7 @@ def _of_figures(decision: Decision) -> Iterator[str]:
             "--json."
         )
     else:
+        yield from quality.doubts
         reports = quality.reports.values()
         intervals = [accuracy_interval(report.top1, report.images) for report in reports]
         half = max((high - low) / 2 for low, high in intervals)
@@ -81,14 +87,18 @@ def _of_figures(decision: Decision) -> Iterator[str]:
                 "FILE --against OTHER."
             )
     if cost.kind is CostKind.SIZE:
-        yield (
-            "No speed was measured of these files: the choice rests on their size. "
-            "Measure it: ca-deploy profile FILES --device adb --json."
-        )
+        tried = [label for label, file in files.items() if file.measured]
+        what = "No speed was measured of these files"
+        if tried:
+            what = f"The figures of speed are invalid or lacking, though there are measurements of {listed(tried)}"
+        again = "Measure it again" if tried else "Measure it"
+        yield f"{what}: the choice rests on size. {again}: ca-deploy profile FILES --device adb --json."
     elif cost.kind is CostKind.INSTRUCTIONS:
         yield "Instructions are counted on an emulated processor and are not time; no phone has run these files."
     elif cost.kind is CostKind.DESKTOP_TIME:
         yield "The times are those of this kind of computer, a hint and not a phone's latency."
+    if older := [label for label, one in cost.measured.items() if _has_newer_invalid(files[label], one)]:
+        yield f"A newer measurement of {listed(older)} is invalid; the last one that is not counts."
     runs = {id(one.report) for one in cost.measured.values()}
     if len(runs) > 1 and cost.kind in (CostKind.DEVICE_TIME, CostKind.DESKTOP_TIME):
         yield (
@@ -97,6 +107,24 @@ def _of_figures(decision: Decision) -> Iterator[str]:
         )
     if untrained := [label for label, file in files.items() if not file.manifest.model.trained]:
         yield f"Random weights: {listed(untrained)}. Accuracy and agreement say nothing of a trained network."
+
+
+def _has_newer_invalid(file: Shipped, used: Measured) -> bool:
+    return not is_invalid(used) and any(
+        is_invalid(one)
+        and one.report.measured_on > used.report.measured_on
+        and (one.report.device.name, one.report.device.model) == (used.report.device.name, used.report.device.model)
+        and one.measurement.threads == used.measurement.threads
+        for one in file.measured
+    )
+
+
+def _of_chance(file: Shipped, report: AccuracyReport) -> Iterator[str]:
+    """An accuracy that guessing has as well: the interval reaches down to one in as many as there are labels."""
+    labels = len(file.manifest.labels or report.top1_by_class)
+    name, value = main_figure(report)
+    if labels > 1 and name == report.right_name and accuracy_interval(value, report.images)[0] <= 100 / labels:
+        yield f"An accuracy of {value:.2f} % is not told apart from guessing among {labels} labels."
 
 
 def _of_file(file: Shipped, cost: Costs) -> Iterator[str]:

@@ -9,6 +9,7 @@ from ca_deploy.records.accuracy import AccuracyReport
 from ca_deploy.records.report import Basis, Measure
 from ca_deploy.records.statistics import Trust
 from ca_deploy.reporting.found import Measured, Shipped
+from ca_deploy.reporting.photos import accuracies, doubts_of, main_figure
 
 _MOST = 1e12  # of any cost or quality; more was not measured
 _HERE = ("x86_64", "AMD64")
@@ -36,25 +37,35 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Qualities:
-    """How good several files are, by label; higher is better. ``one_photo`` is what a single photo changes, or 0."""
+    """How good several files are, by label; higher is better. ``doubts``: what speaks against these figures."""
 
     measure: Measure
     basis: Basis
     values: Mapping[str, float]
     reports: Mapping[str, AccuracyReport]
+    doubts: tuple[str, ...] = ()
 
 
 def costs_of(files: Sequence[Shipped]) -> list[Costs]:
     """Every cost, the one to decide by first: known of the most files, and of those the most telling."""
-    scales: dict[tuple[str, int, bool], dict[str, Measured]] = {}
+    scales: dict[tuple[str, str, int, bool], dict[str, Measured]] = {}
     for file in files:
-        for one in sorted(file.measured, key=lambda found: found.report.measured_on):  # the latest stays
-            key = (one.report.device.name, one.measurement.threads, one.report.emulated)
+        for one in sorted(file.measured, key=_order):  # the last stays
+            key = (one.report.device.name, one.report.device.model, one.measurement.threads, one.report.emulated)
             scales.setdefault(key, {})[file.label] = one
-    found = [_on_device(*key, measured) for key, measured in scales.items()]
+    found = [_on_device(name, threads, emulated, measured) for (name, _, threads, emulated), measured in scales.items()]
     sizes = {file.label: file.manifest.size_bytes / 1e6 for file in files if 0 <= file.manifest.size_bytes < _MOST}
     found.append(Costs(Measure("size", "MB", "of the file"), CostKind.SIZE, sizes, {}, {}))
     return sorted(found, key=lambda one: (one.kind is CostKind.SIZE or not one.values, -len(one.values), one.kind))
+
+
+def _order(one: Measured) -> tuple[bool, str]:
+    """By time; but whatever may be quoted is after what is invalid."""
+    return not is_invalid(one), one.report.measured_on
+
+
+def is_invalid(one: Measured) -> bool:
+    return one.measurement.validity is not None and one.measurement.validity.verdict is Trust.INVALID
 
 
 def _on_device(device: str, threads: int, emulated: bool, measured: Mapping[str, Measured]) -> Costs:
@@ -68,7 +79,7 @@ def _on_device(device: str, threads: int, emulated: bool, measured: Mapping[str,
         elif found.statistics is not None:
             headline = one.report.protocol.headline
             figure = found.statistics.median_ms if headline == "median" else found.statistics.p90_ms
-        if found.validity is not None and found.validity.verdict is Trust.INVALID:
+        if found.validity is not None and is_invalid(one):
             unusable[label] = f"its figures on {device} are invalid: {'; '.join(found.validity.reasons)}"
         elif figure is None or not 0 <= figure < _MOST:
             unusable[label] = f"it has no figure on {device}"
@@ -90,17 +101,15 @@ def _on_device(device: str, threads: int, emulated: bool, measured: Mapping[str,
 
 def qualities_of(files: Sequence[Shipped]) -> Qualities:
     """Accuracy on the photos that the most files were evaluated on; else agreement with PyTorch, else SQNR."""
-    sets: dict[tuple[str, int, str], dict[str, AccuracyReport]] = {}
-    for file in files:
-        for report in file.accuracies:
-            key = (report.data, report.images, main_figure(report)[0])
-            sets.setdefault(key, {}).setdefault(file.label, report)
-    if sets:
-        (data, images, name), reports = max(sets.items(), key=lambda item: len(item[1]))
-        values = _sane({label: main_figure(report)[1] for label, report in reports.items()})
+    if reports := accuracies(files):
+        chosen = {label: min(found, key=lambda one: main_figure(one)[1]) for label, found in reports.items()}
+        first = max(chosen.values(), key=lambda one: len(one.data))
+        data, images, name = first.data, first.images, main_figure(first)[0]
+        doubts = tuple(doubts_of(reports))
+        values = _sane({label: main_figure(report)[1] for label, report in chosen.items()})
         place = "/".join(PurePath(data).parts[-2:])
         measure = Measure(f"{name} on {place}", "%", f"measured on {images} labelled photos")
-        return Qualities(measure, Basis.ACCURACY, values, reports)
+        return Qualities(measure, Basis.ACCURACY, values, chosen, doubts)
     agreed = {file.label: file.manifest.parity for file in files if file.manifest.parity.agreement is not None}
     if agreed:
         names = sorted({parity.agreement_name for parity in agreed.values()})
@@ -115,10 +124,3 @@ def qualities_of(files: Sequence[Shipped]) -> Qualities:
 
 def _sane(values: Mapping[str, float]) -> dict[str, float]:
     return {label: value for label, value in values.items() if abs(value) < _MOST}
-
-
-def main_figure(report: AccuracyReport) -> tuple[str, float]:
-    """The metric that the task puts first, by its name, in percent."""
-    if not report.figures or "top1" in report.figures:
-        return report.right_name, report.top1
-    return next(iter(report.figures.items()))

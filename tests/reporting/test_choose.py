@@ -53,6 +53,10 @@ def _measured(file: Shipped, ms: float, verdict: Trust = Trust.VALID, model: str
     found = replace(
         one.measurement,
         statistics=replace(statistics, median_ms=ms),
+        starts=tuple(
+            replace(start, invoke_ns=tuple(round(ms * 1e6 * (1 + 0.002 * (number % 5 - 2))) for number in range(50)))
+            for start in one.measurement.starts
+        ),
         validity=Validity(verdict, reasons),
         label=f"{ms}",
     )
@@ -219,3 +223,52 @@ def test_how_many_were_measured_is_said(file: Shipped) -> None:
         any("2 of the 3 files, whose top-1" in doubt for doubt in choice.doubts)
         and "that is known" in choice.reasons[1]
     )
+
+
+def test_times_of_separate_runs_are_compared_by_their_samples(file: Shipped) -> None:
+    assert _only(_made(file, "a", 90, 5.0), _made(file, "b", 90.5, 5.0001)).recommended == "b"
+    assert _only(_made(file, "a", 90, 5.0), _made(file, "b", 90.5, 5.5)).recommended == "a"
+    counted = [replace(_made(file, "a", 90, 5.0), measured=(_sampleless(file, 5.0),)), _made(file, "b", 90.5, 5.0001)]
+    assert _only(*counted).recommended == "a"
+
+
+def _sampleless(file: Shipped, ms: float) -> Measured:
+    found = _measured(file, ms)
+    return replace(found, measurement=replace(found.measurement, starts=()))
+
+
+def test_the_last_time_that_is_valid_counts(file: Shipped) -> None:
+    old, new = _measured(file, 5), _measured(file, 1, Trust.INVALID)
+    new = replace(new, report=replace(new.report, measured_on="2999-01-01"))
+    choice = _only(replace(_made(file, "a", 90), measured=(old, new)), _made(file, "b", 90, 9))
+    assert choice.recommended == "a" and choice.reasons[0].startswith("Time on Pi 5 (ssh://pi): 5 ms")
+    assert any(doubt.startswith("A newer measurement of a is invalid") for doubt in choice.doubts)
+    alone = _only(replace(_made(file, "a", 90), measured=(new,)))
+    assert any("though there are measurements of a" in doubt and "Measure it again" in doubt for doubt in alone.doubts)
+    assert not any(doubt.startswith("No speed was measured") for doubt in alone.doubts)
+
+
+def test_one_folder_with_two_names_is_one_and_that_is_said(file: Shipped) -> None:
+    def of(label: str, top1: float, *places: str) -> Shipped:
+        return replace(_made(file, label, ms=1), accuracies=tuple(_accuracy(file, top1, data=one) for one in places))
+
+    choice = _only(of("a", 90, "/x/val"), of("b", 95, "../val/"))
+    assert choice.recommended == "b" and "5.00 points" in choice.rejected["a"]
+    assert any("Taken for the same photos" in doubt and "/x/val" in doubt for doubt in choice.doubts)
+    for other in ("/y/val", "eval", "al"):
+        assert any(
+            "was not measured" in why for why in _only(of("a", 90, "/x/val"), of("b", 95, other)).rejected.values()
+        )
+    unclear = _only(of("a", 90, "/x/val"), of("b", 95, "val"), of("c", 95, "/y/val"))
+    assert not any("Taken for the same" in doubt for doubt in unclear.doubts) and len(unclear.rejected) == 2
+
+
+def test_of_two_accuracies_on_the_same_photos_the_lowest_counts(file: Shipped) -> None:
+    a = replace(_made(file, "a", ms=1), accuracies=(_accuracy(file, 90), _accuracy(file, 50)))
+    choice = _only(a, _made(file, "b", 89.5, 2))
+    assert choice.recommended == "b" and any("a has 2 accuracies" in doubt for doubt in choice.doubts)
+
+
+def test_what_guessing_reaches_is_said(file: Shipped) -> None:
+    assert any("guessing among 5 labels" in doubt for doubt in _only(_made(file, "a", 20.5, 1)).doubts)
+    assert not any("guessing" in doubt for doubt in _only(_made(file, "a", 22, 1)).doubts)

@@ -116,3 +116,26 @@ def test_what_is_not_a_file_is_not_opened(folder: Path, tmp_path: Path) -> None:
     (made / "endless.json").symlink_to("/dev/zero")
     found = collect([made])
     assert sorted(Path(path).name for path in found.problems) == ["endless.json", "pipe.json"]
+
+
+def test_numbers_that_cannot_be_are_damage(folder: Path, tmp_path: Path) -> None:
+    made = kit.changed(
+        folder,
+        tmp_path / "copy",
+        here_latency_json=lambda content: content["measurements"][0]["statistics"].update(median_ms=0.0),
+        tiny_trained_onnx_float32_json=lambda content: content.update(size_bytes=-5),
+        tiny_trained_onnx_static_wi8_ai8_onnx_accuracy_json=lambda content: content.update(top1=1e300),
+    )
+    (made / "self.json").symlink_to("self.json")
+    said = {Path(path).name: problem for path, problem in collect([made]).problems.items()}
+    assert "median_ms is 0" in said["here.latency.json"] and "leads back to itself" in said["self.json"]
+    assert "size_bytes is -5" in said["tiny_trained.onnx_float32.json"]
+    assert "top1 is 1e+300 %" in said[f"{FILES[1]}.accuracy.json"] and len(said) == 4
+
+
+def test_very_many_cells_without_a_result_are_counted(folder: Path, tmp_path: Path) -> None:
+    made = kit.changed(folder, tmp_path / "copy")
+    cells = tuple(Cell(f"{number}.onnx", "export", Status.FAIL, reason="lost") for number in range(20_000))
+    (made / RECORD_FILE).write_text(to_json(SweepRecord(SCHEMA_VERSION, "0.1.0", cells)))
+    said = kit.run("report", made, "--markdown")
+    assert "19800 more cells" in said and "export of 199.onnx" in said and "export of 200.onnx" not in said

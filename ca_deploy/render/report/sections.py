@@ -14,11 +14,12 @@ from ca_deploy.render.report.speed import speed
 from ca_deploy.reporting import Report
 from ca_deploy.reporting.doubts import accuracy_interval
 from ca_deploy.reporting.found import Shipped
-from ca_deploy.reporting.measures import main_figure
+from ca_deploy.reporting.photos import main_figure
 
 Numbers = dict[str, int]
 # A page of many files has to stay small: kinds of findings per file and target, and files whose nodes are named.
 _KINDS_SHOWN, _KINDS_OF_ALL, _NAMED_STRIPS = 6, 60, 12
+_MOST_CELLS = 200
 
 
 def sections(report: Report) -> tuple[Section, ...]:
@@ -60,9 +61,11 @@ def _left_out(report: Report) -> Iterator[Part]:
                 Piece(cell.status, Role.BAD),
                 cell.reason,
             )
-            for cell in found.cells
+            for cell in found.cells[:_MOST_CELLS]
         )
         yield Table((Column("cell of a sweep without a result"), Column("status"), Column("why")), rows)
+        if more := len(found.cells) - len(rows):
+            yield Line(f"{more} more cells of sweeps have no result; sweep.json names them all", wrap=True)
     if found.unmatched:
         yield Line(f"records of files that are not here: {'; '.join(found.unmatched)}", wrap=True)
     if found.passed_over:

@@ -1,0 +1,48 @@
+"""Numbers that no command of ours writes: a record that has one was changed, or is damaged."""
+
+from collections.abc import Iterator
+
+from ca_deploy.records.accuracy import AccuracyReport
+from ca_deploy.records.latency import LatencyReport
+from ca_deploy.records.manifest import Manifest
+from ca_deploy.records.parity import ParityReport
+
+_MOST = 1e12  # bytes, ms or photos; more was not measured
+_ROUNDING = 1e-6  # percentage points, of means in floating point
+
+
+def impossible(record: object) -> str:
+    """The first such number, as in ``top1 is 1e+300``; "" where there is none."""
+    return next(_impossible(record), "")
+
+
+def _impossible(record: object) -> Iterator[str]:
+    match record:
+        case Manifest():
+            yield from _positive(size_bytes=record.size_bytes)
+            yield from _impossible(record.parity)
+        case ParityReport():
+            yield from _percent(agreement=record.agreement)
+        case AccuracyReport():
+            yield from _positive(images=record.images)
+            yield from _percent(top1=record.top1)
+            if record.figures and "top1" not in record.figures:
+                yield from _percent(**dict([next(iter(record.figures.items()))]))
+            else:
+                yield from _percent(**record.figures)
+        case LatencyReport():
+            for one in record.measurements:
+                if one.statistics is not None:
+                    yield from _positive(median_ms=one.statistics.median_ms, p90_ms=one.statistics.p90_ms)
+                if one.instructions is not None:
+                    yield from _positive(instructions=one.instructions.total / 1e6)
+
+
+def _positive(**values: float | None) -> Iterator[str]:
+    yield from (f"{name} is {value:g}" for name, value in values.items() if value is not None and not 0 < value < _MOST)
+
+
+def _percent(**values: float | None) -> Iterator[str]:
+    for name, value in values.items():
+        if value is not None and not -_ROUNDING <= value <= 100 + _ROUNDING:
+            yield f"{name} is {value:g} %"
