@@ -14,8 +14,6 @@ from ca_deploy.reporting.found import Measured, Shipped
 from ca_deploy.reporting.measures import CostKind, Costs, is_invalid
 from ca_deploy.reporting.photos import main_figure
 
-_MOST_IMAGES = 2**53
-
 
 def doubts(decision: Decision) -> tuple[str, ...]:
     """Of what was not measured, of the figures that decided, of other devices, and of the recommended file."""
@@ -31,9 +29,7 @@ def doubts(decision: Decision) -> tuple[str, ...]:
 
 def accuracy_interval(percent: float, images: int) -> tuple[float, float]:
     """The 95 % interval of a share of photos, in percent (Clopper and Pearson, Biometrika 1934)."""
-    if not (0 < images < _MOST_IMAGES and 0 <= percent <= 100):  # a record that somebody changed
-        return 0.0, 100.0
-    right = round(percent * images / 100)
+    right = min(max(round(percent * images / 100), 0), images)  # of a percentage, rounding may have made more of it
     low = betaincinv(right, images - right + 1, 0.025) if right else 0.0
     high = betaincinv(right + 1, images - right, 0.975) if right < images else 1.0
     return 100 * float(low), 100 * float(high)

@@ -11,7 +11,6 @@ from ca_deploy.records.statistics import Trust
 from ca_deploy.reporting.found import Measured, Shipped
 from ca_deploy.reporting.photos import accuracies, doubts_of, main_figure
 
-_MOST = 1e12  # of any cost or quality; more was not measured
 _HERE = ("x86_64", "AMD64")
 
 
@@ -54,7 +53,7 @@ def costs_of(files: Sequence[Shipped]) -> list[Costs]:
             key = (one.report.device.name, one.report.device.model, one.measurement.threads, one.report.emulated)
             scales.setdefault(key, {})[file.label] = one
     found = [_on_device(name, threads, emulated, measured) for (name, _, threads, emulated), measured in scales.items()]
-    sizes = {file.label: file.manifest.size_bytes / 1e6 for file in files if 0 <= file.manifest.size_bytes < _MOST}
+    sizes = {file.label: file.manifest.size_bytes / 1e6 for file in files}
     found.append(Costs(Measure("size", "MB", "of the file"), CostKind.SIZE, sizes, {}, {}))
     return sorted(found, key=lambda one: (one.kind is CostKind.SIZE or not one.values, -len(one.values), one.kind))
 
@@ -81,7 +80,7 @@ def _on_device(device: str, threads: int, emulated: bool, measured: Mapping[str,
             figure = found.statistics.median_ms if headline == "median" else found.statistics.p90_ms
         if found.validity is not None and is_invalid(one):
             unusable[label] = f"its figures on {device} are invalid: {'; '.join(found.validity.reasons)}"
-        elif figure is None or not 0 <= figure < _MOST:
+        elif figure is None:
             unusable[label] = f"it has no figure on {device}"
         else:
             values[label] = figure
@@ -106,7 +105,7 @@ def qualities_of(files: Sequence[Shipped]) -> Qualities:
         first = max(chosen.values(), key=lambda one: len(one.data))
         data, images, name = first.data, first.images, main_figure(first)[0]
         doubts = tuple(doubts_of(reports))
-        values = _sane({label: main_figure(report)[1] for label, report in chosen.items()})
+        values = {label: main_figure(report)[1] for label, report in chosen.items()}
         place = "/".join(PurePath(data).parts[-2:])
         measure = Measure(f"{name} on {place}", "%", f"measured on {images} labelled photos")
         return Qualities(measure, Basis.ACCURACY, values, chosen, doubts)
@@ -115,12 +114,8 @@ def qualities_of(files: Sequence[Shipped]) -> Qualities:
         names = sorted({parity.agreement_name for parity in agreed.values()})
         values = {label: parity.agreement for label, parity in agreed.items() if parity.agreement is not None}
         measure = Measure(" or ".join(names), "%", "with its own network in PyTorch, on held-out images; not accuracy")
-        return Qualities(measure, Basis.AGREEMENT, _sane(values), {})
+        return Qualities(measure, Basis.AGREEMENT, values, {})
     noisy = {file.label: file.manifest.parity.sqnr_db for file in files}
     values = {label: value for label, value in noisy.items() if value is not None}
     measure = Measure("SQNR", "dB", "against its own network in PyTorch, on held-out samples; not accuracy")
-    return Qualities(measure, Basis.SQNR, _sane(values), {})
-
-
-def _sane(values: Mapping[str, float]) -> dict[str, float]:
-    return {label: value for label, value in values.items() if abs(value) < _MOST}
+    return Qualities(measure, Basis.SQNR, values, {})

@@ -7,7 +7,7 @@ from ca_deploy.records.latency import LatencyReport
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.parity import ParityReport
 
-_MOST = 1e12  # bytes, ms or photos; more was not measured
+_MOST = 1e12  # bytes, ms, photos or dB; more was not measured
 _ROUNDING = 1e-6  # percentage points, of means in floating point
 
 
@@ -23,6 +23,8 @@ def _impossible(record: object) -> Iterator[str]:
             yield from _impossible(record.parity)
         case ParityReport():
             yield from _percent(agreement=record.agreement)
+            if record.sqnr_db is not None and abs(record.sqnr_db) > _MOST:
+                yield f"sqnr_db is {record.sqnr_db:g}"
         case AccuracyReport():
             yield from _positive(images=record.images)
             yield from _percent(top1=record.top1)
