@@ -127,6 +127,6 @@ def test_another_kind_of_model_is_refused(kind: str | None, said: str, tmp_path:
 
 
 def test_unknown_operations_are_named(tmp_path: Path) -> None:
-    path = write_package(tmp_path / "a.mlpackage", operation="non_maximum_suppression")
-    with pytest.raises(UnsupportedOperation, match=r"does not support non_maximum_suppression .*--runtime coreml"):
+    path = write_package(tmp_path / "a.mlpackage", operation="crop_resize")
+    with pytest.raises(UnsupportedOperation, match=r"does not support crop_resize .*--runtime coreml"):
         Executor(path)

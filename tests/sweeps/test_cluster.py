@@ -162,7 +162,10 @@ def test_a_device_is_offered_once(two_machines: str, tmp_path: Path) -> None:
 
 def test_nothing_listens_beyond_this_machine(two_machines: str) -> None:
     assert two_machines.startswith("tcp://127.0.0.1:")
-    processes = psutil.Process().children(recursive=True)
+    children = {child.pid for child in psutil.Process().children()}
+    started = [one for one in psutil.process_iter(["cmdline"]) if one.pid in children]  # those of other tests too
+    roots = [one for one in started if "ca_deploy.sweeps.embedded" in (one.info["cmdline"] or ())]
+    processes = [*roots, *(inner for root in roots for inner in root.children(recursive=True))]
     places = {
         found.laddr.ip
         for process in processes
