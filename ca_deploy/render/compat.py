@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING
 
 from ca_deploy.compat.advice import is_opposed
 from ca_deploy.render.blocks import Block, Column, Hint, Line, Page, Phrase, Piece, Role, Table
+from ca_deploy.render.roles import VERDICTS
 
 if TYPE_CHECKING:
     from ca_deploy.records.compat import CompatReport, Cost, Finding, Kind
 
-_ROLES = {
-    "accelerated": Role.GOOD,
-    "falls back": Role.CAUTION,
-    "float in an INT8 model": Role.CAUTION,
-    "unsupported": Role.BAD,
-    "unknown": Role.UNKNOWN,
-}
 _COLUMNS = (
     Column("target"),
     *(Column(heading, "right") for heading in ("nodes", "multiply-adds", "partitions")),
@@ -119,4 +113,4 @@ def _costs(cost: Cost) -> str:
 
 
 def _verdict(found: Finding) -> Piece:
-    return Piece(found.verdict, _ROLES[found.verdict])
+    return Piece(found.verdict, VERDICTS[found.verdict])

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 from ca_deploy.errors import listed
 from ca_deploy.render.blocks import Bar, Bars, Block, Column, Line, Page, Phrase, Piece, Role, Table, without_empty
 from ca_deploy.render.operator_counts import operator_counts
+from ca_deploy.render.roles import STATUSES, TRUST
 
 if TYPE_CHECKING:
     from ca_deploy.records.devices import DeviceInfo
     from ca_deploy.records.latency import LatencyReport, Measurement, OperatorProfile, Verification
     from ca_deploy.records.statistics import Heat
 
-ROLES = {
-    "valid": Role.GOOD, "doubtful": Role.CAUTION, "invalid": Role.BAD,
-    "pass": Role.GOOD, "skipped": Role.CAUTION, "fail": Role.BAD,
-}  # fmt: skip
 _STATISTICS = ("min", "median", "mean", "p90", "p95", "p99", "max")
 _SHARES_SHOWN = 12
 
@@ -189,4 +186,4 @@ def _ms(value: float | None) -> str:
 
 
 def _word(word: str) -> Piece:
-    return Piece(word, ROLES[word])
+    return Piece(word, (STATUSES | TRUST)[word])

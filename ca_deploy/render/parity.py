@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from ca_deploy.errors import listed
 from ca_deploy.render.blocks import Column, Facts, Page, Phrase, Piece, Role, Table
+from ca_deploy.render.roles import STATUSES
 
 if TYPE_CHECKING:
     from ca_deploy.records.parity import OutputParity, ParityReport, RuntimeParity
-
-_ROLES = {"pass": Role.GOOD, "fail": Role.BAD, "skipped": Role.CAUTION}
 
 
 def page(report: ParityReport) -> Page:
@@ -86,7 +85,7 @@ def unrounded(found: OutputParity) -> str:
 
 def status(report: ParityReport | RuntimeParity) -> Piece:
     """``pass``, ``fail`` or ``skipped`` in its role."""
-    return Piece(report.status, _ROLES[report.status])
+    return Piece(report.status, STATUSES[report.status])
 
 
 def figures(report: ParityReport | RuntimeParity) -> tuple[str, str, str]:

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ca_deploy.render.blocks import Block, Column, Hint, Line, Page, Phrase, Piece, Role, Table
+from ca_deploy.render.blocks import Block, Column, Hint, Line, Page, Phrase, Piece, Table
+from ca_deploy.render.roles import STATUSES
 
 if TYPE_CHECKING:
     from ca_deploy.records.sweep import Cell, SweepRecord
-
-_ROLES = {"pass": Role.GOOD, "skipped": Role.CAUTION, "fail": Role.BAD}
 
 
 def page(record: SweepRecord, folder: Path) -> Page:
@@ -54,7 +53,7 @@ def _main(figures: Mapping[str, float]) -> str:
 
 
 def _status(cell: Cell) -> Piece:
-    return Piece(str(cell.status), _ROLES[cell.status])
+    return Piece(str(cell.status), STATUSES[cell.status])
 
 
 def _reasons(record: SweepRecord) -> Iterator[Line]:
@@ -67,6 +66,6 @@ def _reasons(record: SweepRecord) -> Iterator[Line]:
 
 
 def _summary(record: SweepRecord) -> str:
-    counts = {status: sum(cell.status == status for cell in record.cells) for status in _ROLES}
+    counts = {status: sum(cell.status == status for cell in record.cells) for status in STATUSES}
     said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     return f"{len(record.cells)} results: {said}. A second run makes only what is missing."

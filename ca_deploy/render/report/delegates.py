@@ -8,14 +8,9 @@ from ca_deploy.errors import listed
 from ca_deploy.records.compat import CompatRecord, Finding, Verdict
 from ca_deploy.render.blocks import Column, Line, Piece, Role, Table, without_empty
 from ca_deploy.render.report.figures import Part, Run, Strip
+from ca_deploy.render.roles import VERDICTS
 
 _NAMED = 3
-_ROLES = {
-    Verdict.FALLS_BACK: Role.CAUTION,
-    Verdict.FLOAT_IN_INT8: Role.CAUTION,
-    Verdict.UNSUPPORTED: Role.BAD,
-    Verdict.UNKNOWN: Role.UNKNOWN,
-}
 _COLUMNS = (
     Column("nodes", "right"), Column("verdict"), Column("operator"), Column("where"), Column("why"),
     Column("what to do"),
@@ -96,7 +91,7 @@ def breaks(found: CompatRecord, most: int) -> Iterator[Part]:
         verdict, operator, reason, remedy = kind
         where = dict.fromkeys(one.module or one.node.partition(";")[0] for one in kinds[kind])
         rows.append(
-            (str(count), Piece(verdict, _ROLES[verdict]), operator, listed(list(where), _NAMED), reason, remedy)
+            (str(count), Piece(verdict, VERDICTS[verdict]), operator, listed(list(where), _NAMED), reason, remedy)
         )
     if rows:
         left = f"; {len(counts) - len(rows)} more kinds are in `ca-deploy check`" if len(counts) > len(rows) else ""

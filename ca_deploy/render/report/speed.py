@@ -8,6 +8,7 @@ from ca_deploy.render import latency
 from ca_deploy.render.blocks import Line, Piece, Role
 from ca_deploy.render.report.figures import Details, Part
 from ca_deploy.render.report.samples import boxes, course_of
+from ca_deploy.render.roles import TRUST
 
 
 def speed(reports: Sequence[LatencyReport]) -> Iterator[Part]:
@@ -51,5 +52,5 @@ def _validity(found: LatencyReport) -> Iterator[Part]:
     for one in found.measurements:
         if one.validity is not None:
             own = [reason for reason in one.validity.reasons if reason not in common]
-            verdict = Piece(one.validity.verdict, latency.ROLES[one.validity.verdict])
+            verdict = Piece(one.validity.verdict, TRUST[one.validity.verdict])
             yield Line((f"{one.name} is ", verdict, f": {'; '.join(own)}" if own else ""), wrap=True)
