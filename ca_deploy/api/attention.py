@@ -51,7 +51,7 @@ def attention(
 
     is_file = [module is None and Path(named.model).suffix in model_suffixes() for named, module in sources]
     if against is not None and not any(is_file):
-        raise UsageError("against names the network of exported files, of which there are none here. Leave it out.")
+        raise UsageError("--against names the network of exported files, of which there are none here. Leave it out.")
     for (named, module), file in zip(sources, is_file, strict=True):
         if module is None and not file:
             preflight.check_source(named)
@@ -68,7 +68,6 @@ def attention(
     from ca_deploy.networks.source import load
 
     original = ModelSource(against) if isinstance(against, str) else against
-
     found = []
     for (named, module), file in zip(sources, is_file, strict=True):
         step(f"reading the gates of {Path(named.model).name if file else named.stem}")

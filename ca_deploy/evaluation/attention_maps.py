@@ -22,7 +22,6 @@ from ca_deploy.networks.program import traced
 from ca_deploy.networks.source import Network
 from ca_deploy.records.attention import AttentionReport, BlockGates
 from ca_deploy.records.lowering import LeftAlone
-from ca_deploy.records.samples import Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,7 @@ def look(network: Network, photo: Path, wanted: str | None = None) -> Looked:
         ModelError: it has no attention that is found.
         ImageDataError: the photo cannot be read.
     """
-    pixels = _pixels(network, photo)
-    graph_module, taken = _prepared(network, pixels)
+    pixels, graph_module, taken = _prepared(network, photo)
     gates, left = _read(network, graph_module, taken)
     label, cam = _explained(network, graph_module, taken, wanted)
     return Looked(_report(network.name, photo, [(one, None) for one in gates], left, label, cam), pixels)
@@ -62,23 +60,20 @@ def look_into(path: Path, model: Predictor, network: Network, photo: Path) -> Lo
         ImageDataError: the photo cannot be read.
         ArtifactError, RuntimeUnavailable: see :func:`~ca_deploy.evaluation.gates_of_file.gates_of_file`.
     """
-    pixels = _pixels(network, photo)
-    gates, left = _read(network, *_prepared(network, pixels))
-    (taken,) = model.signature.inputs
-    found, missing = gates_of_file(path, model, Samples({taken.name: pixels[None]}, ("",)), gates)
+    pixels, graph_module, taken = _prepared(network, photo)
+    gates, left = _read(network, graph_module, taken)
+    (given,) = model.signature.inputs
+    found, missing = gates_of_file(path, model.feeds({given.name: pixels[None]}), gates)
     if not found:
         raise ModelError(f"{path.name} has no gates that are found: {missing[0].reason}, in {missing[0].module!r}.")
     return Looked(_report(path.name, photo, found, [*left, *missing]), pixels)
 
 
-def _pixels(network: Network, photo: Path) -> NDArray[np.uint8]:
-    return network.signature.photo_or_refuse(f"{network.name}: reading attention").to_pixels(open_rgb(photo))
-
-
-def _prepared(network: Network, pixels: NDArray[np.uint8]) -> tuple[GraphModule, Tensor]:
-    """The traced network, and its input for a photo."""
-    preprocessing = network.signature.photo_or_refuse(network.name)
-    return functional(traced(network)), torch.from_numpy(preprocessing.normalise(pixels[None]))
+def _prepared(network: Network, photo: Path) -> tuple[NDArray[np.uint8], GraphModule, Tensor]:
+    """The pixels that the network sees of a photo, the traced network, and its input."""
+    preprocessing = network.signature.photo_or_refuse(f"{network.name}: reading attention")
+    pixels = preprocessing.to_pixels(open_rgb(photo))
+    return pixels, functional(traced(network)), torch.from_numpy(preprocessing.normalise(pixels[None]))
 
 
 def _read(network: Network, graph_module: GraphModule, taken: Tensor) -> tuple[list[Gates], list[LeftAlone]]:

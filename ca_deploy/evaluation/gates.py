@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 
+from ca_deploy.lowering._operators import MULTIPLIES
 from ca_deploy.lowering.gates.find import find
 from ca_deploy.lowering.gates.prove import activations
 from ca_deploy.records.lowering import LeftAlone
 from ca_deploy.records.module_path import module_of
 
 _aten = torch.ops.aten
-_MULTIPLY = {_aten.mul.Tensor, _aten.multiply.Tensor}
 _OVER_CHANNELS = {_aten.mean.dim, _aten.amax.default, _aten.max.dim, _aten.sum.dim_IntList}
 
 
@@ -61,7 +61,7 @@ def gates_of(graph_module: GraphModule, taken: Tensor) -> tuple[list[Gates], lis
 def _per_position(graph: Graph) -> Iterator[tuple[Node, Node]]:
     """Multiplications of a map ``(1, C, H, W)`` by ``(1, 1, H, W)`` that was computed from it, over its channels."""
     for node in graph.nodes:
-        if node.target not in _MULTIPLY or not all(isinstance(operand, Node) for operand in node.args):
+        if node.target not in MULTIPLIES or not all(isinstance(operand, Node) for operand in node.args):
             continue
         for feature_map, gate in (node.args, node.args[::-1]):
             sizes = tuple(feature_map.meta["val"].shape)

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ca_deploy.evaluation.gates import Gates
-from ca_deploy.evaluation.predictor import Predictor
 from ca_deploy.graphs import ABSENT, Graph, Node, read
 from ca_deploy.records.lowering import LeftAlone
-from ca_deploy.records.samples import Samples
 from ca_deploy.runtimes import inner_tensors
 
 _SIGMOIDS = {"sigmoid", "logistic", "hardsigmoid", "hard_sigmoid", "sigmoid_hard"}
@@ -38,10 +37,10 @@ class _Candidate:
 
 
 def gates_of_file(
-    path: Path, model: Predictor, samples: Samples, network: Sequence[Gates]
+    path: Path, feeds: Mapping[str, NDArray[Any]], network: Sequence[Gates]
 ) -> tuple[list[tuple[Gates, Gates]], list[LeftAlone]]:
-    """The gates of a file for one sample, block by block, each with those of its ``network`` for the same; and what is
-    not found.
+    """The gates of a file for ``feeds``, its inputs by name, block by block, each with those of its ``network`` for the
+    same; and what is not found.
 
     Raises:
         ArtifactError, RuntimeUnavailable: the file cannot be read, or its inner tensors cannot.
@@ -52,8 +51,7 @@ def gates_of_file(
     else:
         candidates = _in_order(graph, network)
     names = list(dict.fromkeys(one.tensor for some in candidates for one in some))
-    rows = {name: values[:1] for name, values in samples.arrays.items()}
-    values = inner_tensors(path, model.feeds(rows), names) if names else {}
+    values = inner_tensors(path, feeds, names) if names else {}
     found, missing = [], []
     for gates, some in zip(network, candidates, strict=True):
         read_values = {one: one.scale * values[one.tensor] + one.offset for one in some}

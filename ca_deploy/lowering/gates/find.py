@@ -12,14 +12,13 @@ from typing import Any
 import torch
 from torch.fx import Graph, Node
 
-from ca_deploy.lowering._operators import EXPANDS, NORMS, is_1x1
+from ca_deploy.lowering._operators import EXPANDS, MULTIPLIES, NORMS, is_1x1
 from ca_deploy.lowering.gates.block import Block, Extent, Gate, Pool, Projection
 from ca_deploy.lowering.gates.pools import canonical, is_pooling, pool_of
 from ca_deploy.records.lowering import LeftAlone
 from ca_deploy.records.module_path import module_of
 
 _aten = torch.ops.aten
-_MULTIPLY = {_aten.mul.Tensor, _aten.multiply.Tensor}
 
 
 def find(graph: Graph) -> tuple[list[Block], list[LeftAlone]]:
@@ -28,7 +27,7 @@ def find(graph: Graph) -> tuple[list[Block], list[LeftAlone]]:
     blocks: list[Block] = []
     left: list[LeftAlone] = []
     for node in graph.nodes:
-        if node.target in _MULTIPLY and not _is_inner(node):
+        if node.target in MULTIPLIES and not _is_inner(node):
             found = block_at(node, order)
             if isinstance(found, Block):
                 blocks.append(found)
@@ -73,7 +72,7 @@ def _readers(feature_map: Node) -> Iterator[Node]:
 def _is_inner(node: Node) -> bool:
     """Whether a multiplication only serves as a factor of another."""
     users = list(node.users)
-    return len(users) == 1 and users[0].target in _MULTIPLY and users[0].meta["val"].ndim == 4
+    return len(users) == 1 and users[0].target in MULTIPLIES and users[0].meta["val"].ndim == 4
 
 
 def _flatten(product: Node) -> tuple[list[Node], list[Node]]:
@@ -85,7 +84,7 @@ def _flatten(product: Node) -> tuple[list[Node], list[Node]]:
             inner = operand
             while isinstance(inner, Node) and inner.target in EXPANDS and len(inner.users) == 1:
                 inner = inner.args[0]
-            if isinstance(inner, Node) and inner.target in _MULTIPLY and _is_inner(inner) and _of_nodes(inner):
+            if isinstance(inner, Node) and inner.target in MULTIPLIES and _is_inner(inner) and _of_nodes(inner):
                 visit(inner)
             elif isinstance(inner, Node):
                 factors.append(inner)
