@@ -14,7 +14,7 @@ from ca_deploy.evaluation.parity import measure
 from ca_deploy.evaluation.predictor import Outputs, Predictor, file_predictor
 from ca_deploy.evaluation.unrounded import judge_unrounded
 from ca_deploy.evaluation.worst import with_unfinished
-from ca_deploy.formats import find_format, format_names
+from ca_deploy.formats import format_of
 from ca_deploy.plugins import load
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.parity import ParityReport
@@ -51,9 +51,10 @@ def _unfinished(subject: Predictor, path: Path, runtime: str | None) -> Iterator
     """The file without what its format added, and where it is for a while."""
     rule = subject.signature.suppression
     raw = list(dict.fromkeys((rule.boxes, rule.scores))) if rule else []
-    without = next(one.unfinished for one in map(find_format, format_names()) if one.suffix == path.suffix)
+    format = format_of(path)
+    assert format is not None, path
     with temporary() as folder:
-        cut: Path = load(without)(path, folder, raw)
+        cut: Path = load(format.unfinished)(path, folder, raw)
         session = open_session(cut, runtime, known=True)
         outputs = tuple(NetworkOutput(spec.name, spec.shape) for spec in session.outputs)
         signature = replace(subject.signature, outputs=outputs, suppression=None)

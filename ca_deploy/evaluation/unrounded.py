@@ -17,7 +17,7 @@ from ca_deploy.errors import ArtifactError, RuntimeUnavailable
 from ca_deploy.evaluation.output_parity import channels_of, named_channels
 from ca_deploy.evaluation.parity import in_order
 from ca_deploy.evaluation.predictor import Outputs, Predictor
-from ca_deploy.formats import find_format, format_names
+from ca_deploy.formats import format_of
 from ca_deploy.plugins import load
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.counterpart import Counterpart, Opener
@@ -56,7 +56,8 @@ def judge_unrounded(
     tolerances have none for channels, formats without a counterpart, and answers in an order of their own keep their
     report.
     """
-    opener = next((one.unrounded for one in map(find_format, format_names()) if one.suffix == path.suffix), "")
+    format = format_of(path)
+    opener = format.unrounded if format is not None else ""
     if report.tolerances.channel_sqnr_db is None or not opener or subject.task.aligned is not None:
         return report
     try:

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ca_deploy.plugins import load, member, names_in, not_installed
@@ -184,6 +185,11 @@ def formats_with(head: str) -> list[str]:
     """The formats that can express a head, ``task/head``."""
     finished = heads()[head].finished
     return [name for name in format_names() if not finished or head in find_format(name).finishes]
+
+
+def format_of(path: Path) -> Format | None:
+    """The format whose files have the suffix of ``path``."""
+    return next((found for found in map(find_format, format_names()) if found.suffix == path.suffix), None)
 
 
 def find_format(name: str) -> Format:

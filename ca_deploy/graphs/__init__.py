@@ -27,7 +27,7 @@ _TFLITE_FLOW = ("IF", "WHILE", "CALL", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHL
 CONTROL_FLOW = (*_TFLITE_FLOW, "If", "Loop", "Scan", "SequenceMap")
 
 _INTEGERS = ("int8", "uint8", "int16")
-_POST_PROCESS = "TFLite_Detection_PostProcess"  # its result has the name of an output
+POST_PROCESS = "TFLite_Detection_PostProcess"  # its result has the name of an output
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Node:
     @property
     def finds_detections(self) -> bool:
         """Whether a format added it behind the network (``--head nms``), in float by design."""
-        return self.module == DETECTIONS or self.operator == _POST_PROCESS
+        return self.module == DETECTIONS or self.operator == POST_PROCESS
 
 
 @dataclass(frozen=True)

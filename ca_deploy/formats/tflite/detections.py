@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
 from ca_deploy.formats._layers import FINDS_DETECTIONS
-from ca_deploy.graphs import flatbuffer
+from ca_deploy.graphs import POST_PROCESS, flatbuffer
 from ca_deploy.records.boxes import LARGEST_EXPONENT, BoxCoding, Suppression
 from ca_deploy.records.conversion import FloatOperator
 from ca_deploy.records.module_path import DETECTIONS
@@ -22,7 +22,6 @@ from ca_deploy.records.signature import Signature
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_OPERATOR = "TFLite_Detection_PostProcess"
 _NO_LIMIT = float(np.finfo(np.float32).max)
 _SMALLEST = 1e-9  # side of a box, before its logarithm
 _Y_FIRST = np.array([1, 0, 3, 2], np.int32)  # of x, y, w, h
@@ -64,7 +63,7 @@ def without_detections(path: Path, folder: Path, outputs: Sequence[str]) -> Path
 
 def _is_added(model: Any, operator: Any) -> bool:
     name = flatbuffer.tensor_name(model, operator.outputs[0])
-    return flatbuffer.operator_name(model, operator) == _OPERATOR or name.startswith(f"{DETECTIONS};")
+    return flatbuffer.operator_name(model, operator) == POST_PROCESS or name.startswith(f"{DETECTIONS};")
 
 
 def _give(model: Any, outputs: Sequence[int], names: Sequence[str]) -> None:
@@ -162,7 +161,7 @@ def _post_process(
 ) -> Any:
     x, y, w, h = coding.variances if coding.boxes == "offsets" else (1.0,) * 4
     code, made = schema.OperatorCodeT(), schema.OperatorT()
-    code.builtinCode, code.customCode, code.version = schema.BuiltinOperator.CUSTOM, _OPERATOR.encode(), 1
+    code.builtinCode, code.customCode, code.version = schema.BuiltinOperator.CUSTOM, POST_PROCESS.encode(), 1
     code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
     model.operatorCodes.append(code)
     made.opcodeIndex, made.inputs, made.outputs = len(model.operatorCodes) - 1, list(inputs), list(outputs)

@@ -93,10 +93,16 @@ class TfliteConverter:
         model = flatbuffer.read(content)
         overrides = overridden(recipe, dict(zip(_results(model), modules, strict=True)))
         if recipe.mode != "float32":
-            float32 = flatbuffer.read(content)
-            with_detections(float32, self._signature)
-            conversion.float32_path.write_bytes(flatbuffer.write(float32))
+            conversion.float32_path.write_bytes(self._finished(content))
         return TfliteModel(model, content, camera, conversion.batch, overrides, lowering, rules.padding)
+
+    def _finished(self, content: bytes) -> bytes:
+        """A float model with the head that this format adds, if there is one."""
+        if self._signature.suppression is None:
+            return content
+        model = flatbuffer.read(content)
+        with_detections(model, self._signature)
+        return flatbuffer.write(model)
 
     def calibrate(self, model: TfliteModel, samples: Samples, recipe: ExportRecipe) -> Calibrated:
         fed = self._fed(samples, model)
