@@ -10,8 +10,7 @@ def course(start: ProcessStart, zero_s: float) -> list[tuple[float, float]]:
 
     A program that keeps only durations gives no clock, and nothing here.
     """
-    spent = start.load_ns + start.first_ns + sum(start.warmup_ns)
-    began_ns = start.start_ns[0] - spent if start.start_ns else 0  # the device's clock when its work began
+    began_ns = start.start_ns[0] - start.before_ns if start.start_ns else 0  # the device's clock when its work began
     times = zip(start.start_ns, start.invoke_ns, strict=False)
     return [(start.began_at_s - zero_s + (at_ns - began_ns) / 1e9, ns / 1e6) for at_ns, ns in times]
 

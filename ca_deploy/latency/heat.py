@@ -104,8 +104,7 @@ def _busy_s(start: ProcessStart) -> float:
 
 
 def _end_s(start: ProcessStart) -> float:
-    spent_ns = start.load_ns + start.first_ns + sum(start.warmup_ns)
-    return start.began_at_s + spent_ns / 1e9 + (_busy_s(start) if start.start_ns else 0)
+    return start.began_at_s + start.before_ns / 1e9 + (_busy_s(start) if start.start_ns else 0)
 
 
 def _overtaken(first: Sequence[Rank], last: Sequence[Rank]) -> tuple[tuple[str, str], ...]:

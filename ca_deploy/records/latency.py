@@ -73,6 +73,11 @@ class ProcessStart:
     peak_rss_kb: int | None
     conditions: tuple[Conditions, ...]
 
+    @property
+    def before_ns(self) -> int:
+        """From its beginning to the first timed inference."""
+        return self.load_ns + self.first_ns + sum(self.warmup_ns)
+
 
 @record
 class Engine:
