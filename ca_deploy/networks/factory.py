@@ -4,11 +4,10 @@ import copy
 import importlib
 import importlib.util
 import inspect
-import sys
 from typing import TYPE_CHECKING, Any
 
 from ca_deploy.errors import CheckpointError, ModelError, UsageError, first_line
-from ca_deploy.processes.python_path import append_current_folder, top_module
+from ca_deploy.processes.python_path import append_current_folder, installed_module, top_module
 from ca_deploy.records.model import ModelSource
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def check_place(factory_name: str) -> None:
 
 def _import(factory_name: str) -> object:
     module_name, _, attribute = factory_name.partition(":")
-    if not _is_found(module_name.partition(".")[0]):
+    if installed_module(module_name) is None:
         append_current_folder()  # for good: the network may import from it when it runs
     try:
         found: object = importlib.import_module(module_name)
@@ -94,13 +93,6 @@ def _not_imported(factory_name: str, error: Exception) -> ModelError:
         f"Cannot import {factory_name.partition(':')[0]!r} for {factory_name} "
         f"({type(error).__name__}: {first_line(error)}). Run from its folder, or put that on PYTHONPATH."
     )
-
-
-def _is_found(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ValueError:  # modules without a __spec__, such as __main__
-        return name in sys.modules
 
 
 def _seeded(factory: Any, arguments: dict[str, Any], name: str, seed: int) -> "nn.Module":

@@ -50,15 +50,20 @@ def append_current_folder() -> None:
         sys.meta_path.append(_Finder(str(here)))
 
 
-def top_module(name: str) -> ModuleSpec | None:
-    """Where the package or module of ``package.module`` is found, in the current folder too; nothing is imported."""
+def installed_module(name: str) -> ModuleSpec | None:
+    """Where the package or module of ``package.module`` is found on the search path; nothing is imported."""
     top = name.partition(".")[0]
     try:
-        found = importlib.util.find_spec(top)
+        return importlib.util.find_spec(top)
     except ValueError:  # modules without a __spec__, such as __main__
-        return ModuleSpec(top, None)
+        return ModuleSpec(top, None) if top in sys.modules else None
+
+
+def top_module(name: str) -> ModuleSpec | None:
+    """The same, in the current folder too."""
     here = _current_folder()
-    return found or (PathFinder.find_spec(top, [str(here)]) if here is not None else None)
+    top = name.partition(".")[0]
+    return installed_module(name) or (PathFinder.find_spec(top, [str(here)]) if here is not None else None)
 
 
 class _Finder(MetaPathFinder):
