@@ -1,8 +1,6 @@
 """``ca_deploy.report``: which of the files in a folder to ship, and everything known of them on one page."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +43,9 @@ def report(
         raise UsageError("Name a folder that `ca-deploy export` wrote to.")
     if not 0 <= within <= 100:
         raise UsageError(f"--within {within:g} is not a number of percentage points: pass 0 to 100.")
+    from datetime import UTC, datetime
+    from importlib.metadata import version
+
     from ca_deploy.delivery import write_atomically
     from ca_deploy.render.report.document import SUFFIXES, document
     from ca_deploy.reporting import Report

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ca_deploy.api.report import WITHIN
 from ca_deploy.cli import _options as options
 from ca_deploy.cli._command import command, print_json, progress, say
 from ca_deploy.errors import UsageError
@@ -23,7 +24,7 @@ def report(
     ] = None,
     within: Annotated[
         float, typer.Option(help="Percentage points of accuracy that may be given up for a lower cost.")
-    ] = 1.0,
+    ] = WITHIN,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the page as Markdown, for a pull request.")
     ] = False,

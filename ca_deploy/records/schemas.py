@@ -20,7 +20,6 @@ _KINDS: dict[str, Any] = {
 
 
 def report_schemas() -> dict[str, dict[str, Any]]:
-    """The schemas by name: the manifest, and a sweep's TOML, and what ``profile``, ``check``,
-    ``evaluate`` and ``sweep`` print with ``--json``.
-    """
+    """The schemas by name: the manifest, a sweep's TOML, and what ``profile``, ``check``, ``evaluate`` and ``sweep``
+    print with ``--json``."""
     return {name: schema(kind) for name, kind in _KINDS.items()}

@@ -13,10 +13,8 @@ from ca_deploy.reporting.found import Shipped
 from ca_deploy.reporting.measures import CostKind, Costs, Qualities, costs_of, qualities_of
 from ca_deploy.reporting.pareto import points
 
-WITHIN = 1.0
 
-
-def choices(files: Sequence[Shipped], within: float = WITHIN) -> tuple[Choice, ...]:
+def choices(files: Sequence[Shipped], within: float) -> tuple[Choice, ...]:
     """One recommendation for each job that files do.
 
     Files do the same job where they have the same task and labels; those of several networks are only compared if

@@ -38,7 +38,7 @@ def refuse_without_dask() -> None:
     """
     if not_installed(["distributed"]):
         raise RuntimeUnavailable(
-            "`ca-deploy sweep` runs on Dask, which is missing. Install the extra: pip install 'ca-deploy[sweep]', or "
+            "This runs on Dask, which is missing. Install the extra: pip install 'ca-deploy[sweep]', or "
             "in a checkout pip install -e '.[sweep]'"
         )
 

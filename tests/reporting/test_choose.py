@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ca_deploy.api.report import WITHIN
 from ca_deploy.records.accuracy import AccuracyReport
 from ca_deploy.records.parity import Status
 from ca_deploy.records.report import Basis, Choice
@@ -157,12 +158,12 @@ def test_networks_are_compared_by_accuracy_only(file: Shipped) -> None:
     other = replace(file.manifest.model, source=replace(source, model="another.package:net"))
     pair = (_made(file, "a", 90, 5), _made(file, "b", 92, 4, model=other))
     assert _only(*pair).recommended == "b"
-    apart = choices((_made(file, "a", ms=5), _made(file, "b", ms=4, model=other)))
+    apart = choices((_made(file, "a", ms=5), _made(file, "b", ms=4, model=other)), WITHIN)
     assert [choice.recommended for choice in apart] == ["a", "b"]
     renamed = replace(file.manifest.model, name="set_b", source=replace(source, name="set_b"))
     assert _only(_made(file, "a", ms=5), _made(file, "b", ms=4, model=renamed)).recommended == "b"
     labels = tuple(reversed(file.manifest.labels or ()))
-    assert len(choices((_made(file, "a", 90, 5), _made(file, "b", 92, 4, labels=labels)))) == 2
+    assert len(choices((_made(file, "a", 90, 5), _made(file, "b", 92, 4, labels=labels)), WITHIN)) == 2
 
 
 def test_accuracies_on_other_photos_are_not_compared(file: Shipped) -> None:

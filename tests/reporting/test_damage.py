@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ca_deploy.api.report import WITHIN
 from ca_deploy.errors import UsageError
 from ca_deploy.render.report.document import document
 from ca_deploy.reporting import Report
@@ -50,7 +51,7 @@ def _page(folder: Path) -> None:
     except UsageError as refused:  # no manifest is left
         assert "no manifest" in str(refused)
         return
-    made = Report(found, choices(found.files), "today", "0.1.0")
+    made = Report(found, choices(found.files, WITHIN), "today", "0.1.0")
     assert document(made, ".html") and document(made, ".md")
 
 
