@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.hostile import MARKUP
 from tests.reporting import kit
@@ -151,7 +151,7 @@ def test_files_in_a_plot_are_named_by_mouse_keyboard_and_screen_reader(opened: P
     assert label is not None and label in opened.locator("main").aria_snapshot()
     dots.first.press("Enter")
     number = label.partition(".")[0]
-    assert opened.evaluate(f"document.getElementById('file-{number}').open")
+    expect(opened.locator(f"#file-{number}")).to_have_attribute("open", "")  # the browser follows a link in its time
 
 
 def test_the_paper_has_what_is_folded(chromium: Browser, page_file: Path) -> None:
