@@ -5,7 +5,6 @@ file what is left of it after quantisation. Which of them is for rows and which 
 decided by their number, and where that leaves a choice by what is nearest to the network's.
 """
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,13 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ca_deploy.evaluation.gates import Gates
-from ca_deploy.graphs import ABSENT, Graph, Node, read
+from ca_deploy.evaluation.inner import is_inside, kept, orders, sides, turned
+from ca_deploy.graphs import ABSENT, Graph, read
 from ca_deploy.records.lowering import LeftAlone
 from ca_deploy.runtimes import inner_tensors
 
 _SIGMOIDS = {"sigmoid", "logistic", "hardsigmoid", "hard_sigmoid", "sigmoid_hard"}
-_QUANTISE = {"quantizelinear", "quantize"}
-_DEQUANTISE = {"dequantizelinear", "dequantize"}
 _TFLITE_RELU6 = 3  # ActivationFunctionType in TensorFlow Lite's schema
 
 
@@ -72,27 +70,19 @@ def _in_order(graph: Graph, network: Sequence[Gates]) -> list[list[_Candidate]]:
     """
     alike: dict[tuple[tuple[int, ...], ...], list[int]] = {}
     for number, gates in enumerate(network):
-        alike.setdefault(tuple(sorted(_sides(value.shape) for value in gates.values.values())), []).append(number)
-    everywhere = [(one, _sides(shape)) for one, shape, _ in _candidates(graph)]
+        alike.setdefault(tuple(sorted(sides(value.shape) for value in gates.values.values())), []).append(number)
+    everywhere = [(one, sides(shape)) for one, shape, _ in _candidates(graph)]
     found: list[list[_Candidate]] = [[] for _ in network]
     for shapes, numbers in alike.items():
-        fitting = [one for one, sides in everywhere if sides in shapes]
+        fitting = [one for one, extent in everywhere if extent in shapes]
         if len(fitting) == len(shapes) * len(numbers):
             for place, number in enumerate(numbers):
                 found[number] = fitting[place * len(shapes) : (place + 1) * len(shapes)]
     return found
 
 
-def _sides(shape: Sequence[int]) -> tuple[int, ...]:
-    """The sides of a shape that are more than one, whatever their order."""
-    return tuple(sorted(side for side in shape if side != 1))
-
-
 def _inside(graph: Graph, modules: Sequence[str]) -> list[_Candidate]:
-    def is_inside(module: str) -> bool:
-        return module in modules or module.startswith(tuple(f"{one}." for one in modules if one))
-
-    return [one for one, _, module in _candidates(graph) if is_inside(module)]
+    return [one for one, _, module in _candidates(graph) if is_inside(module, modules)]
 
 
 def _candidates(graph: Graph) -> Iterator[tuple[_Candidate, tuple[int, ...], str]]:
@@ -109,19 +99,7 @@ def _candidates(graph: Graph) -> Iterator[tuple[_Candidate, tuple[int, ...], str
             scale, offset = 1 / 6, 0.0  # relu6(z + 3) is six times the hard sigmoid of z
         else:
             continue
-        yield _Candidate(_kept(graph, result), scale, offset), graph.tensors[result].shape or (), node.module
-
-
-def _kept(graph: Graph, tensor: int) -> str:
-    """The tensor that is read instead of a result: what its integers stand for, where it is quantised after that."""
-    for quantise in _users(graph, tensor, _QUANTISE):
-        for dequantise in _users(graph, quantise.outputs[0], _DEQUANTISE):
-            return graph.tensors[dequantise.outputs[0]].name
-    return graph.tensors[tensor].name
-
-
-def _users(graph: Graph, tensor: int, kinds: set[str]) -> list[Node]:
-    return [node for node in graph.consumers.get(tensor, ()) if node.operator.lower() in kinds]
+        yield _Candidate(kept(graph, result), scale, offset), graph.tensors[result].shape or (), node.module
 
 
 def _matched(gates: Gates, values: Sequence[NDArray[np.float32]]) -> tuple[Mapping[str, Tensor], list[str]]:
@@ -145,9 +123,5 @@ def _matched(gates: Gates, values: Sequence[NDArray[np.float32]]) -> tuple[Mappi
 
 def _arranged(value: NDArray[np.float32], wanted: Tensor) -> Iterator[Tensor]:
     """A file's tensor with its axes as those of a gate ``(C, H, W)``, in every way in which they fit."""
-    sides = [side for side in wanted.shape if side != 1]
-    flat = torch.from_numpy(np.array(value, np.float32)).squeeze()
-    for order in itertools.permutations(range(flat.ndim)):
-        turned = flat.permute(order)
-        if list(turned.shape) == sides:
-            yield turned.reshape(wanted.shape)
+    for order in orders(value.shape, wanted.shape):
+        yield torch.from_numpy(turned(value, order, wanted.shape))
