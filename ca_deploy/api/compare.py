@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ca_deploy.records.parity import ParityReport
     from ca_deploy.records.samples import Samples
 
+_NO_LAYERS = "--layers compares a file with the modules of a network. Name the network: --against MODEL."
+
 
 def compare(
     model: str | Path,
@@ -33,6 +35,7 @@ def compare(
     load_inputs: Path | None = None,
     input_shape: str | Sequence[str] = (),
     save_inputs: Path | None = None,
+    layers: bool = False,
     progress: Progress = silent,
 ) -> "ParityReport":
     """Numerical parity of any two models on the same held-out images, by default the very ones of the export.
@@ -56,6 +59,7 @@ def compare(
         input_shape: of two files without a manifest, the shape of an input that they leave open: ``"1x16"``, or
             ``"ids=1x16"`` for one of several, or ``"decode/ids=1x16"`` in one of several signatures.
         save_inputs: the ``.npz`` to save the samples to.
+        layers: also compare what each module of the network gives with the file's tensor for it, on the first samples.
         progress: called with (images done, total images).
 
     Raises:
@@ -76,8 +80,9 @@ def compare(
     from ca_deploy.data import arrays
     from ca_deploy.evaluation.affordable import affordable
     from ca_deploy.evaluation.file_parity import compare_files
+    from ca_deploy.evaluation.layers import errors_by_layer
     from ca_deploy.evaluation.parity import measure
-    from ca_deploy.evaluation.predictor import open_predictor
+    from ca_deploy.evaluation.predictor import model_suffixes, open_predictor
     from ca_deploy.evaluation.reference import FLOORS, HeldOut, reference_for, samples_for, tolerances_for
     from ca_deploy.evaluation.unfinished import judge_unfinished
     from ca_deploy.evaluation.unrounded import is_exact, judge_unrounded
@@ -86,7 +91,11 @@ def compare(
     from ca_deploy.runtimes import differing_default
 
     shapes = given_shapes(listed(input_shape))
+    if layers and Path(model).suffix not in model_suffixes():
+        raise UsageError(f"--layers is for exported files, and {model} is a PyTorch model.")
     if _are_bare_files(model, against, source) and calibration is None and images is None:
+        if layers:
+            raise UsageError(_NO_LAYERS)
         return compare_files(
             Path(model),
             Path(str(against)),
@@ -103,6 +112,8 @@ def compare(
     subject = open_predictor(model, runtimes[0], threads, source)
     beside = Path(model).parent
     reference = reference_for(subject, against, source, threads, beside)
+    if layers and reference.network is None:
+        raise UsageError(_NO_LAYERS)
     if load_inputs is not None:
         held_out = HeldOut(arrays.load(load_inputs, subject.signature), f"samples in {load_inputs.name}")
     else:
@@ -127,6 +138,8 @@ def compare(
         return judge_unrounded(found, opened, Path(model), answers, samples, progress)
 
     found = in_runtimes([in_runtime(name) for name in runtimes])
+    if layers:
+        found = dataclasses.replace(found, layers=errors_by_layer(Path(model), subject, reference, fed, progress))
     inputs = tuple(
         FedInput(spec.name, spec.dtype, taken.shape_in(spec))
         for taken in subject.signature.inputs

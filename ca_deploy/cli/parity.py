@@ -59,6 +59,9 @@ def parity(
         ),
     ] = None,
     save_inputs: Annotated[Path | None, typer.Option(help="Save the images to this .npz.")] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Also compare what each module gives: where is accuracy lost?")
+    ] = False,
     max_abs_error: Annotated[float | None, typer.Option(help="Tolerance instead of the recipe's.")] = None,
     sqnr_db: Annotated[float | None, typer.Option(help="Tolerance in dB instead of the recipe's.")] = None,
     agreement_percent: Annotated[float | None, typer.Option(help="Tolerance instead of the recipe's.")] = None,
@@ -93,6 +96,7 @@ def parity(
             load_inputs=load_inputs,
             input_shape=input_shape or (),
             save_inputs=save_inputs,
+            layers=layers,
             progress=partial(display.count, "images"),
         )
     if json:

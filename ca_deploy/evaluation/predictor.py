@@ -41,8 +41,8 @@ class Predictor:
     """An opened model.
 
     ``signature`` is the network's. ``inputs`` and ``outputs`` are the file's, by the network's names; the file may call
-    them otherwise (coremltools renames an input ``state``). ``unfinished`` is a network before the head that formats
-    add.
+    them otherwise (coremltools renames an input ``state``). ``network`` is what it runs where that is
+    PyTorch, and ``unfinished`` the same before the head that formats add.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Predictor:
     task: Task
     labels: tuple[str, ...] | None = None
     manifest: Manifest | None = None
+    network: Network | None = None
     unfinished: "Predictor | None" = None
 
     @property
@@ -148,7 +149,8 @@ def network_predictor(network: Network) -> Predictor:
     session = TorchSession(network)
     name, signature = f"PyTorch {network.name}", network.signature
     found = file_predictor(name, session, session.inputs, session.outputs, signature, network.task, network.labels)
-    return replace(found, unfinished=network_predictor(network.unfinished) if network.unfinished else None)
+    unfinished = network_predictor(network.unfinished) if network.unfinished else None
+    return replace(found, network=network, unfinished=unfinished)
 
 
 def open_predictor(

@@ -148,6 +148,41 @@ class RuntimeParity:
 
 
 @record
+class LayerParity:
+    """What a ``module`` of the network gives, compared with a ``tensor`` of the file.
+
+    ``sqnr_db`` (None where they are equal) and ``max_abs_error`` are of all samples together. ``before_db`` is the
+    lowest SQNR of the modules whose values it takes, so that their difference is lost here; None where these are equal
+    to the network's, or it takes the network's input. ``not_a_number``: the file gives NaN there.
+    """
+
+    module: str
+    tensor: str
+    sqnr_db: float | None
+    max_abs_error: float
+    before_db: float | None = None
+    not_a_number: bool = False
+
+    @property
+    def lost_db(self) -> float | None:
+        """By how much the SQNR is lower than before; None where one of the two is not known."""
+        return None if self.sqnr_db is None or self.before_db is None else self.before_db - self.sqnr_db
+
+
+@record
+class LayersParity:
+    """The ``layers`` of a file on the first ``samples``, in the order of the network.
+
+    ``absent`` are modules of which the file has no tensor: their operators were fused with others, or written in
+    another way.
+    """
+
+    samples: int
+    layers: tuple[LayerParity, ...]
+    absent: tuple[str, ...] = ()
+
+
+@record
 class ParityReport:
     """The outputs of ``subject`` compared with those of ``reference`` on ``images`` held-out images or samples.
 
@@ -157,7 +192,7 @@ class ParityReport:
     was skipped, or which tolerances were missed. ``agreement_name`` is what the task calls the agreement. ``image_set``
     says what the images are: ``held-out images of photos/``. A manifest keeps their hashes in its ``images``.
     ``inputs`` are the file's, for one inference. ``not_unrounded`` is why an integer file could not be
-    compared without rounding, too (:class:`UnroundedParity`).
+    compared without rounding, too (:class:`UnroundedParity`). ``layers`` is None where they were not asked for.
     """
 
     status: Status
@@ -181,3 +216,4 @@ class ParityReport:
     runtimes: tuple[RuntimeParity, ...] = ()
     inputs: tuple[FedInput, ...] = ()
     not_unrounded: str = ""
+    layers: LayersParity | None = None

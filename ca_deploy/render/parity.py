@@ -9,7 +9,9 @@ from ca_deploy.render.blocks import Column, Facts, Page, Phrase, Piece, Role, Ta
 from ca_deploy.render.roles import STATUSES
 
 if TYPE_CHECKING:
-    from ca_deploy.records.parity import OutputParity, ParityReport, RuntimeParity
+    from ca_deploy.records.parity import LayerParity, LayersParity, OutputParity, ParityReport, RuntimeParity
+
+_LEAST_LOSS_DB, _LARGE_LOSS_DB = 0.1, 6.0  # of 6 dB, the error is twice as large beside the values
 
 
 def page(report: ParityReport) -> Page:
@@ -33,7 +35,40 @@ def page(report: ParityReport) -> Page:
     tables = [outputs(report)] if len(report.outputs) > 1 else []
     if report.runtimes:
         tables.append(runtimes(report))
+    if report.layers is not None:
+        tables.append(layers(report.layers))
     return Page((Facts(f"{report.subject} against {report.reference}", rows, framed=True), *tables))
+
+
+def layers(found: LayersParity, most: int | None = None) -> Table:
+    """The SQNR of what each module gives, and by how much it is lower than that of what it takes.
+
+    ``most``: only so many, those that lose most, in the order of the network.
+    """
+    shown = found.layers
+    if most is not None and len(shown) > most:
+        losing = sorted(shown, key=lambda one: -(one.lost_db or 0))[:most]
+        shown = tuple(one for one in shown if one in losing)
+    rows = tuple((one.module, layer_figure(one), _loss(one)) for one in shown)
+    left = f"the {len(rows)} of {len(found.layers)} that lose most, " if len(rows) < len(found.layers) else ""
+    caption = f"error by layer: {left}on {found.samples} samples"
+    if found.absent:
+        caption += f"; {len(found.absent)} modules are fused with others, and have no tensor of their own"
+    return Table((Column("layer"), Column("SQNR", "right"), Column("lost here", "right")), rows, caption)
+
+
+def layer_figure(one: LayerParity) -> Phrase:
+    """Its SQNR, or what it has instead of one."""
+    if one.not_a_number:
+        return Piece("NaN", Role.BAD)
+    return "equal" if one.sqnr_db is None else _db(one.sqnr_db)
+
+
+def _loss(one: LayerParity) -> Phrase:
+    if one.lost_db is None or one.lost_db < _LEAST_LOSS_DB:
+        return ""
+    lost = _db(one.lost_db)
+    return Piece(lost, Role.CAUTION) if one.lost_db >= _LARGE_LOSS_DB else lost
 
 
 def runtimes(report: ParityReport) -> Table:

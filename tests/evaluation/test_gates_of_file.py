@@ -42,12 +42,6 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    exports = ca_deploy.export(TINY, recipes=list(RECIPES), output=tmp_path_factory.mktemp("files"))
-    return {export.manifest.recipe.name: export.path for export in exports}
-
-
 def flat(report: AttentionReport) -> dict[str, Sequence[float]]:
     (block,) = report.blocks
     return dict(block.values)

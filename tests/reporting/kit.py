@@ -42,6 +42,8 @@ def make(folder: Path) -> None:
         file = folder / name
         (folder / f"{name}.compat.json").write_text(run("check", file, "--json", code=1))
         (folder / f"{name}.accuracy.json").write_text(run("evaluate", file, "--data", photos, "--json"))
+    layers = ("--against", model[0], "--layers", "--json")
+    (folder / "int8.parity.json").write_text(run("parity", folder / FILES[1], *layers))
     quick = ("--runs", 60, "--min-seconds", 0, "--starts", 2, "--ops", "--json")
     (folder / "here.latency.json").write_text(run("profile", *(folder / name for name in FILES), *quick))
     photo = photos / "daisy" / "0.png"

@@ -17,8 +17,8 @@ from tests.reporting.kit import FILES
 def test_every_record_is_found_and_belongs_to_its_file(folder: Path) -> None:
     found = collect([folder])
     assert [file.label for file in found.files] == list(FILES) and all(file.present for file in found.files)
-    for file in found.files:
-        assert [len(records) for records in (file.parities, file.accuracies, file.measured)] == [1, 1, 1]
+    for file, parities in zip(found.files, (1, 2), strict=True):  # the second by layer too
+        assert [len(records) for records in (file.parities, file.accuracies, file.measured)] == [parities, 1, 1]
         assert {record.target for record in file.compat} >= {"ort_cpu", "ort_xnnpack"}
         assert {record.file for record in file.compat} == {file.place.name}
     assert len(found.reports) == len(found.attention) == len(found.pictures) == 1

@@ -154,6 +154,13 @@ def test_files_in_a_plot_are_named_by_mouse_keyboard_and_screen_reader(opened: P
     expect(opened.locator(f"#file-{number}")).to_have_attribute("open", "")  # the browser follows a link in its time
 
 
+def test_errors_by_layer_are_drawn_and_listed(opened: Page) -> None:
+    _unfold(opened)
+    layers = opened.locator("details", has_text=f"Error by layer of {kit.FILES[1]}").first
+    assert layers.locator("path.level").get_attribute("d")
+    assert "block.attention" in _column(layers.locator("table"), 0)
+
+
 def test_the_paper_has_what_is_folded(chromium: Browser, page_file: Path) -> None:
     with _open(chromium, page_file, java_script_enabled=False) as page:
         page.emulate_media(media="print")

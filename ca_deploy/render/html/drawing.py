@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ca_deploy.records.compat import Verdict
-from ca_deploy.render.report.figures import Boxes, Course, Dot, Scatter, Strip
+from ca_deploy.render.report.figures import Boxes, Course, Dot, Levels, Scatter, Strip
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 58, 20, 44, 46
@@ -85,6 +85,12 @@ def course_axes(figure: Course) -> tuple[Axis, Axis, Axis | None]:
     degrees = [value for _, value in figure.temperatures]
     heat = Axis(min(degrees) - 2, max(degrees) + 2, COURSE_HEIGHT - 32, 14) if degrees else None
     return seconds, ms, heat
+
+
+def levels_axes(figure: Levels) -> tuple[Axis, Axis]:
+    """Numbers of layers, and dB."""
+    across = Axis(1.0, float(len(figure.layers)), LEFT, WIDTH - RIGHT)
+    return across, axis([value for _, value in figure.layers], COURSE_HEIGHT - 32, 14)
 
 
 def line(points: Sequence[tuple[float, float]], across: Axis, up: Axis) -> str:

@@ -72,6 +72,20 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
+class Levels:
+    """The SQNR in dB of what each layer gives, from the first to the last."""
+
+    title: str
+    said: str
+    layers: tuple[tuple[str, float], ...]
+
+    @property
+    def points(self) -> list[tuple[float, float]]:
+        """The number of each layer, and its SQNR."""
+        return [(float(number), value) for number, (_, value) in enumerate(self.layers, start=1)]
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Nodes in a row with the same verdict; ``said`` is what they are and why."""
 
@@ -114,7 +128,7 @@ class Photo:
     jpeg: bytes
 
 
-Figure = Scatter | Boxes | Course | Strip | Heat | Photo
+Figure = Scatter | Boxes | Course | Levels | Strip | Heat | Photo
 
 
 @dataclass(frozen=True, slots=True)

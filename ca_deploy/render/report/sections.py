@@ -9,6 +9,7 @@ from ca_deploy.render.report import delegates
 from ca_deploy.render.report.attention import looks
 from ca_deploy.render.report.choice import chosen
 from ca_deploy.render.report.figures import Details, Part, Section
+from ca_deploy.render.report.layers import layers
 from ca_deploy.render.report.origin import origin
 from ca_deploy.render.report.speed import speed
 from ca_deploy.reporting import Report
@@ -17,8 +18,9 @@ from ca_deploy.reporting.found import Shipped
 from ca_deploy.reporting.photos import main_figure
 
 Numbers = dict[str, int]
-# A page of many files has to stay small: kinds of findings per file and target, and files whose nodes are named.
+# A page of many files has to stay small: kinds of findings per file and target, files whose nodes are named, layers.
 _KINDS_SHOWN, _KINDS_OF_ALL, _NAMED_STRIPS = 6, 60, 12
+_LEAST_LAYERS, _LAYERS_OF_ALL = 10, 1000
 _MOST_CELLS = 200
 
 
@@ -109,6 +111,11 @@ def _parity(files: Sequence[Shipped], numbers: Numbers) -> Iterator[Part]:
                 details.append(Details(f"Outputs of {file.label}", (parity.outputs(report),)))
             if report.runtimes:
                 details.append(Details(f"{file.label} in each runtime", (parity.runtimes(report),)))
+            if report.layers is not None:
+                most = max(_LEAST_LAYERS, _LAYERS_OF_ALL // len(files))
+                details.append(
+                    Details(f"Error by layer of {file.label}", tuple(layers(file.label, report.layers, most)))
+                )
     columns = (
         *_right("no."), Column("file"), Column("parity"), *_right("max error", "SQNR", "agreement"),
         *map(Column, ("runtime", "compared on", "worst channel", "reason")),

@@ -1,0 +1,215 @@
+"""Where a file loses accuracy: what each module of its network gives, and what the file has for that.
+
+Modules are told by the traced network, tensors by the file. A module may have several values, and a file other tensors
+than the network: what was fused is not there, what was quantised has two. So each is compared with all that may be the
+same (an operator of that module, and sides of the same length in any order), and the two belong together where each is
+the nearest to the other.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.fx import Graph, Node
+
+from ca_deploy import graphs
+from ca_deploy.errors import ModelError
+from ca_deploy.evaluation import metrics
+from ca_deploy.evaluation.inner import is_inside, kept, orders, sides, turned
+from ca_deploy.evaluation.predictor import Predictor
+from ca_deploy.graphs import ABSENT, DYNAMIC
+from ca_deploy.lowering.gates import functional
+from ca_deploy.lowering.gates.prove import activations
+from ca_deploy.networks.program import traced
+from ca_deploy.progress import Progress, silent
+from ca_deploy.records.lowering import AS_WRITTEN
+from ca_deploy.records.module_path import module_of
+from ca_deploy.records.parity import LayerParity, LayersParity
+from ca_deploy.records.samples import Samples
+from ca_deploy.runtimes import inner_tensors
+
+SAMPLES = 8
+_TINY = np.finfo(np.float32).tiny
+
+_Axes = tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Pair:
+    """A module's value and a tensor that may be it: powers of the value and of what the two differ by, by the order of
+    the tensor's axes.
+
+    ``multiple``: the tensor may be a multiple of the value, whose factor the weights after it make good.
+    """
+
+    multiple: bool = False
+    powers: dict[_Axes, tuple[float, float]] = field(default_factory=dict)
+    largest: dict[_Axes, float] = field(default_factory=dict)
+
+    def add(self, value: NDArray[np.float32], tensor: NDArray[np.float32]) -> None:
+        for order in self.powers or orders(tensor.shape, value.shape):
+            found = turned(tensor, order, value.shape)
+            if self.multiple:
+                found = found * np.float32(np.vdot(value, found) / max(np.vdot(found, found), _TINY))
+            signal, noise = metrics.powers(value, found)
+            before = self.powers.get(order, (0.0, 0.0))
+            self.powers[order] = before[0] + signal, before[1] + noise
+            self.largest[order] = max(self.largest.get(order, 0.0), metrics.max_abs_error(value, found))
+        best = self._best()  # the order of the first batch is kept
+        self.powers, self.largest = {best: self.powers[best]}, {best: self.largest[best]}
+
+    def _best(self) -> _Axes:
+        return max(self.powers, key=lambda order: _closeness(metrics.decibels(*self.powers[order])))
+
+    @property
+    def sqnr_db(self) -> float:
+        return metrics.decibels(*self.powers[self._best()])
+
+    @property
+    def max_abs_error(self) -> float:
+        return self.largest[self._best()]
+
+
+def _closeness(sqnr_db: float) -> float:
+    return -np.inf if np.isnan(sqnr_db) else sqnr_db
+
+
+def errors_by_layer(
+    path: Path, file: Predictor, network: Predictor, samples: Samples, progress: Progress = silent
+) -> LayersParity:
+    """The error of a file's tensors against what the modules of ``network`` give, on the first samples.
+
+    Modules inside a block of attention that was written in another way are left out, because what they gave is not in
+    the file; of the block's own value there may be a multiple.
+
+    Args:
+        network: a predictor of :func:`~ca_deploy.evaluation.predictor.network_predictor`.
+
+    Raises:
+        ModelError: the network cannot be traced, or has no modules.
+        ArtifactError, RuntimeUnavailable: the file cannot be read, or its inner tensors cannot.
+    """
+    assert network.network is not None
+    program = functional(traced(network.network, batch=file.batch))
+    blocks = file.manifest.lowering.blocks if file.manifest is not None else ()
+    rewritten = {block.module: block.modules for block in blocks if block.choice != AS_WRITTEN}
+    inside = {module for modules in rewritten.values() for module in modules} - rewritten.keys()
+    nodes = {module: node for module, node in _modules(program.graph).items() if module not in inside}
+    if not nodes:
+        raise ModelError(
+            f"{network.name} has no modules: its operations all stand in one forward, so that there are no layers to "
+            "compare. Leave --layers out."
+        )
+    candidates = _candidates(graphs.read(path), nodes)
+    names = list(dict.fromkeys(name for some in candidates.values() for name in some))
+    pairs: dict[tuple[str, str], _Pair] = {}
+    for rows in samples.first(SAMPLES).watched(progress).batches(file.batch):
+        fed = network.feeds(rows)
+        values = activations(
+            program, nodes.values(), [torch.from_numpy(fed[spec.name]) for spec in network.session.inputs]
+        )
+        tensors = inner_tensors(path, file.feeds(rows), names) if names else {}
+        for module, node in nodes.items():
+            value = values[node].float().numpy()
+            for name in candidates[module]:
+                if sides(tensors[name].shape) == sides(value.shape):
+                    pair = pairs.setdefault((module, name), _Pair(module in rewritten))
+                    pair.add(value, tensors[name])
+    return _report(nodes, pairs, min(SAMPLES, len(samples)))
+
+
+def _modules(graph: Graph) -> dict[str, Node]:
+    """The paths of modules, and where the last value of each is computed, in order.
+
+    Of modules that end in the same value, as a convolution's block and the activation in it, the innermost stands here
+    that holds several, or else the innermost.
+    """
+    last: dict[str, Node] = {}
+    parts: dict[str, set[str]] = {}
+    for node in graph.nodes:
+        value = node.meta.get("val")
+        if node.op != "call_function" or not isinstance(value, torch.Tensor) or not value.is_floating_point():
+            continue
+        module = module_of(node)
+        for outer in _outer(module):
+            last[outer] = node
+            parts.setdefault(outer, set()).add(module)
+    ends: dict[Node, list[str]] = {}
+    for module, node in last.items():
+        ends.setdefault(node, []).append(module)
+    named = {max(some, key=lambda one: (len(parts[one]) > 1, one.count("."))): node for node, some in ends.items()}
+    order = {node: number for number, node in enumerate(graph.nodes)}
+    return dict(sorted(named.items(), key=lambda one: order[one[1]]))
+
+
+def _outer(module: str) -> Iterator[str]:
+    """``a``, ``a.b`` and ``a.b.c`` of ``a.b.c``; nothing of the network itself."""
+    parts = module.split(".") if module else []
+    yield from (".".join(parts[: number + 1]) for number in range(len(parts)))
+
+
+def _candidates(graph: graphs.Graph, nodes: Mapping[str, Node]) -> dict[str, list[str]]:
+    """Module -> the tensors of the file that may be its value, in order: of an operator inside it, where the file names
+    modules, and of its sides, where it says them."""
+    computed = set(graph.inputs)
+    found: dict[str, list[str]] = {module: [] for module in nodes}
+    named = any(node.module for node in graph.nodes)
+    shapes = {module: sides(node.meta["val"].shape) for module, node in nodes.items()}
+    for node in graph.nodes:
+        if node.scope or not computed & set(node.inputs):
+            continue
+        results = [result for result in node.outputs if result != ABSENT]
+        computed |= set(results)
+        for result in results:
+            shape = graph.tensors[result].shape
+            extent = sides(shape) if shape is not None and DYNAMIC not in shape else None
+            for module, wanted in shapes.items():
+                if (extent is None or extent == wanted) and (not named or is_inside(node.module, [module])):
+                    found[module].append(kept(graph, result))
+    return {module: list(dict.fromkeys(names)) for module, names in found.items()}
+
+
+def _report(nodes: Mapping[str, Node], pairs: Mapping[tuple[str, str], _Pair], samples: int) -> LayersParity:
+    close = {key: _closeness(pair.sqnr_db) for key, pair in pairs.items() if not np.isneginf(pair.sqnr_db)}  # zeros
+    of_module: dict[str, str] = {}
+    of_tensor: dict[str, str] = {}
+    for (module, tensor), near in close.items():  # of equals the last, which is the module's end
+        if module not in of_module or near >= close[module, of_module[module]]:
+            of_module[module] = tensor
+        if tensor not in of_tensor or near >= close[of_tensor[tensor], tensor]:
+            of_tensor[tensor] = module
+    found = {module: pairs[module, tensor] for module, tensor in of_module.items() if of_tensor[tensor] == module}
+    place = {nodes[module]: module for module in found}
+    rows = []
+    for module in (one for one in nodes if one in found):
+        sqnr_db = found[module].sqnr_db
+        before = metrics.smallest(found[one].sqnr_db for one in _before(nodes[module], place))
+        rows.append(
+            LayerParity(
+                module,
+                of_module[module],
+                None if np.isposinf(sqnr_db) else sqnr_db,
+                found[module].max_abs_error,
+                None if before is None or not np.isfinite(before) else before,
+                bool(np.isnan(sqnr_db)),
+            )
+        )
+    return LayersParity(samples, tuple(rows), tuple(module for module in nodes if module not in found))
+
+
+def _before(node: Node, places: Mapping[Node, str]) -> Sequence[str]:
+    """The modules whose values a value is computed from, without others between."""
+    pending, seen, found = list(node.all_input_nodes), set(), []
+    while pending:
+        one = pending.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        if one in places:
+            found.append(places[one])
+        else:
+            pending += one.all_input_nodes
+    return found
