@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from ca_deploy.data.calibration import load_spec
 from ca_deploy.devices import open_device
@@ -53,8 +53,9 @@ def files_of(conversion: ExportRequest) -> dict[str, ExportRecipe]:
     }
 
 
-def report_name(file: str, device: str) -> str:
-    return f"{file}.{file_stem(device)}.latency.json"
+def report_name(file: str, on: str, kind: Literal["latency", "accuracy"]) -> str:
+    """The name of a report on a file, of a device or of labelled photos."""
+    return f"{file}.{file_stem(on)}.{kind}.json"
 
 
 def read_spec(path: Path) -> tuple[SweepSpec | None, list[Complaint]]:
@@ -191,6 +192,9 @@ class _Checks:
         if self.complaints or wanted is None:
             return None
         conversions = tuple(self._conversions([one for one in recipes if one], [name for name in sets if name]))
+        self._refuse_copies(
+            "model", [file for one in conversions for file in files_of(one)], "Give one of the models another `name`."
+        )
         data = spec.evaluate.data if spec.evaluate else None
         return None if self.complaints else Plan(conversions, spec.devices, data, wanted)
 

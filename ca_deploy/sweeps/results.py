@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import version
@@ -42,6 +42,18 @@ class Results:
             self.cells = {**cells, **self.cells}
             write_atomically(self.folder / RECORD_FILE, _json(self.cells))
 
+    def plan_anew(self, places: Collection[Place]) -> None:
+        """List these as not made, whatever is there of other inputs; its files stay until they are replaced.
+
+        Raises:
+            OutputError: the folder cannot be written, or the disk is full.
+        """
+        before = self.cells
+        anew = {place: replace(self._planned[place], files=before[place].files) for place in places}
+        if any(before[place] != cell for place, cell in anew.items()):
+            self.cells = {**before, **anew}
+            write_atomically(self.folder / RECORD_FILE, _json(self.cells))
+
     def finished(self, place: Place, key: str) -> Cell | None:
         """The result of the same inputs, if its files are still what they were."""
         cell = self.cells.get(place)
@@ -65,7 +77,10 @@ class Results:
             write(scratch, {**contents, **(log or {})})
             tops = dict.fromkeys(name.partition("/")[0] for name in contents)
             done = replace(cell, files={name: sha256_of(scratch / name) for name in tops})
-            others = (self._planned.get(place) if _depends(one, cell) else one for place, one in self.cells.items())
+            others = (
+                self._planned.get(place) if _depends(one, cell) or one.files.keys() & tops.keys() else one
+                for place, one in self.cells.items()
+            )
             cells = {one.place: one for one in others if one is not None} | {cell.place: done}
             (scratch / RECORD_FILE).write_text(_json(cells), encoding="utf-8")
             deliver(

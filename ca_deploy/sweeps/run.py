@@ -71,7 +71,7 @@ class _Sweep:
         self._devices: dict[str, DeviceInfo | str] = {}
         self._data_inputs: dict[str, str] = {}
         self._cells: dict[Place, Cell] = {cell.place: cell for cell in self._planned()}
-        self._done = 0
+        self._finished: set[Place] = set()
 
     def run(self, opened: ExitStack, at_work: Workers | None, workers: int | None) -> SweepRecord:
         self._results.plan(self._cells)
@@ -81,6 +81,7 @@ class _Sweep:
             self._data_inputs = {"data": identity.of_data(self._plan.data)}
         for conversion in self._plan.conversions:
             self._begin(conversion)
+        self._results.plan_anew(self._cells.keys() - self._finished)
         self._step("", DONE)
         if self._waiting and at_work is None:
             at_work = opened.enter_context(embedded(len(self._waiting), self._plan.devices, workers, self._step))
@@ -184,13 +185,14 @@ class _Sweep:
             read(folder, names),
             device,
             replace(self._plan.wishes, command_line=command),
-            report_name(file, device),
+            report_name(file, device, "latency"),
         )
 
     def _accuracy(self, file: str, names: list[str]) -> AccuracyJob:
         assert self._plan.data is not None
         contents = read(self._results.folder, names)
-        return AccuracyJob(file, contents, self._plan.data, self._data_inputs, f"{file}.accuracy.json")
+        name = report_name(file, self._plan.data.name, "accuracy")
+        return AccuracyJob(file, contents, self._plan.data, self._data_inputs, name)
 
     def _send(self, workers: Workers) -> None:
         """Send jobs ahead; what is measured on this machine when all others are done."""
@@ -225,8 +227,8 @@ class _Sweep:
 
     def _finish(self, cell: Cell) -> None:
         self._cells[cell.place] = self._results.cells[cell.place] = cell
-        self._done += 1
-        self._progress(self._done, len(self._cells))
+        self._finished.add(cell.place)
+        self._progress(len(self._finished), len(self._cells))
 
     def _announce(self, cell: Cell) -> None:
         """Say why an earlier result is made anew."""
@@ -234,7 +236,10 @@ class _Sweep:
         if before is None or not before.files:
             return
         names = [name for name in {**before.inputs, **cell.inputs} if before.inputs.get(name) != cell.inputs.get(name)]
-        why = f"another {', '.join(names)}" if names else "its files were changed or removed"
+        if not before.key:
+            why = "it was not finished"
+        else:
+            why = f"another {', '.join(names)}" if names else "its files were changed or removed"
         self._step("", f"{cell.file}{f' on {cell.on}' if cell.on else ''} is made anew: {why}")
 
 

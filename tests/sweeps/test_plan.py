@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from ca_deploy.api import preflight
@@ -179,6 +180,16 @@ def test_sets_have_files_of_their_own_and_float_files_are_made_once(tmp_path: Pa
         )
     ]
     assert [len(one.recipes) for one in plan.conversions] == [2, 1, 1] * 2  # recipes of a format share a conversion
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Model `a` with the set `p-q`, and model `a-p` with the set `q`."""
+    for name in ("p-q", "q"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (40, 40)).save(tmp_path / name / "1.png")
+    models = [TINY.replace("input_size = 32", f'name = "{name}"') for name in ("a", "a-p")]
+    path = sweep_file(tmp_path, *models, head='calibration = ["p-q", "q"]', recipes=("onnx_static_wi8_ai8",))
+    refused(path, "model: two are called a-p-q.onnx_static_wi8_ai8.onnx. Give one of the models another `name`")
 
 
 def test_paths_are_those_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

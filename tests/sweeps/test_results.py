@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,32 @@ def test_what_is_planned_is_listed_until_it_is_made(tmp_path: Path) -> None:
     results.keep(EXPORT, {"net.onnx": b"two", "net.json": b"{}"})
     assert Results(tmp_path).cells[LATENCY.place] == not_made[0]
     assert not Results(tmp_path).finished(LATENCY.place, "")
+
+
+def test_what_is_made_anew_is_listed_as_not_made(tmp_path: Path) -> None:
+    """Its figures were those of other inputs. Its files stay until new ones replace them, and are no result."""
+    kept(tmp_path)
+    results = Results(tmp_path)
+    not_made = Cell("net.onnx", "latency", Status.SKIPPED, on="adb", reason="-")
+    results.plan({EXPORT.place: EXPORT, not_made.place: not_made})
+    assert Results(tmp_path).cells[LATENCY.place].key == "2"
+    results.plan_anew([not_made.place])
+    again = Results(tmp_path)
+    found = again.cells[not_made.place]
+    assert (found.status, found.key, found.figures) == (Status.SKIPPED, "", {})
+    assert not again.finished(not_made.place, "2")
+    assert again.finished(EXPORT.place, "1")
+    again.keep(LATENCY, {"net.onnx.other.json": b"{}"})
+    assert "net.onnx.adb.latency.json" not in names(tmp_path)
+
+
+def test_no_file_is_of_two_results(tmp_path: Path) -> None:
+    """Two names may be one as the name of a file."""
+    results = kept(tmp_path)
+    other = replace(LATENCY, on="ADB", key="3")
+    results.keep(other, {"net.onnx.adb.latency.json": b"[]"})
+    assert [cell.on for cell in Results(tmp_path).cells.values()] == ["", "ADB"]
+    assert (tmp_path / "net.onnx.adb.latency.json").read_bytes() == b"[]"
 
 
 def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

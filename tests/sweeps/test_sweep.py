@@ -86,8 +86,13 @@ def test_a_second_run_makes_only_what_is_missing(
             with pytest.raises(RuntimeError, match="nothing is to be made"):
                 ca_deploy.sweep(sweep_file(tmp_path, TINY, OTHER), out, step=lambda _, doing: asked.append(str(doing)))
     assert [line for line in asked if "made anew" in line] == [
-        f"{FILES[0]} is made anew: its files were changed or removed"
-    ] * 2
+        f"{FILES[0]} is made anew: its files were changed or removed",
+        f"{FILES[0]} is made anew: it was not finished",
+    ]
+    assert [(cell.status, dict(cell.figures)) for cell in Results(out).cells.values()] == [
+        (Status.SKIPPED, {}),
+        *((cell.status, cell.figures) for cell in record.cells[1:]),
+    ]
 
 
 def test_a_sweep_that_ends_early_says_what_was_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,13 +124,19 @@ def test_labelled_photos_are_evaluated_as_evaluate_does(swept: tuple[Path, Sweep
         (file, "accuracy", Status.PASS) for file in files
     ]
     for file in files:
-        report = json.loads((out / f"{file}.accuracy.json").read_text())
+        report = json.loads((out / f"{file}.photos.accuracy.json").read_text())
         assert report == json.loads(to_json(ca_deploy.evaluate(out / file, tmp_path / "photos")))
     assert contents(out, ".onnx") == contents(swept[0] / "out", ".onnx")
     Image.new("RGB", (40, 40), "white").save(tmp_path / "photos" / "a" / "2.png")
     again = ca_deploy.sweep(path, out, workers=1)
     assert [cell.key == before.key for cell, before in zip(again.cells, record.cells, strict=True)] == [True, False] * 2
-    assert json.loads((out / f"{files[0]}.accuracy.json").read_text())["images"] == 6
+    assert json.loads((out / f"{files[0]}.photos.accuracy.json").read_text())["images"] == 6
+    shutil.copytree(tmp_path / "photos", tmp_path / "others")
+    path.write_text(path.read_text().replace("photos", "others"))
+    ca_deploy.sweep(path, out, workers=1)
+    kept = Results(out)
+    for cell in again.cells:
+        assert kept.finished(cell.place, cell.key), cell.place
 
 
 def test_a_cell_that_fails_keeps_its_error_and_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
