@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from ca_deploy.reporting.collection import collect
+from ca_deploy.reporting.found import Shipped
 from tests.browser import browser
 from tests.reporting import kit
 
@@ -16,6 +18,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("reporting") / "exported"
     kit.make(made)
     return made
+
+
+@pytest.fixture
+def file(folder: Path) -> Shipped:
+    return collect([folder]).files[0]
 
 
 @pytest.fixture(scope="package")
