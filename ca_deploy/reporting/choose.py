@@ -26,27 +26,26 @@ def choices(files: Sequence[Shipped], within: float) -> tuple[Choice, ...]:
 
 
 def _choice(files: Sequence[Shipped], within: float) -> Choice:
-    quality, costs = qualities_of(files), costs_of(files)
     by_label = {file.label: file for file in files}
     rejected = {file.label: reason for file in files if (reason := objection(file))}
     sound = [label for label in by_label if label not in rejected]
+    quality = qualities_of(files, sound)
     unjudged = [label for label in sound if quality.basis is Basis.ACCURACY and label not in quality.values]
-    rejected |= dict.fromkeys(unjudged, f"its {quality.measure.name} was not measured")
+    judged = [label for label in sound if label not in unjudged]
+    best = max((quality.values[label] for label in judged if label in quality.values), default=None)
+    enough = [label for label in judged if best is None or _is_good(label, quality, best, within)]
+    costs = costs_of(files, enough)
     first = costs[0]
-    unknown = [label for label in sound if label not in rejected and label not in first.values]
-    for label in unknown:
-        rejected[label] = first.unusable.get(label, f"its {first.measure.name} was not measured")
-    able = [label for label in sound if label not in rejected]
-    best = max((quality.values[label] for label in able if label in quality.values), default=None)
-    good = [label for label in able if best is None or _is_good(label, quality, best, within)]
-    rejected |= {label: _too_far(label, quality, best, within) for label in able if label not in good}
+    good = [label for label in enough if label in first.values]
+    unpriced = [label for label in enough if label not in first.values]
+    rejected |= dict.fromkeys(unjudged, f"its {quality.measure.name} was not measured")
+    rejected |= {label: _too_far(label, quality, best, within) for label in judged if label not in enough}
+    rejected |= {label: first.unusable.get(label, f"its {first.measure.name} was not measured") for label in unpriced}
     recommended = _cheapest(good, first, quality)
-    unpriced = [label for label in unknown if best is None or _is_good(label, quality, best, within)]
-    decision = Decision(by_label, quality, costs, within, good, unpriced, unjudged, recommended)
+    decision = Decision(by_label, quality, costs, within, sound, good, unpriced, unjudged, recommended)
     names = sorted({file.manifest.model.name for file in files})
     networks = len({network_of(file) for file in files})
     about = listed(names) if networks == 1 else f"{networks} networks for the same job: {listed(names)}"
-    unlike = {label: rejected[label] for label in by_label if label in rejected}
     return Choice(
         about=about,
         files=tuple(by_label),
@@ -58,7 +57,7 @@ def _choice(files: Sequence[Shipped], within: float) -> Choice:
         recommended=recommended,
         reasons=reasons(decision, by_label[recommended]) if recommended else (),
         doubts=doubts(decision),
-        rejected=unlike,
+        rejected={label: rejected[label] for label in by_label if label in rejected},
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ca_deploy.reporting.found import Shipped
+from ca_deploy.reporting.found import Measured, Shipped
 from ca_deploy.reporting.measures import Costs, Qualities
 
 
@@ -11,14 +11,16 @@ from ca_deploy.reporting.measures import Costs, Qualities
 class Decision:
     """All files by label; the first of ``costs`` decides.
 
-    Of the files that nothing speaks against, ``good`` are good enough and their cost is known, ``unpriced`` are good
-    enough and their cost is not, and of ``unjudged`` the quality was not measured. ``within``: what may be given up.
+    Nothing speaks against the ``sound`` files. Of them ``good`` are good enough and their cost is known, ``unpriced``
+    are good enough and their cost is not, and of ``unjudged`` the accuracy was not measured. ``within``: what may be
+    given up.
     """
 
     files: Mapping[str, Shipped]
     quality: Qualities
     costs: Sequence[Costs]
     within: float
+    sound: Sequence[str]
     good: Sequence[str]
     unpriced: Sequence[str]
     unjudged: Sequence[str]
@@ -27,3 +29,13 @@ class Decision:
     @property
     def cost(self) -> Costs:
         return self.costs[0]
+
+    @property
+    def enough(self) -> Sequence[str]:
+        """All that are good enough, whether their cost is known or not."""
+        return (*self.good, *self.unpriced)
+
+    @property
+    def measured(self) -> Mapping[str, Measured]:
+        """What the cost of the good ones was measured by; {} if it is their size."""
+        return {label: self.cost.measured[label] for label in self.good if label in self.cost.measured}

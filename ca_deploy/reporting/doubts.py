@@ -8,8 +8,8 @@ from ca_deploy.errors import listed
 from ca_deploy.records.accuracy import AccuracyReport
 from ca_deploy.records.report import Basis
 from ca_deploy.records.statistics import Trust
-from ca_deploy.reporting.alike import are_alike
 from ca_deploy.reporting.decision import Decision
+from ca_deploy.reporting.elsewhere import on_other_devices
 from ca_deploy.reporting.found import Measured, Shipped
 from ca_deploy.reporting.measures import CostKind, Costs, is_invalid
 from ca_deploy.reporting.photos import main_figure
@@ -19,7 +19,7 @@ def doubts(decision: Decision) -> tuple[str, ...]:
     """Of what was not measured, of the figures that decided, of other devices, and of the recommended file."""
     found = [*_of_what_is_missing(decision), *_of_figures(decision)]
     if decision.recommended is not None:
-        found += _of_other_devices(decision, decision.recommended)
+        found += on_other_devices(decision, decision.recommended)
         file = decision.files[decision.recommended]
         if report := decision.quality.reports.get(file.label):
             found += _of_chance(file, report)
@@ -36,30 +36,15 @@ def accuracy_interval(percent: float, images: int) -> tuple[float, float]:
 
 
 def _of_what_is_missing(decision: Decision) -> Iterator[str]:
-    for labels, measure in (
-        (decision.unjudged, decision.quality.measure),
-        (decision.unpriced, decision.cost.measure),
-    ):
+    """An accuracy that is known is said of a file whose cost is not."""
+    quality, unit = decision.quality, decision.quality.measure.unit
+    known = {} if quality.basis is Basis.SQNR else quality.values
+    unpriced = [f"{one} ({known[one]:.2f} {unit})" if one in known else one for one in decision.unpriced]
+    for labels, measure in ((decision.unjudged, quality.measure), (unpriced, decision.cost.measure)):
         if labels:
             yield (
                 f"Not compared: {len(labels)} of the {len(decision.files)} files, whose {measure.name} is not "
                 f"known: {listed(labels)}. Any of them may be the better choice."
-            )
-
-
-def _of_other_devices(decision: Decision, recommended: str) -> Iterator[str]:
-    """Each other device (or number of threads) on which another file that is good enough costs less."""
-    among = (*decision.good, *decision.unpriced)
-    for cost in decision.costs[1:]:
-        known = [label for label in among if label in cost.values]
-        if cost.kind is CostKind.SIZE or recommended not in known:
-            continue
-        least = min(known, key=lambda label: (cost.values[label], label != recommended))
-        if cost.values[least] < cost.values[recommended] and not are_alike(least, recommended, cost):
-            unit = cost.measure.unit
-            yield (
-                f"Another file has the least {cost.measure.name}: {least}, {cost.values[least]:.4g} {unit}, where "
-                f"{recommended} has {cost.values[recommended]:.4g} {unit}. Decided by {decision.cost.measure.name}."
             )
 
 
@@ -83,19 +68,25 @@ def _of_figures(decision: Decision) -> Iterator[str]:
                 "FILE --against OTHER."
             )
     if cost.kind is CostKind.SIZE:
-        tried = [label for label, file in files.items() if file.measured]
+        tried = [label for label in decision.good if files[label].measured]
         what = "No speed was measured of these files"
         if tried:
             what = f"The figures of speed are invalid or lacking, though there are measurements of {listed(tried)}"
+        elif any(file.measured for file in files.values()):
+            what = "No speed was measured of the files that are good enough, only of others"
         again = "Measure it again" if tried else "Measure it"
         yield f"{what}: the choice rests on size. {again}: ca-deploy profile FILES --device adb --json."
     elif cost.kind is CostKind.INSTRUCTIONS:
-        yield "Instructions are counted on an emulated processor and are not time; no phone has run these files."
+        timed = {label for other in decision.costs if other.kind is CostKind.DEVICE_TIME for label in other.values}
+        said = "no phone has run these files"
+        if timed:
+            said = f"{len(timed)} of the {len(files)} files were timed on a device: {listed(sorted(timed))}"
+        yield f"Instructions are counted on an emulated processor and are not time; {said}."
     elif cost.kind is CostKind.DESKTOP_TIME:
         yield "The times are those of this kind of computer, a hint and not a phone's latency."
-    if older := [label for label, one in cost.measured.items() if _has_newer_invalid(files[label], one)]:
+    if older := [label for label, one in decision.measured.items() if _has_newer_invalid(files[label], one)]:
         yield f"A newer measurement of {listed(older)} is invalid; the last one that is not counts."
-    runs = {id(one.report) for one in cost.measured.values()}
+    runs = {id(one.report) for one in decision.measured.values()}
     if len(runs) > 1 and cost.kind in (CostKind.DEVICE_TIME, CostKind.DESKTOP_TIME):
         yield (
             f"The times are of {len(runs)} separate runs: differences of a few percent may be those of the runs. "

@@ -6,16 +6,22 @@ from dataclasses import replace
 from ca_deploy.records.report import Basis
 from ca_deploy.reporting.found import Shipped
 from ca_deploy.reporting.measures import qualities_of
+from ca_deploy.reporting.objections import objection
 
 
 def jobs(files: Sequence[Shipped]) -> list[list[Shipped]]:
+    """The files of each job.
+
+    They have the same task and labels; those of several networks are only one job if accuracy was measured on the same
+    photos of a file of each.
+    """
     jobs: dict[object, list[Shipped]] = {}
     for file in files:
         labels = file.manifest.labels
         jobs.setdefault((file.manifest.task, labels) if labels else network_of(file), []).append(file)
     groups: list[list[Shipped]] = []
     for together in jobs.values():
-        known = qualities_of(together)
+        known = qualities_of(together, [file.label for file in together if not objection(file)])
         networks: dict[object, list[Shipped]] = {}
         for file in together:
             networks.setdefault(network_of(file), []).append(file)

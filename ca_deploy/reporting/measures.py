@@ -1,6 +1,6 @@
 """By what files are compared: what a file costs, on each device or in size, and how good it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import PurePath
@@ -45,8 +45,14 @@ class Qualities:
     doubts: tuple[str, ...] = ()
 
 
-def costs_of(files: Sequence[Shipped]) -> list[Costs]:
-    """Every cost, the one to decide by first: known of the most files, and of those the most telling."""
+def costs_of(files: Sequence[Shipped], enough: Collection[str]) -> list[Costs]:
+    """Every cost, the one to decide by first: known of the most files that are good ``enough``, and of those the most
+    telling."""
+
+    def rank(one: Costs) -> tuple[bool, int, CostKind]:
+        known = sum(label in one.values for label in enough)
+        return one.kind is CostKind.SIZE or not known, -known, one.kind
+
     scales: dict[tuple[str, str, int, bool], dict[str, Measured]] = {}
     for file in files:
         for one in sorted(file.measured, key=_order):  # the last stays
@@ -55,7 +61,7 @@ def costs_of(files: Sequence[Shipped]) -> list[Costs]:
     found = [_on_device(name, threads, emulated, measured) for (name, _, threads, emulated), measured in scales.items()]
     sizes = {file.label: file.manifest.size_bytes / 1e6 for file in files}
     found.append(Costs(Measure("size", "MB", "of the file"), CostKind.SIZE, sizes, {}, {}))
-    return sorted(found, key=lambda one: (one.kind is CostKind.SIZE or not one.values, -len(one.values), one.kind))
+    return sorted(found, key=rank)
 
 
 def _order(one: Measured) -> tuple[bool, str]:
@@ -98,9 +104,13 @@ def _on_device(device: str, threads: int, emulated: bool, measured: Mapping[str,
     )  # fmt: skip
 
 
-def qualities_of(files: Sequence[Shipped]) -> Qualities:
-    """Accuracy on the photos that the most files were evaluated on; else agreement with PyTorch, else SQNR."""
-    if reports := accuracies(files):
+def qualities_of(files: Sequence[Shipped], sound: Collection[str]) -> Qualities:
+    """Accuracy on the photos that the most ``sound`` files were evaluated on; else agreement with PyTorch, else SQNR.
+
+    Where no file is sound, it is that of any.
+    """
+    sound = sound or [file.label for file in files]
+    if reports := accuracies(files, sound):
         chosen = {label: min(found, key=lambda one: main_figure(one)[1]) for label, found in reports.items()}
         first = max(chosen.values(), key=lambda one: len(one.data))
         data, images, name = first.data, first.images, main_figure(first)[0]
@@ -110,7 +120,7 @@ def qualities_of(files: Sequence[Shipped]) -> Qualities:
         measure = Measure(f"{name} on {place}", "%", f"measured on {images} labelled photos")
         return Qualities(measure, Basis.ACCURACY, values, chosen, doubts)
     agreed = {file.label: file.manifest.parity for file in files if file.manifest.parity.agreement is not None}
-    if agreed:
+    if any(label in agreed for label in sound):
         names = sorted({parity.agreement_name for parity in agreed.values()})
         values = {label: parity.agreement for label, parity in agreed.items() if parity.agreement is not None}
         measure = Measure(" or ".join(names), "%", "with its own network in PyTorch, on held-out images; not accuracy")

@@ -1,6 +1,6 @@
 """Accuracies of files -> those that were measured on the same photos."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from ca_deploy.errors import listed
@@ -10,8 +10,9 @@ from ca_deploy.reporting.found import Shipped
 _Set = dict[str, list[AccuracyReport]]  # by the file's label
 
 
-def accuracies(files: Sequence[Shipped]) -> _Set:
-    """On the photos that the most files were evaluated on, and of such sets on the largest; {} where there is none.
+def accuracies(files: Sequence[Shipped], sound: Collection[str]) -> _Set:
+    """On the photos that the most ``sound`` files were evaluated on, and of such sets on the largest; {} where there is
+    none.
 
     A set is told by its folder, its number of photos, its classes and the metric. A folder that was named in several
     ways is one where the longer of two paths ends in the other, relative one, and in no other set's path.
@@ -30,7 +31,9 @@ def accuracies(files: Sequence[Shipped]) -> _Set:
             whole = merged.setdefault(longer[0] if len(longer) == 1 else place, {})
             for label, reports in found.items():
                 whole.setdefault(label, []).extend(reports)
-        sets += [(len(found), images, place, found) for place, found in merged.items()]
+        for place, found in merged.items():
+            if known := sum(label in found for label in sound):
+                sets.append((known, images, place, found))
     return max(sets, key=lambda one: one[:3])[3] if sets else {}
 
 

@@ -7,6 +7,7 @@ from ca_deploy.reporting.measures import CostKind, Qualities
 
 
 def reasons(decision: Decision, file: Shipped) -> tuple[str, ...]:
+    """By its cost, its quality, its parity and its size."""
     good, quality, cost = decision.good, decision.quality, decision.cost
     label, reasons = file.label, []
     dearest = max(good, key=lambda one: cost.values[one])
@@ -15,11 +16,12 @@ def reasons(decision: Decision, file: Shipped) -> tuple[str, ...]:
     times = f"; {dearest} has {cost.values[dearest] / cost.values[label]:.2f} times as much" if dearest != label else ""
     reasons.append(f"{_capital(cost.measure.name)}: {cost.values[label]:.4g} {cost.measure.unit}, {among}{times}.")
     if label in quality.values:
-        best = max(quality.values[one] for one in good if one in quality.values)
+        best = max(quality.values[one] for one in decision.enough if one in quality.values)
         below = best - quality.values[label]
         beside = "the best" if below <= 0 else f"{below:.2f} {_points(quality)} below the best"
-        if decision.unjudged or decision.unpriced:
-            beside += f" of the {len(good)} measured" if len(good) > 1 else " that is known"
+        if decision.unjudged:
+            judged = len(decision.sound) - len(decision.unjudged)
+            beside += f" of the {judged} evaluated" if judged > 1 else " that is known"
         bar = "" if quality.basis is Basis.SQNR else f"; up to {decision.within:g} may be given up"
         reasons.append(
             f"{_capital(quality.measure.name)}: {quality.values[label]:.2f} "

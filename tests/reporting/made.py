@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from ca_deploy.records.accuracy import AccuracyReport
+from ca_deploy.records.parity import ParityReport
 from ca_deploy.records.report import Choice
 from ca_deploy.records.statistics import Trust, Validity
 from ca_deploy.reporting.choose import choices
@@ -48,12 +49,12 @@ def sampleless(file: Shipped, ms: float) -> Measured:
     return replace(found, measurement=replace(found.measurement, starts=()))
 
 
-def on(file: Shipped, label: str, **ms: float) -> Shipped:
+def on(file: Shipped, label: str, top1: float = 90, parity: ParityReport | None = None, **ms: float) -> Shipped:
     """With a time on each device, in one report per device."""
     found = tuple(measured(file, value, model=model) for model, value in ms.items())
     named = (replace(one, report=replace(one.report, device=replace(one.report.device, name=one.report.device.model)))
              for one in found)  # fmt: skip
-    return replace(made(file, label, 90), measured=tuple(named))
+    return replace(made(file, label, top1, parity=parity or file.manifest.parity), measured=tuple(named))
 
 
 def only(*files: Shipped, within: float = 1.0) -> Choice:

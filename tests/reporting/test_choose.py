@@ -159,7 +159,7 @@ def test_how_many_were_measured_is_said(file: Shipped) -> None:
     assert (
         choice.recommended == "a" and "the only file measured that is good enough; 1 other was not" in choice.reasons[0]
     )
-    assert any("1 of the 3 files, whose time on Pi 5" in doubt and ": b." in doubt for doubt in choice.doubts)
+    assert any("1 of the 3 files, whose time on Pi 5" in doubt and ": b (90.00 %)." in doubt for doubt in choice.doubts)
     choice = only(made(file, "a", 70), made(file, "b"), made(file, "c"))
     assert choice.recommended == "a" and "2 others were not" in choice.reasons[0]
     assert (
