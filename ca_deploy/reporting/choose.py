@@ -1,6 +1,6 @@
 """Which file to ship, and why: of the files as good as the best, the one that costs least."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ca_deploy.errors import listed
 from ca_deploy.records.report import Basis, Choice, Plot
@@ -41,7 +41,7 @@ def _choice(files: Sequence[Shipped], within: float) -> Choice:
     rejected |= dict.fromkeys(unjudged, f"its {quality.measure.name} was not measured")
     rejected |= {label: _too_far(label, quality, best, within) for label in judged if label not in enough}
     rejected |= {label: first.unusable.get(label, f"its {first.measure.name} was not measured") for label in unpriced}
-    recommended = _cheapest(good, first, quality)
+    recommended = _cheapest(good, first, quality, by_label)
     decision = Decision(by_label, quality, costs, within, sound, good, unpriced, unjudged, recommended)
     names = sorted({file.manifest.model.name for file in files})
     networks = len({network_of(file) for file in files})
@@ -73,13 +73,17 @@ def _too_far(label: str, quality: Qualities, best: float | None, within: float) 
     return f"its {quality.measure.name} is {below:.2f} points below the best; {within:g} may be given up"
 
 
-def _cheapest(good: Sequence[str], cost: Costs, quality: Qualities) -> str | None:
-    """Of those that cannot be told apart from the one that costs least: the best, then the smallest by name."""
+def _cheapest(good: Sequence[str], cost: Costs, quality: Qualities, files: Mapping[str, Shipped]) -> str | None:
+    """Of those that cannot be told apart from the one that costs least: the best, then the smallest, then by name."""
     if not good:
         return None
-    least = min(good, key=lambda label: cost.values[label])
-    alike = [label for label in good if label == least or are_alike(least, label, cost)]
-    return min(alike, key=lambda label: (-quality.values.get(label, 0), cost.values[label], label))
+    values = cost.values
+    least = min(good, key=lambda label: values[label])
+    alike = [label for label in good if values[label] == values[least] or are_alike(least, label, cost)]
+    return min(
+        alike,
+        key=lambda label: (-quality.values.get(label, 0), files[label].manifest.size_bytes, values[label], label),
+    )
 
 
 def _plot(files: Sequence[Shipped], quality: Qualities, cost: Costs) -> Plot:

@@ -1,25 +1,28 @@
 """What a recommendation does not know, in sentences: nothing of it is silent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from scipy.special import betaincinv
 
 from ca_deploy.errors import listed
 from ca_deploy.records.accuracy import AccuracyReport
+from ca_deploy.records.latency import LatencyReport
 from ca_deploy.records.report import Basis
 from ca_deploy.records.statistics import Trust
+from ca_deploy.reporting.alike import UNSAMPLED_PERCENT, has_samples
 from ca_deploy.reporting.decision import Decision
-from ca_deploy.reporting.elsewhere import on_other_devices
+from ca_deploy.reporting.elsewhere import before_heat, on_other_devices
 from ca_deploy.reporting.found import Measured, Shipped
 from ca_deploy.reporting.measures import CostKind, Costs, is_invalid
 from ca_deploy.reporting.photos import main_figure
+from ca_deploy.reporting.scales import scale_of
 
 
 def doubts(decision: Decision) -> tuple[str, ...]:
     """Of what was not measured, of the figures that decided, of other devices, and of the recommended file."""
     found = [*_of_what_is_missing(decision), *_of_figures(decision)]
     if decision.recommended is not None:
-        found += on_other_devices(decision, decision.recommended)
+        found += [*on_other_devices(decision, decision.recommended), *before_heat(decision, decision.recommended)]
         file = decision.files[decision.recommended]
         if report := decision.quality.reports.get(file.label):
             found += _of_chance(file, report)
@@ -86,22 +89,45 @@ def _of_figures(decision: Decision) -> Iterator[str]:
         yield "The times are those of this kind of computer, a hint and not a phone's latency."
     if older := [label for label, one in decision.measured.items() if _has_newer_invalid(files[label], one)]:
         yield f"A newer measurement of {listed(older)} is invalid; the last one that is not counts."
-    runs = {id(one.report) for one in decision.measured.values()}
-    if len(runs) > 1 and cost.kind in (CostKind.DEVICE_TIME, CostKind.DESKTOP_TIME):
+    if cost.kind in (CostKind.DEVICE_TIME, CostKind.DESKTOP_TIME):
+        yield from _of_runs(decision.measured)
+    if untrained := [label for label, file in files.items() if not file.manifest.model.trained]:
+        yield f"Random weights: {listed(untrained)}. Accuracy and agreement say nothing of a trained network."
+
+
+def _of_runs(measured: Mapping[str, Measured]) -> Iterator[str]:
+    """What else may make times differ than the files."""
+    runs = {id(one.report) for one in measured.values()}
+    if len(runs) > 1:
         yield (
             f"The times are of {len(runs)} separate runs: differences of a few percent may be those of the runs. "
             "Measured together, files take turns, and are ranked."
         )
-    if untrained := [label for label, file in files.items() if not file.manifest.model.trained]:
-        yield f"Random weights: {listed(untrained)}. Accuracy and agreement say nothing of a trained network."
+    programs = {label: one.measurement.engine.runner for label, one in measured.items()}
+    protocols = {label: _protocol(one.report) for label, one in measured.items()}
+    for what, used in (("programs", programs), ("protocols", protocols)):
+        kinds = {kind: [label for label in used if used[label] == kind] for kind in sorted(set(used.values()))}
+        if len(kinds) > 1:
+            by = "; ".join(f"{kind}: {listed(labels)}" for kind, labels in kinds.items())
+            yield f"The times were measured by different {what}, which may be what makes them differ ({by})."
+    unsampled = [label for label, one in measured.items() if not has_samples(one)]
+    if unsampled and len(measured) > 1:
+        yield (
+            f"The samples of {listed(unsampled)} were not kept: times that differ by no more than "
+            f"{UNSAMPLED_PERCENT:g} % are taken for alike."
+        )
+
+
+def _protocol(report: LatencyReport) -> str:
+    lasting = f" ({report.heat.minutes:.0f} minutes)" if report.heat is not None else ""
+    return f"{report.protocol.name}{lasting}"
 
 
 def _has_newer_invalid(file: Shipped, used: Measured) -> bool:
     return not is_invalid(used) and any(
         is_invalid(one)
         and one.report.measured_on > used.report.measured_on
-        and (one.report.device.name, one.report.device.model) == (used.report.device.name, used.report.device.model)
-        and one.measurement.threads == used.measurement.threads
+        and scale_of(file, one) == scale_of(file, used)
         for one in file.measured
     )
 

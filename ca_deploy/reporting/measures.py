@@ -10,6 +10,7 @@ from ca_deploy.records.report import Basis, Measure
 from ca_deploy.records.statistics import Trust
 from ca_deploy.reporting.found import Measured, Shipped
 from ca_deploy.reporting.photos import accuracies, doubts_of, main_figure
+from ca_deploy.reporting.scales import Scale, figure_of, scale_of
 
 _HERE = ("x86_64", "AMD64")
 
@@ -53,12 +54,11 @@ def costs_of(files: Sequence[Shipped], enough: Collection[str]) -> list[Costs]:
         known = sum(label in one.values for label in enough)
         return one.kind is CostKind.SIZE or not known, -known, one.kind
 
-    scales: dict[tuple[str, str, int, bool], dict[str, Measured]] = {}
+    scales: dict[Scale, dict[str, Measured]] = {}
     for file in files:
         for one in sorted(file.measured, key=_order):  # the last stays
-            key = (one.report.device.name, one.report.device.model, one.measurement.threads, one.report.emulated)
-            scales.setdefault(key, {})[file.label] = one
-    found = [_on_device(name, threads, emulated, measured) for (name, _, threads, emulated), measured in scales.items()]
+            scales.setdefault(scale_of(file, one), {})[file.label] = one
+    found = [_on_device(scale, scales[scale]) for scale in sorted(scales)]
     sizes = {file.label: file.manifest.size_bytes / 1e6 for file in files}
     found.append(Costs(Measure("size", "MB", "of the file"), CostKind.SIZE, sizes, {}, {}))
     return sorted(found, key=rank)
@@ -73,35 +73,21 @@ def is_invalid(one: Measured) -> bool:
     return one.measurement.validity is not None and one.measurement.validity.verdict is Trust.INVALID
 
 
-def _on_device(device: str, threads: int, emulated: bool, measured: Mapping[str, Measured]) -> Costs:
+def _on_device(scale: Scale, measured: Mapping[str, Measured]) -> Costs:
     values, unusable = {}, {}
-    on = next(iter(measured.values())).report.device
     for label, one in measured.items():
-        found = one.measurement
-        figure = None
-        if emulated and found.instructions is not None:
-            figure = found.instructions.total / 1e6
-        elif found.statistics is not None:
-            headline = one.report.protocol.headline
-            figure = found.statistics.median_ms if headline == "median" else found.statistics.p90_ms
-        if found.validity is not None and is_invalid(one):
-            unusable[label] = f"its figures on {device} are invalid: {'; '.join(found.validity.reasons)}"
+        figure = figure_of(one)
+        if one.measurement.validity is not None and is_invalid(one):
+            why = "; ".join(one.measurement.validity.reasons)
+            unusable[label] = f"its figures on {scale.device} are invalid: {why}"
         elif figure is None:
-            unusable[label] = f"it has no figure on {device}"
+            unusable[label] = f"it has no figure on {scale.device}"
         else:
             values[label] = figure
-    if emulated:
-        measure = Measure(f"instructions on {device}", "M", "per inference, counted; not time")
-        return Costs(measure, CostKind.INSTRUCTIONS, values, measured, unusable)
-    several = f", {threads} threads" if threads > 1 else ""
-    headlines = {one.report.protocol.headline for one in measured.values()}
-    how = f"{' or '.join(sorted(headlines))} per inference{several}"
-    is_desktop = device == "local" and on.architecture in _HERE
-    name = f"time on {on.model} ({device}){several}"
-    return Costs(
-        Measure(name, "ms", how), CostKind.DESKTOP_TIME if is_desktop else CostKind.DEVICE_TIME, values, measured,
-        unusable,
-    )  # fmt: skip
+    on = next(iter(measured.values())).report.device
+    is_desktop = scale.device == "local" and on.architecture in _HERE
+    time = CostKind.DESKTOP_TIME if is_desktop else CostKind.DEVICE_TIME
+    return Costs(scale.measure, CostKind.INSTRUCTIONS if scale.emulated else time, values, measured, unusable)
 
 
 def qualities_of(files: Sequence[Shipped], sound: Collection[str]) -> Qualities:

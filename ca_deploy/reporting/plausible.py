@@ -20,6 +20,10 @@ def _impossible(record: object) -> Iterator[str]:
     match record:
         case Manifest():
             yield from _positive(size_bytes=record.size_bytes)
+            try:
+                _ = record.at_own_size
+            except ValueError:
+                yield "inputs are not those of its signature"
             yield from _impossible(record.parity)
         case ParityReport():
             yield from _percent(agreement=record.agreement)
@@ -38,6 +42,8 @@ def _impossible(record: object) -> Iterator[str]:
                     yield from _positive(median_ms=one.statistics.median_ms, p90_ms=one.statistics.p90_ms)
                 if one.instructions is not None:
                     yield from _positive(instructions=one.instructions.total / 1e6)
+            for hot in record.heat.files if record.heat is not None else ():
+                yield from _positive(first_ms=hot.first_ms, last_ms=hot.last_ms)
 
 
 def _positive(**values: float | None) -> Iterator[str]:

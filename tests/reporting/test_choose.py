@@ -11,7 +11,7 @@ from ca_deploy.reporting.choose import choices
 from ca_deploy.reporting.doubts import accuracy_interval
 from ca_deploy.reporting.found import Measured, Shipped
 from ca_deploy.reporting.pareto import points
-from tests.reporting.made import accuracy, made, measured, on, only, sampleless
+from tests.reporting.made import accuracy, made, measured, on, only
 
 
 def test_the_front_is_what_nothing_beats() -> None:
@@ -171,8 +171,6 @@ def test_how_many_were_measured_is_said(file: Shipped) -> None:
 def test_times_of_separate_runs_are_compared_by_their_samples(file: Shipped) -> None:
     assert only(made(file, "a", 90, 5.0), made(file, "b", 90.5, 5.0001)).recommended == "b"
     assert only(made(file, "a", 90, 5.0), made(file, "b", 90.5, 5.5)).recommended == "a"
-    counted = [replace(made(file, "a", 90, 5.0), measured=(sampleless(file, 5.0),)), made(file, "b", 90.5, 5.0001)]
-    assert only(*counted).recommended == "a"
 
 
 def test_the_last_time_that_is_valid_counts(file: Shipped) -> None:
