@@ -8,7 +8,7 @@ from ca_deploy.reporting.alike import are_alike
 from ca_deploy.reporting.decision import Decision
 from ca_deploy.reporting.doubts import doubts
 from ca_deploy.reporting.found import Shipped
-from ca_deploy.reporting.jobs import jobs, network_of
+from ca_deploy.reporting.jobs import Job, jobs, network_of
 from ca_deploy.reporting.measures import Costs, Qualities, costs_of, qualities_of
 from ca_deploy.reporting.objections import objection
 from ca_deploy.reporting.pareto import points
@@ -16,16 +16,15 @@ from ca_deploy.reporting.reasons import reasons
 
 
 def choices(files: Sequence[Shipped], within: float) -> tuple[Choice, ...]:
-    """One recommendation for each job that files do.
+    """One recommendation for each job that files do, and for each network that cannot be compared with others for it.
 
-    Files do the same job where they have the same task and labels; those of several networks are only compared if
-    accuracy was measured on the same photos of a file of each, because agreement with its own network says nothing of
-    another one.
+    Agreement with its own network says nothing of another one.
     """
-    return tuple(_choice(group, within) for group in jobs(files))
+    return tuple(_choice(job, within) for job in jobs(files))
 
 
-def _choice(files: Sequence[Shipped], within: float) -> Choice:
+def _choice(job: Job, within: float) -> Choice:
+    files = job.files
     by_label = {file.label: file for file in files}
     rejected = {file.label: reason for file in files if (reason := objection(file))}
     sound = [label for label in by_label if label not in rejected]
@@ -42,7 +41,7 @@ def _choice(files: Sequence[Shipped], within: float) -> Choice:
     rejected |= {label: _too_far(label, quality, best, within) for label in judged if label not in enough}
     rejected |= {label: first.unusable.get(label, f"its {first.measure.name} was not measured") for label in unpriced}
     recommended = _cheapest(good, first, quality, by_label)
-    decision = Decision(by_label, quality, costs, within, sound, good, unpriced, unjudged, recommended)
+    decision = Decision(by_label, quality, costs, within, sound, good, unpriced, unjudged, recommended, job.apart)
     names = sorted({file.manifest.model.name for file in files})
     networks = len({network_of(file) for file in files})
     about = listed(names) if networks == 1 else f"{networks} networks for the same job: {listed(names)}"

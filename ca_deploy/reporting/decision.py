@@ -13,7 +13,7 @@ class Decision:
 
     Nothing speaks against the ``sound`` files. Of them ``good`` are good enough and their cost is known, ``unpriced``
     are good enough and their cost is not, and of ``unjudged`` the accuracy was not measured. ``within``: what may be
-    given up.
+    given up. ``apart`` are files of other networks for the same job, which cannot be compared with these.
     """
 
     files: Mapping[str, Shipped]
@@ -25,6 +25,7 @@ class Decision:
     unpriced: Sequence[str]
     unjudged: Sequence[str]
     recommended: str | None
+    apart: Sequence[str] = ()
 
     @property
     def cost(self) -> Costs:

@@ -11,7 +11,7 @@ from ca_deploy.records.report import Basis
 from ca_deploy.records.statistics import Trust
 from ca_deploy.reporting.alike import UNSAMPLED_PERCENT, has_samples
 from ca_deploy.reporting.decision import Decision
-from ca_deploy.reporting.elsewhere import before_heat, on_other_devices
+from ca_deploy.reporting.elsewhere import before_heat, on_other_devices, on_other_photos
 from ca_deploy.reporting.found import Measured, Shipped
 from ca_deploy.reporting.measures import CostKind, Costs, is_invalid
 from ca_deploy.reporting.photos import main_figure
@@ -22,10 +22,11 @@ def doubts(decision: Decision) -> tuple[str, ...]:
     """Of what was not measured, of the figures that decided, of other devices, and of the recommended file."""
     found = [*_of_what_is_missing(decision), *_of_figures(decision)]
     if decision.recommended is not None:
-        found += [*on_other_devices(decision, decision.recommended), *before_heat(decision, decision.recommended)]
         file = decision.files[decision.recommended]
-        if report := decision.quality.reports.get(file.label):
-            found += _of_chance(file, report)
+        for of in (on_other_photos, on_other_devices, before_heat):
+            found += of(decision, file.label)
+        if decision.quality.basis is Basis.ACCURACY:
+            found += _of_chance(file, decision.quality.sets[0].lowest[file.label])
         found += _of_file(file, decision.cost)
     return tuple(found)
 
@@ -40,6 +41,12 @@ def accuracy_interval(percent: float, images: int) -> tuple[float, float]:
 
 def _of_what_is_missing(decision: Decision) -> Iterator[str]:
     """An accuracy that is known is said of a file whose cost is not."""
+    if apart := decision.apart:
+        yield (
+            f"Not compared with files of other networks for the same job, which have an answer of their own, because "
+            f"accuracy was not measured on the same photos: {listed(apart)}. Evaluate the files of all networks on the "
+            "same photos, and there is one answer: ca-deploy evaluate FILE --data PHOTOS --json."
+        )
     quality, unit = decision.quality, decision.quality.measure.unit
     known = {} if quality.basis is Basis.SQNR else quality.values
     unpriced = [f"{one} ({known[one]:.2f} {unit})" if one in known else one for one in decision.unpriced]
@@ -52,7 +59,7 @@ def _of_what_is_missing(decision: Decision) -> Iterator[str]:
 
 
 def _of_figures(decision: Decision) -> Iterator[str]:
-    files, quality, cost, within = decision.files, decision.quality, decision.cost, decision.within
+    files, quality, cost = decision.files, decision.quality, decision.cost
     if quality.basis is not Basis.ACCURACY:
         yield (
             f"No accuracy was measured: the choice rests on {quality.measure.name}, which says whether a file still "
@@ -60,16 +67,8 @@ def _of_figures(decision: Decision) -> Iterator[str]:
             "--json."
         )
     else:
-        yield from quality.doubts
-        reports = quality.reports.values()
-        intervals = [accuracy_interval(report.top1, report.images) for report in reports]
-        half = max((high - low) / 2 for low, high in intervals)
-        if half > within:
-            yield (
-                f"{next(iter(reports)).images} photos give each accuracy a 95 % interval of about ±{half:.1f} points, "
-                f"wider than the {within:g} that may be given up. A paired comparison says more: ca-deploy evaluate "
-                "FILE --against OTHER."
-            )
+        yield from quality.sets[0].doubts()
+    yield from _of_few_images(decision)
     if cost.kind is CostKind.SIZE:
         tried = [label for label in decision.good if files[label].measured]
         what = "No speed was measured of these files"
@@ -93,6 +92,33 @@ def _of_figures(decision: Decision) -> Iterator[str]:
         yield from _of_runs(decision.measured)
     if untrained := [label for label, file in files.items() if not file.manifest.model.trained]:
         yield f"Random weights: {listed(untrained)}. Accuracy and agreement say nothing of a trained network."
+
+
+def _of_few_images(decision: Decision) -> Iterator[str]:
+    """Where the points that may be given up are fewer than chance makes."""
+    quality, within = decision.quality, decision.within
+    if quality.basis is Basis.ACCURACY:
+        lowest = quality.sets[0].lowest
+        shares = [(lowest[label].top1, lowest[label].images) for label in decision.enough]
+        what, more = (
+            "photos give each accuracy",
+            " A paired comparison says more: ca-deploy evaluate FILE --against OTHER.",
+        )
+    elif quality.basis is Basis.AGREEMENT:
+        parities = [decision.files[label].manifest.parity for label in decision.enough]
+        shares = [(parity.agreement, parity.images) for parity in parities if parity.agreement is not None]
+        what, more = "images give each agreement", ""
+    else:
+        return
+    for images in sorted({images for _, images in shares}):
+        intervals = [accuracy_interval(percent, count) for percent, count in shares if count == images]
+        half = max((high - low) / 2 for low, high in intervals)
+        if half > within:
+            one = f": one is {100 / images:.2g} points" if images else ""
+            yield (
+                f"{images} {what} a 95 % interval of about ±{half:.1f} points, wider than the {within:g} that may be "
+                f"given up{one}.{more}"
+            )
 
 
 def _of_runs(measured: Mapping[str, Measured]) -> Iterator[str]:

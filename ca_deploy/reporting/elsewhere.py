@@ -1,4 +1,4 @@
-"""Where else another file is better than the recommended one: on other devices, and before they are hot."""
+"""Where else another file is better than the recommended one: on other photos or devices, and before they are hot."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,19 @@ from ca_deploy.reporting.alike import are_alike
 from ca_deploy.reporting.decision import Decision
 from ca_deploy.reporting.measures import CostKind
 from ca_deploy.reporting.scales import heated
+
+
+def on_other_photos(decision: Decision, recommended: str) -> Iterator[str]:
+    """Each other set on which the recommended file would not be good enough."""
+    for other in decision.quality.sets[1:]:
+        values = {label: value for label, value in other.values.items() if label in decision.sound}
+        best = max(values, key=lambda label: (values[label], label == recommended))
+        if recommended in values and values[best] - values[recommended] > decision.within:
+            yield (
+                f"Other photos disagree: on {other.place} ({other.images} photos) {best} has the best {other.metric}, "
+                f"{values[best]:.2f} %, where {recommended} has {values[recommended]:.2f} %. Decided on "
+                f"{decision.quality.sets[0].place}."
+            )
 
 
 def on_other_devices(decision: Decision, recommended: str) -> Iterator[str]:

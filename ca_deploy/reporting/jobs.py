@@ -1,7 +1,7 @@
 """Which files do the same job, so that one of them is to be shipped."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ca_deploy.records.report import Basis
 from ca_deploy.reporting.found import Shipped
@@ -9,25 +9,44 @@ from ca_deploy.reporting.measures import qualities_of
 from ca_deploy.reporting.objections import objection
 
 
-def jobs(files: Sequence[Shipped]) -> list[list[Shipped]]:
-    """The files of each job.
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Files that can be compared; ``apart`` are those for the same job, of other networks, that cannot."""
 
-    They have the same task and labels; those of several networks are only one job if accuracy was measured on the same
-    photos of a file of each.
+    files: Sequence[Shipped]
+    apart: Sequence[str]
+
+
+def jobs(files: Sequence[Shipped]) -> Iterator[Job]:
+    """The files by what they are for: their task and labels, or their network where they have no labels.
+
+    Those of several networks can be compared if accuracy was measured on the same photos of a file of each.
     """
-    jobs: dict[object, list[Shipped]] = {}
+    alike: dict[object, dict[object, list[Shipped]]] = {}
     for file in files:
-        labels = file.manifest.labels
-        jobs.setdefault((file.manifest.task, labels) if labels else network_of(file), []).append(file)
-    groups: list[list[Shipped]] = []
-    for together in jobs.values():
-        known = qualities_of(together, [file.label for file in together if not objection(file)])
-        networks: dict[object, list[Shipped]] = {}
-        for file in together:
-            networks.setdefault(network_of(file), []).append(file)
-        all_known = all(any(file.label in known.values for file in group) for group in networks.values())
-        groups += [together] if known.basis is Basis.ACCURACY and all_known else list(networks.values())
-    return groups
+        classes, network = file.manifest.labels, network_of(file)
+        job = (file.manifest.task, classes) if classes else network
+        alike.setdefault(job, {}).setdefault(network, []).append(file)
+    for networks in alike.values():
+        labels = [file.label for network in networks.values() for file in network]
+        for group in _comparable(list(networks.values())):
+            own = {file.label for file in group}
+            yield Job(group, [label for label in labels if label not in own])
+
+
+def _comparable(networks: Sequence[Sequence[Shipped]]) -> Iterator[Sequence[Shipped]]:
+    """Those with an accuracy on the photos that decide among all; then the same of the others."""
+    if not networks:
+        return
+    files = [file for network in networks for file in network]
+    known = qualities_of(files, [file.label for file in files if not objection(file)])
+    is_accuracy = known.basis is Basis.ACCURACY
+    joined = [network for network in networks if is_accuracy and any(file.label in known.values for file in network)]
+    if not joined:
+        yield from networks
+        return
+    yield [file for network in joined for file in network]
+    yield from _comparable([network for network in networks if network not in joined])
 
 
 def network_of(file: Shipped) -> object:

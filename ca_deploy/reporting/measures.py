@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import PurePath
 
-from ca_deploy.records.accuracy import AccuracyReport
 from ca_deploy.records.report import Basis, Measure
 from ca_deploy.records.statistics import Trust
 from ca_deploy.reporting.found import Measured, Shipped
-from ca_deploy.reporting.photos import accuracies, doubts_of, main_figure
+from ca_deploy.reporting.photos import LabelledSet, labelled_sets
 from ca_deploy.reporting.scales import Scale, figure_of, scale_of
 
 _HERE = ("x86_64", "AMD64")
@@ -37,13 +36,15 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Qualities:
-    """How good several files are, by label; higher is better. ``doubts``: what speaks against these figures."""
+    """How good several files are, by label; higher is better.
+
+    If ``values`` are accuracies, they are those on the first of ``sets``, the photos that files were evaluated on.
+    """
 
     measure: Measure
     basis: Basis
     values: Mapping[str, float]
-    reports: Mapping[str, AccuracyReport]
-    doubts: tuple[str, ...] = ()
+    sets: Sequence[LabelledSet] = ()
 
 
 def costs_of(files: Sequence[Shipped], enough: Collection[str]) -> list[Costs]:
@@ -96,22 +97,18 @@ def qualities_of(files: Sequence[Shipped], sound: Collection[str]) -> Qualities:
     Where no file is sound, it is that of any.
     """
     sound = sound or [file.label for file in files]
-    if reports := accuracies(files, sound):
-        chosen = {label: min(found, key=lambda one: main_figure(one)[1]) for label, found in reports.items()}
-        first = max(chosen.values(), key=lambda one: len(one.data))
-        data, images, name = first.data, first.images, main_figure(first)[0]
-        doubts = tuple(doubts_of(reports))
-        values = {label: main_figure(report)[1] for label, report in chosen.items()}
-        place = "/".join(PurePath(data).parts[-2:])
-        measure = Measure(f"{name} on {place}", "%", f"measured on {images} labelled photos")
-        return Qualities(measure, Basis.ACCURACY, values, chosen, doubts)
+    if sets := labelled_sets(files, sound):
+        first = sets[0]
+        place = "/".join(PurePath(first.place).parts[-2:])
+        measure = Measure(f"{first.metric} on {place}", "%", f"measured on {first.images} labelled photos")
+        return Qualities(measure, Basis.ACCURACY, first.values, tuple(sets))
     agreed = {file.label: file.manifest.parity for file in files if file.manifest.parity.agreement is not None}
     if any(label in agreed for label in sound):
         names = sorted({parity.agreement_name for parity in agreed.values()})
         values = {label: parity.agreement for label, parity in agreed.items() if parity.agreement is not None}
         measure = Measure(" or ".join(names), "%", "with its own network in PyTorch, on held-out images; not accuracy")
-        return Qualities(measure, Basis.AGREEMENT, values, {})
+        return Qualities(measure, Basis.AGREEMENT, values)
     noisy = {file.label: file.manifest.parity.sqnr_db for file in files}
     values = {label: value for label, value in noisy.items() if value is not None}
     measure = Measure("SQNR", "dB", "against its own network in PyTorch, on held-out samples; not accuracy")
-    return Qualities(measure, Basis.SQNR, values, {})
+    return Qualities(measure, Basis.SQNR, values)
