@@ -114,7 +114,7 @@ def _of_few_images(decision: Decision) -> Iterator[str]:
         intervals = [accuracy_interval(percent, count) for percent, count in shares if count == images]
         half = max((high - low) / 2 for low, high in intervals)
         if half > within:
-            one = f": one is {100 / images:.2g} points" if images else ""
+            one = f": one of them is {100 / images:.2g} points" if images else ""
             yield (
                 f"{images} {what} a 95 % interval of about ±{half:.1f} points, wider than the {within:g} that may be "
                 f"given up{one}.{more}"

@@ -6,7 +6,8 @@ from ca_deploy.api.report import WITHIN
 from ca_deploy.records.parity import Status
 from ca_deploy.records.report import Basis
 from ca_deploy.records.statistics import Rank, Trust
-from ca_deploy.render.report.choice import answer
+from ca_deploy.render.blocks import Table
+from ca_deploy.render.report.choice import answer, chosen
 from ca_deploy.reporting.choose import choices
 from ca_deploy.reporting.doubts import accuracy_interval
 from ca_deploy.reporting.found import Measured, Shipped
@@ -208,3 +209,16 @@ def test_of_two_accuracies_on_the_same_photos_the_lowest_counts(file: Shipped) -
 def test_what_guessing_reaches_is_said(file: Shipped) -> None:
     assert any("guessing among 5 labels" in doubt for doubt in only(made(file, "a", 20.5, 1)).doubts)
     assert not any("guessing" in doubt for doubt in only(made(file, "a", 22, 1)).doubts)
+
+
+def test_in_what_another_file_is_not_beaten_is_said(file: Shipped) -> None:
+    """The slower and larger one of two is beaten in size; not in accuracy and size together."""
+    choice = only(made(file, "large", 91, 9, size_bytes=9), made(file, "small", 90.5, 4, size_bytes=5))
+    *_, table = chosen([choice], {"large": 1, "small": 2})
+    assert isinstance(table, Table)
+    said = table.rows[0][-1]
+    name = choice.quality.name
+    assert f"no other file beats it in both {name} and time on Pi 5 (ssh://pi) and in both {name} and size" in str(said)
+    alone = only(made(file, "large", 90, 9, size_bytes=9), made(file, "small", 90.5, 4, size_bytes=5))
+    *_, table = chosen([alone], {"large": 1, "small": 2})
+    assert isinstance(table, Table) and "beats" not in str(table.rows[0][-1])

@@ -35,7 +35,7 @@ def test_few_images_of_an_agreement_are_said(file: Shipped) -> None:
         return only(made(file, "a", ms=1, parity=parity), within=within)
 
     assert any("128 images give each agreement a 95 % interval of about ±1.4 points" in doubt
-               and "one is 0.78 points" in doubt for doubt in agreeing(128, 1).doubts)  # fmt: skip
+               and "one of them is 0.78 points" in doubt for doubt in agreeing(128, 1).doubts)  # fmt: skip
     assert not any("95 % interval" in doubt for doubt in agreeing(128, 2).doubts)
     assert not any("95 % interval" in doubt for doubt in agreeing(1000, 1).doubts)
 

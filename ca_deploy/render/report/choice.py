@@ -59,7 +59,8 @@ def _compared(choice: Choice, numbers: dict[str, int]) -> Table:
         else:
             on = [plot.cost.name for plot, point in zip(plots, mine, strict=True) if point and point.on_front]
             said = choice.rejected.get(label) or _dearer(choice, mine[0])
-            said += f"; not beaten in {' and '.join(on)}" if on else ""
+            both = " and ".join(f"in both {choice.quality.name} and {cost}" for cost in on)
+            said += f"; no other file beats it {both}" if on else ""
         figures = (figure_of(point.cost if point else None) for point in mine)
         rows.append((str(numbers[label]), label, figure_of(quality), *figures, said))
     headings = (f"{choice.quality.name} ({choice.quality.unit})", *(f"{p.cost.name} ({p.cost.unit})" for p in plots))
