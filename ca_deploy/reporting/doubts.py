@@ -40,12 +40,12 @@ def accuracy_interval(percent: float, images: int) -> tuple[float, float]:
 
 
 def _of_what_is_missing(decision: Decision) -> Iterator[str]:
-    """An accuracy that is known is said of a file whose cost is not."""
-    if apart := decision.apart:
+    """What the files were not compared with. An accuracy that is known is said of a file whose cost is not."""
+    if decision.apart:
         yield (
-            f"Not compared with files of other networks for the same job, which have an answer of their own, because "
-            f"accuracy was not measured on the same photos: {listed(apart)}. Evaluate the files of all networks on the "
-            "same photos, and there is one answer: ca-deploy evaluate FILE --data PHOTOS --json."
+            "Not compared with files of other networks for the same job, which have an answer of their own, because "
+            f"accuracy was not measured on the same photos: {listed(decision.apart)}. Evaluate the files of all "
+            "networks on the same photos, and there is one answer: ca-deploy evaluate FILE --data PHOTOS --json."
         )
     quality, unit = decision.quality, decision.quality.measure.unit
     known = {} if quality.basis is Basis.SQNR else quality.values
@@ -100,10 +100,8 @@ def _of_few_images(decision: Decision) -> Iterator[str]:
     if quality.basis is Basis.ACCURACY:
         lowest = quality.sets[0].lowest
         shares = [(lowest[label].top1, lowest[label].images) for label in decision.enough]
-        what, more = (
-            "photos give each accuracy",
-            " A paired comparison says more: ca-deploy evaluate FILE --against OTHER.",
-        )
+        what = "photos give each accuracy"
+        more = " A paired comparison says more: ca-deploy evaluate FILE --against OTHER."
     elif quality.basis is Basis.AGREEMENT:
         parities = [decision.files[label].manifest.parity for label in decision.enough]
         shares = [(parity.agreement, parity.images) for parity in parities if parity.agreement is not None]

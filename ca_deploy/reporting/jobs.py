@@ -36,17 +36,19 @@ def jobs(files: Sequence[Shipped]) -> Iterator[Job]:
 
 def _comparable(networks: Sequence[Sequence[Shipped]]) -> Iterator[Sequence[Shipped]]:
     """Those with an accuracy on the photos that decide among all; then the same of the others."""
-    if not networks:
-        return
     files = [file for network in networks for file in network]
     known = qualities_of(files, [file.label for file in files if not objection(file)])
-    is_accuracy = known.basis is Basis.ACCURACY
-    joined = [network for network in networks if is_accuracy and any(file.label in known.values for file in network)]
+    joined: list[Sequence[Shipped]] = []
+    others: list[Sequence[Shipped]] = []
+    for network in networks:
+        has_one = any(file.label in known.values for file in network)
+        (joined if known.basis is Basis.ACCURACY and has_one else others).append(network)
     if not joined:
-        yield from networks
+        yield from others
         return
     yield [file for network in joined for file in network]
-    yield from _comparable([network for network in networks if network not in joined])
+    if others:
+        yield from _comparable(others)
 
 
 def network_of(file: Shipped) -> object:
