@@ -84,7 +84,7 @@ def test_other_programs_and_protocols_are_said(file: Shipped) -> None:
 
 
 def _sustained(file: Shipped, **first_and_last: tuple[float, float]) -> Choice:
-    """Of files that were heated together."""
+    """Of files that were heated together; over all rounds they share a rank, and the first is the smallest."""
     labels = list(first_and_last)
     found = {label: _with(label=label)(measured(file, last)) for label, (_, last) in first_and_last.items()}
     names = {label: found[label].measurement.name for label in labels}
@@ -108,8 +108,11 @@ def _sustained(file: Shipped, **first_and_last: tuple[float, float]) -> Choice:
     one = found[labels[0]].report
     protocol = MeasuringProtocol("sustained", 30, 1, 0, 1, 60, 120, is_sustained=True)
     report = replace(one, protocol=protocol, heat=heat, ranking=tuple(Rank(names[x], 1, 1, 1, 1) for x in labels))
-    return only(*(replace(made(file, label, 90), measured=(Measured(report, found[label].measurement),))
-                  for label in labels))  # fmt: skip
+    heated = [
+        replace(made(file, label, 90, size_bytes=size), measured=(Measured(report, found[label].measurement),))
+        for size, label in enumerate(labels, start=1)
+    ]
+    return only(*heated)
 
 
 def test_after_lasting_load_the_last_round_decides(file: Shipped) -> None:
