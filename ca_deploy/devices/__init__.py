@@ -98,6 +98,7 @@ class DeviceKind:
     """One kind of device. ``open(rest, keep)`` gets what follows ``name:``; ``discover`` finds those within reach.
 
     ``requirements`` looks for what this machine needs in order to reach such a device, for ``ca-deploy doctor``.
+    ``canonical`` gives what follows ``name:`` in the one spelling that all spellings of a device have in common.
     """
 
     name: str
@@ -106,6 +107,7 @@ class DeviceKind:
     open: Callable[[str, bool], Device]
     discover: Callable[[], list[DeviceSummary]]
     requirements: Callable[[], list[Check]] = no_requirements
+    canonical: Callable[[str], str] = str
 
 
 def kind_names() -> list[str]:
@@ -130,6 +132,16 @@ def open_device(name: str, keep: bool = False) -> Device:
             "device", name, [find_kind(known).spelling for known in kind_names()], "ca-deploy list devices"
         )
     return find_kind(kind).open(rest, keep)
+
+
+def canonical_name(name: str) -> str:
+    """The same name for all spellings of a device: ``ssh://pi@a:22`` of ``ssh://pi@A``.
+
+    Raises:
+        UsageError: not the name of a device.
+    """
+    kind, _, rest = name.partition(":")
+    return f"{kind}:{find_kind(kind).canonical(rest)}" if rest and kind in kind_names() else kind
 
 
 def discover() -> list[DeviceSummary]:

@@ -228,6 +228,13 @@ def _open(rest: str, keep: bool) -> Remote:
     return Remote(_Ssh(f"ssh:{rest.rstrip('/')}", address), keep)
 
 
+def _canonical(rest: str) -> str:
+    """Without regard to what the user's configuration makes of the host."""
+    address = _address(rest)
+    user = f"{address.user}@" if address.user else ""
+    return f"//{user}{address.host.lower()}:{address.port or 22}"
+
+
 def _discover() -> list[DeviceSummary]:
     """The hosts in the user's configuration; none of them is contacted."""
     if shutil.which("ssh") is None:
@@ -240,5 +247,11 @@ def _requirements() -> list[Check]:
 
 
 KIND = DeviceKind(
-    "ssh", "ssh://[user@]host[:port]", "a Linux machine such as a Raspberry Pi", _open, _discover, _requirements
+    "ssh",
+    "ssh://[user@]host[:port]",
+    "a Linux machine such as a Raspberry Pi",
+    _open,
+    _discover,
+    _requirements,
+    _canonical,
 )

@@ -13,10 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ca_deploy.delivery.scratch import temporary
+from ca_deploy.devices import canonical_name
 from ca_deploy.errors import CaDeployError, RuntimeUnavailable, UsageError, first_line
 from ca_deploy.plugins import not_installed
 from ca_deploy.processes.memory import converters_that_fit
-from ca_deploy.progress import Counted, NamedStep
+from ca_deploy.progress import Counted, NamedStep, Step
 from ca_deploy.records.parity import Status
 from ca_deploy.sweeps import tools
 from ca_deploy.sweeps.embedded import Resources, cluster
@@ -92,7 +93,7 @@ class Workers:
     def submit(self, job: Job, tag: Any, name: str, device: str | None = None) -> None:
         """Start a job called ``name``; :meth:`finished` gives it back with ``tag``."""
         future = self._client.submit(
-            partial(carry_out, job, name, self._topic, _ours()),
+            partial(carry_out, job, name, self._topic, _ours(), device),
             key=f"{name}-{uuid.uuid4()}",
             resources={resource_of(device): 1} if device else None,
             pure=False,
@@ -205,7 +206,7 @@ def resource_of(device: str) -> str:
     return f"device:{device}"
 
 
-def carry_out(job: Job, name: str, topic: str, expected: Mapping[str, str]) -> list[Made]:
+def carry_out(job: Job, name: str, topic: str, expected: Mapping[str, str], device: str | None = None) -> list[Made]:
     """In a worker, which may have joined after the check: do one job after another, and report its progress."""
     from distributed import get_worker
 
@@ -217,13 +218,34 @@ def carry_out(job: Job, name: str, topic: str, expected: Mapping[str, str]) -> l
         if isinstance(doing, str):
             worker.log_event(topic, (f"{name}.{inner}" if inner else name, doing))
 
-    with _one_at_a_time, temporary() as folder:
+    with _alone_on(device, partial(step, "")), _one_at_a_time, temporary() as folder:
         started = time.perf_counter()
         try:
             made = job.run(folder, step)
         except CaDeployError as error:
             made = [Made(Status.FAIL, str(error), folder=str(folder))]
     return [replace(one, seconds=time.perf_counter() - started) for one in made]
+
+
+@contextmanager
+def _alone_on(device: str | None, step: Step) -> Iterator[None]:
+    """In a worker: let one job at a time use a device, whichever workers offer it, and whose job it is.
+
+    The scheduler takes the lease of a worker that has died away, after ``distributed.scheduler.locks.lease-timeout``.
+    """
+    if device is None:
+        yield
+        return
+    from distributed import Semaphore
+
+    lease = Semaphore(1, f"ca-deploy-{canonical_name(device)}")
+    if not lease.acquire(timeout=_LOOK_EVERY_S):
+        step(f"waiting for {device}, which another job uses")
+        lease.acquire()
+    try:
+        yield
+    finally:
+        lease.release()
 
 
 def _made(future: "Future") -> list[Made]:

@@ -16,6 +16,7 @@ from ca_deploy.latency.jobs import Wishes
 from ca_deploy.pipeline.request import ExportRequest
 from ca_deploy.progress import NamedStep
 from ca_deploy.records.codec import to_json
+from ca_deploy.records.devices import DeviceInfo
 from ca_deploy.records.latency import LatencyReport
 from ca_deploy.records.manifest import Manifest, manifest_path
 from ca_deploy.records.parity import Status
@@ -116,12 +117,13 @@ def inputs_of_export(request: ExportRequest) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class LatencyJob:
-    """Measure an exported file, which is to be called ``shown`` in the report, on a device."""
+    """Measure an exported file, which is to be called ``shown`` in the report, on a device, which is to be ``info``."""
 
     file: str
     shown: str
     contents: Contents
     device: str
+    info: DeviceInfo
     wishes: Wishes
     report_name: str
 
@@ -132,6 +134,9 @@ class LatencyJob:
         report = profile_on(self.device, [folder / self.file], self.wishes, step=partial(step, ""))
         if report.failures:
             return [Made(Status.FAIL, " ".join(report.failures.values()), folder=str(folder))]
+        if report.device != self.info:
+            reason = f"{self.device} is another device here than at the start of the sweep. One worker has to offer it."
+            return [Made(Status.FAIL, reason)]
         found = replace(report, measurements=tuple(replace(one, file=self.shown) for one in report.measurements))
         return [Made(Status.PASS, "", {self.report_name: to_json(found).encode()}, _latencies(found))]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from ca_deploy.data.calibration import load_spec
-from ca_deploy.devices import open_device
+from ca_deploy.devices import canonical_name, open_device
 from ca_deploy.errors import CaDeployError, DeviceError, UsageError, visible
 from ca_deploy.files import file_stem
 from ca_deploy.latency.jobs import Wishes
@@ -186,8 +186,11 @@ class _Checks:
         self._refuse_copies(
             "calibration", [name for name in sets if name], "Give each set's folder or file its own name."
         )
+        named = [(number, name) for number, name in enumerate(spec.devices) if name != _NOTHING]
+        places = [self.attempt(f"devices.{number}", canonical_name, name) for number, name in named]
+        self._refuse_copies("devices", [place for place in places if place], "Name each device once.")
         self._refuse_copies(
-            "devices", [file_stem(name) for name in spec.devices if name != _NOTHING], "Name each device once."
+            "devices", [file_stem(name) for name in {name for _, name in named}], "Name each device once."
         )
         if self.complaints or wanted is None:
             return None

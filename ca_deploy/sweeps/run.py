@@ -159,7 +159,7 @@ class _Sweep:
                 self._finish(replace(cell, status=Status.FAIL, reason=info))
             else:
                 inputs = {**digest, **options, "device": identity.of_text(to_json(info))}
-                self._add(cell, inputs, partial(self._latency, export.file, names, device), device)
+                self._add(cell, inputs, partial(self._latency, export.file, names, device, info), device)
         if self._plan.data is not None:
             cell = self._cells[export.file, "accuracy", self._plan.data.name]
             if not export.files:
@@ -176,7 +176,7 @@ class _Sweep:
             self._announce(cell)
             self._waiting.append(_Task(f"{cell.file} on {cell.on}", (cell,), job, device))
 
-    def _latency(self, file: str, names: list[str], device: str) -> LatencyJob:
+    def _latency(self, file: str, names: list[str], device: str, info: DeviceInfo) -> LatencyJob:
         folder = self._results.folder
         command = ("ca-deploy", "profile", str(folder / file), "--device", device)
         return LatencyJob(
@@ -184,6 +184,7 @@ class _Sweep:
             str(folder / file),
             read(folder, names),
             device,
+            info,
             replace(self._plan.wishes, command_line=command),
             report_name(file, device, "latency"),
         )

@@ -211,6 +211,16 @@ def test_a_phone_that_hangs_elsewhere_needs_no_adb_here(tmp_path: Path, monkeypa
         planned(path, tmp_path / "out", *checks, elsewhere=True)
 
 
+@pytest.mark.parametrize("other", ["ssh://pi@a:22", "ssh://pi@A", "ssh://pi@a/"])
+def test_two_spellings_of_one_device_are_one_device(other: str, tmp_path: Path) -> None:
+    path = sweep_file(tmp_path, TINY, head=f'devices = ["ssh://pi@a", "{other}", "ssh://pi@a:2222", "ssh://root@a"]')
+    checks = preflight.check_source, preflight.check_calibration, preflight.check_data
+    with pytest.raises(
+        UsageError, match=r"has 1 error.*\n.*devices: two are called ssh://pi@a:22. Name each device once"
+    ):
+        planned(path, tmp_path / "out", *checks, elsewhere=True)
+
+
 def test_two_devices_of_one_name_would_be_one_report(tmp_path: Path) -> None:
     path = sweep_file(tmp_path, TINY, head='devices = ["adb:A/B", "adb:A_B"]')
     with pytest.raises(UsageError, match="two are called adb_A_B"):
