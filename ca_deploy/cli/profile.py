@@ -1,6 +1,7 @@
 """``ca-deploy profile``"""
 
 import sys
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,7 @@ _WHAT = "What else to do"
 
 @command
 def profile(
+    context: typer.Context,
     files: Annotated[list[Path] | None, typer.Argument(help="Exported files.", show_default=False)] = None,
     device: Annotated[
         str,
@@ -109,6 +111,8 @@ def profile(
             raise UsageError("--compare takes two reports and measures nothing: leave the model files out.")
         if json and markdown:
             raise UsageError("--json and --markdown contradict each other. Leave one of them out.")
+        if ignored := _typed(context, but=("compare", "threshold", "json", "markdown")):
+            raise UsageError(f"--compare measures nothing: leave out {', '.join(ignored)}.")
         _compare(*compare, threshold, json, markdown)
         return
     if markdown:
@@ -157,6 +161,16 @@ def profile(
         raise CaDeployError(*" ".join(report.failures.values()).split("\n"))
     if any(found.verification and found.verification.status != "pass" for found in report.measurements):
         raise typer.Exit(1)
+
+
+def _typed(context: typer.Context, but: Collection[str]) -> list[str]:
+    """The options on the command line except these."""
+    sources = {one: context.get_parameter_source(one.name or "") for one in context.command.params}
+    return [
+        one.opts[0]
+        for one, source in sources.items()
+        if one.name not in but and source is not None and source.name == "COMMANDLINE"
+    ]
 
 
 def _compare(before: Path, after: Path, threshold: float, json: bool, markdown: bool) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from ca_deploy.errors import UsageError, listed
 from ca_deploy.latency.operator_changes import has_operators, module_changes, operator_changes
 from ca_deploy.latency.statistics import ratio_of_medians
-from ca_deploy.records.latency import LatencyReport, Measurement
+from ca_deploy.records.latency import LatencyReport, Measurement, MeasuringProtocol
 from ca_deploy.records.statistics import Change, Difference, Regression, Trust
 
 
@@ -51,6 +51,9 @@ def _unlike(pairs: list[tuple[Measurement, Measurement]]) -> list[str]:
         f"two files are compared: {old.what} before, {new.what} after" for old, new in pairs if old.what != new.what
     ]
     for old, new in pairs:
+        if old.affinity != new.affinity:
+            before, after = (one.affinity or "all" for one in (old, new))
+            said.append(f"{new.name} ran on other cores: {before} before, {after} after")
         if has_operators(old) != has_operators(new):
             without = "before" if has_operators(new) else "after"
             said.append(f"{new.name} has no operators in the report {without}: measure with --ops to compare them")
@@ -85,10 +88,19 @@ def _change(old: Measurement, new: Measurement, threshold_percent: float) -> Cha
     return Change(file, threads, before, after, found.ratio, found.low, found.high, regressed)
 
 
+def _text(protocol: MeasuringProtocol) -> str:
+    if protocol.is_sustained:
+        return f"{protocol.name} ({protocol.starts} rounds)"
+    return f"{protocol.name} ({protocol.starts} starts of {protocol.runs} runs and {protocol.min_seconds:g} s)"
+
+
 def _warnings(before: LatencyReport, after: LatencyReport) -> list[str]:
     said = []
     if (before.device.model, before.device.architecture) != (after.device.model, after.device.architecture):
         said.append(f"the devices differ: {before.device.model} before, {after.device.model} after")
+    protocols = [_text(report.protocol) for report in (before, after)]
+    if protocols[0] != protocols[1] and not after.emulated:
+        said.append(f"the protocols differ: {protocols[0]} before, {protocols[1]} after")
     said += [
         f"{found.name} is invalid in the report {label}: {found.validity.reasons[0]}"
         for label, report in (("before", before), ("after", after))

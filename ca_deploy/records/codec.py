@@ -35,8 +35,12 @@ class Unreadable(CaDeployError):
     @property
     def listed(self) -> list[str]:
         """One indented line per fault; of very many, the first ones."""
-        more = [f"  and {len(self.faults) - _MOST_LISTED} more"] if len(self.faults) > _MOST_LISTED else []
-        return [*(f"  {fault}" for fault in self.faults[:_MOST_LISTED]), *more]
+        return self.first(_MOST_LISTED)
+
+    def first(self, most: int) -> list[str]:
+        """The same, with so many lines and the number of the others."""
+        more = [f"  and {len(self.faults) - most} more"] if len(self.faults) > most else []
+        return [*(f"  {fault}" for fault in self.faults[:most]), *more]
 
     def about(self, file: str) -> list[str]:
         """The lines of a message that begins with the file's name: one sentence, or one line per fault."""

@@ -17,6 +17,8 @@ from ca_deploy.records.statistics import Comparison, Heat, Rank, Statistics, Val
 from ca_deploy.records.tensors import FedInput
 
 SCHEMA_VERSION = 1
+_FAULTS_SHOWN = 5  # of what a machine wrote: one cause often damages thousands of samples
+_OF_A_MANIFEST = {"recipe", "parity", "sha256"}
 
 
 # A signed 64-bit number, as clocks count.
@@ -260,6 +262,12 @@ def read_report(path: Path) -> LatencyReport:
         raise ArtifactError(f"Latency report {path} {kind}.")
     try:
         content = parse_json(path.read_bytes())
+        if "measurements" not in content:
+            other = ", but the manifest of an exported file" if content.keys() >= _OF_A_MANIFEST else ""
+            raise ArtifactError(
+                f"{path} is not a latency report{other}. Pass what `ca-deploy profile … --json` printed, or the "
+                "latency.json of its --output."
+            )
         version = content.get("schema_version")
         if version != SCHEMA_VERSION:
             raise ArtifactError(
@@ -275,5 +283,5 @@ def read_report(path: Path) -> LatencyReport:
         raise ArtifactError(f"{path} cannot be read ({error.strerror}).") from error
     except Unreadable as error:
         raise ArtifactError(
-            f"{path} is not a latency report, or it is damaged:", *error.listed, "Measure again."
+            f"{path} is not a latency report, or it is damaged:", *error.first(_FAULTS_SHOWN), "Measure again."
         ) from error

@@ -142,6 +142,8 @@ def test_ctrl_c_keeps_what_was_measured(small: Path, tmp_path: Path) -> None:
         (["{small}", "--bundle", "missing.tar"], "missing.tar does not exist"),
         (["{small}", "--compare", "a.json", "b.json"], "leave the model files out"),
         (["--compare", "a.json", "b.json"], "a.json does not exist"),
+        (["--compare", "a.json", "b.json", "--minutes", "3"], "--compare measures nothing: leave out --minutes."),
+        (["--protocol", "sustained", "--compare", "a.json", "b.json", "--ops"], "leave out --protocol, --ops."),
     ],
 )
 def test_bad_input(

@@ -7,6 +7,7 @@ import pytest
 
 from ca_deploy.errors import UsageError
 from ca_deploy.latency.operator_changes import OUTSIDE
+from ca_deploy.latency.protocol import sustained
 from ca_deploy.latency.regression import compare_reports
 from ca_deploy.records.devices import InstructionCounts
 from ca_deploy.records.latency import GroupCount, LatencyReport, Measurement, OperatorCounts
@@ -50,10 +51,22 @@ def test_times_are_compared_operator_by_operator(measured: tuple[LatencyReport, 
         assert {part.name for part in change.operators} == {row.name for row in found.operators.by_operator}
         assert {part.name for part in change.modules} == {row.name for row in found.operators.by_module}
         assert all((part.before, part.count_before) == (part.after, part.count_after) for part in change.operators)
+    assert not compare_reports(report, report, 0).warnings
     without = replace(report, measurements=tuple(replace(found, operators=None) for found in report.measurements))
     compared = compare_reports(without, report, 0)
     assert not any(change.operators or change.modules for change in compared.changes)
     assert "has no operators in the report before: measure with --ops" in compared.warnings[0]
+
+
+def test_other_protocols_and_cores_are_noted(measured: tuple[LatencyReport, Path]) -> None:
+    report, _ = measured
+    pinned = tuple(replace(found, affinity="little") for found in report.measurements[:1])
+    hot = replace(report, protocol=sustained(30), measurements=pinned)
+    one = replace(report, measurements=report.measurements[:1])
+    assert compare_reports(one, hot, 0).warnings == (
+        "the protocols differ: short (3 starts of 20 runs and 0 s) before, sustained (30 rounds) after",
+        f"{one.measurements[0].name} ran on other cores: all before, little after",
+    )
 
 
 def test_instructions_of_two_files_are_compared_operator_by_operator(measured: tuple[LatencyReport, Path]) -> None:

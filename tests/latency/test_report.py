@@ -27,6 +27,29 @@ def test_a_report_comes_back_from_its_file(measured: tuple[LatencyReport, Path],
             read_report(tmp_path / name)
 
 
+def test_other_files_are_named_as_what_they_are(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"schema_version": 6, "recipe": {}, "parity": {}, "sha256": ""}))
+    with pytest.raises(ArtifactError, match=r"is not a latency report, but the manifest of an exported file\. Pass"):
+        read_report(manifest)
+    manifest.write_text("{}")
+    with pytest.raises(ArtifactError, match=r"is not a latency report. Pass what"):
+        read_report(manifest)
+
+
+def test_of_a_damaged_report_a_few_faults_are_listed_and_counted(
+    measured: tuple[LatencyReport, Path], tmp_path: Path
+) -> None:
+    content = json.loads((measured[1] / session.REPORT_FILE).read_text())
+    content["measurements"][0]["starts"][0]["invoke_ns"] = ["x"] * 300
+    (tmp_path / "damaged").write_text(json.dumps(content))
+    with pytest.raises(ArtifactError) as raised:
+        read_report(tmp_path / "damaged")
+    lines = str(raised.value).splitlines()
+    assert len(lines) == 8
+    assert lines[6] == "  and 295 more"
+
+
 def test_names_in_the_plot_are_literal_and_the_picture_well_formed(measured: tuple[LatencyReport, Path]) -> None:
     report, _ = measured
     odd = replace(report.measurements[0], label="a $\\frac{$ [red] <b> \x1b[2J\x07&", file="a $\\frac{$.onnx")
