@@ -45,6 +45,8 @@ def other_kind(path: Path) -> str:
         if error.errno == errno.ELOOP:
             return "is a link that leads back to itself"
         raise
+    except ValueError:
+        return "has a NUL character in its name, which no file has"
     if stat.S_ISREG(mode):
         return ""
     kinds = {stat.S_ISDIR: "is a folder", stat.S_ISFIFO: "is a named pipe", stat.S_ISSOCK: "is a socket"}

@@ -4,7 +4,9 @@ What is found here would be found later too, by the code that reads the file; it
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ca_deploy import graphs, programs
@@ -19,30 +21,44 @@ from ca_deploy.graphs.not_models import refuse_others
 from ca_deploy.graphs.readers import by_suffix
 from ca_deploy.networks import factory, weights_file
 from ca_deploy.networks.labels import labels_of
+from ca_deploy.networks.stated_image import check_normalisation, check_sizes
 from ca_deploy.records.model import ModelSource
 from ca_deploy.runtimes import find_runtime
 
 
 def check_source(source: ModelSource) -> None:
-    """The name of a model, its weights and its labels.
+    """The name of a model, its weights, its labels, and what is said of its images.
 
     Raises:
-        UsageError: the name is unknown, or the labels cannot be read.
+        UsageError: the name is unknown, the labels cannot be read, or no image has such a size, mean or std.
         CheckpointError: the weights are missing or empty.
         ProgramError: the program is missing.
-        ModelError: the module of a factory is missing.
+        ModelError: the module of a factory is missing, or has no such name.
         ArtifactError: the name is that of a file of another kind.
     """
+    for check in source_checks(source):
+        check()
+
+
+def source_checks(source: ModelSource) -> list[Callable[[], object]]:
+    """The parts of :func:`check_source`, for all errors at once."""
+    checks: list[Callable[[], object]] = [partial(_check_model, source)]
+    if source.weights is not None:
+        checks.append(partial(weights_file.check_place, source.weights))
+    if source.backbone_weights is not None:
+        checks.append(partial(weights_file.check_place, source.backbone_weights, "--backbone-weights"))
+    return [*checks, *(partial(check, source) for check in (_check_labels, check_sizes, check_normalisation))]
+
+
+def _check_model(source: ModelSource) -> None:
     refuse_others(Path(source.model))
-    registered = source.registered()
     if source.is_program:
         programs.check_place(Path(source.model))
-    elif registered is None:
+    elif source.registered() is None:
         factory.check_place(source.model)
-    if source.weights is not None:
-        weights_file.check_place(source.weights)
-    if source.backbone_weights is not None:
-        weights_file.check_place(source.backbone_weights, "--backbone-weights")
+
+
+def _check_labels(source: ModelSource) -> None:
     labels_of(source, {})
 
 

@@ -42,7 +42,7 @@ def sweep(
     refuse_without_dask()
     if scheduler is not None and workers is not None:
         raise UsageError("--workers is the number of workers on this machine, and --scheduler has its own: drop one.")
-    checks = preflight.check_source, preflight.check_calibration, preflight.check_data
+    checks = preflight.source_checks, preflight.check_calibration, preflight.check_data
     plan = planned(Path(file), Path(output), *checks, elsewhere=scheduler is not None)
     from ca_deploy.sweeps.run import sweep as run
 

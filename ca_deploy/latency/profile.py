@@ -55,10 +55,7 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
     mask = affinity_mask(wishes.affinity, info)
     for threads in wishes.threads:
         check_threads(threads, mask, info)
-    if device.counts_instructions and wishes.threads != (1,):
-        raise UsageError("An emulated device counts instructions of one thread: leave out --threads.")
-    if device.counts_instructions and wishes.minutes is not None:
-        raise UsageError("An emulated device does not become hot: --protocol sustained is for real ones.")
+    refuse_for(device, wishes)
     if device.counts_instructions:
         cast(CountingDevice, device).prepare(step)
     launchers = {runtime: _launcher(device, info, runtime, wishes) for runtime in dict.fromkeys(runtimes.values())}
@@ -125,6 +122,17 @@ def profile(files: Sequence[Path], device: Device, wishes: Wishes, step: Step = 
         ranking=ranking(drawn, wishes.seed),
         heat=heat_of(measurements, wishes.seed) if wishes.protocol.is_sustained else None,
     )
+
+
+def refuse_for(device: Device, wishes: Wishes) -> None:
+    """
+    Raises:
+        UsageError: an emulated device cannot measure this.
+    """
+    if device.counts_instructions and wishes.threads != (1,):
+        raise UsageError("An emulated device counts instructions of one thread: leave out --threads.")
+    if device.counts_instructions and wishes.minutes is not None:
+        raise UsageError("An emulated device does not become hot: --protocol sustained is for real ones.")
 
 
 def _launcher(device: Device, info: DeviceInfo, runtime: Runtime, wishes: Wishes) -> Launcher:

@@ -7,7 +7,8 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from ca_deploy.errors import CheckpointError, ModelError, UsageError, first_line
-from ca_deploy.processes.python_path import append_current_folder, installed_module, top_module
+from ca_deploy.networks import factory_place
+from ca_deploy.processes.python_path import append_current_folder, installed_module
 from ca_deploy.records.model import ModelSource
 
 if TYPE_CHECKING:
@@ -66,11 +67,14 @@ def make_network(factory_name: str, source: ModelSource, checkpoint: "Checkpoint
 def check_place(factory_name: str) -> None:
     """
     Raises:
-        ModelError: there is no such package or module; what is in it is not looked at.
+        ModelError: there is no such package or module, or nothing of that name in its file, which is not run.
     """
-    module_name = factory_name.partition(":")[0]
-    if top_module(module_name) is None:
-        raise _not_imported(factory_name, ModuleNotFoundError(f"No module named {module_name.partition('.')[0]!r}"))
+    module_name, _, attribute = factory_name.partition(":")
+    missing = factory_place.missing(module_name, attribute.partition(".")[0])
+    if missing:
+        raise _not_imported(factory_name, ModuleNotFoundError(f"No module named {missing!r}"))
+    if missing is not None:
+        raise _no_such(factory_name)
 
 
 def _import(factory_name: str) -> object:
@@ -83,9 +87,14 @@ def _import(factory_name: str) -> object:
         raise _not_imported(factory_name, error) from error
     for part in attribute.split("."):
         if not hasattr(found, part):
-            raise ModelError(f"Module {module_name!r} has no {attribute!r} (asked for as {factory_name}).")
+            raise _no_such(factory_name)
         found = getattr(found, part)
     return found
+
+
+def _no_such(factory_name: str) -> ModelError:
+    module_name, _, attribute = factory_name.partition(":")
+    return ModelError(f"Module {module_name!r} has no {attribute!r} (asked for as {factory_name}).")
 
 
 def _not_imported(factory_name: str, error: Exception) -> ModelError:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from ca_deploy.errors import UsageError
 from ca_deploy.networks.arguments import Argument
+from ca_deploy.networks.stated_image import MOST_VALUES
 from ca_deploy.records.input_wish import InputWish
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.preprocessing import (
@@ -26,7 +27,6 @@ _BY_COUNT: dict[int, Channels] = {1: "grey", 3: "RGB", 4: "RGBA"}
 _USUAL_MARGIN = 8 / 7  # of resize over crop, as ImageNet's networks are evaluated
 # The options for images, as they are called in ModelSource.
 _OF_IMAGES = ("input_size", "mean", "std", "resize", "crop", "fit", "channels", "value_range", "padding")
-_MOST_VALUES = 2**28  # 1 GiB of float32
 
 
 def inputs_of(
@@ -41,9 +41,9 @@ def inputs_of(
     if not any(taken.preprocessing for taken in inputs):
         _refuse_image_options(source, inputs)
     for taken in inputs:
-        if math.prod(taken.shape) > _MOST_VALUES:
+        if math.prod(taken.shape) > MOST_VALUES:
             raise UsageError(
-                f"Input {taken.name} is {taken.text}, more than {_MOST_VALUES:,} values: nothing runs that."
+                f"Input {taken.name} is {taken.text}, more than {MOST_VALUES:,} values: nothing runs that."
             )
     return inputs
 

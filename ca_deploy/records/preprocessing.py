@@ -27,7 +27,7 @@ def sides(size: Size) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
 
 
-_LONGEST_SIDE = 2**16  # pixels
+LONGEST_SIDE = 2**16  # pixels
 
 
 @record
@@ -62,10 +62,10 @@ class Preprocessing:
                 f"Preprocessing: --crop {self.size_text} does not fit into --resize {self.resize}. "
                 "Both are in pixels, and the crop may be as large as the resize at most."
             )
-        if max(self.resize, self.height, self.width) > _LONGEST_SIDE:
+        if max(self.resize, self.height, self.width) > LONGEST_SIDE:
             raise UsageError(
                 f"Preprocessing: photos of {self.size_text} px (--resize {self.resize}) are larger than any network "
-                f"takes: the longest side is {_LONGEST_SIDE}."
+                f"takes: the longest side is {LONGEST_SIDE}."
             )
         count = CHANNEL_COUNT[self.channels]
         finite = all(map(math.isfinite, (*self.mean, *self.std)))

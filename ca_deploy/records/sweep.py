@@ -16,6 +16,7 @@ SCHEMA_VERSION = 1
 RECORD_FILE = "sweep.json"
 
 _Count = Annotated[int, Field(ge=1)]
+_Threads = Annotated[int, Field(ge=1, le=1024)]  # no device has more cores
 _Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -34,7 +35,7 @@ class ProfileOptions:
     """``[profile]``: how every device measures."""
 
     protocol: str | None = None
-    threads: Annotated[tuple[_Count, ...], Field(min_length=1)] = (1,)
+    threads: Annotated[tuple[_Threads, ...], Field(min_length=1)] = (1,)
     operators: bool = False
 
 

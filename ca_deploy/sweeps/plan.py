@@ -2,21 +2,23 @@
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from ca_deploy.data.calibration import load_spec
-from ca_deploy.devices import canonical_name, open_device
+from ca_deploy.devices import Device, canonical_name, open_device
 from ca_deploy.errors import CaDeployError, DeviceError, UsageError, visible
 from ca_deploy.files import file_stem
 from ca_deploy.latency.jobs import Wishes
+from ca_deploy.latency.profile import refuse_for
 from ca_deploy.latency.session import wishes
 from ca_deploy.pipeline.request import ExportRequest, requested
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.codec import Unreadable, decode, parse_toml
+from ca_deploy.records.faults import Fault
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.places import place_from, source_from
 from ca_deploy.records.recipe import ExportRecipe
@@ -71,13 +73,38 @@ def read_spec(path: Path) -> tuple[SweepSpec | None, list[Complaint]]:
     complaints: list[Complaint] = []
     while True:
         try:
-            return _from_here(decode(SweepSpec, content), path.parent), complaints
+            return _from_here(_decoded(content), path.parent), complaints
         except Unreadable as error:
             complaints = complaints or [(".".join(map(str, fault.location)), fault.text) for fault in error.faults]
             sound = _sound(content, [fault.location for fault in error.faults])
         if sound == content:
             return None, complaints
         content = sound  # what else there is to say, of that which is valid
+
+
+def _decoded(content: dict[str, Any]) -> SweepSpec:
+    """Without names that no file or module can have.
+
+    Raises:
+        Unreadable: lists all errors.
+    """
+    faults = [Fault(place, "has a NUL character, which no name or path has.") for place in _nuls(content, ())]
+    try:
+        spec = decode(SweepSpec, content)
+    except Unreadable as error:
+        raise Unreadable([*faults, *error.faults]) from error
+    if faults:
+        raise Unreadable(faults)
+    return spec
+
+
+def _nuls(value: object, place: tuple[int | str, ...]) -> Iterator[tuple[int | str, ...]]:
+    """Where texts have a NUL."""
+    if isinstance(value, str) and "\0" in value:
+        yield place
+    elif isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _nuls(inner, (*place, key))
 
 
 def _sound(content: dict[str, Any], faults: Iterable[tuple[int | str, ...]]) -> dict[str, Any]:
@@ -100,7 +127,7 @@ def _sound(content: dict[str, Any], faults: Iterable[tuple[int | str, ...]]) -> 
 def planned(
     path: Path,
     output: Path,
-    check_source: Callable[[ModelSource], None],
+    source_checks: Callable[[ModelSource], Iterable[Callable[[], object]]],
     check_calibration: Callable[[str], None],
     check_data: Callable[[Path], None],
     elsewhere: bool = False,
@@ -108,7 +135,7 @@ def planned(
     """Read a SWEEP.toml, and check everything in it that needs no conversion.
 
     ``elsewhere``: devices are used by workers on other machines, so that this one need not be able to.
-    The checks are of one model, one calibration set and the labelled photos; they raise a ``CaDeployError``.
+    The checks are those of one model, of one calibration set and the labelled photos; they raise a ``CaDeployError``.
 
     Raises:
         UsageError: lists all errors.
@@ -118,15 +145,18 @@ def planned(
     if spec is not None:
         known = {where for where, _ in complaints}
         checks = _Checks(spec, output)
-        for number, device in enumerate(spec.devices):
+        devices = [
             checks.attempt(f"devices.{number}", _known_device if elsewhere else open_device, device)
+            for number, device in enumerate(spec.devices)
+        ]
         for number, source in enumerate(spec.model):
-            checks.attempt(f"model.{number}", check_source, source)
+            for check in source_checks(source):
+                checks.attempt(f"model.{number}", check)
         for number, name in enumerate(spec.calibration):
             checks.attempt(f"calibration.{number}", check_calibration, name)
         if spec.evaluate is not None:
             checks.attempt("evaluate.data", check_data, spec.evaluate.data)
-        plan = checks.plan()
+        plan = checks.plan(devices)
         complaints += [one for one in checks.complaints if not _is_known(one[0], known)]
     if plan is None or complaints:
         lines = (f"  {visible(where)}: {' '.join(said.split())}" for where, said in complaints)
@@ -173,12 +203,16 @@ class _Checks:
                 self.complaints.append((where, str(error)))
             return None
 
-    def plan(self) -> Plan | None:
+    def plan(self, devices: Sequence[Device | None]) -> Plan | None:
         spec = self._spec
         recipes = [self.attempt(f"recipes.{number}", load_recipe, name) for number, name in enumerate(spec.recipes)]
         sets = [self.attempt(f"calibration.{number}", _set_name, name) for number, name in enumerate(spec.calibration)]
         threads = ",".join(map(str, spec.profile.threads))
         wanted = self.attempt("profile", self._wishes, threads)
+        for number, device in enumerate(devices):
+            if device is not None and wanted is not None:
+                self.attempt(f"devices.{number}", refuse_for, device, wanted)
+        self._refuse_copies("profile.threads", list(map(str, spec.profile.threads)), "Name each number once.")
         self._refuse_copies(
             "model", [one.stem for one in spec.model if one.model != _NOTHING], "Give each model a `name` of its own."
         )
@@ -241,10 +275,11 @@ class _Checks:
             self.complaints.append((where, f"two are called {', '.join(twice)}. {remedy}"))
 
 
-def _known_device(name: str) -> None:
+def _known_device(name: str) -> Device | None:
     """What it takes to use it, such as adb, may be there only where it hangs."""
     with suppress(DeviceError):
-        open_device(name)
+        return open_device(name)
+    return None
 
 
 def _set_name(name: str) -> str:

@@ -102,7 +102,7 @@ def sweeps() -> list[Files]:
         b"devices = ['local', 'emulated:cortex-a76']\n[[model]]\nmodel = 'tests.zoo.tiny:tiny_trained'\n"
         b"input_size = [32, 48]\nmean = [0.5, 0.5, 0.5]\nstd = [1.0, 1, 1]\ninputs = [{ name = 'x', size = 32 }]\n"
         b"[[model]]\nmodel = 'mobilenet_v2_ca'\nlabels = 'labels.txt'\nname = 'other'\n[export]\nheld_out = 33\n"
-        b"lowering = 'reference'\n[profile]\nprotocol = 'quick'\nthreads = [1, 2]\n[evaluate]\ndata = 'labels.txt'\n"
+        b"lowering = 'reference'\n[profile]\nprotocol = 'quick'\nthreads = [1]\n[evaluate]\ndata = 'labels.txt'\n"
     )
     return [{"x.toml": small}, {"x.toml": large, "labels.txt": b"a\nb\nc\nd\ne\n"}]
 

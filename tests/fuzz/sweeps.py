@@ -9,7 +9,7 @@ def asked(path: Path) -> None:
     from ca_deploy.api import preflight
     from ca_deploy.sweeps.plan import planned
 
-    checks = preflight.check_source, preflight.check_calibration, preflight.check_data
+    checks = preflight.source_checks, preflight.check_calibration, preflight.check_data
     planned(path, path.parent / "out", *checks)
 
 

@@ -15,7 +15,7 @@ from tests.sweeps.kit import OTHER, TINY, sweep_file
 
 
 def plan_of(path: Path) -> Plan:
-    checks = preflight.check_source, preflight.check_calibration, preflight.check_data
+    checks = preflight.source_checks, preflight.check_calibration, preflight.check_data
     return planned(path, path.parent / "out", *checks)
 
 
@@ -131,6 +131,72 @@ protocol = "hasty"
     )
 
 
+def test_no_error_of_a_model_hides_another(tmp_path: Path) -> None:
+    """Nothing of a factory runs: its files are read."""
+    path = tmp_path / "SWEEP.toml"
+    path.write_text(
+        """
+recipes = ["onnx_float32"]
+devices = ["emulated:cortex-a76"]
+
+[[model]]
+model = "tests.zoo.tiny:nofactory"
+weights = "gone.pth"
+labels = "gone.txt"
+input_size = 0
+std = [1, 0, 1]
+
+[[model]]
+model = "tests.zoo.gone:network"
+input_size = [-3, 8]
+mean = [nan, 0, 0]
+
+[[model]]
+model = "tests.zoo.tiny:"
+input_size = 65000
+
+[profile]
+protocol = "sustained"
+threads = [1, 1]
+"""
+    )
+    refused(
+        path,
+        "has 12 error",
+        "model.0: Module 'tests.zoo.tiny' has no 'nofactory'",
+        "model.0: Checkpoint .*gone.pth does not exist",
+        "model.0: --labels .*gone.txt cannot be read",
+        "model.0: --input-size 0 is not possible",
+        "model.0: --mean and --std are",
+        "model.1: Cannot import 'tests.zoo.gone' .*No module named 'tests.zoo.gone'",
+        "model.1: --input-size -3x8 is not possible",
+        "model.1: --mean and --std are",
+        "model.2: Module 'tests.zoo.tiny' has no ''",
+        "model.2: --input-size 65000 is more than",
+        "devices.0: An emulated device does not become hot",
+        "profile.threads: two are called 1. Name each number once",
+    )
+
+
+@pytest.mark.parametrize(
+    "key", [f'{key} = "@"' for key in ("weights", "labels", "model", "name", "task")] + ['model = "@.pt2"']
+)
+def test_a_nul_in_a_name_is_an_error_like_others(key: str, tmp_path: Path) -> None:
+    nul = "\\u0000"
+    head = f'calibration = ["{nul}", "{nul}/a", "{nul}.npz"]\ndevices = ["{nul}", "ssh://{nul}"]'
+    tail = f'[evaluate]\ndata = "{nul}"\n[export]\nlowering = "{nul}.toml"\n'
+    model = f"[[model]]\n{key.replace('@', nul)}\n"
+    path = sweep_file(tmp_path, model, tail, head=head, recipes=("onnx_float32", nul, f"{nul}.toml"))
+    refused(
+        path,
+        "recipes.1: ",
+        "recipes.2: ",
+        *(f"calibration.{number}: " for number in range(3)),
+        "devices.1: ",
+        "evaluate",
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -140,10 +206,11 @@ protocol = "hasty"
         (f'recipes = ["onnx_float32"]\n{TINY}{TINY}', "two are called tiny_trained. Give each model a `name`"),
         (f'recipes = ["onnx_float32", "onnx_float32"]\n{TINY}', "Name each recipe once"),
         (f'recipes = ["onnx_float32"]\ndevices = ["local", "local"]\n{TINY}', "Name each device once"),
+        (f'recipes = ["onnx_float32"]\n{TINY}\n[profile]\nthreads = [100000]', "profile.threads.0: 100000 is not"),
         (f'recipes = ["onnx_float32"]\n{TINY}\n[evaluate]\ndata = "none"', "evaluate.data: .*does not exist"),
         (f'recipes = ["onnx_float32"]\n{TINY}\n[export]\nlowering = "none"', "model.0: .*lowering"),
     ],
-    ids=["syntax", "empty", "no recipe", "two models", "two recipes", "two devices", "no data", "no rules"],
+    ids=["syntax", "empty", "no recipe", "two models", "two recipes", "two devices", "threads", "no data", "no rules"],
 )
 def test_what_cannot_be_swept(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "SWEEP.toml").write_text(text)
@@ -203,7 +270,7 @@ def test_a_phone_that_hangs_elsewhere_needs_no_adb_here(tmp_path: Path, monkeypa
     for name in ("PATH", "ANDROID_HOME", "ANDROID_SDK_ROOT"):
         monkeypatch.setenv(name, str(tmp_path))
     path = sweep_file(tmp_path, TINY, head='devices = ["adb", "ssh://pi@raspberrypi.local"]')
-    checks = preflight.check_source, preflight.check_calibration, preflight.check_data
+    checks = preflight.source_checks, preflight.check_calibration, preflight.check_data
     assert planned(path, tmp_path / "out", *checks, elsewhere=True).devices == ("adb", "ssh://pi@raspberrypi.local")
     refused(path, "devices.0: adb is not installed", "devices.1: ssh is not installed")
     path.write_text(path.read_text().replace('"adb"', '"phone"'))
@@ -214,7 +281,7 @@ def test_a_phone_that_hangs_elsewhere_needs_no_adb_here(tmp_path: Path, monkeypa
 @pytest.mark.parametrize("other", ["ssh://pi@a:22", "ssh://pi@A", "ssh://pi@a/"])
 def test_two_spellings_of_one_device_are_one_device(other: str, tmp_path: Path) -> None:
     path = sweep_file(tmp_path, TINY, head=f'devices = ["ssh://pi@a", "{other}", "ssh://pi@a:2222", "ssh://root@a"]')
-    checks = preflight.check_source, preflight.check_calibration, preflight.check_data
+    checks = preflight.source_checks, preflight.check_calibration, preflight.check_data
     with pytest.raises(
         UsageError, match=r"has 1 error.*\n.*devices: two are called ssh://pi@a:22. Name each device once"
     ):
