@@ -58,7 +58,7 @@ def test_two_sweeps_and_two_workers_take_turns_on_a_device(tmp_path: Path, monke
                 _, (made,) = workers.finished()
                 assert made.status is Status.PASS, made.reason
     spans = sorted(tuple(map(float, line.split())) for line in (tmp_path / "notes").read_text().splitlines())
-    assert len(spans) == 8
+    assert len(spans) >= 8  # a result that only the killed worker had is made again
     assert len({process for _, _, process in spans}) > 1
     assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
 
