@@ -68,7 +68,7 @@ CANDIDATES: dict[str, dict[str, tuple[str, ...]]] = {
             f"pools=global_average,product=one_by_one,{_APART}",
             f"pools=convolution,product=one_by_one,{_APART}",
         ),
-        "se": (_ONE, f"pools=global_average,{_ONE}"),
+        "se": (_ONE, f"product=copied,{_ONE}", f"pools=global_average,product=copied,{_ONE}"),
     },
     "tflite_float32": {
         "ca": (

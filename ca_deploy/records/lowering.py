@@ -28,7 +28,7 @@ class Choice:
             with the 1/6 in the weights after it.
         sigmoid: ``tanh`` writes a gate by sigmoid as ``1 + tanh(z / 2)``, with the 1/2 in the weights before and after.
         product: ``one_by_one``: columns, then rows; ``outer_product``: one factor per element, by a matrix product;
-            ``copied``: columns, then rows copied to the size of the map.
+            ``copied``: columns, then rows copied to the size of the map, or what is one for the map to that of a row.
         layout: ``channels_last`` pools, multiplies, and applies the 1x1 convolution that follows, in ``(H, W, C)``.
     """
 
