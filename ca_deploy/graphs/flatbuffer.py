@@ -8,12 +8,13 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from ca_deploy.records.module_path import WRAPPED
+from ca_deploy.records.module_path import within_network
 from ca_deploy.records.tensors import DType, Layout, TensorSpec, output_layout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+DOT = "|"  # in the paths that the converter gives litert-torch, which would keep what is behind the last dot alone
 # Operators with per-channel weights and an int32 bias.
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
@@ -96,11 +97,14 @@ def shorten_names(model: Any) -> None:
     """Name each tensor after the path of its PyTorch module and a counter: ``features.13.expand.0;1``.
 
     litert-torch 0.10 concatenates the classes of all modules behind a tensor, hundreds of characters per name: 5 % of
-    an INT8 file.
+    an INT8 file. What was merged into a convolution, as an activation of the network's forward, stands before it.
     """
-    seen: Counter[str] = Counter()
-    for tensor in model.subgraphs[0].tensors:
-        name = module_path(tensor.name.decode()) or "tensor"
+    graph, seen = model.subgraphs[0], Counter[str]()
+    weighted = {one.outputs[0] for one in graph.operators if operator_name(model, one) in WEIGHTED}
+    for index, tensor in enumerate(graph.tensors):
+        parts = tensor.name.decode().split(";")
+        paths = map(module_path, parts if index in weighted else parts[:1])
+        name = next(filter(None, paths), "tensor")
         tensor.name = f"{name};{seen[name]}".encode()
         seen[name] += 1
 
@@ -109,8 +113,9 @@ def module_path(name: str) -> str:
     """The PyTorch module in a tensor name by litert-torch; "" where there is none."""
     parts = name.split(";")[0].split("/")
     # "torch.nn.modules.conv.Conv2d_conv_h" is the attribute conv_h, a Conv2d
-    attributes = [part.rpartition(".")[2].partition("_")[2] for part in parts if not part.endswith(f"_{WRAPPED}")]
-    return ".".join(filter(None, attributes)).removeprefix("wrapped.")
+    attributes = [part.rpartition(".")[2].partition("_")[2].replace(DOT, ".") for part in parts]
+    path = within_network(".".join(filter(None, attributes)))
+    return path.removeprefix("wrapped.") if path != "wrapped" else ""
 
 
 def in_order_of_forward(model: Any) -> None:

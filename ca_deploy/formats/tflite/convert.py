@@ -99,6 +99,7 @@ def convert(
     _refuse_computed_kernels(network.name, graph_module, normalise)
     for rewrite in PASSES:
         rewrite(graph_module)
+    _keep_paths(graph_module)
     graph_module.training = False  # litert-torch 0.10 checks it, and exported graphs refuse .eval()
     try:
         content = litert_torch.convert(graph_module, tuple(examples)).model_content()
@@ -118,6 +119,15 @@ def convert(
 def _channels_last(tensors: Sequence[Tensor], images: Sequence[int]) -> list[Tensor]:
     """The tensors with those at the places ``images`` in NHWC."""
     return [one.permute(0, 2, 3, 1).contiguous() if place in images else one for place, one in enumerate(tensors)]
+
+
+def _keep_paths(graph_module: torch.fx.GraphModule) -> None:
+    """Let litert-torch (0.10) write the whole path of a module: of ``heads.0`` in a ModuleList it writes the ``0``."""
+    for node in graph_module.graph.nodes:
+        if stack := node.meta.get("nn_module_stack"):
+            path, _ = [*stack.values()][-1]
+            named = (path.replace(".", flatbuffer.DOT), "torch.nn.Module")
+            node.meta["nn_module_stack"] = {"": ("", "torch.nn.Module"), **({path: named} if path else {})}
 
 
 def _refuse_computed_kernels(name: str, graph_module: torch.fx.GraphModule, normalise: bool) -> None:
