@@ -44,7 +44,7 @@ def gates_of_file(
         ArtifactError, RuntimeUnavailable: the file cannot be read, or its inner tensors cannot.
     """
     graph = read(path)
-    if any(node.module for node in graph.nodes):
+    if any(node.module and not node.finds_detections for node in graph.nodes):
         candidates = [_inside(graph, gates.modules) for gates in network]
     else:
         candidates = _in_order(graph, network)

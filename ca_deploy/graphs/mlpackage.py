@@ -11,6 +11,7 @@ from ca_deploy.graphs import ABSENT, AttributeValue, Graph, Node, Tensor
 from ca_deploy.mil.package import read_package
 from ca_deploy.mil.program import Name, Operation, Program, read_program
 from ca_deploy.mil.program import Tensor as MilTensor
+from ca_deploy.records.module_path import DETECTION_NAMES, DETECTIONS
 
 _ELEMENT_BYTES = {"float16": 2.0, "int8": 1.0, "uint8": 1.0, "bool": 1.0, "int16": 2.0, "uint16": 2.0, "float64": 8.0}
 _OPERANDS = {"x": 0, "values": 0, "weight": 1, "y": 1, "bias": 2}
@@ -65,10 +66,11 @@ class _Reader:
         inputs.sort(key=lambda item: _OPERANDS.get(item[0], 3))
         places = tuple(place for _, place in inputs)
         outputs = tuple(self._places[tensor.name] for tensor in operation.outputs)
+        name = operation.outputs[0].name if operation.outputs else f"{operation.kind}_{index}"
         return Node(
             index=index,
-            name=operation.outputs[0].name if operation.outputs else f"{operation.kind}_{index}",
-            module="",  # Core ML packages do not record it
+            name=name,
+            module=DETECTIONS if name.startswith(DETECTION_NAMES) else "",  # others are not recorded
             operator=operation.kind.rpartition(".")[2],
             inputs=places or (ABSENT,),
             outputs=outputs,

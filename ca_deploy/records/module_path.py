@@ -7,6 +7,9 @@ if TYPE_CHECKING:
 
 WRAPPED = "ca_deploy_network"  # the attribute that holds the network itself
 DETECTIONS = "head:nms"  # stands for the path of what a format adds to find detections; no module can be called so
+DETECTION_NAMES = (
+    "head_nms_"  # the names of these operations begin so in Core ML, which has no paths and takes no colon
+)
 
 
 def within_network(path: str) -> str:
@@ -16,5 +19,10 @@ def within_network(path: str) -> str:
 
 def module_of(node: "Node") -> str:
     """The path of the innermost module that a traced operation comes from; "" where it is in the network's forward."""
-    paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values() if path]
-    return within_network(paths[-1]) if paths else ""
+    return next(reversed(modules_around(node)), "")
+
+
+def modules_around(node: "Node") -> list[str]:
+    """The paths of all modules that a traced operation is called in, from the outermost on; without the network itself."""
+    paths = (within_network(path) for path, _ in node.meta.get("nn_module_stack", {}).values())
+    return list(dict.fromkeys(path for path in paths if path))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from ca_deploy.records.compat import CompatReport, Verdict
 from ca_deploy.targets import Request
 from ca_deploy.targets._compute_plan import placed, preferred_devices
+from ca_deploy.targets._detections import by_design
 from ca_deploy.targets._partitions import assess
 from ca_deploy.targets._rules import judge, load_rules
 
@@ -17,7 +18,7 @@ def check(request: Request) -> CompatReport:
     graph, rules = request.graph, load_rules("coreml")
     own = _IOS.get(graph.version)
     level = int(request.level or own or 0)
-    findings = judge(rules, graph, level)
+    findings = tuple(by_design(found, graph) for found in judge(rules, graph, level))
     notes = ["Core ML picks the compute unit on the device: statements about the Neural Engine are hints."]
     if own is None:
         notes.append(f"Unknown specification version {graph.version}: no iOS version was checked.")

@@ -16,8 +16,8 @@ from coremltools.converters.mil.mil.passes.helper import block_context_manager
 
 from ca_deploy.formats.coreml.compress import apply_passes
 from ca_deploy.formats.coreml.package import save
-from ca_deploy.formats.coreml.run_time import DETECTIONS
 from ca_deploy.records.boxes import LARGEST_EXPONENT, BoxCoding, Suppression
+from ca_deploy.records.module_path import DETECTION_NAMES
 from ca_deploy.records.signature import Signature
 
 
@@ -163,4 +163,4 @@ class _AddDetections(AbstractGraphPass):
     def _op(self, kind: str, **arguments: Any) -> Any:
         """An operation at the end of the block; its name, and those of its constants, begin with the prefix."""
         self._count += 1
-        return getattr(mb, kind)(**arguments, name=f"{DETECTIONS}{self._count}")
+        return getattr(mb, kind)(**arguments, name=f"{DETECTION_NAMES}{self._count}")

@@ -7,10 +7,10 @@ from types import MappingProxyType
 from ca_deploy.formats._layers import FINDS_DETECTIONS, kept_float_because
 from ca_deploy.mil.program import Name, Operation, Program
 from ca_deploy.records.conversion import FloatOperator
+from ca_deploy.records.module_path import DETECTION_NAMES
 
 _CONVERSIONS = ("const", "cast", "quantize", "dequantize", "classify", "softmax")
 _MOVES = ("reshape", "squeeze", "expand_dims", "transpose", "concat", "split", "slice_by_index", "pad")
-DETECTIONS = "head_nms_"  # what the names of the operations begin with that --head nms adds
 _FUSED = ("relu", "relu6", "sigmoid")
 
 
@@ -39,7 +39,7 @@ def float_operators(
             continue
         if not operation.is_float:  # computes sizes or positions
             continue
-        if operation.name.startswith(DETECTIONS):
+        if operation.name.startswith(DETECTION_NAMES):
             found[operation.kind, FINDS_DETECTIONS] += 1
             continue
         taken = [v.name for key, v in operation.inputs.items() if key in ("x", "y") and isinstance(v, Name)]
