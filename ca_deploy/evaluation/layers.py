@@ -6,7 +6,7 @@ same (an operator of that module, and sides of the same length in any order), an
 the nearest to the other.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from ca_deploy.lowering.gates.prove import activations
 from ca_deploy.networks.program import traced
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.lowering import AS_WRITTEN
-from ca_deploy.records.module_path import module_of
+from ca_deploy.records.module_path import modules_around
 from ca_deploy.records.parity import LayerParity, LayersParity
 from ca_deploy.records.samples import Samples
 from ca_deploy.runtimes import inner_tensors
@@ -97,28 +97,27 @@ def errors_by_layer(
     blocks = file.manifest.lowering.blocks if file.manifest is not None else ()
     rewritten = {block.module: block.modules for block in blocks if block.choice != AS_WRITTEN}
     inside = {module for modules in rewritten.values() for module in modules} - rewritten.keys()
-    nodes = {module: node for module, node in _modules(program.graph).items() if module not in inside}
-    if not nodes:
+    ends = {module: node for module, node in _modules(program.graph).items() if module not in inside}
+    if not ends:
         raise ModelError(
             f"{network.name} has no modules: its operations all stand in one forward, so that there are no layers to "
             "compare. Leave --layers out."
         )
-    candidates = _candidates(graphs.read(path), nodes)
+    values = _values(ends)
+    candidates = _candidates(graphs.read(path), ends)
     names = list(dict.fromkeys(name for some in candidates.values() for name in some))
-    pairs: dict[tuple[str, str], _Pair] = {}
+    pairs: dict[tuple[Node, str], _Pair] = {}
     for rows in samples.first(SAMPLES).watched(progress).batches(file.batch):
         fed = network.feeds(rows)
-        values = activations(
-            program, nodes.values(), [torch.from_numpy(fed[spec.name]) for spec in network.session.inputs]
-        )
+        inputs = [torch.from_numpy(fed[spec.name]) for spec in network.session.inputs]
+        seen = activations(program, values, inputs)
         tensors = inner_tensors(path, file.feeds(rows), names) if names else {}
-        for module, node in nodes.items():
-            value = values[node].float().numpy()
+        for node, module in values.items():
+            value = seen[node].float().numpy()
             for name in candidates[module]:
                 if sides(tensors[name].shape) == sides(value.shape):
-                    pair = pairs.setdefault((module, name), _Pair(module in rewritten))
-                    pair.add(value, tensors[name])
-    return _report(nodes, pairs, min(SAMPLES, len(samples)))
+                    pairs.setdefault((node, name), _Pair(module in rewritten)).add(value, tensors[name])
+    return _report(ends, values, pairs, min(SAMPLES, len(samples)))
 
 
 def _modules(graph: Graph) -> dict[str, Node]:
@@ -133,10 +132,10 @@ def _modules(graph: Graph) -> dict[str, Node]:
         value = node.meta.get("val")
         if node.op != "call_function" or not isinstance(value, torch.Tensor) or not value.is_floating_point():
             continue
-        module = module_of(node)
-        for outer in _outer(module):
-            last[outer] = node
-            parts.setdefault(outer, set()).add(module)
+        around = modules_around(node)
+        for module in around:
+            last[module] = node
+            parts.setdefault(module, set()).add(around[-1])
     ends: dict[Node, list[str]] = {}
     for module, node in last.items():
         ends.setdefault(node, []).append(module)
@@ -145,10 +144,20 @@ def _modules(graph: Graph) -> dict[str, Node]:
     return dict(sorted(named.items(), key=lambda one: order[one[1]]))
 
 
-def _outer(module: str) -> Iterator[str]:
-    """``a``, ``a.b`` and ``a.b.c`` of ``a.b.c``; nothing of the network itself."""
-    parts = module.split(".") if module else []
-    yield from (".".join(parts[: number + 1]) for number in range(len(parts)))
+def _values(ends: Mapping[str, Node]) -> dict[Node, str]:
+    """What a module may give in a file, and the module: its value, or that behind activations in the forward around it,
+    which converters merge into it."""
+    found = {node: module for module, node in ends.items()}
+    for module, node in ends.items():
+        shape = node.meta["val"].shape
+        while len(node.users) == 1:
+            (node,) = node.users
+            value = node.meta.get("val")
+            alone = len(node.all_input_nodes) == 1 and isinstance(value, torch.Tensor) and value.shape == shape
+            if node.op != "call_function" or not alone or node in found:
+                break
+            found[node] = module
+    return found
 
 
 def _candidates(graph: graphs.Graph, nodes: Mapping[str, Node]) -> dict[str, list[str]]:
@@ -156,7 +165,7 @@ def _candidates(graph: graphs.Graph, nodes: Mapping[str, Node]) -> dict[str, lis
     modules, and of its sides, where it says them."""
     computed = set(graph.inputs)
     found: dict[str, list[str]] = {module: [] for module in nodes}
-    named = any(node.module for node in graph.nodes)
+    named = any(node.module and not node.finds_detections for node in graph.nodes)
     shapes = {module: sides(node.meta["val"].shape) for module, node in nodes.items()}
     for node in graph.nodes:
         if node.scope or not computed & set(node.inputs):
@@ -172,32 +181,36 @@ def _candidates(graph: graphs.Graph, nodes: Mapping[str, Node]) -> dict[str, lis
     return {module: list(dict.fromkeys(names)) for module, names in found.items()}
 
 
-def _report(nodes: Mapping[str, Node], pairs: Mapping[tuple[str, str], _Pair], samples: int) -> LayersParity:
+def _report(
+    ends: Mapping[str, Node], values: Mapping[Node, str], pairs: Mapping[tuple[Node, str], _Pair], samples: int
+) -> LayersParity:
     close = {key: _closeness(pair.sqnr_db) for key, pair in pairs.items() if not np.isneginf(pair.sqnr_db)}  # zeros
-    of_module: dict[str, str] = {}
-    of_tensor: dict[str, str] = {}
-    for (module, tensor), near in close.items():  # of equals the last, which is the module's end
-        if module not in of_module or near >= close[module, of_module[module]]:
-            of_module[module] = tensor
-        if tensor not in of_tensor or near >= close[of_tensor[tensor], tensor]:
-            of_tensor[tensor] = module
-    found = {module: pairs[module, tensor] for module, tensor in of_module.items() if of_tensor[tensor] == module}
-    place = {nodes[module]: module for module in found}
+    of_module: dict[str, tuple[Node, str]] = {}
+    of_tensor: dict[str, tuple[Node, str]] = {}
+    for key, near in close.items():  # of equals the last, which is the module's end
+        node, tensor = key
+        module = values[node]
+        if module not in of_module or near >= close[of_module[module]]:
+            of_module[module] = key
+        if tensor not in of_tensor or near >= close[of_tensor[tensor]]:
+            of_tensor[tensor] = key
+    found = {module: key for module, key in of_module.items() if of_tensor[key[1]] == key}
+    place = {node: module for node, module in values.items() if module in found}
     rows = []
-    for module in (one for one in nodes if one in found):
-        sqnr_db = found[module].sqnr_db
-        before = metrics.smallest(found[one].sqnr_db for one in _before(nodes[module], place))
+    for module in (one for one in ends if one in found):
+        pair, (_, tensor) = pairs[found[module]], found[module]
+        before = metrics.smallest(pairs[found[one]].sqnr_db for one in _before(ends[module], place))
         rows.append(
             LayerParity(
                 module,
-                of_module[module],
-                None if np.isposinf(sqnr_db) else sqnr_db,
-                found[module].max_abs_error,
+                tensor,
+                None if np.isposinf(pair.sqnr_db) else pair.sqnr_db,
+                pair.max_abs_error,
                 None if before is None or not np.isfinite(before) else before,
-                bool(np.isnan(sqnr_db)),
+                bool(np.isnan(pair.sqnr_db)),
             )
         )
-    return LayersParity(samples, tuple(rows), tuple(module for module in nodes if module not in found))
+    return LayersParity(samples, tuple(rows), tuple(module for module in ends if module not in found))
 
 
 def _before(node: Node, places: Mapping[Node, str]) -> Sequence[str]:

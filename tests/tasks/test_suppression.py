@@ -21,6 +21,7 @@ from ca_deploy.recipes import load_recipe
 from ca_deploy.records.boxes import BoxCoding, Suppression
 from ca_deploy.records.compat import Verdict
 from ca_deploy.records.model import ModelSource
+from ca_deploy.records.module_path import DETECTIONS
 from ca_deploy.records.samples import Samples
 from ca_deploy.runtimes import open_session
 from ca_deploy.tasks._detector import Detector, Suppressed, detector_of
@@ -164,8 +165,11 @@ def test_an_int8_file_is_judged_by_its_detections_and_its_raw_tensors(
     assert any("finds detections, in float by design" in why for why in reasons)
     code = done.path.with_suffix(".swift" if format_name == "coreml" else ".kt").read_text(encoding="utf-8")
     assert '"detection_boxes": (1, 100, 4), top, left, bottom, right in parts of the input' in code
-    again = ca_deploy.compare(done.path, against=TwoMaps())
+    again = ca_deploy.compare(done.path, against=TwoMaps(), layers=True)
     assert (again.status, again.agreement) == ("pass", parity.agreement)
+    assert again.layers is not None
+    found = {one.module: one.sqnr_db or 99 for one in again.layers.layers}
+    assert found.keys() == {"stem", "down", "heads.0", "heads.1"} and min(found.values()) > 30
 
 
 @pytest.mark.parametrize(("format_name", "target"), [("onnx", "ort_cpu"), ("tflite", "xnnpack")])
@@ -177,6 +181,12 @@ def test_check_counts_it_as_no_break_and_says_it(
     assert report.measured_partitions == 1
     assert any("operators behind the network find detections, in float by design" in note for note in report.notes)
     assert not any("island" in said for said in exported[format_name].manifest.acceleration)
+
+
+def test_check_does_not_advise_to_write_it_in_another_way(exported: dict[str, ca_deploy.Export]) -> None:
+    (report,) = ca_deploy.check(exported["coreml"].path, targets=["coreml"])
+    behind = [one for one in report.findings if one.module == DETECTIONS and one.verdict is Verdict.FALLS_BACK]
+    assert behind and all("Or export with --head boxes" in one.remedy for one in behind)
 
 
 def test_two_files_with_suppression_are_compared(exported: dict[str, ca_deploy.Export], tmp_path: Path) -> None:
