@@ -26,7 +26,7 @@ from ca_deploy.lowering.gates.prove import activations
 from ca_deploy.networks.program import traced
 from ca_deploy.progress import Progress, silent
 from ca_deploy.records.lowering import AS_WRITTEN
-from ca_deploy.records.module_path import modules_around
+from ca_deploy.records.module_path import module_of, modules_around
 from ca_deploy.records.parity import LayerParity, LayersParity
 from ca_deploy.records.samples import Samples
 from ca_deploy.runtimes import inner_tensors
@@ -34,6 +34,8 @@ from ca_deploy.runtimes import inner_tensors
 SAMPLES = 8
 _TINY = np.finfo(np.float32).tiny
 
+_aten = torch.ops.aten
+_WEIGHTED = {_aten.conv1d.default, _aten.conv2d.default, _aten.convolution.default, _aten.linear.default}
 _Axes = tuple[int, ...]
 
 
@@ -104,7 +106,7 @@ def errors_by_layer(
             "compare. Leave --layers out."
         )
     values = _values(ends)
-    candidates = _candidates(graphs.read(path), ends)
+    candidates = _candidates(graphs.read(path), ends, _merged(ends, values))
     names = list(dict.fromkeys(name for some in candidates.values() for name in some))
     pairs: dict[tuple[Node, str], _Pair] = {}
     for rows in samples.first(SAMPLES).watched(progress).batches(file.batch):
@@ -160,13 +162,29 @@ def _values(ends: Mapping[str, Node]) -> dict[Node, str]:
     return found
 
 
-def _candidates(graph: graphs.Graph, nodes: Mapping[str, Node]) -> dict[str, list[str]]:
-    """Module -> the tensors of the file that may be its value, in order: of an operator inside it, where the file names
-    modules, and of its sides, where it says them."""
+def _merged(ends: Mapping[str, Node], values: Mapping[Node, str]) -> dict[str, set[str]]:
+    """Modules, and those that converters merge with them: a normalisation into the convolution before it, and both with
+    an activation after them. Each may give its name to the operator."""
+    found = {module: {module} for module in ends}
+    for node, module in values.items():
+        found[module].add(module_of(node) or module)
+    for module, node in ends.items():
+        while node.target not in _WEIGHTED:
+            computed = [one for one in node.all_input_nodes if one.op == "call_function"]
+            if len(computed) != 1:
+                break
+            (node,) = computed
+            found[module].add(module_of(node) or module)
+    return found
+
+
+def _candidates(graph: graphs.Graph, ends: Mapping[str, Node], merged: Mapping[str, set[str]]) -> dict[str, list[str]]:
+    """Module -> the tensors of the file that may be its value, in order: of an operator of what is ``merged`` with it,
+    where the file names modules, and of its sides, where it says them. Outputs of the file have names of their own."""
     computed = set(graph.inputs)
-    found: dict[str, list[str]] = {module: [] for module in nodes}
+    found: dict[str, list[str]] = {module: [] for module in ends}
     named = any(node.module and not node.finds_detections for node in graph.nodes)
-    shapes = {module: sides(node.meta["val"].shape) for module, node in nodes.items()}
+    wanted = {module: sides(node.meta["val"].shape) for module, node in ends.items()}
     for node in graph.nodes:
         if node.scope or not computed & set(node.inputs):
             continue
@@ -175,8 +193,9 @@ def _candidates(graph: graphs.Graph, nodes: Mapping[str, Node]) -> dict[str, lis
         for result in results:
             shape = graph.tensors[result].shape
             extent = sides(shape) if shape is not None and DYNAMIC not in shape else None
-            for module, wanted in shapes.items():
-                if (extent is None or extent == wanted) and (not named or is_inside(node.module, [module])):
+            anywhere = not named or result in graph.outputs
+            for module in ends:
+                if extent in (None, wanted[module]) and (anywhere or is_inside(node.module, merged[module])):
                     found[module].append(kept(graph, result))
     return {module: list(dict.fromkeys(names)) for module, names in found.items()}
 

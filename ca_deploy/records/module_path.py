@@ -23,6 +23,6 @@ def module_of(node: "Node") -> str:
 
 
 def modules_around(node: "Node") -> list[str]:
-    """The paths of all modules that a traced operation is called in, from the outermost on; without the network itself."""
+    """The paths of all modules that a traced operation is called in, from the outermost on; not the network itself."""
     paths = (within_network(path) for path, _ in node.meta.get("nn_module_stack", {}).values())
     return list(dict.fromkeys(path for path in paths if path))

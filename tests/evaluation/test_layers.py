@@ -121,6 +121,40 @@ def test_a_program_has_the_modules_of_its_network(tmp_path: Path) -> None:
     assert all((found[one].sqnr_db or np.inf) > 90 for one in LAYERS)
 
 
+class Separate(nn.Module):
+    """A residual block as many write it: each module on its own, one activation for all, and one of the forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.stem, self.relu = nn.Conv2d(3, 8, 4, 4), nn.ReLU()
+            self.conv1, self.conv2 = (nn.Conv2d(8, 8, 3, padding=1, bias=False) for _ in range(2))
+            self.bn1, self.bn2 = nn.BatchNorm2d(8), nn.BatchNorm2d(8)
+            for bn in (self.bn1, self.bn2):
+                for value in (bn.running_mean, bn.running_var, bn.weight, bn.bias):
+                    assert value is not None
+                    nn.init.uniform_(value, 0.5, 2)
+            self.fc = nn.Linear(8, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.stem(x))
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        found: torch.Tensor = self.fc(self.relu(x + y).mean((2, 3)))
+        return found
+
+
+def test_modules_that_are_merged_are_no_error(tmp_path: Path) -> None:
+    recipes = {"onnx_float32": 90, "tflite_float32": 90, "coreml_float16": 40, "onnx_static_wi8_ai8": 20}
+    source = ca_deploy.ModelSource(input_size=32)
+    for export in ca_deploy.export(Separate(), source=source, recipes=list(recipes), output=tmp_path):
+        found = by_module(found_in(export.path, Separate()))
+        recipe = export.manifest.recipe.name
+        assert {"stem", "bn1", "bn2", "relu", "fc"} <= found.keys(), recipe
+        for layer, one in found.items():
+            assert one.sqnr_db is None or one.sqnr_db > recipes[recipe], (recipe, layer)
+
+
 class Plain(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.relu(x.mean((2, 3)))
