@@ -164,17 +164,18 @@ def _values(ends: Mapping[str, Node]) -> dict[Node, str]:
 
 def _merged(ends: Mapping[str, Node], values: Mapping[Node, str]) -> dict[str, set[str]]:
     """Modules, and those that converters merge with them: a normalisation into the convolution before it, and both with
-    an activation after them. Each may give its name to the operator."""
+    an activation after them. Each may give its name to the operator, or the
+    forward around them."""
     found = {module: {module} for module in ends}
     for node, module in values.items():
-        found[module].add(module_of(node) or module)
+        found[module].add(module_of(node))
     for module, node in ends.items():
         while node.target not in _WEIGHTED:
             computed = [one for one in node.all_input_nodes if one.op == "call_function"]
             if len(computed) != 1:
                 break
             (node,) = computed
-            found[module].add(module_of(node) or module)
+            found[module].add(module_of(node))
     return found
 
 

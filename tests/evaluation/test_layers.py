@@ -91,7 +91,7 @@ def test_a_damage_shows_in_its_layer_and_not_before(files: dict[str, Path], tmp_
     place = LAYERS.index(layer)
     assert all((found[one].sqnr_db or np.inf) > 90 for one in LAYERS[:place])
     assert (found[layer].sqnr_db or np.inf) < 10
-    assert max(found.values(), key=lambda one: one.lost_db or 0).module == layer
+    assert max(found.values(), key=lambda one: one.lost_db or 0).module.startswith(layer)
 
 
 def test_nan_shows_where_it_begins(files: dict[str, Path], tmp_path: Path) -> None:
