@@ -80,7 +80,6 @@ def compare(
     from ca_deploy.data import arrays
     from ca_deploy.evaluation.affordable import affordable
     from ca_deploy.evaluation.file_parity import compare_files
-    from ca_deploy.evaluation.layers import errors_by_layer
     from ca_deploy.evaluation.parity import measure
     from ca_deploy.evaluation.predictor import model_suffixes, open_predictor
     from ca_deploy.evaluation.reference import FLOORS, HeldOut, reference_for, samples_for, tolerances_for
@@ -139,6 +138,8 @@ def compare(
 
     found = in_runtimes([in_runtime(name) for name in runtimes])
     if layers:
+        from ca_deploy.evaluation.layers import errors_by_layer  # needs PyTorch, which two files do without
+
         found = dataclasses.replace(found, layers=errors_by_layer(Path(model), subject, reference, fed, progress))
     inputs = tuple(
         FedInput(spec.name, spec.dtype, taken.shape_in(spec))

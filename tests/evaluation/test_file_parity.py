@@ -1,5 +1,7 @@
 """Two files that nothing is known of: any rank, type and number of tensors, on noise or given inputs."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -181,3 +183,14 @@ def test_a_scalar_stays_one(tmp_path: Path) -> None:
     np.savez(samples, **{name: np.zeros((2, 2), np.float32)})  # type: ignore[arg-type]
     with pytest.raises(ImageDataError, match=r"has to be \(N,\) of float32"):
         ca_deploy.compare(path, path, load_inputs=samples)
+
+
+def test_two_files_are_compared_without_pytorch(tmp_path: Path) -> None:
+    """It takes longer to import than most files take to run."""
+    files = [str(_file(tmp_path / name)) for name in ("a.onnx", "b.onnx")]
+    code = (
+        f"import sys, ca_deploy\nfound = ca_deploy.compare(*{files!r}, input_shape=['wave=1x8', 'state=2x1x4'])\n"
+        "sys.exit('torch' in sys.modules or found.status != 'pass')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
