@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ca_deploy.evaluation.gates import Gates
-from ca_deploy.evaluation.inner import is_inside, kept, orders, sides, turned
+from ca_deploy.evaluation.inner import is_inside, kept, names_modules, orders, sides, turned
 from ca_deploy.graphs import ABSENT, Graph, read
 from ca_deploy.records.lowering import LeftAlone
 from ca_deploy.runtimes import inner_tensors
@@ -44,12 +44,12 @@ def gates_of_file(
         ArtifactError, RuntimeUnavailable: the file cannot be read, or its inner tensors cannot.
     """
     graph = read(path)
-    if any(node.module and not node.finds_detections for node in graph.nodes):
+    if names_modules(graph):
         candidates = [_inside(graph, gates.modules) for gates in network]
     else:
         candidates = _in_order(graph, network)
     names = list(dict.fromkeys(one.tensor for some in candidates for one in some))
-    values = inner_tensors(path, feeds, names) if names else {}
+    values = next(inner_tensors(path, [feeds], names)) if names else {}
     found, missing = [], []
     for gates, some in zip(network, candidates, strict=True):
         read_values = {one: one.scale * values[one.tensor] + one.offset for one in some}

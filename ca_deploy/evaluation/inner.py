@@ -18,6 +18,11 @@ def is_inside(module: str, modules: Collection[str]) -> bool:
     return module in modules or module.startswith(tuple(f"{one}." for one in modules if one))
 
 
+def names_modules(graph: Graph) -> bool:
+    """Whether a file says which modules its operators come from; Core ML's do not."""
+    return any(node.module and not node.finds_detections for node in graph.nodes)
+
+
 def sides(shape: Sequence[int]) -> tuple[int, ...]:
     """The sides of a shape that are more than one, whatever their order."""
     return tuple(sorted(side for side in shape if side != 1))

@@ -6,8 +6,9 @@ same (an operator of that module, and sides of the same length in any order), an
 the nearest to the other.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,10 @@ from torch.fx import Graph, Node
 from ca_deploy import graphs
 from ca_deploy.errors import ModelError
 from ca_deploy.evaluation import metrics
-from ca_deploy.evaluation.inner import is_inside, kept, orders, sides, turned
+from ca_deploy.evaluation.inner import is_inside, kept, names_modules, orders, sides, turned
 from ca_deploy.evaluation.predictor import Predictor
 from ca_deploy.graphs import ABSENT, DYNAMIC
+from ca_deploy.lowering._operators import CONVOLUTIONS
 from ca_deploy.lowering.gates import functional
 from ca_deploy.lowering.gates.prove import activations
 from ca_deploy.networks.program import traced
@@ -35,44 +37,45 @@ SAMPLES = 8
 _TINY = np.finfo(np.float32).tiny
 
 _aten = torch.ops.aten
-_WEIGHTED = {_aten.conv1d.default, _aten.conv2d.default, _aten.convolution.default, _aten.linear.default}
-_Axes = tuple[int, ...]
+_WEIGHTED = {*CONVOLUTIONS, _aten.convolution.default, _aten.linear.default}
 
 
 @dataclass(slots=True)
 class _Pair:
-    """A module's value and a tensor that may be it: powers of the value and of what the two differ by, by the order of
-    the tensor's axes.
+    """A module's value and a tensor that may be it: the powers of the value and of what the two differ by.
 
-    ``multiple``: the tensor may be a multiple of the value, whose factor the weights after it make good.
+    ``multiple``: the tensor may be a multiple of the value, whose factor the weights after it make good. ``order`` is
+    that of the tensor's axes; the nearest on the first batch.
     """
 
-    multiple: bool = False
-    powers: dict[_Axes, tuple[float, float]] = field(default_factory=dict)
-    largest: dict[_Axes, float] = field(default_factory=dict)
+    multiple: bool
+    order: tuple[int, ...] | None = None
+    signal: float = 0.0
+    noise: float = 0.0
+    max_abs_error: float = 0.0
 
     def add(self, value: NDArray[np.float32], tensor: NDArray[np.float32]) -> None:
-        for order in self.powers or orders(tensor.shape, value.shape):
-            found = turned(tensor, order, value.shape)
-            if self.multiple:
-                found = found * np.float32(np.vdot(value, found) / max(np.vdot(found, found), _TINY))
-            signal, noise = metrics.powers(value, found)
-            before = self.powers.get(order, (0.0, 0.0))
-            self.powers[order] = before[0] + signal, before[1] + noise
-            self.largest[order] = max(self.largest.get(order, 0.0), metrics.max_abs_error(value, found))
-        best = self._best()  # the order of the first batch is kept
-        self.powers, self.largest = {best: self.powers[best]}, {best: self.largest[best]}
+        if self.order is None:
+            fitting = orders(tensor.shape, value.shape)
+            self.order = max(
+                fitting, key=lambda one: _closeness(metrics.sqnr_db(value, self._like(value, tensor, one)))
+            )
+        found = self._like(value, tensor, self.order)
+        signal, noise = metrics.powers(value, found)
+        self.signal, self.noise = self.signal + signal, self.noise + noise
+        self.max_abs_error = max(self.max_abs_error, metrics.max_abs_error(value, found))
 
-    def _best(self) -> _Axes:
-        return max(self.powers, key=lambda order: _closeness(metrics.decibels(*self.powers[order])))
+    def _like(
+        self, value: NDArray[np.float32], tensor: NDArray[np.float32], order: tuple[int, ...]
+    ) -> NDArray[np.float32]:
+        found = turned(tensor, order, value.shape)
+        if not self.multiple:
+            return found
+        return found * np.float32(np.vdot(value, found) / max(np.vdot(found, found), _TINY))
 
     @property
     def sqnr_db(self) -> float:
-        return metrics.decibels(*self.powers[self._best()])
-
-    @property
-    def max_abs_error(self) -> float:
-        return self.largest[self._best()]
+        return metrics.decibels(self.signal, self.noise)
 
 
 def _closeness(sqnr_db: float) -> float:
@@ -109,11 +112,12 @@ def errors_by_layer(
     candidates = _candidates(graphs.read(path), ends, _merged(ends, values))
     names = list(dict.fromkeys(name for some in candidates.values() for name in some))
     pairs: dict[tuple[Node, str], _Pair] = {}
-    for rows in samples.first(SAMPLES).watched(progress).batches(file.batch):
+    few = samples.first(SAMPLES if names else 0).watched(progress)
+    batches, fed_to_file = itertools.tee(few.batches(file.batch))
+    for rows, tensors in zip(batches, inner_tensors(path, map(file.feeds, fed_to_file), names), strict=True):
         fed = network.feeds(rows)
         inputs = [torch.from_numpy(fed[spec.name]) for spec in network.session.inputs]
         seen = activations(program, values, inputs)
-        tensors = inner_tensors(path, file.feeds(rows), names) if names else {}
         for node, module in values.items():
             value = seen[node].float().numpy()
             for name in candidates[module]:
@@ -141,9 +145,8 @@ def _modules(graph: Graph) -> dict[str, Node]:
     ends: dict[Node, list[str]] = {}
     for module, node in last.items():
         ends.setdefault(node, []).append(module)
-    named = {max(some, key=lambda one: (len(parts[one]) > 1, one.count("."))): node for node, some in ends.items()}
-    order = {node: number for number, node in enumerate(graph.nodes)}
-    return dict(sorted(named.items(), key=lambda one: order[one[1]]))
+    named = {node: max(some, key=lambda one: (len(parts[one]) > 1, one.count("."))) for node, some in ends.items()}
+    return {named[node]: node for node in graph.nodes if node in named}
 
 
 def _values(ends: Mapping[str, Node]) -> dict[Node, str]:
@@ -164,8 +167,7 @@ def _values(ends: Mapping[str, Node]) -> dict[Node, str]:
 
 def _merged(ends: Mapping[str, Node], values: Mapping[Node, str]) -> dict[str, set[str]]:
     """Modules, and those that converters merge with them: a normalisation into the convolution before it, and both with
-    an activation after them. Each may give its name to the operator, or the
-    forward around them."""
+    an activation after them. Each, or the forward around them, may give its name to the operator."""
     found = {module: {module} for module in ends}
     for node, module in values.items():
         found[module].add(module_of(node))
@@ -184,7 +186,7 @@ def _candidates(graph: graphs.Graph, ends: Mapping[str, Node], merged: Mapping[s
     where the file names modules, and of its sides, where it says them. Outputs of the file have names of their own."""
     computed = set(graph.inputs)
     found: dict[str, list[str]] = {module: [] for module in ends}
-    named = any(node.module and not node.finds_detections for node in graph.nodes)
+    named = names_modules(graph)
     wanted = {module: sides(node.meta["val"].shape) for module, node in ends.items()}
     for node in graph.nodes:
         if node.scope or not computed & set(node.inputs):

@@ -41,8 +41,8 @@ class Predictor:
     """An opened model.
 
     ``signature`` is the network's. ``inputs`` and ``outputs`` are the file's, by the network's names; the file may call
-    them otherwise (coremltools renames an input ``state``). ``network`` is what it runs where that is
-    PyTorch, and ``unfinished`` the same before the head that formats add.
+    them otherwise (coremltools renames an input ``state``). ``network`` is what it runs where that is PyTorch,
+    and ``unfinished`` the same before the head that formats add.
     """
 
     name: str

@@ -8,6 +8,7 @@ from torch.fx import Node
 _aten = torch.ops.aten
 
 EXPANDS = {_aten.expand.default, _aten.expand_as.default, _aten.broadcast_to.default}
+CONVOLUTIONS = {_aten.conv2d.default, _aten.conv1d.default}
 MULTIPLIES = {_aten.mul.Tensor, _aten.multiply.Tensor}
 NORMS = {_aten.batch_norm.default, _aten._native_batch_norm_legit_no_training.default}  # BatchNorm in evaluation mode
 

@@ -4,7 +4,7 @@ A runtime is named ``litert``, or with a variant of its kernels ``litert:referen
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -108,10 +108,10 @@ class Runtime:
     """One inference runtime. ``opener`` is ``module:function(path, threads, variant) -> Session``.
 
     ``platform`` is the ``sys.platform`` that it needs. ``reference``: it computes a file's outputs, but its speed means
-    nothing. ``inner``, a ``module:function(path, feeds, names) -> values by name``, runs a file and returns tensors
-    inside it as real numbers. ``default_variant`` opens a file without :attr:`Session.settings`; ``default_differs``, a
-    ``module:function() -> bool``, returns whether its outputs then differ on this machine. ``on_device`` is None where
-    ``profile`` cannot measure it on devices.
+    nothing. ``inner``, a ``module:function(path, several feeds, names) -> values by name, of each``, runs a file and
+    gives tensors inside it as real numbers. ``default_variant`` opens a file without :attr:`Session.settings`;
+    ``default_differs``, a ``module:function() -> bool``, returns whether its outputs then differ on this machine.
+    ``on_device`` is None where ``profile`` cannot measure it on devices.
     """
 
     name: str
@@ -205,9 +205,9 @@ def open_session(path: Path, runtime: str | None = None, threads: int = 1, known
 
 
 def inner_tensors(
-    path: Path, feeds: Mapping[str, "NDArray[Any]"], names: Sequence[str]
-) -> Mapping[str, "NDArray[np.float32]"]:
-    """Run a file on ``feeds`` as in :class:`Session`, and return tensors inside it as real numbers.
+    path: Path, several: Iterable[Mapping[str, "NDArray[Any]"]], names: Sequence[str]
+) -> Iterator[Mapping[str, "NDArray[np.float32]"]]:
+    """Run a file on each of ``several`` feeds as in :class:`Session`, and give tensors inside it as real numbers.
 
     Kernels may be others than those of :func:`open_session`, which fuse operators and reuse memory.
 
@@ -218,12 +218,12 @@ def inner_tensors(
         if runtime.inner and not runtime.missing():
             check_place(path)
             try:
-                found: Mapping[str, NDArray[np.float32]] = load(runtime.inner)(path, feeds, names)
+                yield from load(runtime.inner)(path, several, names)
             except CaDeployError:
                 raise
             except Exception as error:  # each library fails in its own way on what is damaged
                 raise damaged(path, error) from error
-            return found
+            return
     raise RuntimeUnavailable(f"No runtime here gives the tensors inside {path.name}.")
 
 

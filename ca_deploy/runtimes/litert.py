@@ -1,6 +1,6 @@
 """LiteRT: with the XNNPACK delegate, its own kernels (``litert:builtin``), or its reference kernels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,8 +36,8 @@ def open_file(path: Path, threads: int, variant: str) -> Session:
 
 
 def inner_tensors(
-    path: Path, feeds: "Mapping[str, NDArray[Any]]", names: Sequence[str]
-) -> "Mapping[str, NDArray[np.float32]]":
+    path: Path, several: "Iterable[Mapping[str, NDArray[Any]]]", names: Sequence[str]
+) -> "Iterator[Mapping[str, NDArray[np.float32]]]":
     """Tensors of the main graph by name, of LiteRT's own kernels: XNNPACK fuses operators, and reuses memory."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -47,15 +47,16 @@ def inner_tensors(
         experimental_preserve_all_tensors=True,
     )
     interpreter.allocate_tensors()
-    for detail in interpreter.get_input_details():
-        interpreter.set_tensor(detail["index"], feeds[detail["name"]])
-    interpreter.invoke()
     details = {detail["name"]: detail for detail in interpreter.get_tensor_details()}
-    found = {}
-    for name in names:
-        values, (scale, zero_point) = interpreter.get_tensor(details[name]["index"]), details[name]["quantization"]
-        found[name] = ((values.astype("float32") - zero_point) * scale if scale else values).astype("float32")
-    return found
+    for feeds in several:
+        for detail in interpreter.get_input_details():
+            interpreter.set_tensor(detail["index"], feeds[detail["name"]])
+        interpreter.invoke()
+        found = {}
+        for name in names:
+            values, (scale, zero_point) = interpreter.get_tensor(details[name]["index"]), details[name]["quantization"]
+            found[name] = ((values.astype("float32") - zero_point) * scale if scale else values).astype("float32")
+        yield found
 
 
 def agreement_db(path: Path) -> float | None:

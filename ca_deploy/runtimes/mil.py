@@ -1,6 +1,6 @@
 """The reference executor: runs an ML Program (``.mlpackage``) anywhere, without Core ML."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,16 +24,18 @@ def open_file(path: Path, threads: int, variant: str) -> Session:
 
 
 def inner_tensors(
-    path: Path, feeds: "Mapping[str, NDArray[Any]]", names: Sequence[str]
-) -> "Mapping[str, NDArray[np.float32]]":
+    path: Path, several: "Iterable[Mapping[str, NDArray[Any]]]", names: Sequence[str]
+) -> "Iterator[Mapping[str, NDArray[np.float32]]]":
     """Tensors of the program by name."""
     from ca_deploy.mil.executor import Executor
 
-    found: dict[str, NDArray[np.float32]] = {}
+    executor, wanted = Executor(path), set(names)
+    for feeds in several:
+        found: dict[str, NDArray[np.float32]] = {}
 
-    def keep(name: str, value: Any) -> None:
-        if name in names:
-            found[name] = value.numpy().copy()
+        def keep(name: str, value: Any, found: "dict[str, NDArray[np.float32]]" = found) -> None:
+            if name in wanted:
+                found[name] = value.numpy().copy()
 
-    Executor(path).run(feeds, observe=keep)
-    return found
+        executor.run(feeds, observe=keep)
+        yield found

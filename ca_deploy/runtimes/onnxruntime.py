@@ -6,7 +6,7 @@ VNNI. ``onnxruntime:reference`` disables graph optimisations, and with them the 
 
 import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,8 +108,8 @@ def _session(path: Path, threads: int, reference: bool, settings: Mapping[str, s
 
 
 def inner_tensors(
-    path: Path, feeds: Mapping[str, NDArray[Any]], names: Sequence[str]
-) -> "Mapping[str, NDArray[np.float32]]":
+    path: Path, several: Iterable[Mapping[str, NDArray[Any]]], names: Sequence[str]
+) -> "Iterator[Mapping[str, NDArray[np.float32]]]":
     """Float tensors of the main graph by name, computed without optimisations, which would fuse them away."""
     import onnx
     import onnxruntime as ort
@@ -124,8 +124,9 @@ def inner_tensors(
     options.log_severity_level = _FATAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    values = session.run(list(names), dict(feeds))
-    return {name: value.astype("float32") for name, value in zip(names, values, strict=True)}
+    for feeds in several:
+        values = session.run(list(names), dict(feeds))
+        yield {name: value.astype("float32") for name, value in zip(names, values, strict=True)}
 
 
 def _spec(node: Any) -> TensorSpec:

@@ -11,11 +11,11 @@ import torch
 from torch.fx import GraphModule, Node
 
 from ca_deploy.lowering._hard_swish import hard_swish_of
+from ca_deploy.lowering._operators import CONVOLUTIONS
 from ca_deploy.lowering.gates.editor import Editor
 from ca_deploy.lowering.gates.weights import divide_weights
 
 _aten = torch.ops.aten
-_CONVOLUTIONS = {_aten.conv2d.default, _aten.conv1d.default}
 _PASSED = {
     operator.getitem,
     _aten.split_with_sizes.default,
@@ -54,7 +54,7 @@ def _used_by(node: Node) -> list[Node] | None:
     """The convolutions with weights of their own that use a tensor, cut or reshaped; None where anything else does."""
     found: list[Node] = []
     for user in node.users:
-        if user.target in _CONVOLUTIONS and user.args[0] is node:
+        if user.target in CONVOLUTIONS and user.args[0] is node:
             weight = user.args[1]
             if not isinstance(weight, Node) or weight.op != "get_attr":
                 return None

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
+from ca_deploy.lowering._operators import CONVOLUTIONS
 from ca_deploy.lowering.gates.editor import Editor
 from ca_deploy.lowering.gates.find import norm_after
-
-_CONVOLUTIONS = {torch.ops.aten.conv2d.default, torch.ops.aten.conv1d.default}
 
 
 def folded(editor: Editor, convolution: Node, norm: Node | None) -> tuple[Tensor, Tensor]:
@@ -36,7 +35,7 @@ def fold_norms(graph_module: GraphModule, nodes: Iterable[Node]) -> None:
     Converters do so too, but not where two convolutions share the weights.
     """
     for convolution in nodes:
-        found = norm_after(convolution) if convolution.target in _CONVOLUTIONS else None
+        found = norm_after(convolution) if convolution.target in CONVOLUTIONS else None
         if found is not None and all(weight.op == "get_attr" for weight in convolution.all_input_nodes[1:]):
             norm, end = found
             editor = Editor(graph_module, norm, convolution)
