@@ -114,7 +114,11 @@ def module_path(name: str) -> str:
     parts = name.split(";")[0].split("/")
     # "torch.nn.modules.conv.Conv2d_conv_h" is the attribute conv_h, a Conv2d
     attributes = [part.rpartition(".")[2].partition("_")[2].replace(DOT, ".") for part in parts]
-    path = within_network(".".join(filter(None, attributes)))
+    return unwrapped(within_network(".".join(filter(None, attributes))))
+
+
+def unwrapped(path: str) -> str:
+    """The path of a module without what litert-torch puts around a network for images in NHWC."""
     return path.removeprefix("wrapped.") if path != "wrapped" else ""
 
 

@@ -4,7 +4,7 @@ import math
 
 from ca_deploy.errors import UsageError
 from ca_deploy.records.model import ModelSource
-from ca_deploy.records.preprocessing import CHANNEL_COUNT, LONGEST_SIDE, sides
+from ca_deploy.records.preprocessing import CHANNEL_COUNT, LONGEST_SIDE, can_normalise, sides
 
 MOST_VALUES = 2**28  # 1 GiB of float32
 
@@ -32,6 +32,5 @@ def check_normalisation(source: ModelSource) -> None:
     Raises:
         UsageError: a mean or std that nothing can be normalised with.
     """
-    finite = all(map(math.isfinite, (*(source.mean or ()), *(source.std or ()))))
-    if not finite or min(source.std or (1,)) <= 0:
+    if not can_normalise(source.mean or (), source.std or ()):
         raise UsageError("--mean and --std are three finite numbers each, and those of --std are positive.")

@@ -7,9 +7,7 @@ if TYPE_CHECKING:
 
 WRAPPED = "ca_deploy_network"  # the attribute that holds the network itself
 DETECTIONS = "head:nms"  # stands for the path of what a format adds to find detections; no module can be called so
-DETECTION_NAMES = (
-    "head_nms_"  # the names of these operations begin so in Core ML, which has no paths and takes no colon
-)
+DETECTION_NAMES = "head_nms_"  # their names begin so in Core ML, which has no paths, and no colon in names
 
 
 def within_network(path: str) -> str:

@@ -181,6 +181,11 @@ class LayersParity:
     layers: tuple[LayerParity, ...]
     absent: tuple[str, ...] = ()
 
+    @property
+    def by_loss(self) -> list[LayerParity]:
+        """Those that lose most first."""
+        return sorted(self.layers, key=lambda one: -(one.lost_db or 0))
+
 
 @record
 class ParityReport:

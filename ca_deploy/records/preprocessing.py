@@ -1,7 +1,7 @@
 """From a photo to a network's input."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from ca_deploy.errors import UsageError
@@ -28,6 +28,11 @@ def sides(size: Size) -> tuple[int, int]:
 
 
 LONGEST_SIDE = 2**16  # pixels
+
+
+def can_normalise(mean: Iterable[float], std: Iterable[float]) -> bool:
+    """Whether all are finite, and no standard deviation is 0 or less."""
+    return all(map(math.isfinite, mean)) and all(0 < one < math.inf for one in std)
 
 
 @record
@@ -68,8 +73,7 @@ class Preprocessing:
                 f"takes: the longest side is {LONGEST_SIDE}."
             )
         count = CHANNEL_COUNT[self.channels]
-        finite = all(map(math.isfinite, (*self.mean, *self.std)))
-        if len(self.mean) != count or len(self.std) != count or not finite or any(s <= 0 for s in self.std):
+        if len(self.mean) != count or len(self.std) != count or not can_normalise(self.mean, self.std):
             raise UsageError(
                 f"Preprocessing: mean and std have one finite number for each of the {count} channels of "
                 f"{self.channels}, and std is positive."

@@ -45,11 +45,8 @@ def layers(found: LayersParity, most: int | None = None) -> Table:
 
     ``most``: only so many, those that lose most, in the order of the network.
     """
-    shown = found.layers
-    if most is not None and len(shown) > most:
-        losing = sorted(shown, key=lambda one: -(one.lost_db or 0))[:most]
-        shown = tuple(one for one in shown if one in losing)
-    rows = tuple((one.module, layer_figure(one), _loss(one)) for one in shown)
+    chosen = {one.module for one in found.by_loss[:most]}
+    rows = tuple((one.module, layer_figure(one), _loss(one)) for one in found.layers if one.module in chosen)
     left = f"the {len(rows)} of {len(found.layers)} that lose most, " if len(rows) < len(found.layers) else ""
     caption = f"error by layer: {left}on {found.samples} samples"
     if found.absent:

@@ -182,7 +182,7 @@ def _modules(model: Any, operator: Any, normalise: bool) -> tuple[str, ...]:
 
 def _in_network(path: str, normalise: bool) -> str | None:
     """Path of a module in the network; "" is the network itself, None what ca-deploy puts around it."""
-    path = path.removeprefix("wrapped").removeprefix(".")
+    path = flatbuffer.unwrapped(path)
     if normalise:
         if path != "1" and not path.startswith("1."):
             return None

@@ -24,6 +24,6 @@ def layers(file: str, found: LayersParity, most: int) -> Iterator[Part]:
 def _said(found: LayersParity, levels: tuple[tuple[str, float], ...]) -> str:
     (_, first), *_, (_, last) = levels
     least, value = min(levels, key=lambda one: one[1])
-    losing = sorted((one for one in found.layers if (one.lost_db or 0) > 0), key=lambda one: -(one.lost_db or 0))
-    most = f" Most is lost in {listed([one.module for one in losing[:_NAMED]])}." if losing else ""
+    losing = [one.module for one in found.by_loss[:_NAMED] if (one.lost_db or 0) > 0]
+    most = f" Most is lost in {listed(losing)}." if losing else ""
     return f"{first:.1f} dB in the first layer, {last:.1f} in the last; the least is {value:.1f}, in {least}.{most}"
