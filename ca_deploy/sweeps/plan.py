@@ -1,12 +1,11 @@
 """SWEEP.toml -> what there is to make: conversions, measurements and evaluations. All that is wrong is said at once."""
 
-import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 from ca_deploy.data.calibration import load_spec
 from ca_deploy.devices import Device, canonical_name, open_device
@@ -17,18 +16,13 @@ from ca_deploy.latency.profile import refuse_for
 from ca_deploy.latency.session import wishes
 from ca_deploy.pipeline.request import ExportRequest, requested
 from ca_deploy.recipes import load_recipe
-from ca_deploy.records.codec import Unreadable, decode, parse_toml
-from ca_deploy.records.faults import Fault
 from ca_deploy.records.model import ModelSource
-from ca_deploy.records.places import place_from, source_from
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.records.sweep import SweepSpec
+from ca_deploy.sweeps.spec import NAMING, NOTHING, Complaint, read_spec
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Complaint = tuple[str, str]  # where in the file, and what is wrong there
-_NOTHING = "-"  # stands where something is wrong, while the rest is checked
-_NAMING = ("model", "name")  # a model without them would be another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,70 +52,6 @@ def files_of(conversion: ExportRequest) -> dict[str, ExportRecipe]:
 def report_name(file: str, on: str, kind: Literal["latency", "accuracy"]) -> str:
     """The name of a report on a file, of a device or of labelled photos."""
     return f"{file}.{file_stem(on)}.{kind}.json"
-
-
-def read_spec(path: Path) -> tuple[SweepSpec | None, list[Complaint]]:
-    """The content of a SWEEP.toml, as far as it is valid, with paths as seen from here, and what is wrong.
-
-    Raises:
-        UsageError: the file cannot be read.
-    """
-    try:
-        content = parse_toml(path)
-    except Unreadable as error:
-        raise UsageError(*error.about(f"Sweep {path}")) from error
-    complaints: list[Complaint] = []
-    while True:
-        try:
-            return _from_here(_decoded(content), path.parent), complaints
-        except Unreadable as error:
-            complaints = complaints or [(".".join(map(str, fault.location)), fault.text) for fault in error.faults]
-            sound = _sound(content, [fault.location for fault in error.faults])
-        if sound == content:
-            return None, complaints
-        content = sound  # what else there is to say, of that which is valid
-
-
-def _decoded(content: dict[str, Any]) -> SweepSpec:
-    """Without names that no file or module can have.
-
-    Raises:
-        Unreadable: lists all errors.
-    """
-    faults = [Fault(place, "has a NUL character, which no name or path has.") for place in _nuls(content, ())]
-    try:
-        spec = decode(SweepSpec, content)
-    except Unreadable as error:
-        raise Unreadable([*faults, *error.faults]) from error
-    if faults:
-        raise Unreadable(faults)
-    return spec
-
-
-def _nuls(value: object, place: tuple[int | str, ...]) -> Iterator[tuple[int | str, ...]]:
-    """Where texts have a NUL."""
-    if isinstance(value, str) and "\0" in value:
-        yield place
-    elif isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _nuls(inner, (*place, key))
-
-
-def _sound(content: dict[str, Any], faults: Iterable[tuple[int | str, ...]]) -> dict[str, Any]:
-    """A copy without what is faulty."""
-    sound = copy.deepcopy(content)
-    for top, *inner in filter(None, faults):
-        match sound.get(str(top)), inner:
-            case list(listed), [int(number), *deeper] if number < len(listed):
-                if isinstance(listed[number], dict) and deeper and deeper[0] not in _NAMING:
-                    listed[number].pop(deeper[0], None)
-                else:
-                    listed[number] = {"model": _NOTHING} if top == "model" else _NOTHING
-            case dict(table), [str(key), *_] if key in content[str(top)]:
-                table.pop(key, None)
-            case _:
-                sound.pop(str(top), None)
-    return {"recipes": [_NOTHING], "model": [{"model": _NOTHING}], **sound}
 
 
 def planned(
@@ -166,25 +96,7 @@ def planned(
 
 def _is_known(where: str, known: set[str]) -> bool:
     """Whether a place, or all around it, was complained of: what replaced it there is not the user's."""
-    return any(f"{where}.".startswith(f"{place}.") or place in [f"{where}.{key}" for key in _NAMING] for place in known)
-
-
-def _from_here(spec: SweepSpec, folder: Path) -> SweepSpec:
-    """The same with absolute paths; names of what is shipped stay as they are."""
-
-    def named(name: str) -> str:
-        place = place_from(Path(name), folder)
-        return str(place) if "/" in name or Path(name).suffix or place.is_dir() else name
-
-    lowering = spec.export.lowering
-    return replace(
-        spec,
-        model=tuple(source_from(source, folder) for source in spec.model),
-        recipes=tuple(map(named, spec.recipes)),
-        calibration=tuple(map(named, spec.calibration)),
-        export=replace(spec.export, lowering=named(lowering) if lowering.endswith(".toml") else lowering),
-        evaluate=spec.evaluate and replace(spec.evaluate, data=place_from(spec.evaluate.data, folder)),
-    )
+    return any(f"{where}.".startswith(f"{place}.") or place in [f"{where}.{key}" for key in NAMING] for place in known)
 
 
 class _Checks:
@@ -214,13 +126,13 @@ class _Checks:
                 self.attempt(f"devices.{number}", refuse_for, device, wanted)
         self._refuse_copies("profile.threads", list(map(str, spec.profile.threads)), "Name each number once.")
         self._refuse_copies(
-            "model", [one.stem for one in spec.model if one.model != _NOTHING], "Give each model a `name` of its own."
+            "model", [one.stem for one in spec.model if one.model != NOTHING], "Give each model a `name` of its own."
         )
         self._refuse_copies("recipes", [one.name for one in recipes if one], "Name each recipe once.")
         self._refuse_copies(
             "calibration", [name for name in sets if name], "Give each set's folder or file its own name."
         )
-        named = [(number, name) for number, name in enumerate(spec.devices) if name != _NOTHING]
+        named = [(number, name) for number, name in enumerate(spec.devices) if name != NOTHING]
         places = [self.attempt(f"devices.{number}", canonical_name, name) for number, name in named]
         self._refuse_copies("devices", [place for place in places if place], "Name each device once.")
         self._refuse_copies(
