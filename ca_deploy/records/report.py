@@ -28,7 +28,7 @@ class Measure:
 class Point:
     """A file by its label, its cost (lower is better) and its quality (higher is better).
 
-    ``on_front``: no other file is at least as good in both and better in one.
+    ``on_front``: nothing speaks against it, and no other such file is at least as good in both and better in one.
     """
 
     file: str

@@ -26,8 +26,8 @@ def choices(files: Sequence[Shipped], within: float) -> tuple[Choice, ...]:
 def _choice(job: Job, within: float) -> Choice:
     files = job.files
     by_label = {file.label: file for file in files}
-    rejected = {file.label: reason for file in files if (reason := objection(file))}
-    sound = [label for label in by_label if label not in rejected]
+    objections = {file.label: reason for file in files if (reason := objection(file))}
+    sound = [label for label in by_label if label not in objections]
     quality = qualities_of(files, sound)
     unjudged = [label for label in sound if quality.basis is Basis.ACCURACY and label not in quality.values]
     judged = [label for label in sound if label not in unjudged]
@@ -37,7 +37,7 @@ def _choice(job: Job, within: float) -> Choice:
     first = costs[0]
     good = [label for label in enough if label in first.values]
     unpriced = [label for label in enough if label not in first.values]
-    rejected |= dict.fromkeys(unjudged, f"its {quality.measure.name} was not measured")
+    rejected = objections | dict.fromkeys(unjudged, f"its {quality.measure.name} was not measured")
     rejected |= {label: _too_far(label, quality, best, within) for label in judged if label not in enough}
     rejected |= {label: first.unusable.get(label, f"its {first.measure.name} was not measured") for label in unpriced}
     recommended = _cheapest(good, first, quality, by_label)
@@ -52,7 +52,7 @@ def _choice(job: Job, within: float) -> Choice:
         basis=quality.basis,
         within=within,
         least=None if best is None or quality.basis is Basis.SQNR else best - within,
-        plots=tuple(_plot(files, quality, cost) for cost in costs if cost.values),
+        plots=tuple(_plot(files, quality, cost, sound) for cost in costs if cost.values),
         recommended=recommended,
         reasons=reasons(decision, by_label[recommended]) if recommended else (),
         doubts=doubts(decision),
@@ -85,7 +85,7 @@ def _cheapest(good: Sequence[str], cost: Costs, quality: Qualities, files: Mappi
     )
 
 
-def _plot(files: Sequence[Shipped], quality: Qualities, cost: Costs) -> Plot:
+def _plot(files: Sequence[Shipped], quality: Qualities, cost: Costs, sound: Sequence[str]) -> Plot:
     both = [file.label for file in files if file.label in quality.values and file.label in cost.values]
     left_out = {
         file.label: cost.unusable.get(file.label, f"{cost.measure.name} was not measured")
@@ -94,4 +94,5 @@ def _plot(files: Sequence[Shipped], quality: Qualities, cost: Costs) -> Plot:
         for file in files
         if file.label not in both
     }
-    return Plot(cost.measure, points([(label, cost.values[label], quality.values[label]) for label in both]), left_out)
+    figures = [(label, cost.values[label], quality.values[label]) for label in both]
+    return Plot(cost.measure, points(figures, sound), left_out)

@@ -16,11 +16,19 @@ from tests.reporting.made import accuracy, made, measured, on, only
 
 
 def test_the_front_is_what_nothing_beats() -> None:
-    found = points([("slow", 3, 90), ("best", 3, 95), ("cheap", 1, 80), ("beaten", 2, 79), ("same", 1, 80)])
+    figures = [("slow", 3, 90), ("best", 3, 95), ("cheap", 1, 80), ("beaten", 2, 79), ("same", 1, 80)]
+    found = points(figures, [label for label, *_ in figures])
     assert [(one.file, one.on_front) for one in found] == [
         ("cheap", True), ("same", True), ("beaten", False), ("best", True), ("slow", False)
     ]  # fmt: skip
-    assert points([]) == ()
+    assert points([], []) == ()
+
+
+def test_what_may_not_be_shipped_beats_nothing(file: Shipped) -> None:
+    assert [one.on_front for one in points([("bad", 1, 99), ("good", 2, 90)], ["good"])] == [False, True]
+    parity = replace(file.manifest.parity, status=Status.FAIL, reason="SQNR too low")
+    (plot, *_) = only(made(file, "bad", 99, 1, parity=parity), made(file, "good", 80, 5)).plots
+    assert {point.file: point.on_front for point in plot.points} == {"bad": False, "good": True}
 
 
 def test_of_those_good_enough_the_cheapest_is_recommended(file: Shipped) -> None:
@@ -218,7 +226,10 @@ def test_in_what_another_file_is_not_beaten_is_said(file: Shipped) -> None:
     assert isinstance(table, Table)
     said = table.rows[0][-1]
     name = choice.quality.name
-    assert f"no other file beats it in both {name} and time on Pi 5 (ssh://pi) and in both {name} and size" in str(said)
+    assert (
+        f"no other that may be shipped beats it in both {name} and time on Pi 5 (ssh://pi) and in both {name} and size"
+        in str(said)
+    )
     alone = only(made(file, "large", 90, 9, size_bytes=9), made(file, "small", 90.5, 4, size_bytes=5))
     *_, table = chosen([alone], {"large": 1, "small": 2})
     assert isinstance(table, Table) and "beats" not in str(table.rows[0][-1])

@@ -31,12 +31,13 @@ def answer(choice: Choice, several: bool) -> Answer:
 def scatter(choice: Choice, plot: Plot, numbers: dict[str, int]) -> Scatter:
     front = [point for point in plot.points if point.on_front]
     named = ", ".join(f"{p.file} ({p.cost:.4g} {plot.cost.unit}, {p.quality:.4g} {choice.quality.unit})" for p in front)
+    front_said = f"No other file that may be shipped beats these in both: {named}" if named else "None may be shipped"
     dots = (
         Dot(numbers[p.file], p.file, p.cost, p.quality, p.on_front, p.file == choice.recommended) for p in plot.points
     )
     return Scatter(
         f"{choice.quality.name} against {plot.cost.name}",
-        f"{len(plot.points)} files. No other file beats these in both: {named}.",
+        f"{len(plot.points)} files. {front_said}.",
         plot.cost.name,
         plot.cost.unit,
         choice.quality.name,
@@ -60,7 +61,7 @@ def _compared(choice: Choice, numbers: dict[str, int]) -> Table:
             on = [plot.cost.name for plot, point in zip(plots, mine, strict=True) if point and point.on_front]
             said = choice.rejected.get(label) or _dearer(choice, mine[0])
             both = " and ".join(f"in both {choice.quality.name} and {cost}" for cost in on)
-            said += f"; no other file beats it {both}" if on else ""
+            said += f"; no other that may be shipped beats it {both}" if on else ""
         figures = (figure_of(point.cost if point else None) for point in mine)
         rows.append((str(numbers[label]), label, figure_of(quality), *figures, said))
     headings = (f"{choice.quality.name} ({choice.quality.unit})", *(f"{p.cost.name} ({p.cost.unit})" for p in plots))
