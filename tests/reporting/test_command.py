@@ -1,6 +1,8 @@
 """The command: what it prints and writes, and its exit codes."""
 
 import json
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,24 @@ def test_the_command_of_a_file_makes_the_same_bytes_again(folder: Path, tmp_path
     words[words.index("--labels") + 1] = str(folder / words[words.index("--labels") + 1])
     kit.run(*words[:-1], tmp_path)
     assert (tmp_path / found.file).read_bytes() == (folder / found.file).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--recipe onnx_static_wi8_ai8 --calibration-count 24 --held-out 40 --batch 2 --check ort_cpu",
+        "--recipe onnx_float32 --dynamic-batch --dynamic-size --lowering reference",
+    ],
+)
+def test_the_options_are_in_the_command(options: str, tmp_path: Path) -> None:
+    made = ["export", "tests.zoo.tiny:tiny_trained", "--input-size", 32, "--calibration", "random"]
+    kit.run(*made, *options.split(), "--output", tmp_path / "first")
+    found = collect([tmp_path / "first"]).files[0].manifest
+    words = shlex.split(export_command(found))[1:-1]
+    assert set(options.split()) <= set(words)
+    kit.run(*words, tmp_path / "again")
+    again = collect([tmp_path / "again"]).files[0].manifest
+    assert replace(again, speed=None) == replace(found, speed=None)
 
 
 def test_the_function_writes_nothing_without_an_output(folder: Path, tmp_path: Path) -> None:

@@ -4,7 +4,11 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import fields
 
+from ca_deploy.data.shares import FEWEST_HELD_OUT
 from ca_deploy.errors import visible
+from ca_deploy.graphs import DYNAMIC
+from ca_deploy.lowering.rules import DEFAULT, rules_for
+from ca_deploy.records.image_sizes import size_text
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.model import ModelSource
 from ca_deploy.render.blocks import Facts, Line
@@ -18,8 +22,8 @@ _FLAGS = {"evaluation_mode": "--eval", "inputs": "--input"}
 def origin(report: Report, numbers: dict[str, int]) -> Iterator[Part]:
     """Of each file what it was made from, and how; of each measurement its command."""
     yield Line(
-        "Paths are seen from the folder of each manifest. Options that a manifest does not keep (--batch, --held-out, "
-        "--dynamic-size, --sizes) are not in these commands.",
+        "Paths are seen from the folder of each manifest. A TOML file of choices for attention is named by its rules; "
+        "name the file.",
         wrap=True,
     )
     for file in report.collection.files:
@@ -70,12 +74,32 @@ def _weights(found: Manifest) -> str:
 def export_command(found: Manifest) -> str:
     """The command that makes a file again, for a POSIX shell."""
     words = ["ca-deploy", "export", found.model.source.model, *_options(found.model.source)]
-    words += ["--recipe", found.recipe.name]
-    if found.images is not None and found.images.place is not None:
-        words += ["--calibration", str(found.images.place)]
-    elif found.calibration is not None:
-        words += ["--calibration", found.calibration.name]
+    words += ["--recipe", found.recipe.name, *_images(found), *_dimensions(found)]
+    usual = rules_for(DEFAULT, found.format, found.recipe.arithmetic).name
+    words += ["--lowering", found.lowering.rules] if found.lowering.rules != usual else []
+    words += [word for one in found.compatibility for word in ("--check", one.target)]
     return visible(" ".join(map(shlex.quote, [*words, "--output", "."])))
+
+
+def _images(found: Manifest) -> Iterator[str]:
+    if found.images is not None and found.images.place is not None:
+        yield from ("--calibration", str(found.images.place))
+    elif found.calibration is not None:
+        yield from ("--calibration", found.calibration.name)
+    if found.calibration is not None:
+        yield from ("--calibration-count", str(found.calibration.images))
+    if found.images is not None and len(found.images.held_out) >= FEWEST_HELD_OUT:
+        yield from ("--held-out", str(len(found.images.held_out)))
+
+
+def _dimensions(found: Manifest) -> Iterator[str]:
+    batch = found.inputs[0].shape[0]
+    if batch != 1:
+        yield from ("--dynamic-batch",) if batch == DYNAMIC else ("--batch", str(batch))
+    if found.image_sizes is not None and found.image_sizes.enumerated:
+        yield from ("--sizes", ",".join(map(size_text, found.image_sizes.enumerated[1:])))
+    elif found.image_sizes is not None:
+        yield "--dynamic-size"
 
 
 def _options(source: ModelSource) -> Iterator[str]:
