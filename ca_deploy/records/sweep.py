@@ -22,12 +22,13 @@ _Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 @record
 class ExportOptions:
-    """``[export]``: options of ``ca-deploy export`` that apply to every model."""
+    """``[export]``: options of ``ca-deploy export`` that apply to every model; ``check``: to files of its format."""
 
     calibration_count: _Count | None = None
     held_out: _Count | None = None
     batch: _Count = 1
     lowering: str = "default"
+    check: tuple[str, ...] = ()
 
 
 @record

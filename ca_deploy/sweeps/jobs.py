@@ -111,6 +111,7 @@ def inputs_of_export(request: ExportRequest) -> dict[str, str]:
         **identity.of_network(request.source),
         "calibration": identity.of_calibration(request.calibration, request.source),
         "export": identity.of_text(to_json(options)),
+        **({"check": ", ".join(request.targets)} if request.targets else {}),
         "lowering": identity.of_path(lowering) if lowering.suffix == ".toml" else request.lowering,
     }
 

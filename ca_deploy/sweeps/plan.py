@@ -11,6 +11,7 @@ from ca_deploy.data.calibration import load_spec
 from ca_deploy.devices import Device, canonical_name, open_device
 from ca_deploy.errors import CaDeployError, DeviceError, UsageError, visible
 from ca_deploy.files import file_stem
+from ca_deploy.formats import Format, find_format
 from ca_deploy.latency.jobs import Wishes
 from ca_deploy.latency.profile import refuse_for
 from ca_deploy.latency.session import wishes
@@ -20,6 +21,7 @@ from ca_deploy.records.model import ModelSource
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.records.sweep import SweepSpec
 from ca_deploy.sweeps.spec import NAMING, NOTHING, Complaint, read_spec
+from ca_deploy.targets import find_target
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -119,6 +121,9 @@ class _Checks:
         spec = self._spec
         recipes = [self.attempt(f"recipes.{number}", load_recipe, name) for number, name in enumerate(spec.recipes)]
         sets = [self.attempt(f"calibration.{number}", _set_name, name) for number, name in enumerate(spec.calibration)]
+        formats = [find_format(one.format) for one in recipes if one] if all(recipes) else []
+        for number, name in enumerate(spec.export.check):
+            self.attempt(f"export.check.{number}", _refuse_target, name, formats)
         threads = ",".join(map(str, spec.profile.threads))
         wanted = self.attempt("profile", self._wishes, threads)
         for number, device in enumerate(devices):
@@ -161,12 +166,13 @@ class _Checks:
                         for one in recipes
                         if one.format == format and (one.needs_calibration or not turn)
                     ]
-                    made = self.attempt(f"model.{number}", self._request, named, own, place) if own else None
+                    made = self.attempt(f"model.{number}", self._request, named, own, place, format) if own else None
                     if made is not None:
                         yield made
 
-    def _request(self, source: ModelSource, recipes: list[str], calibration: str | None) -> ExportRequest:
+    def _request(self, source: ModelSource, recipes: list[str], calibration: str | None, format: str) -> ExportRequest:
         options = self._spec.export
+        suffix = find_format(format).suffix
         return requested(
             source,
             recipes,
@@ -175,6 +181,7 @@ class _Checks:
             calibration_count=options.calibration_count,
             held_out=options.held_out,
             batch=options.batch,
+            targets=[name for name in options.check if suffix in find_target(name)[0].suffixes],
             lowering=options.lowering,
         )
 
@@ -192,6 +199,16 @@ def _known_device(name: str) -> Device | None:
     with suppress(DeviceError):
         return open_device(name)
     return None
+
+
+def _refuse_target(name: str, formats: Sequence[Format]) -> None:
+    """
+    Raises:
+        UsageError: there is no such target, or it checks no file of these formats, where they are known.
+    """
+    target, _ = find_target(name)
+    if formats and all(format.suffix not in target.suffixes for format in formats):
+        raise UsageError(f"Target {target.name} checks {', '.join(target.suffixes)} files, and no recipe makes one.")
 
 
 def _set_name(name: str) -> str:

@@ -145,27 +145,39 @@ class _Sweep:
 
     def _continue(self, export: Cell) -> None:
         """Wait with what is missing for an exported file."""
-        digest = {"file": export.files[export.file]} if export.files else {}
+        if not export.files:
+            for cell in self._cells.values():
+                if cell.file == export.file and cell.what != "export":
+                    self._finish(replace(cell, reason="The file could not be exported."))
+            return
+        digest = {"file": export.files[export.file]}
         names = [export.file, manifest_path(Path(export.file)).name]
         options = {"options": identity.of_text(to_json(replace(self._plan.wishes, output=None)))}
         for device in self._plan.devices:
             cell = self._cells[export.file, "latency", device]
             info = self._devices[device]
-            if not export.files:
-                self._finish(replace(cell, reason="The file could not be exported."))
-            elif not _is_measured(export.file):
+            if not _is_measured(export.file):
                 self._finish(replace(cell, reason="No runtime on devices runs such files."))
             elif isinstance(info, str):
-                self._finish(replace(cell, status=Status.FAIL, reason=info))
+                self._finish(
+                    self._measured_before(cell, {**digest, **options}, info)
+                    or replace(cell, status=Status.FAIL, reason=info)
+                )
             else:
                 inputs = {**digest, **options, "device": identity.of_text(to_json(info))}
                 self._add(cell, inputs, partial(self._latency, export.file, names, device, info), device)
         if self._plan.data is not None:
             cell = self._cells[export.file, "accuracy", self._plan.data.name]
-            if not export.files:
-                self._finish(replace(cell, reason="The file could not be exported."))
-            else:
-                self._add(cell, {**digest, **self._data_inputs}, partial(self._accuracy, export.file, names))
+            self._add(cell, {**digest, **self._data_inputs}, partial(self._accuracy, export.file, names))
+
+    def _measured_before(self, cell: Cell, inputs: dict[str, str], why_not_now: str) -> Cell | None:
+        """What a device that does not answer was measured to take, if only it could be another one by now."""
+        before = self._results.cells[cell.place]
+        known = {name: value for name, value in before.inputs.items() if name != "device"}
+        if known != {**inputs, **tools()} or self._results.finished(cell.place, before.key) is None:
+            return None
+        self._step("", f"{cell.file} on {cell.on} keeps its earlier result: {why_not_now}")
+        return before
 
     def _add(self, cell: Cell, inputs: dict[str, str], job: Callable[[], Job], device: str | None = None) -> None:
         own = {**inputs, **tools()}

@@ -50,6 +50,7 @@ weights = "none.pth"
 
 [export]
 batch = 0
+check = ["xnnpak"]
 
 [profile]
 protocol = "hasty"
@@ -60,7 +61,7 @@ data = "photos/val"
     )
     refused(
         path,
-        "has 14 error",
+        "has 15 error",
         "recipes.1: Unknown recipe 'onnx_static_wi8_ai9'. Did you mean 'onnx_static_wi8_ai8'",
         "calibration.0: Unknown calibration set 'flowers'",
         "calibration.1: .*does not exist",
@@ -73,6 +74,7 @@ data = "photos/val"
         "model.1.width: .*a number",
         f"model.2: Checkpoint {tmp_path}/none.pth does not exist",
         "export.batch: ",
+        "export.check.0: Unknown target 'xnnpak'. Did you mean 'xnnpack'",
         "evaluate.data: .*photos/val does not exist",
         "profile: Unknown protocol 'hasty'",
     )
@@ -209,8 +211,23 @@ def test_a_nul_in_a_name_is_an_error_like_others(key: str, tmp_path: Path) -> No
         (f'recipes = ["onnx_float32"]\n{TINY}\n[profile]\nthreads = [100000]', "profile.threads.0: 100000 is not"),
         (f'recipes = ["onnx_float32"]\n{TINY}\n[evaluate]\ndata = "none"', "evaluate.data: .*does not exist"),
         (f'recipes = ["onnx_float32"]\n{TINY}\n[export]\nlowering = "none"', "model.0: .*lowering"),
+        (
+            f'recipes = ["onnx_float32"]\n{TINY}\n[export]\ncheck = ["xnnpack"]',
+            r"check.0: .* checks .tflite files, and no",
+        ),
     ],
-    ids=["syntax", "empty", "no recipe", "two models", "two recipes", "two devices", "threads", "no data", "no rules"],
+    ids=[
+        "syntax",
+        "empty",
+        "no recipe",
+        "two models",
+        "two recipes",
+        "two devices",
+        "threads",
+        "no data",
+        "no rules",
+        "no target",
+    ],
 )
 def test_what_cannot_be_swept(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "SWEEP.toml").write_text(text)

@@ -139,6 +139,30 @@ def test_labelled_photos_are_evaluated_as_evaluate_does(swept: tuple[Path, Sweep
         assert kept.finished(cell.place, cell.key), cell.place
 
 
+def test_a_device_that_does_not_answer_later_keeps_its_results(
+    swept: tuple[Path, SweepRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the same file and options; others fail."""
+    out = tmp_path / "out"
+    shutil.copytree(swept[0] / "out", out)
+    device = "emulated:cortex-a76"
+    record = ca_deploy.sweep(sweep_file(tmp_path, TINY, head=f'devices = ["{device}"]'), out, workers=1)
+    monkeypatch.setattr(run, "_asked_here", lambda *_: "It is switched off.")
+    said: list[str] = []
+    path = sweep_file(tmp_path, TINY, OTHER, head=f'devices = ["{device}"]')
+    again = ca_deploy.sweep(path, out, step=lambda _, doing: said.append(str(doing)))
+    assert again.cells[: len(record.cells)] == record.cells
+    assert {(cell.status, cell.reason) for cell in again.cells if "larger" in cell.file and cell.on} == {
+        (Status.FAIL, "It is switched off.")
+    }
+    kept = [f"{file} on {device} keeps its earlier result: It is switched off." for file in FILES[: len(RECIPES)]]
+    assert [line for line in said if "keeps" in line] == kept
+    path.write_text(path.read_text().replace("[[model]]", "[profile]\noperators = true\n[[model]]", 1))
+    with_operators = ca_deploy.sweep(path, out)
+    assert {cell.status for cell in with_operators.cells if cell.on} == {Status.FAIL}
+    assert all((out / name).exists() for cell in record.cells for name in cell.files)
+
+
 def test_a_cell_that_fails_keeps_its_error_and_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One network cannot be made, and the disk is full when the files of another are written."""
     prepare = delivery.transaction.prepare
@@ -149,7 +173,7 @@ def test_a_cell_that_fails_keeps_its_error_and_stops_no_other(tmp_path: Path, mo
         prepare(root, finished)
 
     monkeypatch.setattr(delivery.transaction, "prepare", full)
-    head = 'devices = ["emulated:cortex-a76"]'
+    head = 'devices = ["emulated:cortex-a76"]\n[export]\ncheck = ["ort_cpu"]'
     path = sweep_file(tmp_path, FAILS, OTHER, TINY, head=head, recipes=RECIPES[:1])
     done = CliRunner().invoke(app, ["sweep", str(path), "-o", str(tmp_path / "out"), "--workers", "1"])
     assert done.exit_code == 1, done.output
@@ -163,6 +187,8 @@ def test_a_cell_that_fails_keeps_its_error_and_stops_no_other(tmp_path: Path, mo
     assert "disk is full" in found["larger.onnx_float32.onnx", "export"]["reason"]
     assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith((".", "larger"))]
     assert found["tiny_trained.onnx_float32.onnx", "latency"]["status"] == "pass"
+    manifest = manifest_of(tmp_path / "out" / "tiny_trained.onnx_float32.onnx")
+    assert manifest is not None and [one.target for one in manifest.compatibility] == ["ort_cpu"]
     report = tmp_path / "out" / "tiny_trained.onnx_float32.onnx.emulated_cortex-a76.latency.json"
     assert "/tmp" not in report.read_text().replace(str(tmp_path), "")
     assert json.loads(report.read_text())["measurements"][0]["file"] == str(
