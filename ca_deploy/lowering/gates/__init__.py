@@ -74,4 +74,5 @@ def lower(graph_module: "GraphModule", rules: "Rules", samples: "Sequence[torch.
             else:
                 rewrite(graph_module, block.product, choice)
         done.append(entry)
+    graph_module.recompile()
     return Lowering(rules.name, tuple(done), tuple(left), measured=rules.measured)

@@ -99,6 +99,7 @@ def _error(alone: GraphModule, product: str, choice: Choice, taken: Tensor) -> f
     """The largest error of the rewritten block, relative to the largest value."""
     changed = copy.deepcopy(alone)
     rewrite(changed, _named(changed, product), choice)
+    changed.recompile()
     with torch.no_grad():
         expected, found = alone(taken), changed(taken)
     return float((found - expected).abs().max() / expected.abs().max().clamp(min=torch.finfo(torch.float64).tiny))

@@ -2,6 +2,7 @@
 
 from torch.fx import GraphModule, Node
 
+from ca_deploy.lowering._edit import drop_unused
 from ca_deploy.lowering.branches import take_apart
 from ca_deploy.lowering.gates import channels_last
 from ca_deploy.lowering.gates.block import Block
@@ -16,7 +17,10 @@ from ca_deploy.records.lowering import Choice
 
 
 def rewrite(graph_module: GraphModule, product: Node, choice: Choice) -> None:
-    """Edit the block that ends in ``product`` in place; equal up to float rounding, which :mod:`.prove` measures."""
+    """Edit the block that ends in ``product`` in place; equal up to float rounding, which :mod:`.prove` measures.
+
+    The graph's code is not written anew: ``recompile`` when it is whole.
+    """
     if choice.branches == "apart" or choice.layout == "channels_last":
         fold_norms(graph_module, _path(product))
     if choice.branches == "apart":
@@ -34,8 +38,7 @@ def rewrite(graph_module: GraphModule, product: Node, choice: Choice) -> None:
             write_pools(block, graph_module, choice.pools)
         if choice.product != "as_written":
             write_product(block, Editor(graph_module, block.product), choice.product)
-    graph_module.graph.eliminate_dead_code()
-    graph_module.recompile()
+    drop_unused(graph_module.graph)
 
 
 def _path(product: Node) -> tuple[Node, ...]:
@@ -43,7 +46,7 @@ def _path(product: Node) -> tuple[Node, ...]:
 
 
 def _block(product: Node) -> Block:
-    product.graph.eliminate_dead_code()
+    drop_unused(product.graph)
     found = block_at(product)
     assert isinstance(found, Block), found
     return found
