@@ -11,6 +11,24 @@ EXPANDS = {_aten.expand.default, _aten.expand_as.default, _aten.broadcast_to.def
 CONVOLUTIONS = {_aten.conv2d.default, _aten.conv1d.default}
 MULTIPLIES = {_aten.mul.Tensor, _aten.multiply.Tensor}
 NORMS = {_aten.batch_norm.default, _aten._native_batch_norm_legit_no_training.default}  # BatchNorm in evaluation mode
+_KNOWN_COMPOSITIONS = {
+    *CONVOLUTIONS,
+    _aten.batch_norm.default,
+    _aten.linear.default,
+    _aten.dropout.default,
+    _aten.flatten.using_ints,
+    _aten.adaptive_avg_pool2d.default,
+}
+
+
+def is_plain(node: Node) -> bool:
+    """Whether a node writes into none of its inputs and is no composition, of which there is no end; but for those that
+    all passes know."""
+    operator = node.target
+    if not isinstance(operator, torch._ops.OpOverload) or operator in _KNOWN_COMPOSITIONS:
+        return True
+    composed = operator.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd)
+    return not (composed or operator._schema.is_mutable)
 
 
 def is_1x1(node: Node, groups: int | None = None) -> bool:

@@ -10,6 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ca_deploy.errors import first_line
+from ca_deploy.lowering._edit import drop_unused
+from ca_deploy.lowering._operators import is_plain
 from ca_deploy.lowering.gates.block import Block
 from ca_deploy.lowering.gates.find import block_at, find
 from ca_deploy.lowering.gates.pools import is_pooling
@@ -42,11 +44,14 @@ def lower_program(
 
 
 def functional(program: "ExportedProgram") -> "GraphModule":
-    """The program as :func:`lower` takes it: without operations in place."""
+    """The program as :func:`lower` takes it: without operations in place, and of few kinds."""
     from torch.fx import GraphModule
 
-    graph_module = program.run_decompositions({}).module()
+    if not all(map(is_plain, program.graph.nodes)):  # otherwise it would take seconds and change nothing
+        program = program.run_decompositions({})
+    graph_module = program.module()
     assert isinstance(graph_module, GraphModule)
+    drop_unused(graph_module.graph)
     return graph_module
 
 
