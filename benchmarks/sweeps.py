@@ -6,7 +6,7 @@
 Six small networks with four recipes. `times` prints wall seconds, and whether all made the same bytes. `kills` lets a
 sweep run again after each kill, and checks that no finished result was lost or made again, that all files are whole,
 and that no process is left; the moments are random, within the time of an undisturbed sweep. Exits with 1 where
-something is wrong.
+something is wrong. `benchmarks/sweep_cluster.py` does the same to a scheduler and workers of their own.
 """
 
 import json
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -30,11 +30,11 @@ COMMAND = [sys.executable, "-m", "ca_deploy"]
 SIGKILL = 9
 
 
-def sweep_file(folder: Path, networks: int) -> Path:
+def sweep_file(folder: Path, networks: int, devices: Sequence[str] = ()) -> Path:
     path = folder / "SWEEP.toml"
     sizes = SIZES[:networks]
     models = (f'[[model]]\nmodel = "{NETWORK}"\nname = "net_{size}"\ninput_size = {size}\n' for size in sizes)
-    path.write_text(f"recipes = {json.dumps(RECIPES)}\n{''.join(models)}")
+    path.write_text(f"recipes = {json.dumps(RECIPES)}\ndevices = {json.dumps(devices)}\n{''.join(models)}")
     return path
 
 
@@ -112,48 +112,68 @@ def victim(command: psutil.Process, kind: str) -> psutil.Process | None:
 
 def kills(count: int, networks: int) -> bool:
     """Kill at random moments, and let the sweep run again, until it is complete; then begin a new one."""
+    with tempfile.TemporaryDirectory() as scratch:
+
+        def killed(out: Path, kind: str, usual_s: float) -> list[str] | None:
+            process = quietly(swept(Path(scratch), out, 2, networks))
+            watched = psutil.Process(process.pid)
+            time.sleep(random.uniform(0.1, 1) * usual_s)
+            found = victim(watched, kind) if process.poll() is None else None
+            if found is None:
+                process.wait()
+                return None
+            family = [watched, *watched.children(recursive=True)]
+            found.send_signal(SIGKILL)
+            if kind == "worker":
+                time.sleep(usual_s / 4)  # another takes its place
+                process.terminate()
+            process.wait(120)
+            _, left = psutil.wait_procs(family, timeout=15)
+            return [f"{kind}: {len(left)} processes are left"] if left else []
+
+        usual_s = timed([swept(Path(scratch), Path(scratch) / "undisturbed", 2, networks)])
+        return many(count, networks * len(RECIPES), usual_s, Path(scratch), killed)
+
+
+def many(
+    count: int, cells: int, usual_s: float, scratch: Path, killed: Callable[[Path, str, float], list[str] | None]
+) -> bool:
+    """``killed`` runs a sweep and kills, and gives what was wrong, or None where it came too late to kill."""
+    print(f"undisturbed: {usual_s:.0f} s; load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
     wrong = []
     number = lost = made = 0
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch:
-        usual_s = timed([swept(Path(scratch), Path(scratch) / "undisturbed", 2, networks)])
-        print(f"undisturbed: {usual_s:.0f} s; load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
-        while number < count:
-            out = Path(tempfile.mkdtemp(dir=scratch))
-            while number < count and len(hashes(out)) < networks * len(RECIPES):
-                kind = ("command", "scheduler", "worker")[number % 3]
-                before = finished(out)
-                process = subprocess.Popen(
-                    swept(Path(scratch), out, 2, networks), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-                )
-                watched = psutil.Process(process.pid)
-                time.sleep(random.uniform(0.1, 1) * usual_s)
-                found = victim(watched, kind) if process.poll() is None else None
-                if found is not None:
-                    family = [watched, *watched.children(recursive=True)]
-                    found.send_signal(SIGKILL)
-                    number += 1
-                    if kind == "worker":
-                        time.sleep(usual_s / 4)  # another takes its place
-                        process.terminate()
-                    process.wait(120)
-                    _, left = psutil.wait_procs(family, timeout=15)
-                    wrong += [f"{kind}: {len(left)} processes are left"] if left else []
-                else:
-                    process.wait()
-                after = finished(out)
-                gone = [name for name in before if after.get(name) != before[name]]
-                lost += len(gone)
-                made += len(after) - len(before)
-                wrong += [f"{kind}: {', '.join(gone)} lost or made again"] if gone else []
-                print(f"{number} of {count} kills, {len(hashes(out))} cells finished", file=sys.stderr, flush=True)
-    took = time.monotonic() - began
+    while number < count:
+        out = Path(tempfile.mkdtemp(dir=scratch))
+        while number < count and done(out) < cells:
+            kind = ("command", "scheduler", "worker")[number % 3]
+            before = finished(out)
+            found = killed(out, kind, usual_s)
+            number += found is not None
+            after = finished(out)
+            gone = [name for name in before if after.get(name) != before[name]]
+            lost += len(gone)
+            made += len(after) - len(before)
+            wrong += [*(found or ()), *([f"{kind}: {', '.join(gone)} lost or made again"] if gone else [])]
+            print(f"{number} of {count} kills, {done(out)} cells finished", file=sys.stderr, flush=True)
     print(
-        f"{number} kills in {took:.0f} s: {made} files of results made between them, {lost} lost, {len(wrong)} faults",
+        f"{number} kills in {time.monotonic() - began:.0f} s: {made} files of results made between them, {lost} lost, "
+        f"{len(wrong)} faults",
         *wrong,
         sep="\n",
     )
     return not wrong
+
+
+def done(out: Path) -> int:
+    """The number of finished results."""
+    place = out / "sweep.json"
+    return sum(bool(cell["files"]) for cell in json.loads(place.read_text())["cells"]) if place.exists() else 0
+
+
+def quietly(command: list[str], **environment: str) -> subprocess.Popen[bytes]:
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(command, stdout=nowhere, stderr=nowhere, env={**os.environ, **environment})
 
 
 def main() -> None:
