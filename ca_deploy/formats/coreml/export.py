@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+import ca_deploy.formats.coreml.lean_import  # noqa: F401 - before the other modules import coremltools
 from ca_deploy.errors import ModelError
 from ca_deploy.formats._last_stage import KeptFloat, LastStages
 from ca_deploy.formats._layers import nothing_left, overridden
