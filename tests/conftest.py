@@ -26,8 +26,10 @@ with contextlib.suppress(ImportError):
     importlib.import_module("triton")  # PyTorch imports it later: after coremltools and TensorFlow, that crashes
 
 import ca_deploy
+from ca_deploy.pipeline import converters
 from ca_deploy.pipeline.export import Export
 from tests.system_tools import unavailable
+from tests.warm import Idle
 
 if TYPE_CHECKING:
     from tests.devices.kit import Kit
@@ -95,6 +97,20 @@ def reference_exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Exp
     names = ["tflite_static_wi8_ai8", "tflite_float32", "onnx_static_wi8_ai8", "onnx_float32"]
     done = ca_deploy.export(recipes=names, output=tmp_path_factory.mktemp("reference"))
     return {export.manifest.recipe.name: export for export in done}
+
+
+@pytest.fixture(scope="module")
+def idle_converters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Idle]:
+    with Idle(tmp_path_factory.mktemp("idle")) as idle:
+        yield idle
+
+
+@pytest.fixture(scope="module")
+def warm_converters(idle_converters: Idle) -> Iterator[None]:
+    """For tests of what is exported, not of the processes that do it: their exports share a converter per format."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(converters, "Worker", idle_converters.lend)
+        yield
 
 
 @pytest.fixture(scope="session")

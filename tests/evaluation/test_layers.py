@@ -17,6 +17,8 @@ from ca_deploy.errors import ModelError, UsageError
 from ca_deploy.records.parity import LayerParity, LayersParity
 from tests.pipeline.kit import TINY
 
+pytestmark = pytest.mark.usefixtures("warm_converters")
+
 FACTORY = "tests.zoo.tiny:tiny_trained"
 LAYERS = ("stem", "block.expand", "block.depthwise", "block.attention", "block.project")
 RECIPES = {

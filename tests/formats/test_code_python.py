@@ -20,6 +20,8 @@ from ca_deploy.records.input_wish import input_wish
 from ca_deploy.records.samples import Samples
 from ca_deploy.records.signature import NetworkInput
 
+pytestmark = pytest.mark.usefixtures("warm_converters")
+
 
 @dataclass(frozen=True, slots=True)
 class Case:

@@ -11,6 +11,8 @@ from ca_deploy.pipeline.class_names import named_by_folders
 from ca_deploy.records.model import ModelSource
 from tests.pipeline.kit import TINY
 
+pytestmark = pytest.mark.usefixtures("warm_converters")
+
 CLASSES = ("ash", "birch", "cedar", "dogwood", "elm")
 
 

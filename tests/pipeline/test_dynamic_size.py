@@ -20,6 +20,8 @@ from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.parity import ParityReport, Status
 from ca_deploy.records.recipe import Tolerances
 
+pytestmark = pytest.mark.usefixtures("warm_converters")
+
 UNET = ModelSource("tests.zoo.shapes:grey_unet", input_size=(48, 80), channels="grey")
 TINY = ModelSource("tests.zoo.tiny:tiny_trained", input_size=32)
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from typer.testing import CliRunner
 
@@ -11,6 +12,8 @@ from ca_deploy import ModelSource
 from ca_deploy.cli import app
 from ca_deploy.graphs import read
 from tests.zoo.tiny import tiny_trained
+
+pytestmark = pytest.mark.usefixtures("warm_converters")
 
 
 def test_the_files_of_a_rewritten_program_answer_as_the_trained_network(tmp_path: Path) -> None:

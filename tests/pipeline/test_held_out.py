@@ -17,6 +17,8 @@ from ca_deploy.errors import ImageDataError, UsageError
 from ca_deploy.records.manifest import manifest_of, manifest_path
 from tests.pipeline.kit import TINY
 
+pytestmark = pytest.mark.usefixtures("warm_converters")
+
 
 def images(folder: Path, count: int) -> Path:
     """Blocks of colour, no two alike."""

@@ -15,6 +15,8 @@ from ca_deploy.networks.source import load
 from ca_deploy.pipeline.request import refuse_unfit, requested
 from ca_deploy.records.input_wish import input_wish
 
+pytestmark = pytest.mark.usefixtures("warm_converters")
+
 
 class Calls(nn.Module):
     def __init__(self, function: Callable[..., Any]) -> None:

@@ -14,6 +14,8 @@ import ca_deploy
 from ca_deploy.pipeline.export import Export
 from ca_deploy.records.model import ModelSource
 
+pytestmark = pytest.mark.usefixtures("warm_converters")
+
 FORMATS = ["onnx", "tflite", "coreml"]
 SIZE = (22, 30)  # of which the cells are no whole part
 

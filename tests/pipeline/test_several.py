@@ -11,6 +11,8 @@ from ca_deploy import ModelSource
 from ca_deploy.evaluation.predictor import open_predictor
 from ca_deploy.records.input_wish import input_wish
 
+pytestmark = pytest.mark.usefixtures("warm_converters")
+
 FORMATS = ("onnx", "tflite", "coreml")
 STATE = ModelSource("tests.zoo.inputs:photo_and_state", inputs=(input_wish("photo=image:24x40"), input_wish("state=6")))
 PHOTOS = ModelSource(

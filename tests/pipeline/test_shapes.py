@@ -12,6 +12,8 @@ from ca_deploy.errors import UsageError
 from ca_deploy.evaluation.predictor import open_predictor
 from ca_deploy.pipeline.request import requested
 
+pytestmark = pytest.mark.usefixtures("warm_converters")
+
 GREY = ModelSource("tests.zoo.shapes:grey_unet", input_size=(48, 80), channels="grey", fit="letterbox")
 WIDE = ModelSource("tests.zoo.shapes:keypoints", input_size=(40, 72), channels="BGR", value_range=255)
 FORMATS = ("onnx", "tflite", "coreml")

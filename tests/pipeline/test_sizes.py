@@ -15,6 +15,8 @@ from ca_deploy.pipeline.request import requested
 from ca_deploy.records.image_sizes import ImageSizes, Size2d
 from ca_deploy.records.input_wish import InputWish
 
+pytestmark = pytest.mark.usefixtures("warm_converters")
+
 TINY = ModelSource("tests.zoo.tiny:tiny_trained", input_size=32)
 OTHERS = ((64, 32), (40, 56))
 

@@ -28,6 +28,8 @@ from ca_deploy.tasks._detector import Detector, Suppressed, detector_of
 from tests.formats.kit import export
 from tests.tasks.test_detection_heads import SIZE, TwoMaps
 
+pytestmark = pytest.mark.usefixtures("warm_converters")
+
 FORMATS = formats_with("detection/nms")
 
 
