@@ -1,6 +1,13 @@
-"""A small sweep: two networks, two recipes."""
+"""A small sweep: two networks, two recipes; and what is planned or refused of a SWEEP.toml."""
 
+import re
 from pathlib import Path
+
+from typer.testing import CliRunner
+
+from ca_deploy.api import preflight
+from ca_deploy.cli import app
+from ca_deploy.sweeps.plan import Plan, planned
 
 RECIPES = ("onnx_float32", "onnx_static_wi8_ai8")
 TINY = """
@@ -32,3 +39,17 @@ def sweep_file(folder: Path, *models: str, head: str = "", recipes: tuple[str, .
 def contents(folder: Path, *suffixes: str) -> dict[str, bytes]:
     """The files of these suffixes, by name."""
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in suffixes}
+
+
+def plan_of(path: Path) -> Plan:
+    checks = preflight.source_checks, preflight.check_calibration, preflight.check_data
+    return planned(path, path.parent / "out", *checks)
+
+
+def refused(path: Path, *said: str) -> None:
+    """By the command, with exit code 2, without a folder of results."""
+    done = CliRunner().invoke(app, ["sweep", str(path), "-o", str(path.parent / "out")])
+    assert done.exit_code == 2, done.output
+    for text in said:
+        assert re.search(text, done.output), done.output
+    assert not (path.parent / "out").exists()
