@@ -79,6 +79,32 @@ _MODEL_OPTIONS: dict[str, Any] = {
             rich_help_panel=_MODEL,
         ),
     ],
+    "score_threshold": Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Of --head nms: the least score of a detection.",
+            rich_help_panel=_MODEL,
+            show_default="0.01",
+        ),
+    ],
+    "iou_threshold": Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Of --head nms: boxes of one class that overlap more are one thing.",
+            rich_help_panel=_MODEL,
+            show_default="0.5",
+        ),
+    ],
+    "max_detections": Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of --head nms: the places for detections.", rich_help_panel=_MODEL, show_default="100"
+        ),
+    ],
     "inputs": Annotated[
         list[str] | None,
         typer.Option(
@@ -145,7 +171,7 @@ NETWORK = (
     "inputs",
     "evaluation_mode",
 )
-HEAD = ("task", "head")
+HEAD = ("task", "head", "score_threshold", "iou_threshold", "max_detections")
 PREPROCESSING = ("mean", "std", "resize", "crop", "fit", "channels", "value_range")
 
 FileOrModel = Annotated[

@@ -2,28 +2,39 @@
 
 from dataclasses import replace
 
+from ca_deploy.errors import UsageError
 from ca_deploy.networks.arguments import Argument
 from ca_deploy.networks.prove import prove
 from ca_deploy.networks.source import Network
 from ca_deploy.plugins import load
+from ca_deploy.records.model import ModelSource
 from ca_deploy.tasks import find_head, meaning_of
 
+# Fields of a source -> those of records.boxes.Suppression.
+_THRESHOLDS = {"score_threshold": "least_score", "iou_threshold": "most_iou", "max_detections": "most"}
 
-def with_head(network: Network, name: str | None) -> Network:
-    """The network as ``name``, a head of its task, gives its answers; itself without one.
+
+def with_head(network: Network, source: ModelSource) -> Network:
+    """The network as the ``head`` of a source, one of its task's, gives its answers; itself without one.
 
     Raises:
-        UsageError: the task has no such head.
+        UsageError: the task has no such head, or a threshold is given that this head does not have.
         ModelError: the head does not fit the network.
     """
-    if name is None:
+    name = source.head
+    head = find_head(network.task, name) if name is not None else None
+    given = {flag: getattr(source, flag) for flag in _THRESHOLDS}
+    rule = {_THRESHOLDS[flag]: value for flag, value in given.items() if value is not None}
+    if rule and not (head and head.finished):
+        flags = ", ".join("--" + flag.replace("_", "-") for flag, value in given.items() if value is not None)
+        raise UsageError(f"{flags}: only a head that suppresses boxes has thresholds. Add --head nms, or drop them.")
+    if name is None or head is None:
         return network
-    head = find_head(network.task, name)
     if not head.wrap:
         return replace(network, head=name)
     inputs = network.signature.inputs
     if head.finished:
-        finished = load(head.wrap)(network)
+        finished = load(head.wrap)(network, **rule)
         return replace(
             network,
             module=finished,

@@ -159,7 +159,7 @@ def load(source: ModelSource, module: "nn.Module | None" = None) -> Network:
         notes=(*notes, *proven.notes),
         assumptions=assumptions(arguments, proven.signature.inputs, source, metadata, registered is not None),
     )
-    return with_head(network, source.head)
+    return with_head(network, source)
 
 
 def _module_of(program: "torch.export.ExportedProgram", path: str) -> "torch.fx.GraphModule":

@@ -102,5 +102,6 @@ class Suppression:
     def __post_init__(self) -> None:
         if min(self.classes, self.most) < 1 or not (0 < self.least_score < 1 and 0 < self.most_iou <= 1):
             raise UsageError(
-                "Suppression: there is a class and a box at least, and the least score and the IoU are between 0 and 1."
+                f"Suppression with the least score {self.least_score:g}, the IoU {self.most_iou:g} and {self.most} "
+                "detections is not possible: both are between 0 and 1, and there is a class and a detection at least."
             )

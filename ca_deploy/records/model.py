@@ -58,6 +58,7 @@ class ModelSource:
     ``labels`` is a text file, one name per line. ``evaluation_mode`` rewrites a program that was saved in training mode
     to what it computes after ``.eval()``. ``task`` names the meaning of the outputs (:mod:`ca_deploy.tasks`), ``head``
     what the network is wrapped in, one of its task's, and ``name`` is what files are called instead of the model.
+    ``score_threshold``, ``iou_threshold`` and ``max_detections`` are those of a head that suppresses boxes.
     ``inputs`` say what the parameters of the network's ``forward`` are; without them, the only one is an image.
     ``box_coding`` says what the outputs of a detector mean that does not say so itself, as a program cannot.
     """
@@ -82,6 +83,9 @@ class ModelSource:
     labels: Path | None = None
     task: str | None = None
     head: str | None = None
+    score_threshold: float | None = None
+    iou_threshold: float | None = None
+    max_detections: int | None = None
     name: str | None = None
     inputs: tuple[InputWish, ...] = ()
     box_coding: BoxCoding | None = None

@@ -1,6 +1,6 @@
 """Heads of detectors."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -92,12 +92,14 @@ class Detections(Boxes):
     reads it; the places that do not count are 0.
 
     A format adds it with operators of its own; this one, in PyTorch and numpy, is what files are compared with.
+    ``rule`` are fields of :class:`~ca_deploy.records.boxes.Suppression`.
 
     Raises:
+        UsageError: a threshold is out of range.
         ModelError: the network is not a detector, or has outputs of these names.
     """
 
-    def __init__(self, network: "Network") -> None:
+    def __init__(self, network: "Network", **rule: Any) -> None:
         super().__init__(network)
         if taken := sorted(set(GIVEN) & set(self._names)):
             raise ModelError(
@@ -105,7 +107,7 @@ class Detections(Boxes):
                 "another name."
             )
         detector = self._detector
-        self._rule = Suppression(detector.boxes, detector.scores, detector.classes)
+        self._rule = Suppression(detector.boxes, detector.scores, detector.classes, **rule)
         most = self._rule.most
         shapes = ((1, most, 4), (1, most), (1, most), (1,))
         pairs = zip(GIVEN, shapes, _MEANINGS, strict=True)

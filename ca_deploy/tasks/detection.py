@@ -70,12 +70,19 @@ def _matches(one: Detections, other: Detections, scored: float, found: float) ->
     return pairs
 
 
+def _levels(detector: Detector | Suppressed) -> tuple[float, float]:
+    """``_SHOWN`` and ``_FOUND``, or more where a file gives nothing of so low a score."""
+    found = max(_FOUND, detector.rule.least_score if isinstance(detector, Suppressed) else 0)
+    return max(_SHOWN, found + min(_FOUND, (1 - found) / 2)), found
+
+
 def _agreement(detector: Detector | Suppressed, reference: "Answers", other: "Answers") -> NDArray[np.float64]:
     """The share of the detections of both that the other has too; 1 where there are none."""
     shares = []
-    for one, two in zip(*(detector.found(answers, _FOUND) for answers in (reference, other)), strict=True):
-        count = int((one.scores >= _SHOWN).sum() + (two.scores >= _SHOWN).sum())
-        matched = len(_matches(one, two, _SHOWN, _FOUND)) + len(_matches(two, one, _SHOWN, _FOUND))
+    scored, found = _levels(detector)
+    for one, two in zip(*(detector.found(answers, found) for answers in (reference, other)), strict=True):
+        count = int((one.scores >= scored).sum() + (two.scores >= scored).sum())
+        matched = len(_matches(one, two, scored, found)) + len(_matches(two, one, scored, found))
         shares.append(matched / count if count else 1.0)
     return np.array(shares)
 
@@ -84,8 +91,9 @@ def _aligned(detector: Suppressed, reference: "Answers", other: "Answers") -> "t
     """Boxes ``(detections, 4)`` and scores ``(detections,)`` of what the reference finds, and the other finds too."""
     boxes, _, scores, _ = GIVEN
     sides: tuple[list[Detections], list[Detections]] = ([], [])
-    for one, two in zip(*(detector.found(answers, _FOUND) for answers in (reference, other)), strict=True):
-        pairs = np.array(_matches(one, two, _SHOWN, _FOUND), np.int64).reshape(-1, 2)
+    levels = _levels(detector)
+    for one, two in zip(*(detector.found(answers, levels[1]) for answers in (reference, other)), strict=True):
+        pairs = np.array(_matches(one, two, *levels), np.int64).reshape(-1, 2)
         for side, found, rows in zip(sides, (one, two), pairs.T, strict=True):
             side.append(Detections(found.boxes[rows], found.scores[rows], found.classes[rows]))
     first, second = (

@@ -118,7 +118,7 @@ def test_what_has_no_boxes_has_no_head() -> None:
     other = network(None)
     wrong = replace(other, signature=replace(other.signature, outputs=other.signature.outputs[:1]))
     with pytest.raises(ModelError, match=r"has no boxes to decode for --head: .* or one tensor"):
-        with_head(wrong, "boxes")
+        with_head(wrong, ModelSource(head="boxes"))
 
 
 @pytest.mark.parametrize(
