@@ -29,6 +29,7 @@ CPU = "cortex-a76"
 PRECISIONS = ("float32", "float16", "static_wi8_ai8")
 TARGETS = {"onnx": "ort_cpu", "tflite": "xnnpack:1.4", "coreml": "coreml"}
 CARDS = Path(__file__).parents[1] / "tests" / "assets" / "ssdlite320_mobilenet_v2_ca_cards6.safetensors"
+NOT_YET = "not measured: the run ended before it"
 FEW = {"calibration": "scikit_image", "calibration_count": 64, "held_out": 32}
 # The weights that a row is measured with -> what is said of its accuracy where it is not measured.
 WEIGHTS = {
@@ -147,7 +148,22 @@ def first_line(text: str) -> str:
     return text.partition("\n")[0].replace("|", "/")
 
 
+PAGE = """# Every network, in every format and precision
+
+What `ca-deploy export` makes of the networks with a name: written by `benchmarks/networks.py`, in the default lowering.
+
+- **weights**: *flowers* and *cards* are trained, and their accuracy on labelled photos is measured. *ImageNet, gates
+  open* is torchvision's MobileNetV2, to which attention was added that lets everything pass. *random* ones show that a
+  network is exported and what it costs; of how well it quantises they say little.
+- **parity**: verdict, SQNR and agreement with PyTorch on held-out images.
+- **operators**: the headline of [`check`](check.md), for ONNX Runtime on CPUs, XNNPACK of LiteRT 1.4 and Core ML.
+- **instructions**: of one inference on an emulated Cortex-A76, one thread, [exact and repeatable](profile.md). On CPUs,
+  ONNX Runtime converts float16 to float32 and back wherever it has no kernel for it.
+"""
+
+
 def table(arguments: argparse.Namespace) -> Iterator[str]:
+    yield PAGE
     yield "| network | weights | format | precision | parity | operators | size | instructions | accuracy |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for name, width in variants():
@@ -155,7 +171,7 @@ def table(arguments: argparse.Namespace) -> Iterator[str]:
         for format in format_names():
             place = arguments.output / f"{name}-{width:g}-{format}.json"
             if not place.exists():
-                yield f"| {shown} | | {format} | all | {' | '.join(['not measured: the run ended before it'] * 5)} |"
+                yield f"| {shown} | | {format} | all | {NOT_YET}{' | not measured' * 4} |"
                 continue
             found = json.loads(place.read_text(encoding="utf-8"))
             for precision, row in found["rows"].items():

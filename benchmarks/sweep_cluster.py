@@ -77,9 +77,13 @@ class Cluster:
                     self._running[device].wait(FAREWELL_S)
                 self._end(device)
         else:
-            nanny, *children = _family(self._running[random.choice(DEVICES)].pid)
+            device = random.choice(DEVICES)
+            nanny, *children = _family(self._running[device].pid)
             workers = [one for one in children if "spawn_main" in " ".join(one.cmdline())]
-            random.choice([nanny, *workers]).kill()
+            chosen = random.choice([nanny, *workers])
+            chosen.kill()
+            if chosen is nanny:
+                self._running[device].wait()
 
     def _end(self, name: str) -> None:
         for one in _family(self._running[name].pid):
