@@ -155,7 +155,8 @@ def many(
             lost += len(gone)
             made += len(after) - len(before)
             wrong += [*(found or ()), *([f"{kind}: {', '.join(gone)} lost or made again"] if gone else [])]
-            print(f"{number} of {count} kills, {done(out)} cells finished", file=sys.stderr, flush=True)
+            said = f"{number} of {count} kills, {done(out)} cells finished, {lost} lost, {len(wrong)} faults"
+            print(said, file=sys.stderr, flush=True)
     print(
         f"{number} kills in {time.monotonic() - began:.0f} s: {made} files of results made between them, {lost} lost, "
         f"{len(wrong)} faults",
