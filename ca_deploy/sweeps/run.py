@@ -9,6 +9,7 @@ from pathlib import Path
 from ca_deploy.data.calibration import load_spec
 from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import CaDeployError, OutputError
+from ca_deploy.latency.jobs import Wishes
 from ca_deploy.latency.measurable import measurable_runtimes
 from ca_deploy.pipeline.request import ExportRequest
 from ca_deploy.progress import DONE, NamedStep, Progress, no_named_step, silent
@@ -190,7 +191,7 @@ class _Sweep:
 
     def _latency(self, file: str, names: list[str], device: str, info: DeviceInfo) -> LatencyJob:
         folder = self._results.folder
-        command = ("ca-deploy", "profile", str(folder / file), "--device", device)
+        command = ("ca-deploy", "profile", str(folder / file), "--device", device, *_options(self._plan.wishes))
         return LatencyJob(
             file,
             str(folder / file),
@@ -267,6 +268,17 @@ def _asked_here(job: DeviceJob, step: NamedStep) -> DeviceInfo | str:
 
 def _is_measured(file: str) -> bool:
     return any(Path(file).suffix in runtime.suffixes for runtime in measurable_runtimes().values())
+
+
+def _options(wished: Wishes) -> Iterator[str]:
+    """As `ca-deploy profile` takes what SWEEP.toml may wish."""
+    usual = Wishes()
+    if wished.threads != usual.threads:
+        yield from ("--threads", ",".join(map(str, wished.threads)))
+    if wished.protocol.name != usual.protocol.name:
+        yield from ("--protocol", wished.protocol.name)
+    if wished.operators:
+        yield "--ops"
 
 
 def _as_seen_from(folder: Path, manifest: Manifest, request: ExportRequest) -> Manifest:

@@ -72,12 +72,13 @@ def test_the_command_of_a_file_makes_the_same_bytes_again(folder: Path, tmp_path
 @pytest.mark.parametrize(
     "options",
     [
-        "--recipe onnx_static_wi8_ai8 --calibration-count 24 --held-out 40 --batch 2 --check ort_cpu",
-        "--recipe onnx_float32 --dynamic-batch --dynamic-size --lowering reference",
+        "--recipe onnx_static_wi8_ai8 --calibration random --calibration-count 24 --held-out 40 --batch 2 "
+        "--check ort_cpu",
+        "--recipe onnx_float32 --calibration random --dynamic-batch --dynamic-size --lowering reference",
     ],
 )
 def test_the_options_are_in_the_command(options: str, tmp_path: Path) -> None:
-    made = ["export", "tests.zoo.tiny:tiny_trained", "--input-size", 32, "--calibration", "random"]
+    made = ["export", "tests.zoo.tiny:tiny_trained", "--input-size", 32]
     kit.run(*made, *options.split(), "--output", tmp_path / "first")
     found = collect([tmp_path / "first"]).files[0].manifest
     words = shlex.split(export_command(found))[1:-1]

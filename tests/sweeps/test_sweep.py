@@ -173,7 +173,7 @@ def test_a_cell_that_fails_keeps_its_error_and_stops_no_other(tmp_path: Path, mo
         prepare(root, finished)
 
     monkeypatch.setattr(delivery.transaction, "prepare", full)
-    head = 'devices = ["emulated:cortex-a76"]\n[export]\ncheck = ["ort_cpu"]'
+    head = 'devices = ["emulated:cortex-a76"]\n[export]\ncheck = ["ort_cpu"]\n[profile]\noperators = true'
     path = sweep_file(tmp_path, FAILS, OTHER, TINY, head=head, recipes=RECIPES[:1])
     done = CliRunner().invoke(app, ["sweep", str(path), "-o", str(tmp_path / "out"), "--workers", "1"])
     assert done.exit_code == 1, done.output
@@ -191,6 +191,8 @@ def test_a_cell_that_fails_keeps_its_error_and_stops_no_other(tmp_path: Path, mo
     assert manifest is not None and [one.target for one in manifest.compatibility] == ["ort_cpu"]
     report = tmp_path / "out" / "tiny_trained.onnx_float32.onnx.emulated_cortex-a76.latency.json"
     assert "/tmp" not in report.read_text().replace(str(tmp_path), "")
-    assert json.loads(report.read_text())["measurements"][0]["file"] == str(
-        tmp_path / "out" / "tiny_trained.onnx_float32.onnx"
-    )
+    file = str(tmp_path / "out" / "tiny_trained.onnx_float32.onnx")
+    assert json.loads(report.read_text())["measurements"][0]["file"] == file
+    assert json.loads(report.read_text())["command_line"] == [
+        "ca-deploy", "profile", file, "--device", "emulated:cortex-a76", "--ops"
+    ]  # fmt: skip

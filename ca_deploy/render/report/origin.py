@@ -84,6 +84,8 @@ def export_command(found: Manifest) -> str:
 def _images(found: Manifest) -> Iterator[str]:
     if found.images is not None and found.images.place is not None:
         yield from ("--calibration", str(found.images.place))
+    elif found.images is not None and found.images.source is not None:
+        yield from ("--calibration", found.images.name)
     elif found.calibration is not None:
         yield from ("--calibration", found.calibration.name)
     if found.calibration is not None:
