@@ -15,6 +15,7 @@ from ca_deploy.render.report.document import document
 from ca_deploy.reporting import Report
 from ca_deploy.reporting.choose import choices
 from ca_deploy.reporting.collection import collect
+from tests.reporting import kit
 
 NUMBERS = (0, -1, 1, 10**18, 2**63, 1e308, -1e308, float("nan"), float("inf"), 1e-320, 0.5, 101.0)
 TEXTS = ("", "x" * 5000, "\ud800", "<b>", "pass", "fail")
@@ -87,3 +88,12 @@ def test_what_cannot_be(folder: Path, tmp_path: Path, name: str, path: tuple[Any
     inner[path[-1]] = value
     (made / name).write_text(json.dumps(content))
     _page(made)
+
+
+def test_a_manifest_without_inputs_has_a_page(folder: Path, tmp_path: Path) -> None:
+    """Where its command says nothing of a batch."""
+    made = kit.changed(
+        folder, tmp_path / "copy", tiny_trained_onnx_float32_json=lambda content: content.update(inputs=[])
+    )
+    kit.run("report", made, "--output", tmp_path / "x.html")
+    assert "--batch" not in (tmp_path / "x.html").read_text(encoding="utf-8")

@@ -95,7 +95,7 @@ def _images(found: Manifest) -> Iterator[str]:
 
 
 def _dimensions(found: Manifest) -> Iterator[str]:
-    batch = found.inputs[0].shape[0]
+    batch = next((spec.shape[0] for spec in found.inputs[:1] if spec.shape), 1)
     if batch != 1:
         yield from ("--dynamic-batch",) if batch == DYNAMIC else ("--batch", str(batch))
     if found.image_sizes is not None and found.image_sizes.enumerated:
