@@ -8,6 +8,7 @@ from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.parity import ParityReport
 
 _MOST = 1e12  # bytes, ms, photos or dB; more was not measured
+_LARGEST = 1e300  # that is printed: an integer may have any number of digits
 _ROUNDING = 1e-6  # percentage points, of means in floating point
 
 
@@ -19,7 +20,7 @@ def impossible(record: object) -> str:
 def _impossible(record: object) -> Iterator[str]:
     match record:
         case Manifest():
-            yield from _positive(size_bytes=record.size_bytes)
+            yield from _positive(size_bytes=record.size_bytes, float32_size_bytes=record.float32_size_bytes)
             try:
                 _ = record.at_own_size
             except ValueError:
@@ -41,13 +42,15 @@ def _impossible(record: object) -> Iterator[str]:
                 if one.statistics is not None:
                     yield from _positive(median_ms=one.statistics.median_ms, p90_ms=one.statistics.p90_ms)
                 if one.instructions is not None:
-                    yield from _positive(instructions=one.instructions.total / 1e6)
+                    yield from _positive(instructions=one.instructions.total // 1000)
             for hot in record.heat.files if record.heat is not None else ():
                 yield from _positive(first_ms=hot.first_ms, last_ms=hot.last_ms)
 
 
 def _positive(**values: float | None) -> Iterator[str]:
-    yield from (f"{name} is {value:g}" for name, value in values.items() if value is not None and not 0 < value < _MOST)
+    for name, value in values.items():
+        if value is not None and not 0 < value < _MOST:
+            yield f"{name} is {min(value, _LARGEST):g}"
 
 
 def _percent(**values: float | None) -> Iterator[str]:

@@ -97,3 +97,22 @@ def test_a_manifest_without_inputs_has_a_page(folder: Path, tmp_path: Path) -> N
     )
     kit.run("report", made, "--output", tmp_path / "x.html")
     assert "--batch" not in (tmp_path / "x.html").read_text(encoding="utf-8")
+
+
+def test_a_number_of_any_length_is_named(folder: Path, tmp_path: Path) -> None:
+    def huge(content: dict[str, Any]) -> None:
+        content["images"] = 10**400
+
+    made = kit.changed(folder, tmp_path / "copy", **{f"{kit.FILES[0]}.accuracy.json".replace(".", "_"): huge})
+    kit.run("report", made, "--output", tmp_path / "x.html", code=1)
+    assert "images is 1e+300" in (tmp_path / "x.html").read_text(encoding="utf-8")
+
+
+def test_where_no_file_may_be_shipped_there_is_a_page(folder: Path, tmp_path: Path) -> None:
+    def fails(content: dict[str, Any]) -> None:
+        content["parity"]["status"] = "fail"
+
+    names = [Path(file).with_suffix(".json").name.replace(".", "_") for file in kit.FILES]
+    made = kit.changed(folder, tmp_path / "copy", **dict.fromkeys(names, fails))
+    kit.run("report", made, "--output", tmp_path / "x.html")
+    assert "None may be shipped." in (tmp_path / "x.html").read_text(encoding="utf-8")

@@ -65,9 +65,12 @@ def scatter_axes(figure: Scatter) -> tuple[Axis, Axis]:
 
 
 def front(figure: Scatter) -> str:
-    """The steps between the files that no other beats: at a given cost, the best quality that is to be had."""
+    """The steps between the files that no other beats: at a given cost, the best quality that is to be had. "" where
+    none may be shipped."""
     x, y = scatter_axes(figure)
     best = sorted({(dot.x, dot.y) for dot in figure.dots if dot.on_front})
+    if not best:
+        return ""
     path = [f"M{x.at(best[0][0])} {HEIGHT - BOTTOM}"]
     path += [f"V{y.at(value)}H{x.at(after[0])}" for (_, value), after in itertools.pairwise(best)]
     return "".join([*path, f"V{y.at(best[-1][1])}H{WIDTH - RIGHT}"])
