@@ -21,29 +21,27 @@ def with_head(network: Network, source: ModelSource) -> Network:
         UsageError: the task has no such head, or a threshold is given that this head does not have.
         ModelError: the head does not fit the network.
     """
-    name = source.head
-    head = find_head(network.task, name) if name is not None else None
-    given = {flag: getattr(source, flag) for flag in _THRESHOLDS}
-    rule = {_THRESHOLDS[flag]: value for flag, value in given.items() if value is not None}
-    if rule and not (head and head.finished):
-        flags = ", ".join("--" + flag.replace("_", "-") for flag, value in given.items() if value is not None)
+    head = find_head(network.task, source.head) if source.head is not None else None
+    given = {name: value for name in _THRESHOLDS if (value := getattr(source, name)) is not None}
+    if given and not (head and head.finished):
+        flags = ", ".join("--" + name.replace("_", "-") for name in given)
         raise UsageError(f"{flags}: only a head that suppresses boxes has thresholds. Add --head nms, or drop them.")
-    if name is None or head is None:
+    if head is None:
         return network
     if not head.wrap:
-        return replace(network, head=name)
+        return replace(network, head=source.head)
     inputs = network.signature.inputs
     if head.finished:
-        finished = load(head.wrap)(network, **rule)
+        finished = load(head.wrap)(network, **{_THRESHOLDS[name]: value for name, value in given.items()})
         return replace(
             network,
             module=finished,
             signature=finished.signature,
             task=meaning_of(network.task.name, finished.signature).task,
-            head=name,
-            unfinished=replace(network, head=name),
+            head=source.head,
+            unfinished=replace(network, head=source.head),
         )
     proven = prove(network.name, load(head.wrap)(network), [Argument(taken.name) for taken in inputs], inputs)
     signature = proven.signature.named(head.output_name or network.task.output_name)
     task = network.task.bound(signature) if network.task.bound else network.task
-    return replace(network, module=proven.module, signature=signature, task=task, head=name)
+    return replace(network, module=proven.module, signature=signature, task=task, head=source.head)

@@ -42,14 +42,14 @@ def _impossible(record: object) -> Iterator[str]:
                 if one.statistics is not None:
                     yield from _positive(median_ms=one.statistics.median_ms, p90_ms=one.statistics.p90_ms)
                 if one.instructions is not None:
-                    yield from _positive(instructions=one.instructions.total // 1000)
+                    yield from _positive(_MOST * 1e6, instructions=one.instructions.total)
             for hot in record.heat.files if record.heat is not None else ():
                 yield from _positive(first_ms=hot.first_ms, last_ms=hot.last_ms)
 
 
-def _positive(**values: float | None) -> Iterator[str]:
+def _positive(most: float = _MOST, **values: float | None) -> Iterator[str]:
     for name, value in values.items():
-        if value is not None and not 0 < value < _MOST:
+        if value is not None and not 0 < value < most:
             yield f"{name} is {min(value, _LARGEST):g}"
 
 
