@@ -1,7 +1,6 @@
 """The float counterpart of an integer file: what is left of the error is that of the weights."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from ca_deploy.evaluation.predictor import file_predictor
 from ca_deploy.formats import find_format
 from ca_deploy.networks.source import load as load_network
 from ca_deploy.pipeline.verify import reference_answers
-from ca_deploy.pipeline.worker import Worker
 from ca_deploy.plugins import load
 from ca_deploy.progress import no_step
 from ca_deploy.recipes import load_recipe
@@ -22,6 +20,7 @@ from ca_deploy.records.counterpart import Counterpart
 from ca_deploy.records.model import ModelSource
 from ca_deploy.runtimes import open_session
 from tests.evaluation.damages.networks import SIDE
+from tests.warm import Idle
 from tests.zoo.images import samples
 
 SOURCE = ModelSource(model="tests.evaluation.damages.networks:classifier", input_size=SIDE)
@@ -42,9 +41,8 @@ RECIPES = (
 class Files:
     """Exports by recipe, and what their counterparts answer."""
 
-    def __init__(self, folder: Path, ending: ExitStack) -> None:
-        self.folder, self._ending = folder, ending
-        self._workers: dict[str, Worker] = {}
+    def __init__(self, folder: Path, idle: Idle) -> None:
+        self.folder, self._idle = folder, idle
         self.network = load_network(SOURCE)
         self.reference = reference_answers(self.network, samples(16, self.network.signature, seed=1))
 
@@ -55,10 +53,8 @@ class Files:
         path = self.folder / f"{recipe_name}{format.suffix}"
         calibration = samples(32, self.network.signature, seed=0) if recipe.needs_calibration else None
         conversion = Conversion(SOURCE, recipe, calibration, path, path.with_suffix(".log"))
-        if format.name not in self._workers:
-            worker = Worker(format, self.folder / f"{format.name}.log", self.folder)
-            self._workers[format.name] = self._ending.enter_context(worker)
-        made = self._workers[format.name].convert(conversion, no_step)
+        with self._idle.lend(format, conversion.printed, self.folder) as worker:
+            made = worker.convert(conversion, no_step)
         in_float = tuple(spec.in_float for spec in made.outputs)
         opened = [(open_session(path, known=True), made.outputs)]
         opened += [(load(format.unrounded)(path, self.folder, one), in_float) for one in wanted]
@@ -78,8 +74,9 @@ class Files:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Files]:
-    with ExitStack() as ending:
-        yield Files(tmp_path_factory.mktemp("unrounded"), ending)
+    folder = tmp_path_factory.mktemp("unrounded")
+    with Idle(folder) as idle:
+        yield Files(folder, idle)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

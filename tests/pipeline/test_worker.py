@@ -1,5 +1,6 @@
 """However a converter process fails, it ends in one clear message, and leaves nothing running."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -17,10 +18,11 @@ from ca_deploy.progress import no_step
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Conversion
 from ca_deploy.records.model import ModelSource
+from tests.warm import Idle
 
 
-def _worker(tmp_path: Path, name: str) -> Worker:
-    fake = Format(
+def _format(name: str) -> Format:
+    return Format(
         "fake",
         ".fake",
         "for injecting faults",
@@ -29,7 +31,10 @@ def _worker(tmp_path: Path, name: str) -> Worker:
         packages=(),
         modes={"float32": Bits()},
     )
-    return Worker(fake, tmp_path / "fake.log", tmp_path)
+
+
+def _worker(tmp_path: Path, name: str) -> Worker:
+    return Worker(_format(name), tmp_path / "fake.log", tmp_path)
 
 
 def _conversion(tmp_path: Path) -> Conversion:
@@ -69,6 +74,20 @@ def test_one_process_makes_several_files_and_ends_when_asked(tmp_path: Path) -> 
             assert conversion.printed.read_text() == "last words\n"
         worker.finish()
         assert worker._child.ending() == "ended with exit code 0"
+
+
+def test_a_worker_is_lent_again_unless_it_died(tmp_path: Path) -> None:
+    """As other tests share them."""
+    conversion = _conversion(tmp_path)
+    for name, error in (("Works", None), ("Refuses", ModelError), ("Killed", WorkerError)):
+        with Idle(tmp_path) as idle:
+            pids = []
+            for _ in range(2):
+                with idle.lend(_format(name), conversion.printed, tmp_path) as worker:
+                    pids.append(worker.pid)
+                    with contextlib.nullcontext() if error is None else pytest.raises(error):
+                        worker.convert(conversion, no_step)
+        assert (pids[0] == pids[1]) == (error is not WorkerError), name
 
 
 def test_an_error_on_purpose_arrives_as_it_was_raised(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +10,10 @@ from ca_deploy.errors import CaDeployError, WorkerError
 from ca_deploy.formats import find_format
 from ca_deploy.networks.source import load
 from ca_deploy.pipeline.verify import Reference, Verified, reference_answers, verify
-from ca_deploy.pipeline.worker import Worker
 from ca_deploy.progress import no_step
 from ca_deploy.recipes import load_recipe, recipe_names
 from ca_deploy.records.conversion import Conversion
+from tests.warm import Idle
 from tests.zoo.catalogue import Entry
 from tests.zoo.images import samples
 
@@ -51,14 +50,13 @@ class Keeper:
     def __init__(self, folder: Path, calibration_count: int = 128, modes: Sequence[str] = MODES) -> None:
         self._folder, self._modes = folder, modes
         self._count = calibration_count
-        self._workers: dict[str, Worker] = {}
-        self._ending = ExitStack()
+        self._idle = Idle(folder)
 
     def __enter__(self) -> "Keeper":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ending.close()
+        self._idle.__exit__()
 
     def outcomes(self, entry: Entry, formats: Sequence[str]) -> Iterator[Outcome]:
         """By each recipe in turn; the network is loaded once."""
@@ -79,26 +77,22 @@ class Keeper:
     def _outcome(self, entry: Entry, recipe_name: str, reference: Reference) -> Outcome:
         recipe = load_recipe(recipe_name)
         format = find_format(recipe.format)
-        if recipe.format not in self._workers:
-            worker = Worker(format, self._folder / f"{recipe.format}.log", self._folder)
-            self._workers[recipe.format] = self._ending.enter_context(worker)
-        worker = self._workers[recipe.format]
-        before, own = processor_s(worker.pid), time.process_time()
         path = self._folder / f"{entry.name}.{recipe.name}{format.suffix}"
         calibration = samples(self._count, reference.network.signature, seed=0) if recipe.needs_calibration else None
         conversion = Conversion(entry.source, recipe, calibration, path, path.with_suffix(".log"))
-        verified, fault = None, False
-        try:
-            verified = verify(conversion, worker.convert(conversion, no_step), reference)
-            reason = verified.parity.reason
-        except WorkerError as error:  # that process is gone
-            reason, fault, before = _line(error), True, 0.0
-            del self._workers[recipe.format]
-        except CaDeployError as error:
-            reason = _line(error)
-        except Exception as error:  # only ca-deploy's own errors may reach a user
-            reason, fault = f"{type(error).__name__}: {_line(error)}", True
-        spent = processor_s(worker.pid) - before if recipe.format in self._workers else 0.0
+        verified, fault, gone = None, False, False
+        with self._idle.lend(format, conversion.printed, self._folder) as worker:
+            before, own = processor_s(worker.pid), time.process_time()
+            try:
+                verified = verify(conversion, worker.convert(conversion, no_step), reference)
+                reason = verified.parity.reason
+            except WorkerError as error:
+                reason, fault, gone = _line(error), True, True
+            except CaDeployError as error:
+                reason = _line(error)
+            except Exception as error:  # only ca-deploy's own errors may reach a user
+                reason, fault = f"{type(error).__name__}: {_line(error)}", True
+            spent = 0.0 if gone else processor_s(worker.pid) - before
         return Outcome(entry, recipe.name, verified, reason, fault, spent, time.process_time() - own)
 
 
