@@ -22,6 +22,7 @@ from ca_deploy.graphs.readers import by_suffix
 from ca_deploy.networks import factory, weights_file
 from ca_deploy.networks.labels import labels_of
 from ca_deploy.networks.stated_image import check_normalisation, check_sizes
+from ca_deploy.networks.stated_task import check_task
 from ca_deploy.records.model import ModelSource
 from ca_deploy.runtimes import find_runtime
 
@@ -30,7 +31,8 @@ def check_source(source: ModelSource) -> None:
     """The name of a model, its weights, its labels, and what is said of its images.
 
     Raises:
-        UsageError: the name is unknown, the labels cannot be read, or no image has such a size, mean or std.
+        UsageError: the name is unknown, the labels cannot be read, there is no such task or head, or no image has such
+            a size, mean or std.
         CheckpointError: the weights are missing or empty.
         ProgramError: the program is missing.
         ModelError: the module of a factory is missing, or has no such name.
@@ -47,7 +49,10 @@ def source_checks(source: ModelSource) -> list[Callable[[], object]]:
         checks.append(partial(weights_file.check_place, source.weights))
     if source.backbone_weights is not None:
         checks.append(partial(weights_file.check_place, source.backbone_weights, "--backbone-weights"))
-    return [*checks, *(partial(check, source) for check in (_check_labels, check_sizes, check_normalisation))]
+    return [
+        *checks,
+        *(partial(check, source) for check in (_check_labels, check_task, check_sizes, check_normalisation)),
+    ]
 
 
 def _check_model(source: ModelSource) -> None:

@@ -1,6 +1,7 @@
 """Whether a factory can be there, by reading files: no code of it runs. What cannot be known so passes."""
 
 import ast
+import importlib
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -9,6 +10,7 @@ from ca_deploy.processes.python_path import top_module
 
 # Whatever writes one of these may make names or modules that are in no file.
 _DYNAMIC = ("__getattr__", "globals(", "vars(", "locals(", "exec(", "setattr(", "sys.modules", "__path__", "import *")
+_OF_PYTHON = ("built-in", "frozen")
 
 
 def missing(name: str, attribute: str) -> str | None:
@@ -20,6 +22,8 @@ def missing(name: str, attribute: str) -> str | None:
     spec, found = top_module(name), top
     if spec is None:
         return top
+    if spec.origin in _OF_PYTHON:
+        return _missing_of_python(name, attribute)
     for part in [*inner, attribute]:
         text = _text(spec)
         if text is None or any(word in text for word in _DYNAMIC):
@@ -33,6 +37,15 @@ def missing(name: str, attribute: str) -> str | None:
             return None if found in sys.modules else found
         spec = below
     return None
+
+
+def _missing_of_python(name: str, attribute: str) -> str | None:
+    """The same of a module that Python itself brings without a file; it is imported."""
+    try:
+        module = importlib.import_module(name)
+    except ImportError:
+        return name
+    return None if hasattr(module, attribute) else ""
 
 
 def _may_bind(text: str, name: str) -> bool:

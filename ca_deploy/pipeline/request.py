@@ -11,6 +11,7 @@ from ca_deploy.errors import ArtifactError, ModelError, RecipeError, RuntimeUnav
 from ca_deploy.formats import Format, Wanted, find_format, format_names, formats_with
 from ca_deploy.lowering.rules import DEFAULT, rules_for
 from ca_deploy.networks.source import source_of_object
+from ca_deploy.networks.stated_task import check_task
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.image_sizes import Size2d, size_text
 from ca_deploy.records.manifest import manifest_of
@@ -18,7 +19,6 @@ from ca_deploy.records.model import ModelSource
 from ca_deploy.records.places import source_beside, source_from
 from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.targets import find_target
-from ca_deploy.tasks import find_head, find_task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -146,10 +146,7 @@ def requested(
         if not made & set(target.suffixes):
             raise UsageError(f"--check {name} checks {', '.join(target.suffixes)} files, and none is to be exported.")
     source.registered()
-    if source.task is not None:
-        task = find_task(source.task)
-        if source.head is not None:
-            find_head(task, source.head)
+    check_task(source)
     _refuse_other_models_files(asked)
     return asked
 

@@ -33,9 +33,10 @@ class ExportOptions:
 
 @record
 class ProfileOptions:
-    """``[profile]``: how every device measures."""
+    """``[profile]``: how every device measures; ``minutes`` of lasting load, with the protocol ``sustained``."""
 
     protocol: str | None = None
+    minutes: _Count | None = None
     threads: Annotated[tuple[_Threads, ...], Field(min_length=1)] = (1,)
     operators: bool = False
 

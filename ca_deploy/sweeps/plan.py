@@ -1,6 +1,5 @@
 """SWEEP.toml -> what there is to make: conversions, measurements and evaluations. All that is wrong is said at once."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,11 +14,12 @@ from ca_deploy.formats import Format, find_format
 from ca_deploy.latency.jobs import Wishes
 from ca_deploy.latency.profile import refuse_for
 from ca_deploy.latency.session import wishes
+from ca_deploy.lowering.rules import rules_for
 from ca_deploy.pipeline.request import ExportRequest, requested
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.model import ModelSource
 from ca_deploy.records.recipe import ExportRecipe
-from ca_deploy.records.sweep import SweepSpec
+from ca_deploy.records.sweep import ProfileOptions, SweepSpec
 from ca_deploy.sweeps.spec import NAMING, NOTHING, Complaint, read_spec
 from ca_deploy.targets import find_target
 
@@ -124,11 +124,12 @@ class _Checks:
         formats = [find_format(one.format) for one in recipes if one] if all(recipes) else []
         for number, name in enumerate(spec.export.check):
             self.attempt(f"export.check.{number}", _refuse_target, name, formats)
-        threads = ",".join(map(str, spec.profile.threads))
-        wanted = self.attempt("profile", self._wishes, threads)
+        wanted = self._wishes()
         for number, device in enumerate(devices):
             if device is not None and wanted is not None:
                 self.attempt(f"devices.{number}", refuse_for, device, wanted)
+        if spec.profile != ProfileOptions() and not spec.devices:
+            self.complaints.append(("profile", "no device is to measure. Name `devices`, or remove the table."))
         self._refuse_copies("profile.threads", list(map(str, spec.profile.threads)), "Name each number once.")
         self._refuse_copies(
             "model", [one.stem for one in spec.model if one.model != NOTHING], "Give each model a `name` of its own."
@@ -140,31 +141,46 @@ class _Checks:
         named = [(number, name) for number, name in enumerate(spec.devices) if name != NOTHING]
         places = [self.attempt(f"devices.{number}", canonical_name, name) for number, name in named]
         self._refuse_copies("devices", [place for place in places if place], "Name each device once.")
-        self._refuse_copies(
-            "devices", [file_stem(name) for name in {name for _, name in named}], "Name each device once."
-        )
+        devices_apart = dict(zip(places, (name for _, name in named), strict=True)).values()
+        self._refuse_copies("devices", [file_stem(name) for name in devices_apart], "Name each device once.")
+        wrong = {where for where, _ in self.complaints}
+        known = [(name, recipe) for name, recipe in zip(spec.recipes, recipes, strict=True) if recipe]
+        usable = [
+            (place, label)
+            for number, (place, label) in enumerate(zip(spec.calibration, sets, strict=True))
+            if f"calibration.{number}" not in wrong
+        ]
+        conversions = [*self._conversions(known, usable or [(None, None)])] if self._fits_options(known) else []
         if self.complaints or wanted is None:
             return None
-        conversions = tuple(self._conversions([one for one in recipes if one], [name for name in sets if name]))
         self._refuse_copies(
             "model", [file for one in conversions for file in files_of(one)], "Give one of the models another `name`."
         )
         data = spec.evaluate.data if spec.evaluate else None
-        return None if self.complaints else Plan(conversions, spec.devices, data, wanted)
+        return None if self.complaints else Plan(tuple(conversions), spec.devices, data, wanted)
 
-    def _conversions(self, recipes: list[ExportRecipe], sets: list[str]) -> Iterator[ExportRequest]:
+    def _fits_options(self, recipes: Sequence[tuple[str, ExportRecipe]]) -> bool:
+        """Whether any model could be exported with these options, so that what is wrong for all is said once."""
+        options = self._spec.export
+        for _, recipe in recipes:
+            self.attempt("export.lowering", rules_for, options.lowering, recipe.format, recipe.arithmetic)
+        any_model = ModelSource(name=NOTHING)
+        for name, _ in recipes:
+            self.attempt("export", requested, any_model, [name], self._output, held_out=options.held_out)
+        return not any(where.startswith("export.") or where == "export" for where, _ in self.complaints)
+
+    def _conversions(
+        self, recipes: Sequence[tuple[str, ExportRecipe]], sets: Sequence[tuple[str | None, str | None]]
+    ) -> Iterator[ExportRequest]:
         """Recipes of a format together. What needs no calibration is made once, and verified on the first set."""
-        spec = self._spec
-        names = dict(zip((recipe.name for recipe in recipes), spec.recipes, strict=True))
-        places: list[tuple[str | None, str]] = [*zip(spec.calibration, sets, strict=True)] or [(None, "")]
-        for number, source in enumerate(spec.model):
-            for turn, (place, label) in enumerate(places):
+        for number, source in enumerate(self._spec.model):
+            for turn, (place, label) in enumerate(sets):
                 named = replace(source, name=f"{source.stem}-{label}") if label else source
-                for format in dict.fromkeys(recipe.format for recipe in recipes):
+                for format in dict.fromkeys(recipe.format for _, recipe in recipes):
                     own = [
-                        names[one.name]
-                        for one in recipes
-                        if one.format == format and (one.needs_calibration or not turn)
+                        name
+                        for name, recipe in recipes
+                        if recipe.format == format and (recipe.needs_calibration or not turn)
                     ]
                     made = self.attempt(f"model.{number}", self._request, named, own, place, format) if own else None
                     if made is not None:
@@ -185,12 +201,27 @@ class _Checks:
             lowering=options.lowering,
         )
 
-    def _wishes(self, threads: str) -> Wishes:
+    def _wishes(self) -> Wishes | None:
         options = self._spec.profile
-        return wishes(threads=threads, protocol=options.protocol, operators=options.operators)
+        threads = ",".join(map(str, options.threads))
+        found = self.attempt("profile.protocol", wishes, threads=threads, protocol=options.protocol)
+        if found is None or options == ProfileOptions():
+            return found
+        return self.attempt(
+            "profile.minutes",
+            wishes,
+            threads=threads,
+            protocol=options.protocol,
+            minutes=options.minutes,
+            operators=options.operators,
+        )
 
     def _refuse_copies(self, where: str, names: list[str], remedy: str) -> None:
-        if twice := [name for name, count in Counter(names).items() if count > 1]:
+        """Names that differ only in case would be one file on many systems."""
+        alike: dict[str, list[str]] = {}
+        for name in names:
+            alike.setdefault(name.casefold(), []).append(name)
+        if twice := [" and ".join(dict.fromkeys(several)) for several in alike.values() if len(several) > 1]:
             self.complaints.append((where, f"two are called {', '.join(twice)}. {remedy}"))
 
 

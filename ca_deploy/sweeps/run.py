@@ -123,6 +123,9 @@ class _Sweep:
         while workers:
             device, (made,) = workers.finished()
             self._devices[device] = made.value or made.reason
+        for device, found in self._devices.items():
+            if isinstance(found, str):  # before hours of exports
+                self._step("", f"{device} does not answer: {found}")
 
     def _begin(self, conversion: ExportRequest) -> None:
         """Wait with what is missing of a conversion; go on with what is there."""
@@ -277,6 +280,8 @@ def _options(wished: Wishes) -> Iterator[str]:
         yield from ("--threads", ",".join(map(str, wished.threads)))
     if wished.protocol.name != usual.protocol.name:
         yield from ("--protocol", wished.protocol.name)
+    if wished.minutes is not None:
+        yield from ("--minutes", str(wished.minutes))
     if wished.operators:
         yield "--ops"
 

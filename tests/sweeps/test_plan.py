@@ -59,7 +59,7 @@ data = "photos/val"
         "export.batch: ",
         "export.check.0: Unknown target 'xnnpak'. Did you mean 'xnnpack'",
         "evaluate.data: .*photos/val does not exist",
-        "profile: Unknown protocol 'hasty'",
+        "profile.protocol: Unknown protocol 'hasty'",
     )
 
 
@@ -104,7 +104,7 @@ protocol = "hasty"
     )
     refused(
         path,
-        "has 8 error",
+        "has 9 error",
         "recipes.2: 7",
         "recipes: two are called onnx_float32",
         "model.0: Cannot import 'no_such_module'",
@@ -112,7 +112,8 @@ protocol = "hasty"
         "model.1: --labels .*gone.txt cannot be read",
         "profile.threads.0: 0",
         "profile.threads.1: 'x'",
-        "profile: Unknown protocol 'hasty'",
+        "profile.protocol: Unknown protocol 'hasty'",
+        "profile: no device is to measure",
     )
 
 
@@ -193,7 +194,10 @@ def test_a_nul_in_a_name_is_an_error_like_others(key: str, tmp_path: Path) -> No
         (f'recipes = ["onnx_float32"]\ndevices = ["local", "local"]\n{TINY}', "Name each device once"),
         (f'recipes = ["onnx_float32"]\n{TINY}\n[profile]\nthreads = [100000]', "profile.threads.0: 100000 is not"),
         (f'recipes = ["onnx_float32"]\n{TINY}\n[evaluate]\ndata = "none"', "evaluate.data: .*does not exist"),
-        (f'recipes = ["onnx_float32"]\n{TINY}\n[export]\nlowering = "none"', "model.0: .*lowering"),
+        (
+            f'recipes = ["onnx_float32"]\n{TINY}\n[export]\nlowering = "none"',
+            "export.lowering: Unknown lowering 'none'",
+        ),
         (
             f'recipes = ["onnx_float32"]\n{TINY}\n[export]\ncheck = ["xnnpack"]',
             r"check.0: .* checks .tflite files, and no",

@@ -157,6 +157,7 @@ def test_a_device_that_does_not_answer_later_keeps_its_results(
     }
     kept = [f"{file} on {device} keeps its earlier result: It is switched off." for file in FILES[: len(RECIPES)]]
     assert [line for line in said if "keeps" in line] == kept
+    assert said.index(f"{device} does not answer: It is switched off.") < said.index(kept[0])
     path.write_text(path.read_text().replace("[[model]]", "[profile]\noperators = true\n[[model]]", 1))
     with_operators = ca_deploy.sweep(path, out)
     assert {cell.status for cell in with_operators.cells if cell.on} == {Status.FAIL}
