@@ -108,6 +108,27 @@ def test_a_number_of_any_length_is_named(folder: Path, tmp_path: Path) -> None:
     assert "images is 1e+300" in (tmp_path / "x.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        (f"{kit.FILES[0]}.accuracy", {"top1": 99.0}, "top1 is 99 %, and its figures say"),
+        (f"{kit.FILES[0]}.accuracy", {"confusions": []}, "confusions leave 100 %"),
+        ("here.latency", {"measured_on": "yesterday"}, "measured_on is 'yesterday'"),
+        (Path(kit.FILES[0]).stem, {"parity": {"images": 0}}, "status is pass on 0 images"),
+    ],
+    ids=["figures", "confusions", "date", "no images"],
+)
+def test_a_record_that_contradicts_itself_is_named(
+    folder: Path, tmp_path: Path, name: str, change: dict[str, Any], said: str
+) -> None:
+    def contradict(content: dict[str, Any]) -> None:
+        for key, value in change.items():
+            content[key] = content[key] | value if isinstance(value, dict) else value
+
+    made = kit.changed(folder, tmp_path / "copy", **{f"{name}.json".replace(".", "_"): contradict})
+    assert said in kit.run("report", made, "--markdown", code=1).replace("\\", "")
+
+
 def test_where_no_file_may_be_shipped_there_is_a_page(folder: Path, tmp_path: Path) -> None:
     def fails(content: dict[str, Any]) -> None:
         content["parity"]["status"] = "fail"
