@@ -1,5 +1,6 @@
 """``ca_deploy.evaluate``: accuracy on labelled photos."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ def evaluate(
         preflight.check_model(against, source)
     preflight.check_data(Path(data))
     from ca_deploy.evaluation.question import Question
+    from ca_deploy.processes.typed import typed_command
 
     other = None if against is None else str(against)
     question = Question(str(model), Path(data), other, runtime, threads, source)
@@ -55,8 +57,10 @@ def evaluate(
         refuse_without_dask()
         from ca_deploy.sweeps.photos import evaluate_on
 
-        return evaluate_on(scheduler, question, step, progress)
-    from ca_deploy.evaluation.accuracy import evaluate_predictor
+        report = evaluate_on(scheduler, question, step, progress)
+    else:
+        from ca_deploy.evaluation.accuracy import evaluate_predictor
 
-    predictor, reference, photos = question.opened()
-    return evaluate_predictor(predictor, photos, reference, progress)
+        predictor, reference, photos = question.opened()
+        report = evaluate_predictor(predictor, photos, reference, progress)
+    return replace(report, command_line=typed_command())

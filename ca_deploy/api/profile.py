@@ -1,6 +1,5 @@
 """``ca_deploy.profile``: latency on a device."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +68,7 @@ def profile(
     from ca_deploy.graphs.not_models import refuse_others
     from ca_deploy.graphs.readers import by_suffix
     from ca_deploy.latency import session
+    from ca_deploy.processes.typed import typed_command
 
     if isinstance(files, str | Path):
         files = (files,)
@@ -92,7 +92,7 @@ def profile(
         inputs=inputs,
         input_shape=listed(input_shape),
         output=output,
-        command_line=tuple(sys.argv),
+        command_line=typed_command(),
     )
     for file in map(Path, files):
         refuse_others(file)

@@ -36,6 +36,7 @@ def sweep(
             and does not stop the others; where the scheduler is lost, the finished results are kept.
     """
     from ca_deploy.api import preflight
+    from ca_deploy.processes.typed import typed_command
     from ca_deploy.sweeps.cluster import refuse_without_dask
     from ca_deploy.sweeps.plan import planned
 
@@ -46,4 +47,4 @@ def sweep(
     plan = planned(Path(file), Path(output), *checks, elsewhere=scheduler is not None)
     from ca_deploy.sweeps.run import sweep as run
 
-    return run(plan, Path(output), scheduler, workers, step, progress)
+    return run(plan, Path(output), scheduler, workers, step, progress, typed_command())

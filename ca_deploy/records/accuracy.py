@@ -44,6 +44,7 @@ class AccuracyReport:
     ``top1`` is the percentage of photos with nothing wrong, ``figures`` are all metrics of the task by name; ``top5``
     is None where the task does not define it. ``top1_by_class`` is the task's main metric of each class. ``right_name``
     is what the task calls ``top1``, and ``by_class_name`` the metric of each class, where it is to be printed.
+    ``command_line`` is the command as it was typed; that of a sweep is the one that makes the same report.
     """
 
     model: str
@@ -60,3 +61,4 @@ class AccuracyReport:
     paired: PairedReport | None = None
     right_name: str = "top-1"
     by_class_name: str = ""
+    command_line: tuple[str, ...] = ()

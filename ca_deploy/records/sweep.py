@@ -95,6 +95,11 @@ class Cell:
             raise UsageError(f"files: {', '.join(map(repr, elsewhere[:4]))} is not the name of a file in the folder.")
 
     @property
+    def is_finished(self) -> bool:
+        """Whether it has the result of its inputs: it is neither only planned, nor failed before it had a file."""
+        return bool(self.key and self.files)
+
+    @property
     def place(self) -> tuple[str, str, str]:
         """What no two cells of a sweep have in common."""
         return self.file, self.what, self.on
@@ -102,11 +107,15 @@ class Cell:
 
 @record
 class SweepRecord:
-    """``sweep.json``: all results in a folder. Those of this sweep come first; others are of earlier ones."""
+    """``sweep.json``: all results in a folder. Those of this sweep come first; others are of earlier ones.
+
+    ``command_line`` is the last command, as it was typed.
+    """
 
     schema_version: int
     ca_deploy_version: str
     cells: tuple[Cell, ...]
+    command_line: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -37,6 +37,11 @@ class Decision:
         return (*self.good, *self.unpriced)
 
     @property
+    def too_far(self) -> Sequence[str]:
+        """All that are known to be not good enough."""
+        return [label for label in self.sound if label not in (*self.enough, *self.unjudged)]
+
+    @property
     def measured(self) -> Mapping[str, Measured]:
         """What the cost of the good ones was measured by; {} if it is their size."""
         return {label: self.cost.measured[label] for label in self.good if label in self.cost.measured}

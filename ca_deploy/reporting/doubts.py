@@ -17,6 +17,8 @@ from ca_deploy.reporting.measures import CostKind, Costs, is_invalid
 from ca_deploy.reporting.photos import main_figure
 from ca_deploy.reporting.scales import scale_of
 
+_MOST_BY_CHANCE = 5  # photos: 2 / 2^5 > 0.05
+
 
 def doubts(decision: Decision) -> tuple[str, ...]:
     """Of what was not measured, of the figures that decided, of other devices, and of the recommended file."""
@@ -69,6 +71,7 @@ def _of_figures(decision: Decision) -> Iterator[str]:
     else:
         yield from quality.sets[0].doubts()
     yield from _of_few_images(decision)
+    yield from _of_narrow_exclusions(decision)
     if cost.kind is CostKind.SIZE:
         tried = [label for label in decision.good if files[label].measured]
         what = "No speed was measured of these files"
@@ -117,6 +120,34 @@ def _of_few_images(decision: Decision) -> Iterator[str]:
                 f"{images} {what} a 95 % interval of about ±{half:.1f} points, wider than the {within:g} that may be "
                 f"given up{one}.{more}"
             )
+
+
+def _of_narrow_exclusions(decision: Decision) -> Iterator[str]:
+    """Each file that costs less and was left out for so few photos that no test tells them from chance.
+
+    McNemar's test has p = 2 / 2^n at least, if one model is right on n photos more than the other.
+    """
+    values, cost = decision.quality.values, decision.cost
+    best = max(decision.enough, key=lambda label: values.get(label, 0), default=None)
+    if best is None or decision.recommended is None:
+        return
+    for label in decision.too_far:
+        images = _images_of(decision, label)
+        photos = round((values[best] - values[label]) * images / 100)
+        is_cheaper = label in cost.values and cost.values[label] < cost.values[decision.recommended]
+        if is_cheaper and images == _images_of(decision, best) and 0 < photos <= _MOST_BY_CHANCE:
+            yield (
+                f"{label} costs less, {cost.values[label]:.4g} {cost.measure.unit}, and was left out for {photos} of "
+                f"{images} images, which may be chance. Only more images can tell."
+            )
+
+
+def _images_of(decision: Decision, label: str) -> int:
+    """How many images give the quality of a file as the share of them that is right; 0 where it is no such share."""
+    if decision.quality.basis is Basis.AGREEMENT:
+        return decision.files[label].manifest.parity.images if label in decision.quality.values else 0
+    report = decision.quality.sets[0].lowest.get(label) if decision.quality.basis is Basis.ACCURACY else None
+    return report.images if report is not None and main_figure(report)[0] == report.right_name else 0
 
 
 def _of_runs(measured: Mapping[str, Measured]) -> Iterator[str]:

@@ -41,7 +41,7 @@ class Shipped:
 class Collection:
     """``problems`` has the reason for each file that is damaged or foreign, by its path; ``passed_over`` are JSON files
     that are no records of ours, and ``unmatched`` records of files that are not here. ``pictures`` are those that
-    ``attention`` drew, and ``cells`` those of sweeps that failed or were skipped."""
+    ``attention`` drew, ``cells`` those of sweeps that have no result, and ``sweeps`` their commands."""
 
     folders: tuple[Path, ...]
     files: tuple[Shipped, ...]
@@ -50,6 +50,7 @@ class Collection:
     attention: tuple[AttentionReport, ...] = ()
     pictures: tuple[Path, ...] = ()
     cells: tuple[Cell, ...] = ()
+    sweeps: tuple[tuple[str, ...], ...] = ()
     problems: dict[str, str] = field(default_factory=dict)
     passed_over: tuple[str, ...] = ()
     unmatched: tuple[str, ...] = ()

@@ -34,6 +34,7 @@ def matched(found: Collection, documents: Iterable[Document]) -> Collection:
     references: list[AccuracyReport] = []
     attention: list[AttentionReport] = []
     cells: list[Cell] = []
+    sweeps: list[tuple[str, ...]] = []
     unmatched: list[str] = []
     for document in documents:
         for record in document.records:
@@ -51,7 +52,8 @@ def matched(found: Collection, documents: Iterable[Document]) -> Collection:
                 case AttentionReport():
                     attention.append(record)
                 case SweepRecord():
-                    cells += [cell for cell in record.cells if cell.status is not Status.PASS]
+                    sweeps.append(record.command_line)
+                    cells += [cell for cell in record.cells if cell.status is not Status.PASS and not cell.is_finished]
                 case AccuracyReport() | ParityReport() | CompatRecord():
                     name, what = _about(record)
                     owner = _by_name(files, name, document.path)
@@ -66,6 +68,7 @@ def matched(found: Collection, documents: Iterable[Document]) -> Collection:
         references=tuple(references),
         attention=tuple(attention),
         cells=tuple(cells),
+        sweeps=tuple(sweeps),
         unmatched=tuple(dict.fromkeys(unmatched)),
     )
 

@@ -10,10 +10,12 @@ def reasons(decision: Decision, file: Shipped) -> tuple[str, ...]:
     """By its cost, its quality, its parity and its size."""
     good, quality, cost = decision.good, decision.quality, decision.cost
     label, reasons = file.label, []
-    dearest = max(good, key=lambda one: cost.values[one])
+    others = sorted((one for one in good if one != label), key=lambda one: cost.values[one])
     rank = "the least" if cost.values[label] == min(cost.values[one] for one in good) else "as little as the least"
     among = _among(rank, len(good), len(decision.unpriced) + len(decision.unjudged))
-    times = f"; {dearest} has {cost.values[dearest] / cost.values[label]:.2f} times as much" if dearest != label else ""
+    ends = dict.fromkeys((others[0], others[-1]) if others else ())  # the next, and the dearest
+    beside = " and ".join(f"{one} has {cost.values[one] / cost.values[label]:.2f} times as much" for one in ends)
+    times = f"; {beside}" if ends else ""
     reasons.append(f"{_capital(cost.measure.name)}: {cost.values[label]:.4g} {cost.measure.unit}, {among}{times}.")
     if label in quality.values:
         best = max(quality.values[one] for one in decision.enough if one in quality.values)

@@ -156,12 +156,13 @@ def _latencies(report: LatencyReport) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class AccuracyJob:
-    """Evaluate an exported file on labelled photos, whose content is ``inputs``."""
+    """Evaluate an exported file on labelled photos, whose content is ``inputs``, as ``command_line`` would."""
 
     file: str
     contents: Contents
     data: Path
     inputs: Mapping[str, str]
+    command_line: tuple[str, ...]
     report_name: str
 
     def run(self, folder: Path, step: NamedStep) -> list[Made]:
@@ -173,6 +174,7 @@ class AccuracyJob:
         predictor = open_predictor(folder / self.file, None, 1, None)
         step("", f"evaluating on {self.data.name}")
         report = evaluate_predictor(predictor, scoring_of(predictor).read(self.data, predictor.labels))
+        report = replace(report, command_line=self.command_line)
         return [Made(Status.PASS, "", {self.report_name: to_json(report).encode()}, dict(report.figures))]
 
 

@@ -20,14 +20,14 @@ Place = tuple[str, str, str]
 
 
 class Results:
-    """What is in the folder; to be used inside :func:`alone_with`.
+    """What is in the folder; to be used inside :func:`alone_with`. ``command_line`` is the command that changes it.
 
     Raises:
         ArtifactError: its ``sweep.json`` is damaged.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, command_line: tuple[str, ...] = ()) -> None:
+        self.folder, self._command_line = folder, command_line
         self.cells: dict[Place, Cell] = {cell.place: cell for cell in _recorded(folder)}
         self._planned: dict[Place, Cell] = {}
 
@@ -40,7 +40,7 @@ class Results:
         self._planned = dict(cells)
         if cells.keys() - self.cells.keys():
             self.cells = {**cells, **self.cells}
-            write_atomically(self.folder / RECORD_FILE, _json(self.cells))
+            write_atomically(self.folder / RECORD_FILE, self._json(self.cells))
 
     def plan_anew(self, places: Collection[Place]) -> None:
         """List these as not made, whatever is there of other inputs; its files stay until they are replaced.
@@ -52,12 +52,12 @@ class Results:
         anew = {place: replace(self._planned[place], files=before[place].files) for place in places}
         if any(before[place] != cell for place, cell in anew.items()):
             self.cells = {**before, **anew}
-            write_atomically(self.folder / RECORD_FILE, _json(self.cells))
+            write_atomically(self.folder / RECORD_FILE, self._json(self.cells))
 
     def finished(self, place: Place, key: str) -> Cell | None:
         """The result of the same inputs, if its files are still what they were."""
         cell = self.cells.get(place)
-        if cell is None or cell.key != key or not cell.files:
+        if cell is None or cell.key != key or not cell.is_finished:
             return None
         paths = {self.folder / name: digest for name, digest in cell.files.items()}
         whole = all(
@@ -82,7 +82,7 @@ class Results:
                 for place, one in self.cells.items()
             )
             cells = {one.place: one for one in others if one is not None} | {cell.place: done}
-            (scratch / RECORD_FILE).write_text(_json(cells), encoding="utf-8")
+            (scratch / RECORD_FILE).write_text(self._json(cells), encoding="utf-8")
             deliver(
                 scratch, [*(scratch / name for name in dict.fromkeys([*tops, *(log or {})])), scratch / RECORD_FILE]
             )
@@ -99,12 +99,18 @@ class Results:
             OutputError: the folder cannot be written, or the disk is full.
         """
         self.cells = {**{place: self.cells[place] for place in first}, **self.cells}
-        write_atomically(self.folder / RECORD_FILE, _json(self.cells))
+        write_atomically(self.folder / RECORD_FILE, self._json(self.cells))
         return self.record(first)
 
     def record(self, places: list[Place]) -> SweepRecord:
         """The record of some of the results."""
-        return _record({place: self.cells[place] for place in places})
+        return self._record({place: self.cells[place] for place in places})
+
+    def _record(self, cells: Mapping[Place, Cell]) -> SweepRecord:
+        return SweepRecord(SCHEMA_VERSION, version("ca-deploy"), tuple(cells.values()), self._command_line)
+
+    def _json(self, cells: Mapping[Place, Cell]) -> str:
+        return to_json(self._record(cells))
 
 
 @contextmanager
@@ -152,14 +158,6 @@ def _recorded(folder: Path) -> tuple[Cell, ...]:
 def _depends(kept: Cell, cell: Cell) -> bool:
     """Whether a result is of a file that another one replaces."""
     return cell.what == "export" and kept.file == cell.file
-
-
-def _record(cells: Mapping[Place, Cell]) -> SweepRecord:
-    return SweepRecord(SCHEMA_VERSION, version("ca-deploy"), tuple(cells.values()))
-
-
-def _json(cells: Mapping[Place, Cell]) -> str:
-    return to_json(_record(cells))
 
 
 def _remove(path: Path) -> None:

@@ -49,8 +49,11 @@ def sweep(
     workers: int | None = None,
     step: NamedStep = no_named_step,
     progress: Progress = silent,
+    command_line: tuple[str, ...] = (),
 ) -> SweepRecord:
     """Make what is missing of a plan in a folder, on this machine, or on the workers of a scheduler.
+
+    The record has ``command_line`` as the command that was typed.
 
     Raises:
         CaDeployError: the cluster or the folder cannot be used. Everything else is in the cells.
@@ -62,7 +65,7 @@ def sweep(
             at_work = opened.enter_context(connected(scheduler, step))
             at_work.check(plan.devices)
         opened.enter_context(alone_with(output))
-        return _Sweep(plan, Results(output), step, progress).run(opened, at_work, workers)
+        return _Sweep(plan, Results(output, command_line), step, progress).run(opened, at_work, workers)
 
 
 class _Sweep:
@@ -207,9 +210,10 @@ class _Sweep:
 
     def _accuracy(self, file: str, names: list[str]) -> AccuracyJob:
         assert self._plan.data is not None
-        contents = read(self._results.folder, names)
+        folder = self._results.folder
+        command = ("ca-deploy", "evaluate", str(folder / file), "--data", str(self._plan.data), "--json")
         name = report_name(file, self._plan.data.name, "accuracy")
-        return AccuracyJob(file, contents, self._plan.data, self._data_inputs, name)
+        return AccuracyJob(file, read(folder, names), self._plan.data, self._data_inputs, command, name)
 
     def _send(self, workers: Workers) -> None:
         """Send jobs ahead; what is measured on this machine when all others are done."""

@@ -91,10 +91,14 @@ def test_failed_cells_of_a_sweep_are_shown(folder: Path, tmp_path: Path) -> None
         Cell(FILES[0], "export", Status.PASS),
         lost,
         Cell("net.onnx", "export", Status.SKIPPED, reason="no memory"),
+        Cell("net.onnx", "accuracy", Status.SKIPPED, "val", "It was not made.", files={"net.json": "1"}),
     )
-    (made / RECORD_FILE).write_text(to_json(SweepRecord(SCHEMA_VERSION, "0.1.0", cells)))
+    short = Cell(FILES[1], "export", Status.FAIL, reason="missed its tolerances", key="1", files={FILES[1]: "1"})
+    command = ("ca-deploy", "sweep", "SWEEP.toml", "-o", "my results")
+    (made / RECORD_FILE).write_text(to_json(SweepRecord(SCHEMA_VERSION, "0.1.0", (*cells, short), command)))
     assert collect([made]).cells == cells[1:]
     said = kit.run("report", made, "--markdown")
+    assert "ca-deploy sweep SWEEP.toml -o 'my results'" in said
     assert "latency of net.tflite on adb" in said and "it was lost" in said
 
 

@@ -40,6 +40,32 @@ def test_few_images_of_an_agreement_are_said(file: Shipped) -> None:
     assert not any("95 % interval" in doubt for doubt in agreeing(1000, 1).doubts)
 
 
+def test_a_cheaper_file_that_few_photos_left_out_is_named(file: Shipped) -> None:
+    """Two photos of 128 may be chance, and twelve not; a dearer file is no loss."""
+
+    def doubts(photos: int, ms: float = 1) -> list[str]:
+        def share(right: int) -> float:
+            return 100 * right / 128
+
+        short = made(file, "a", ms=ms)
+        best = made(file, "b", ms=2)
+        few = [
+            replace(one, accuracies=(replace(accuracy(file, share(right)), images=128),))
+            for one, right in ((short, 120 - photos), (best, 120))
+        ]
+        return [doubt for doubt in only(*few).doubts if "may be chance" in doubt]
+
+    assert doubts(2) == [
+        "a costs less, 1 ms, and was left out for 2 of 128 images, which may be chance. Only more images can tell."
+    ]
+    assert doubts(12) == doubts(2, ms=3) == doubts(1) == []  # one photo is less than the point that may be given up
+    parities = [replace(file.manifest.parity, images=128, agreement=100 * right / 128) for right in (125, 128)]
+    agreeing = only(
+        *(made(file, label, ms=ms, parity=one) for label, ms, one in zip("ab", (1, 2), parities, strict=True))
+    )
+    assert agreeing.recommended == "b" and any("left out for 3 of 128 images" in doubt for doubt in agreeing.doubts)
+
+
 def _of_networks(file: Shipped, **top1: float | None) -> tuple[Choice, ...]:
     models = {label: replace(file.manifest.model, checkpoint_sha256=label * 64) for label in top1}
     return choices([made(file, label, value, 1, model=models[label]) for label, value in top1.items()], WITHIN)

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,9 @@ def test_labelled_photos_are_evaluated_as_evaluate_does(swept: tuple[Path, Sweep
     ]
     for file in files:
         report = json.loads((out / f"{file}.photos.accuracy.json").read_text())
-        assert report == json.loads(to_json(ca_deploy.evaluate(out / file, tmp_path / "photos")))
+        command = ("ca-deploy", "evaluate", str(out / file), "--data", str(tmp_path / "photos"), "--json")
+        alone = replace(ca_deploy.evaluate(out / file, tmp_path / "photos"), command_line=command)
+        assert report == json.loads(to_json(alone))
     assert contents(out, ".onnx") == contents(swept[0] / "out", ".onnx")
     Image.new("RGB", (40, 40), "white").save(tmp_path / "photos" / "a" / "2.png")
     again = ca_deploy.sweep(path, out, workers=1)

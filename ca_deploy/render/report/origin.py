@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from ca_deploy.data.shares import FEWEST_HELD_OUT
-from ca_deploy.errors import visible
+from ca_deploy.errors import listed, visible
 from ca_deploy.graphs import DYNAMIC
 from ca_deploy.lowering.rules import DEFAULT, rules_for
 from ca_deploy.records.image_sizes import size_text
@@ -21,19 +21,29 @@ _FLAGS = {"evaluation_mode": "--eval", "inputs": "--input"}
 
 def origin(report: Report, numbers: dict[str, int]) -> Iterator[Part]:
     """Of each file what it was made from, and how; of each measurement its command."""
+    found = report.collection
     yield Line(
-        "Paths are seen from the folder of each manifest. A TOML file of choices for attention is named by its rules; "
-        "name the file.",
+        "Commands of exports are rebuilt, and run in the folder of their manifest; all others in the folder where they "
+        "were typed. A TOML file of choices for attention is named by its rules: name the file.",
         wrap=True,
     )
+    sources = [file.manifest.model.source for file in found.files]
+    if factories := sorted({one.model for one in sources if ":" in one.model and not one.is_program}):
+        yield Line(f"Put the folder of the code of {listed(factories)} on PYTHONPATH.", wrap=True)
     for file in report.collection.files:
         parts: tuple[Part, ...] = (Facts("", tuple(_facts(file))), Code((export_command(file.manifest),)))
         number = numbers[file.label]
         yield Details(f"{number}. {file.label}", parts, f"file-{number}")
-    if lines := [" ".join(map(shlex.quote, found.command_line)) for found in report.collection.reports]:
-        yield Details("Measurements", (Code(tuple(dict.fromkeys(lines))),))
-    again = " ".join(["ca-deploy report", *(shlex.quote(str(folder)) for folder in report.collection.folders)])
-    yield Details("This report", (Code((again,)),))
+    accuracies = [*(one for file in found.files for one in file.accuracies), *found.references]
+    this = ("ca-deploy", "report", *map(str, found.folders))
+    for title, commands in (
+        ("Sweeps", found.sweeps),
+        ("Accuracy", [one.command_line for one in accuracies]),
+        ("Speed", [one.command_line for one in found.reports]),
+        ("This report", [this]),
+    ):
+        if lines := dict.fromkeys(shlex.join(command) for command in commands if command):
+            yield Details(title, (Code(tuple(lines)),))
 
 
 def _facts(file: Shipped) -> Iterator[tuple[str, str]]:
