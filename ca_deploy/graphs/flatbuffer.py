@@ -97,13 +97,14 @@ def shorten_names(model: Any) -> None:
     """Name each tensor after the path of its PyTorch module and a counter: ``features.13.expand.0;1``.
 
     litert-torch 0.10 concatenates the classes of all modules behind a tensor, hundreds of characters per name: 5 % of
-    an INT8 file. What was merged into a convolution, as an activation of the network's forward, stands before it.
+    an INT8 file. A convolution stands behind what was merged into it, and gives its name, as in ONNX.
     """
     graph, seen = model.subgraphs[0], Counter[str]()
-    weighted = {one.outputs[0] for one in graph.operators if operator_name(model, one) in WEIGHTED}
+    operators = [one for one in graph.operators if operator_name(model, one) in WEIGHTED]
+    weighted = {place for one in operators for place in (one.outputs[0], *one.inputs[1:])}
     for index, tensor in enumerate(graph.tensors):
         parts = tensor.name.decode().split(";")
-        paths = map(module_path, parts if index in weighted else parts[:1])
+        paths = map(module_path, reversed(parts) if index in weighted else parts[:1])
         name = next(filter(None, paths), "tensor")
         tensor.name = f"{name};{seen[name]}".encode()
         seen[name] += 1

@@ -150,10 +150,12 @@ def _node(model: Any, index: int, operator: Any, scope: str, tensors: tuple[Tens
     inputs, outputs = _indices(operator.inputs), _indices(operator.outputs)
     code = model.operatorCodes[operator.opcodeIndex]
     result = tensors[outputs[0]] if outputs else Tensor(f"{name} {index}", None, "none")
+    # What a network gives has a name of its own, and its operator still the names of its weights.
+    constants = [tensors[place].name for place in inputs if place >= 0 and tensors[place].constant]
     return Node(
         index=index,
         name=in_scope(scope, result.name or f"{name} {index}"),
-        module=module_of(result.name),
+        module=module_of(result.name) or next(filter(None, map(module_of, constants)), ""),
         operator=name,
         inputs=inputs,
         outputs=outputs,
