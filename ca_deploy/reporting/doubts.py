@@ -2,22 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 
-from scipy.special import betaincinv
-
 from ca_deploy.errors import listed
-from ca_deploy.records.accuracy import AccuracyReport
 from ca_deploy.records.latency import LatencyReport
 from ca_deploy.records.report import Basis
 from ca_deploy.records.statistics import Trust
 from ca_deploy.reporting.alike import UNSAMPLED_PERCENT, has_samples
+from ca_deploy.reporting.chance import few_images, narrow_exclusions, no_better_than_guessing
 from ca_deploy.reporting.decision import Decision
 from ca_deploy.reporting.elsewhere import before_heat, on_other_devices, on_other_photos
 from ca_deploy.reporting.found import Measured, Shipped
 from ca_deploy.reporting.measures import CostKind, Costs, is_invalid
-from ca_deploy.reporting.photos import main_figure
 from ca_deploy.reporting.scales import scale_of
-
-_MOST_BY_CHANCE = 5  # photos: 2 / 2^5 > 0.05
 
 
 def doubts(decision: Decision) -> tuple[str, ...]:
@@ -28,17 +23,9 @@ def doubts(decision: Decision) -> tuple[str, ...]:
         for of in (on_other_photos, on_other_devices, before_heat):
             found += of(decision, file.label)
         if decision.quality.basis is Basis.ACCURACY:
-            found += _of_chance(file, decision.quality.sets[0].lowest[file.label])
+            found += no_better_than_guessing(file, decision.quality.sets[0].lowest[file.label])
         found += _of_file(file, decision.cost)
     return tuple(found)
-
-
-def accuracy_interval(percent: float, images: int) -> tuple[float, float]:
-    """The 95 % interval of a share of photos, in percent (Clopper and Pearson, Biometrika 1934)."""
-    right = min(max(round(percent * images / 100), 0), images)  # of a percentage, rounding may have made more of it
-    low = betaincinv(right, images - right + 1, 0.025) if right else 0.0
-    high = betaincinv(right + 1, images - right, 0.975) if right < images else 1.0
-    return 100 * float(low), 100 * float(high)
 
 
 def _of_what_is_missing(decision: Decision) -> Iterator[str]:
@@ -70,8 +57,8 @@ def _of_figures(decision: Decision) -> Iterator[str]:
         )
     else:
         yield from quality.sets[0].doubts()
-    yield from _of_few_images(decision)
-    yield from _of_narrow_exclusions(decision)
+    yield from few_images(decision)
+    yield from narrow_exclusions(decision)
     if cost.kind is CostKind.SIZE:
         tried = [label for label in decision.good if files[label].measured]
         what = "No speed was measured of these files"
@@ -95,59 +82,6 @@ def _of_figures(decision: Decision) -> Iterator[str]:
         yield from _of_runs(decision.measured)
     if untrained := [label for label, file in files.items() if not file.manifest.model.trained]:
         yield f"Random weights: {listed(untrained)}. Accuracy and agreement say nothing of a trained network."
-
-
-def _of_few_images(decision: Decision) -> Iterator[str]:
-    """Where the points that may be given up are fewer than chance makes."""
-    quality, within = decision.quality, decision.within
-    if quality.basis is Basis.ACCURACY:
-        lowest = quality.sets[0].lowest
-        shares = [(lowest[label].top1, lowest[label].images) for label in decision.enough]
-        what = "photos give each accuracy"
-        more = " A paired comparison says more: ca-deploy evaluate FILE --against OTHER."
-    elif quality.basis is Basis.AGREEMENT:
-        parities = [decision.files[label].manifest.parity for label in decision.enough]
-        shares = [(parity.agreement, parity.images) for parity in parities if parity.agreement is not None]
-        what, more = "images give each agreement", ""
-    else:
-        return
-    for images in sorted({images for _, images in shares}):
-        intervals = [accuracy_interval(percent, count) for percent, count in shares if count == images]
-        half = max((high - low) / 2 for low, high in intervals)
-        if half > within:
-            one = f": one of them is {100 / images:.2g} points" if images else ""
-            yield (
-                f"{images} {what} a 95 % interval of about ±{half:.1f} points, wider than the {within:g} that may be "
-                f"given up{one}.{more}"
-            )
-
-
-def _of_narrow_exclusions(decision: Decision) -> Iterator[str]:
-    """Each file that costs less and was left out for so few photos that no test tells them from chance.
-
-    McNemar's test has p = 2 / 2^n at least, if one model is right on n photos more than the other.
-    """
-    values, cost = decision.quality.values, decision.cost
-    best = max(decision.enough, key=lambda label: values.get(label, 0), default=None)
-    if best is None or decision.recommended is None:
-        return
-    for label in decision.too_far:
-        images = _images_of(decision, label)
-        photos = round((values[best] - values[label]) * images / 100)
-        is_cheaper = label in cost.values and cost.values[label] < cost.values[decision.recommended]
-        if is_cheaper and images == _images_of(decision, best) and 0 < photos <= _MOST_BY_CHANCE:
-            yield (
-                f"{label} costs less, {cost.values[label]:.4g} {cost.measure.unit}, and was left out for {photos} of "
-                f"{images} images, which may be chance. Only more images can tell."
-            )
-
-
-def _images_of(decision: Decision, label: str) -> int:
-    """How many images give the quality of a file as the share of them that is right; 0 where it is no such share."""
-    if decision.quality.basis is Basis.AGREEMENT:
-        return decision.files[label].manifest.parity.images if label in decision.quality.values else 0
-    report = decision.quality.sets[0].lowest.get(label) if decision.quality.basis is Basis.ACCURACY else None
-    return report.images if report is not None and main_figure(report)[0] == report.right_name else 0
 
 
 def _of_runs(measured: Mapping[str, Measured]) -> Iterator[str]:
@@ -185,14 +119,6 @@ def _has_newer_invalid(file: Shipped, used: Measured) -> bool:
         and scale_of(file, one) == scale_of(file, used)
         for one in file.measured
     )
-
-
-def _of_chance(file: Shipped, report: AccuracyReport) -> Iterator[str]:
-    """An accuracy that guessing has as well: the interval reaches down to one in as many as there are labels."""
-    labels = len(file.manifest.labels or report.top1_by_class)
-    name, value = main_figure(report)
-    if labels > 1 and name == report.right_name and accuracy_interval(value, report.images)[0] <= 100 / labels:
-        yield f"An accuracy of {value:.2f} % is not told apart from guessing among {labels} labels."
 
 
 def _of_file(file: Shipped, cost: Costs) -> Iterator[str]:

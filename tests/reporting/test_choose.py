@@ -8,8 +8,8 @@ from ca_deploy.records.report import Basis
 from ca_deploy.records.statistics import Rank, Trust
 from ca_deploy.render.blocks import Table
 from ca_deploy.render.report.choice import answer, chosen
+from ca_deploy.reporting.chance import accuracy_interval
 from ca_deploy.reporting.choose import choices
-from ca_deploy.reporting.doubts import accuracy_interval
 from ca_deploy.reporting.found import Measured, Shipped
 from ca_deploy.reporting.pareto import points
 from tests.reporting.made import accuracy, made, measured, on, only

@@ -13,7 +13,7 @@ from ca_deploy.render.report.layers import layers
 from ca_deploy.render.report.origin import origin
 from ca_deploy.render.report.speed import speed
 from ca_deploy.reporting import Report
-from ca_deploy.reporting.doubts import accuracy_interval
+from ca_deploy.reporting.chance import accuracy_interval
 from ca_deploy.reporting.found import Shipped
 from ca_deploy.reporting.photos import main_figure
 
