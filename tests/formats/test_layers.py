@@ -150,7 +150,7 @@ def onnx_is_float(path: Path, operator: str) -> bool:
 
 
 def tflite_is_float(path: Path, operator: str) -> bool:
-    return tflite_layers(path)["logits" if operator == "classifier" else "block.depthwise.2;1"] == "float32"
+    return tflite_layers(path)["logits" if operator == "classifier" else "block.depthwise.0;3"] == "float32"
 
 
 def coreml_is_float(path: Path, operator: str) -> bool:
@@ -218,7 +218,7 @@ def test_the_first_pattern_that_covers_a_layer_holds(tmp_path: Path) -> None:
     layers: dict[str, LayerBits] = {f"{ATTENTION}.conv1": 16, ATTENTION: "float", "classifier": 16}
     converted, path = convert("tflite", tmp_path, layers)
     found = tflite_layers(path)
-    assert found[f"{ATTENTION}.bn1;2"] == "int16"
+    assert found[f"{ATTENTION}.conv1;2"] == "int16"
     assert {found[f"{ATTENTION}.conv_h;2"], found[f"{ATTENTION}.act;0"]} == {"float32"}
     assert found["logits"] == "int16"
     network, rgb = load(TINY), photos(16, seed=3)
