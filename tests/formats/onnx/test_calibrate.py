@@ -2,7 +2,9 @@
 
 import numpy as np
 import onnx
+import pytest
 
+from ca_deploy.formats._channel_scales import ChannelScales
 from ca_deploy.formats.onnx.calibrate import activation_ranges, observe
 from ca_deploy.networks.source import Network
 from tests.formats.onnx.kit import Export, photos
@@ -19,3 +21,31 @@ def test_percentile_cuts_both_ends(exported: Export, network: Network) -> None:
     np.testing.assert_allclose(most["image"], np.percentile(images, [0.5, 99.5]), atol=0.01)
     for name, (low, high) in everything.items():
         assert low - 1e-5 <= most[name][0] <= most[name][1] <= high + 1e-5
+
+
+@pytest.mark.parametrize("histograms", [False, True])
+def test_what_is_only_moved_has_the_range_of_what_it_was(histograms: bool) -> None:
+    """A map that is transposed and reshaped, and its gate; what is gathered is another tensor."""
+    model = onnx.parser.parse_model(
+        """
+        <ir_version: 8, opset_import: ["": 17]>
+        moved (float[1, 2, 3, 4] image) => (float[1, 4, 3, 2] last)
+        <int64[2] shape = {6, 4}, int64[1] first = {0}>
+        {
+            twice = Add(image, image)
+            turned = Transpose <perm = [0, 3, 2, 1]> (twice)
+            flat = Reshape(turned, shape)
+            part = Gather <axis = 1> (flat, first)
+            last = Mul(turned, turned)
+        }
+        """
+    )
+    model = onnx.shape_inference.infer_shapes(model)
+    random = np.random.default_rng(0)
+    fed = samples_of(random.normal(size=(8, 2, 3, 4)).astype(np.float32))
+    found = activation_ranges(observe(model, fed, 1, histograms), 90)
+    assert found.keys() == {"image", "twice", "turned", "flat", "part", "last"}
+    assert found["turned"] == found["flat"] == found["twice"]
+    assert found["part"] != found["twice"] and found["last"][0] >= 0
+    scales = {"turned": ChannelScales()}
+    assert observe(model, fed, 1, histograms, scales).names.count("turned") == 1
