@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ca_deploy.errors import CaDeployError, unknown_name
+from ca_deploy.errors import CaDeployError, UsageError, unknown_name
 
 _PACKAGE = Path(__file__).parent
 
@@ -28,8 +28,10 @@ def find_data_file(folder: str, name: str, kind: str, list_command: str) -> Path
         UsageError: there is none of that name; the message suggests the closest.
     """
     path = Path(name)
-    if path.suffix == ".toml" and (path.exists() or path.is_symlink()):
-        return path  # whoever reads it refuses what is not a file
+    if path.suffix == ".toml":
+        if path.exists() or path.is_symlink():
+            return path  # whoever reads it refuses what is not a file
+        raise UsageError(f"{kind.capitalize()} {name} does not exist. Those with a name: {list_command}")
     shipped = {file.stem: file for file in data_files(folder, ".toml")}
     if name not in shipped:
         raise unknown_name(kind, name, shipped, list_command)

@@ -136,4 +136,5 @@ def _module_of_kernel(
     tensor = re.sub(r"_(De)?[Qq]uantizeLinear.*$", "", base)
     weight = re.match(r"(.+)\.(weight|bias)\b", tensor)
     found = (by_name(name), by_name(base), by_tensor(base), by_tensor(tensor), weight and weight[1])
-    return next((module for module in found if module), None)
+    known = [module for module in found if module is not None]
+    return next(filter(None, known), known[0] if known else None)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FORMATS = ("svg", "png")
+_MOST_DRAWN = 10_000  # points that an SVG lists; more become a picture in it, instead of a hundred MB
 _LABEL = 48  # characters of a name; longer ones would leave no room for the figures
 _LITERAL = {"text.parse_math": False}  # a name with two dollars is no formula
 
@@ -61,10 +62,18 @@ def _distribution(axes: "Axes", timed: list[Measurement]) -> None:
 def _series(axes: "Axes", report: LatencyReport, timed: list[Measurement]) -> None:
     """Samples over time in the colours of their boxes, and the temperature where the device reports it."""
     zero = min(start.began_at_s for found in timed for start in found.starts)
+    many = sum(map(len, (start for found in timed for start in found.samples_ns))) > _MOST_DRAWN
     for number, found in enumerate(timed):
         for start in found.starts:
             points = course(start, zero)
-            axes.plot([at for at, _ in points], [ms for _, ms in points], ".", color=f"C{number}", markersize=3)
+            axes.plot(
+                [at for at, _ in points],
+                [ms for _, ms in points],
+                ".",
+                color=f"C{number}",
+                markersize=3,
+                rasterized=many,
+            )
     axes.set_ylim(bottom=0)
     axes.set_xlabel("seconds since the first process start")
     axes.set_ylabel("ms")

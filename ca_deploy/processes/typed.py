@@ -7,4 +7,6 @@ from pathlib import Path
 def typed_command() -> tuple[str, ...]:
     """As the user typed it: ``ca-deploy`` without the folder where it is installed, or the script that called us."""
     program, *words = sys.argv or [""]
-    return ("ca-deploy" if Path(program).stem in ("ca-deploy", "__main__") else program, *words)
+    place = Path(program)
+    is_ours = place.stem == "ca-deploy" or place.parts[-2:] == ("ca_deploy", "__main__.py")
+    return ("ca-deploy" if is_ours else program, *words)

@@ -1,5 +1,6 @@
 """The source of a network: a small, picklable description that needs no torch."""
 
+import math
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +95,8 @@ class ModelSource:
         # 0 leaves out the head in many factories, timm's among them.
         if self.num_classes is not None and self.num_classes < (least := 1 if self.is_registered else 0):
             raise UsageError(f"--num-classes {self.num_classes} is not possible: {self.model} takes {least} or more.")
+        if self.width is not None and not 0 < self.width < math.inf:
+            raise UsageError(f"--width {self.width:g} is not possible: it multiplies numbers of channels, as in 0.5.")
         if self.random_weights and self.weights is not None:
             raise UsageError("--random-weights and --weights contradict each other. Leave one of them out.")
         if self.backbone_weights is not None and (self.random_weights or self.weights is not None):

@@ -69,7 +69,8 @@ def _is_good(label: str, quality: Qualities, best: float, within: float) -> bool
 
 def _too_far(label: str, quality: Qualities, best: float | None, within: float) -> str:
     below = (best or 0) - quality.values[label]
-    return f"its {quality.measure.name} is {below:.2f} points below the best; {within:g} may be given up"
+    digits = f"{below:.2f}" if round(below, 2) > within else f"{below:.6g}"
+    return f"its {quality.measure.name} is {digits} points below the best; {within:g} may be given up"
 
 
 def _cheapest(good: Sequence[str], cost: Costs, quality: Qualities, files: Mapping[str, Shipped]) -> str | None:

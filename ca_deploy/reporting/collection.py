@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ca_deploy.delivery import settle
 from ca_deploy.errors import ArtifactError, UsageError
-from ca_deploy.files import other_kind
+from ca_deploy.files import other_kind, size_of
 from ca_deploy.graphs.readers import by_suffix
 from ca_deploy.records.attention import PICTURE_TITLE
 from ca_deploy.records.manifest import Manifest, refuse_another
@@ -105,6 +105,7 @@ def _files(documents: Iterable[Document], problems: dict[str, str]) -> list[Ship
                 try:
                     if place.exists():
                         refuse_another(place, record, document.path)
+                        _refuse_another_size(place, record, document.path)
                 except (ArtifactError, OSError) as error:
                     problems[str(document.path)] = str(error)
                     continue
@@ -116,6 +117,15 @@ def _files(documents: Iterable[Document], problems: dict[str, str]) -> list[Ship
         Shipped(label, place, place.exists(), manifest, (manifest.parity,), compat=manifest.compatibility)
         for label, (manifest, place) in zip(labels, found.values(), strict=True)
     ]
+
+
+def _refuse_another_size(place: Path, record: Manifest, path: Path) -> None:
+    """
+    Raises:
+        ArtifactError: the manifest says another size than the file has.
+    """
+    if record.size_bytes != (size := size_of(place)):
+        raise ArtifactError(f"{path} is damaged: its size_bytes is {record.size_bytes}, and {place.name} has {size}.")
 
 
 def shortest_ends(paths: Sequence[Path]) -> list[str]:

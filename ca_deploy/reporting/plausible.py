@@ -1,10 +1,12 @@
 """What no command of ours writes, in numbers above all: a record that has it was changed, or is damaged."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 
+from ca_deploy.evaluation.metrics import at_most_percent
 from ca_deploy.records.accuracy import AccuracyReport
-from ca_deploy.records.latency import LatencyReport
+from ca_deploy.records.latency import LatencyReport, Measurement
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.parity import ParityReport, Status
 
@@ -26,31 +28,64 @@ def _impossible(record: object) -> Iterator[str]:
                 _ = record.at_own_size
             except ValueError:
                 yield "inputs are not those of its signature"
+            if record.speed is not None:
+                yield from _positive(median_ms=record.speed.median_ms)
             yield from _impossible(record.parity)
         case ParityReport():
             yield from _percent(agreement=record.agreement)
             if record.sqnr_db is not None and abs(record.sqnr_db) > _MOST:
                 yield f"sqnr_db is {record.sqnr_db:g}"
-            if record.status is Status.PASS and record.images < 1:
-                yield f"status is pass on {record.images} images"
+            if record.status is Status.PASS and not 0 < record.images < _MOST:
+                yield f"status is pass on {min(record.images, _LARGEST):g} images"
+            yield from _passed_below_tolerance(record)
         case AccuracyReport():
             yield from _positive(images=record.images)
-            yield from _percent(top1=record.top1)
+            yield from _percent(top1=record.top1, top5=record.top5)
+            yield from _percent(**{f"top1 of {name}": value for name, value in record.top1_by_class.items()})
             if record.figures and "top1" not in record.figures:
                 yield from _percent(**dict([next(iter(record.figures.items()))]))
             else:
                 yield from _percent(**record.figures)
             yield from _contradictions(record)
+            if record.top5 is not None and record.top5 < record.top1 - _ROUNDING:
+                yield f"top5 is {record.top5:g} %, and top1 {record.top1:g} %"
+            for pair in record.confusions:
+                if pair.truth == pair.answer or pair.count < 1:
+                    yield f"confusion of {pair.truth!r:.40} is {pair.count} times with {pair.answer!r:.40}"
         case LatencyReport():
             if not _is_time(record.measured_on):
                 yield f"measured_on is {record.measured_on!r:.40}"
             for one in record.measurements:
                 if one.statistics is not None:
                     yield from _positive(median_ms=one.statistics.median_ms, p90_ms=one.statistics.p90_ms)
+                    yield from _outside_of_samples(one)
                 if one.instructions is not None:
                     yield from _positive(_MOST * 1e6, instructions=one.instructions.total)
+                    if (most := max(asdict(one.instructions).values())) > one.instructions.total:
+                        yield f"instructions are {one.instructions.total} in all and {most} of one kind"
             for hot in record.heat.files if record.heat is not None else ():
                 yield from _positive(first_ms=hot.first_ms, last_ms=hot.last_ms)
+
+
+def _passed_below_tolerance(record: ParityReport) -> Iterator[str]:
+    """Where a single output was judged as a whole; other tolerances have exceptions, which only a comparison knows."""
+    least, found = record.tolerances, record.agreement
+    if record.status is not Status.PASS:
+        return
+    if found is not None and least.agreement_percent is not None:
+        at_most = at_most_percent(found * record.images / 100, record.images)
+        if at_most < least.agreement_percent - _ROUNDING:
+            yield f"status is pass at an agreement of {found:g} %"
+    whole = len(record.outputs) == 1 and not least.outputs and least.sqnr_db is not None
+    if whole and record.sqnr_db is not None and record.sqnr_db < (least.sqnr_db or 0):
+        yield f"status is pass at an SQNR of {record.sqnr_db:g} dB"
+
+
+def _outside_of_samples(one: Measurement) -> Iterator[str]:
+    samples = [value for start in one.samples_ns for value in start]
+    median_ms = one.statistics.median_ms if one.statistics is not None else None
+    if samples and median_ms is not None and not min(samples) - 1 <= median_ms * 1e6 <= max(samples) + 1:
+        yield f"median_ms is {median_ms:g}, outside of its samples"
 
 
 def _contradictions(record: AccuracyReport) -> Iterator[str]:

@@ -164,7 +164,7 @@ class Workers:
 
     def _lost(self) -> CaDeployError:
         return CaDeployError(
-            f"The connection to the scheduler {self._name} is lost. What is finished is kept: run the same again."
+            f"The connection to the scheduler {self._name} is lost. Run the same again; what a sweep finished is kept."
         )
 
 

@@ -5,6 +5,7 @@ another than the client's.
 """
 
 import math
+import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -216,6 +217,8 @@ def refuse_others(expected: Mapping[str, str], found: Mapping[str, str]) -> None
     """
     if other := [name for name in expected if found.get(name) != expected[name]]:
         raise UsageError(
-            f"This worker sees another {', '.join(other)} than the client, or it was changed during the sweep. Give "
-            "all machines the same files at the same paths, and run the sweep again."
+            f"The worker on {platform.node()} in {Path.cwd()} sees another {', '.join(other)} than the client, or it "
+            "was changed during the sweep. Give all machines the same files at the same paths. Where the network is "
+            "your own code, start the workers in the folder in which you start the sweep, or put that of the code on "
+            "their PYTHONPATH. Then run the sweep again."
         )

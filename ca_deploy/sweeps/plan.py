@@ -222,7 +222,7 @@ class _Checks:
         for name in names:
             alike.setdefault(name.casefold(), []).append(name)
         if twice := [" and ".join(dict.fromkeys(several)) for several in alike.values() if len(several) > 1]:
-            self.complaints.append((where, f"two are called {', '.join(twice)}. {remedy}"))
+            self.complaints.append((where, f"two are called {'; '.join(twice)}. {remedy}"))
 
 
 def _known_device(name: str) -> Device | None:

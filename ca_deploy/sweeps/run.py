@@ -9,7 +9,6 @@ from pathlib import Path
 from ca_deploy.data.calibration import load_spec
 from ca_deploy.delivery.scratch import temporary
 from ca_deploy.errors import CaDeployError, OutputError
-from ca_deploy.latency.jobs import Wishes
 from ca_deploy.latency.measurable import measurable_runtimes
 from ca_deploy.pipeline.request import ExportRequest
 from ca_deploy.progress import DONE, NamedStep, Progress, no_named_step, silent
@@ -21,6 +20,7 @@ from ca_deploy.records.places import place_beside, source_beside
 from ca_deploy.records.sweep import RECORD_FILE, Cell, SweepRecord
 from ca_deploy.sweeps import identity
 from ca_deploy.sweeps.cluster import Workers, connected, embedded
+from ca_deploy.sweeps.commands import evaluate_command, profile_command
 from ca_deploy.sweeps.jobs import AccuracyJob, DeviceJob, ExportJob, Job, LatencyJob, Made, inputs_of_export, read
 from ca_deploy.sweeps.plan import Plan, files_of, report_name
 from ca_deploy.sweeps.results import Place, Results, alone_with
@@ -197,7 +197,7 @@ class _Sweep:
 
     def _latency(self, file: str, names: list[str], device: str, info: DeviceInfo) -> LatencyJob:
         folder = self._results.folder
-        command = ("ca-deploy", "profile", str(folder / file), "--device", device, *_options(self._plan.wishes))
+        command = profile_command(folder / file, device, self._plan.wishes)
         return LatencyJob(
             file,
             str(folder / file),
@@ -211,7 +211,7 @@ class _Sweep:
     def _accuracy(self, file: str, names: list[str]) -> AccuracyJob:
         assert self._plan.data is not None
         folder = self._results.folder
-        command = ("ca-deploy", "evaluate", str(folder / file), "--data", str(self._plan.data), "--json")
+        command = evaluate_command(folder / file, self._plan.data)
         name = report_name(file, self._plan.data.name, "accuracy")
         return AccuracyJob(file, read(folder, names), self._plan.data, self._data_inputs, command, name)
 
@@ -275,19 +275,6 @@ def _asked_here(job: DeviceJob, step: NamedStep) -> DeviceInfo | str:
 
 def _is_measured(file: str) -> bool:
     return any(Path(file).suffix in runtime.suffixes for runtime in measurable_runtimes().values())
-
-
-def _options(wished: Wishes) -> Iterator[str]:
-    """As `ca-deploy profile` takes what SWEEP.toml may wish."""
-    usual = Wishes()
-    if wished.threads != usual.threads:
-        yield from ("--threads", ",".join(map(str, wished.threads)))
-    if wished.protocol.name != usual.protocol.name:
-        yield from ("--protocol", wished.protocol.name)
-    if wished.minutes is not None:
-        yield from ("--minutes", str(wished.minutes))
-    if wished.operators:
-        yield "--ops"
 
 
 def _as_seen_from(folder: Path, manifest: Manifest, request: ExportRequest) -> Manifest:

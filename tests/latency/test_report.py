@@ -58,6 +58,16 @@ def test_names_in_the_plot_are_literal_and_the_picture_well_formed(measured: tup
     assert "$\\frac{$" in texts and "\x1b" not in texts and "</svg>" in texts
 
 
+def test_the_plot_of_very_many_samples_stays_small(measured: tuple[LatencyReport, Path]) -> None:
+    """Half an hour of a small network has a million."""
+    report, _ = measured
+    one = report.measurements[0]
+    starts = tuple(replace(start, invoke_ns=start.invoke_ns * (50_000 // len(start.invoke_ns))) for start in one.starts)
+    drawn = plot(replace(report, measurements=(replace(one, starts=starts),)))
+    assert len(drawn["svg"]) < 1_000_000
+    ET.fromstring(drawn["svg"])
+
+
 def test_a_disk_that_is_nearly_full(measured: tuple[LatencyReport, Path], tmp_path: Path) -> None:
     """A limit on the size of files is as good as a full disk: what fits is there whole, and the report is not lost."""
     report, output = measured

@@ -12,6 +12,7 @@ from ca_deploy.processes.typed import typed_command
     [
         (["/home/me/.venv/bin/ca-deploy", "profile", "a b"], ("ca-deploy", "profile", "a b")),
         (["/home/me/ca_deploy/__main__.py", "list"], ("ca-deploy", "list")),
+        (["/lib/pytest/__main__.py", "-q"], ("/lib/pytest/__main__.py", "-q")),
         (["my/script.py", "-v"], ("my/script.py", "-v")),
         (["-c"], ("-c",)),
         ([""], ("",)),  # in a console

@@ -88,6 +88,19 @@ def test_the_options_are_in_the_command(options: str, tmp_path: Path) -> None:
     assert replace(again, speed=None) == replace(found, speed=None)
 
 
+def test_a_recipe_of_the_users_own_is_called_a_file(folder: Path) -> None:
+    """Also where it is called as one of ca-deploy's, which makes another file."""
+    found = collect([folder]).files[1].manifest
+    assert "--recipe onnx_static_wi8_ai8 " in export_command(found)
+    for own in (replace(found.recipe, name="mine"), replace(found.recipe, percentile=90.0)):
+        words = export_command(replace(found, recipe=own)).split()
+        assert words[words.index("--recipe") + 1] == f"{own.name}.toml"
+
+
+def test_the_command_of_the_page_has_what_decided(folder: Path) -> None:
+    assert f"ca-deploy report {folder} --within 0.5" in kit.run("report", folder, "--markdown", "--within", 0.5)
+
+
 def test_the_function_writes_nothing_without_an_output(folder: Path, tmp_path: Path) -> None:
     made = ca_deploy.report(str(folder))
     assert made.choices[0].recommended in FILES and not made.collection.problems

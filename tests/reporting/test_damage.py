@@ -115,8 +115,12 @@ def test_a_number_of_any_length_is_named(folder: Path, tmp_path: Path) -> None:
         (f"{kit.FILES[0]}.accuracy", {"confusions": []}, "confusions leave 100 %"),
         ("here.latency", {"measured_on": "yesterday"}, "measured_on is 'yesterday'"),
         (Path(kit.FILES[0]).stem, {"parity": {"images": 0}}, "status is pass on 0 images"),
+        (Path(kit.FILES[1]).stem, {"parity": {"agreement": 50.0}}, "status is pass at an agreement of 50 %"),
+        (Path(kit.FILES[1]).stem, {"parity": {"sqnr_db": -20.0}}, "status is pass at an SQNR of -20 dB"),
+        (Path(kit.FILES[0]).stem, {"size_bytes": 10}, "its size_bytes is 10, and tiny_trained.onnx_float32.onnx has"),
+        (f"{kit.FILES[0]}.accuracy", {"top5": 1.0, "top1": 20.0}, "top"),
     ],
-    ids=["figures", "confusions", "date", "no images"],
+    ids=["figures", "confusions", "date", "no images", "agreement", "SQNR", "size", "top-5"],
 )
 def test_a_record_that_contradicts_itself_is_named(
     folder: Path, tmp_path: Path, name: str, change: dict[str, Any], said: str
@@ -127,6 +131,22 @@ def test_a_record_that_contradicts_itself_is_named(
 
     made = kit.changed(folder, tmp_path / "copy", **{f"{name}.json".replace(".", "_"): contradict})
     assert said in kit.run("report", made, "--markdown", code=1).replace("\\", "")
+
+
+def test_a_median_outside_of_its_samples_and_a_part_above_the_whole_are_named(folder: Path, tmp_path: Path) -> None:
+    def fast(content: dict[str, Any]) -> None:
+        content["measurements"][0]["statistics"] |= {"median_ms": 1e-5}
+
+    made = kit.changed(folder, tmp_path / "copy", here_latency_json=fast)
+    said = kit.run("report", made, "--markdown", code=1).replace("\\", "")
+    assert "median_ms is 1e-05, outside of its samples" in said
+    counts = {"total": 5, "simd": 9, "dot_product": 0, "load_store": 0, "branch": 0}
+
+    def few(content: dict[str, Any]) -> None:
+        content["measurements"][0]["instructions"] = counts
+
+    made = kit.changed(folder, tmp_path / "other", here_latency_json=few)
+    assert "instructions are 5 in all and 9 of one kind" in kit.run("report", made, "--markdown", code=1)
 
 
 def test_where_no_file_may_be_shipped_there_is_a_page(folder: Path, tmp_path: Path) -> None:

@@ -238,9 +238,7 @@ def test_a_scheduler_that_is_killed_is_said_to_be_lost(tmp_path: Path) -> None:
         workers.submit(Sleeps(), None, "sleeps")
         with Client(address, set_as_default=False) as client:
             os.kill(client.run_on_scheduler(os.getpid), signal.SIGKILL)
-        with pytest.raises(
-            CaDeployError, match=f"connection to the scheduler {address} is lost. What is finished is kept"
-        ):
+        with pytest.raises(CaDeployError, match=f"connection to the scheduler {address} is lost. Run the same again"):
             workers.finished()
 
 

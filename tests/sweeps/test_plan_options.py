@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ca_deploy.sweeps.run import _options
+from ca_deploy.sweeps.commands import profile_command
 from tests.sweeps.kit import TINY, plan_of, refused, sweep_file
 
 
@@ -27,6 +27,14 @@ name = "B"
 task = "detection"
 head = "argmax"
 
+[[model]]
+model = "tests.zoo.tiny:tiny_trained"
+head = "argmaxx"
+
+[[model]]
+name = "wide"
+width = -2.0
+
 [export]
 lowering = "none"
 held_out = 1
@@ -38,7 +46,9 @@ minutes = 3
     )
     refused(
         path,
-        "has 8 error",
+        "has 10 error",
+        "model.3: Unknown head 'argmaxx'",
+        "model.4: --width -2 is not possible",
         "model.0: Module 'os.path' has no 'nosuch'",
         "model.1: --input-size -1 is not possible",
         "model.1: Unknown task 'tracking'",
@@ -54,4 +64,7 @@ def test_lasting_load_takes_as_many_minutes_as_are_asked_for(tmp_path: Path) -> 
     head = 'devices = ["local"]\n[profile]\nprotocol = "sustained"\nminutes = 3\nthreads = [1, 2]\noperators = true'
     plan = plan_of(sweep_file(tmp_path, TINY, head=head))
     assert plan.wishes.minutes == 3
-    assert " ".join(_options(plan.wishes)) == "--threads 1,2 --protocol sustained --minutes 3 --ops"
+    typed = " ".join(profile_command(Path("a.onnx"), "local", plan.wishes))
+    assert (
+        typed == "ca-deploy profile a.onnx --device local --threads 1,2 --protocol sustained --minutes 3 --ops --json"
+    )

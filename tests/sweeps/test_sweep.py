@@ -198,5 +198,5 @@ def test_a_cell_that_fails_keeps_its_error_and_stops_no_other(tmp_path: Path, mo
     file = str(tmp_path / "out" / "tiny_trained.onnx_float32.onnx")
     assert json.loads(report.read_text())["measurements"][0]["file"] == file
     assert json.loads(report.read_text())["command_line"] == [
-        "ca-deploy", "profile", file, "--device", "emulated:cortex-a76", "--ops"
+        "ca-deploy", "profile", file, "--device", "emulated:cortex-a76", "--ops", "--json"
     ]  # fmt: skip

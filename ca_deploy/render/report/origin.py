@@ -8,9 +8,11 @@ from ca_deploy.data.shares import FEWEST_HELD_OUT
 from ca_deploy.errors import listed, visible
 from ca_deploy.graphs import DYNAMIC
 from ca_deploy.lowering.rules import DEFAULT, rules_for
+from ca_deploy.recipes import load_recipe, recipe_names
 from ca_deploy.records.image_sizes import size_text
 from ca_deploy.records.manifest import Manifest
 from ca_deploy.records.model import ModelSource
+from ca_deploy.records.recipe import ExportRecipe
 from ca_deploy.render.blocks import Facts, Line
 from ca_deploy.render.report.figures import Code, Details, Part
 from ca_deploy.reporting import Report
@@ -24,7 +26,7 @@ def origin(report: Report, numbers: dict[str, int]) -> Iterator[Part]:
     found = report.collection
     yield Line(
         "Commands of exports are rebuilt, and run in the folder of their manifest; all others in the folder where they "
-        "were typed. A TOML file of choices for attention is named by its rules: name the file.",
+        "were typed. A TOML file of a recipe or of choices for attention is named as they are: name the file.",
         wrap=True,
     )
     sources = [file.manifest.model.source for file in found.files]
@@ -35,7 +37,8 @@ def origin(report: Report, numbers: dict[str, int]) -> Iterator[Part]:
         number = numbers[file.label]
         yield Details(f"{number}. {file.label}", parts, f"file-{number}")
     accuracies = [*(one for file in found.files for one in file.accuracies), *found.references]
-    this = ("ca-deploy", "report", *map(str, found.folders))
+    within = {f"{choice.within:g}" for choice in report.choices}
+    this = ("ca-deploy", "report", *map(str, found.folders), *(("--within", *within) if within else ()))
     for title, commands in (
         ("Sweeps", found.sweeps),
         ("Accuracy", [one.command_line for one in accuracies]),
@@ -84,11 +87,16 @@ def _weights(found: Manifest) -> str:
 def export_command(found: Manifest) -> str:
     """The command that makes a file again, for a POSIX shell."""
     words = ["ca-deploy", "export", found.model.source.model, *_options(found.model.source)]
-    words += ["--recipe", found.recipe.name, *_images(found), *_dimensions(found)]
+    words += ["--recipe", _recipe(found.recipe), *_images(found), *_dimensions(found)]
     usual = rules_for(DEFAULT, found.format, found.recipe.arithmetic).name
     words += ["--lowering", found.lowering.rules] if found.lowering.rules != usual else []
     words += [word for one in found.compatibility for word in ("--check", one.target)]
     return visible(" ".join(map(shlex.quote, [*words, "--output", "."])))
+
+
+def _recipe(recipe: ExportRecipe) -> str:
+    """Its name; of one that is not this ca-deploy's own, a file of that name, so that no other is taken for it."""
+    return recipe.name if recipe in map(load_recipe, recipe_names()) else f"{recipe.name}.toml"
 
 
 def _images(found: Manifest) -> Iterator[str]:

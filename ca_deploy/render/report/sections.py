@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from ca_deploy.errors import listed
+from ca_deploy.records.accuracy import AccuracyReport
 from ca_deploy.render import accuracy, latency, lowering, parity
 from ca_deploy.render.blocks import Column, Facts, Hint, Line, Phrase, Piece, Role, Table, without_empty
 from ca_deploy.render.report import delegates
@@ -22,6 +23,7 @@ Numbers = dict[str, int]
 _KINDS_SHOWN, _KINDS_OF_ALL, _NAMED_STRIPS = 6, 60, 12
 _LEAST_LAYERS, _LAYERS_OF_ALL = 10, 1000
 _MOST_CELLS = 200
+_CLASSES = 12
 
 
 def sections(report: Report) -> tuple[Section, ...]:
@@ -137,7 +139,8 @@ def _accuracy(report: Report, numbers: Numbers) -> Iterator[Part]:
         number = str(numbers[label]) if label in numbers else ""
         beside = f"{against} against {paired.against}" if paired else ""
         rows.append((number, label, name, f"{value:.2f}", interval, str(one.images), one.data, one.runtime, beside))
-        details.append(Details(f"Metrics, classes and confusions of {label}", accuracy.page(one).blocks))
+        parts = (*accuracy.page(one).blocks, *_classes(one))
+        details.append(Details(f"Metrics, classes and confusions of {label}", parts))
     if rows:
         columns = (
             *_right("no."), Column("file"), Column("metric"), *_right("%", "95 % interval", "photos"),
@@ -145,6 +148,15 @@ def _accuracy(report: Report, numbers: Numbers) -> Iterator[Part]:
         )  # fmt: skip
         yield without_empty(Table(columns, tuple(rows), "on labelled photos"))
         yield from details
+
+
+def _classes(found: AccuracyReport) -> Iterator[Table]:
+    """The classes with the lowest accuracy, where the metrics have none of them."""
+    if found.top1_by_class and not found.by_class_name:
+        lowest = sorted(found.top1_by_class.items(), key=lambda one: (one[1], one[0]))[:_CLASSES]
+        rows = tuple((name, f"{percent:.2f}") for name, percent in lowest)
+        columns = (Column("class"), *_right(f"{found.right_name} (%)"))
+        yield Table(columns, rows, f"{len(rows)} of {len(found.top1_by_class)} classes, the lowest first")
 
 
 def _operators(report: Report) -> Iterator[Part]:

@@ -21,7 +21,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const numeric = keyed.every((one) => !one.text || !Number.isNaN(one.number));
       keyed.sort((a, b) => {
         if (!a.text || !b.text) return Number(!a.text) - Number(!b.text);
-        const order = numeric ? a.number - b.number : a.text.localeCompare(b.text, "en", { numeric: true });
+        const order = (numeric && a.number - b.number) || a.text.localeCompare(b.text, "en", { numeric: true });
         return down ? -order : order;
       });
       body.append(...keyed.map((one) => one.row));
