@@ -2,7 +2,7 @@
 
 from ca_deploy.errors import unknown_name
 from ca_deploy.records.model import ModelSource
-from ca_deploy.tasks import find_head, find_task, task_names
+from ca_deploy.tasks import find_head, find_task, heads
 
 
 def check_task(source: ModelSource) -> None:
@@ -10,9 +10,10 @@ def check_task(source: ModelSource) -> None:
     Raises:
         UsageError: there is no such task, or it, or any task where none is named, has no such head.
     """
-    known = {name: None for task in task_names() for name in find_task(task).heads}
-    if source.head is not None and source.head not in known:
-        raise unknown_name("head", source.head, known, "ca-deploy list heads")
+    if source.head is not None:
+        known = dict.fromkeys(name.rpartition("/")[2] for name in heads())
+        if source.head not in known:
+            raise unknown_name("head", source.head, known, "ca-deploy list heads")
     if source.task is not None:
         task = find_task(source.task)
         if source.head is not None:

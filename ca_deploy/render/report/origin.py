@@ -96,7 +96,8 @@ def export_command(found: Manifest) -> str:
 
 def _recipe(recipe: ExportRecipe) -> str:
     """Its name; of one that is not this ca-deploy's own, a file of that name, so that no other is taken for it."""
-    return recipe.name if recipe in map(load_recipe, recipe_names()) else f"{recipe.name}.toml"
+    is_shipped = recipe.name in recipe_names() and load_recipe(recipe.name) == recipe
+    return recipe.name if is_shipped else f"{recipe.name}.toml"
 
 
 def _images(found: Manifest) -> Iterator[str]:
