@@ -13,7 +13,7 @@ def check_task(source: ModelSource) -> None:
     if source.head is not None:
         known = dict.fromkeys(name.rpartition("/")[2] for name in heads())
         if source.head not in known:
-            raise unknown_name("head", source.head, known, "ca-deploy list heads")
+            raise unknown_name("--head", source.head, known, "ca-deploy list heads")
     if source.task is not None:
         task = find_task(source.task)
         if source.head is not None:

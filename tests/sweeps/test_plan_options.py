@@ -47,7 +47,7 @@ minutes = 3
     refused(
         path,
         "has 10 error",
-        "model.3: Unknown head 'argmaxx'",
+        "model.3: Unknown --head 'argmaxx'",
         "model.4: --width -2 is not possible",
         "model.0: Module 'os.path' has no 'nosuch'",
         "model.1: --input-size -1 is not possible",
