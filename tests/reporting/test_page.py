@@ -110,7 +110,7 @@ def test_a_table_is_sorted_by_keyboard(opened: Page) -> None:
 
 def test_numbers_are_sorted_as_numbers(opened: Page) -> None:
     table = opened.locator("#choice table")
-    heading = next(one for one in table.locator("th").all() if "size" in one.inner_text())
+    heading = next(one for one in table.locator("th").all() if "size" in (one.text_content() or ""))
     column = heading.evaluate("h => h.cellIndex")
     heading.locator("button").click()
     sizes = [float(text) for text in _column(table, column)]
