@@ -171,3 +171,8 @@ def test_contradictory_flags_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match=said):
         choose_recipes(formats, int8, fp16, recipes)
+
+
+def test_a_path_that_does_not_exist_is_no_unknown_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"mine.toml does not exist"):
+        load_recipe(str(tmp_path / "mine.toml"))

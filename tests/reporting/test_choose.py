@@ -42,6 +42,8 @@ def test_of_those_good_enough_the_cheapest_is_recommended(file: Shipped) -> None
     assert "float has 2.25 times as much" in choice.reasons[0] and "0.80 points below the best" in choice.reasons[1]
     assert [point.on_front for point in choice.plots[0].points] == [True, True, True]
     assert only(*files, within=0.5).recommended == "float"
+    short = only(made(file, "a", 90.0, 2), made(file, "b", 89.638, 1), within=0.36)
+    assert "is 0.362 points below the best; 0.36 may be given up" in short.rejected["b"]
     least = only(*files, within=6)
     assert least.recommended == "int4"
     assert "; int8 has 2.00 times as much and float has 4.50 times as much." in least.reasons[0]

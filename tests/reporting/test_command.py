@@ -97,6 +97,11 @@ def test_a_recipe_of_the_users_own_is_called_a_file(folder: Path) -> None:
         assert words[words.index("--recipe") + 1] == f"{own.name}.toml"
 
 
+def test_the_classes_are_on_the_page(folder: Path) -> None:
+    said = kit.run("report", folder, "--markdown")
+    assert "5 of 5 classes, the lowest first" in said and "| sunflowers |" in said
+
+
 def test_the_command_of_the_page_has_what_decided(folder: Path) -> None:
     assert f"ca-deploy report {folder} --within 0.5" in kit.run("report", folder, "--markdown", "--within", 0.5)
 
