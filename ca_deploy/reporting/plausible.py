@@ -46,12 +46,11 @@ def _impossible(record: object) -> Iterator[str]:
                 yield from _percent(**dict([next(iter(record.figures.items()))]))
             else:
                 yield from _percent(**record.figures)
+            for pair in record.confusions:
+                yield from _positive(**{f"confusion of {pair.truth!r:.40} with {pair.answer!r:.40}": pair.count})
             yield from _contradictions(record)
             if record.top5 is not None and record.top5 < record.top1 - _ROUNDING:
                 yield f"top5 is {record.top5:g} %, and top1 {record.top1:g} %"
-            for pair in record.confusions:
-                if pair.truth == pair.answer or pair.count < 1:
-                    yield f"confusion of {pair.truth!r:.40} is {pair.count} times with {pair.answer!r:.40}"
         case LatencyReport():
             if not _is_time(record.measured_on):
                 yield f"measured_on is {record.measured_on!r:.40}"
@@ -82,9 +81,13 @@ def _passed_below_tolerance(record: ParityReport) -> Iterator[str]:
 
 
 def _outside_of_samples(one: Measurement) -> Iterator[str]:
-    samples = [value for start in one.samples_ns for value in start]
+    starts = [start for start in one.samples_ns if start]
     median_ms = one.statistics.median_ms if one.statistics is not None else None
-    if samples and median_ms is not None and not min(samples) - 1 <= median_ms * 1e6 <= max(samples) + 1:
+    if (
+        starts
+        and median_ms is not None
+        and not min(map(min, starts)) - 1 <= median_ms * 1e6 <= max(map(max, starts)) + 1
+    ):
         yield f"median_ms is {median_ms:g}, outside of its samples"
 
 

@@ -103,7 +103,9 @@ def test_the_classes_are_on_the_page(folder: Path) -> None:
 
 
 def test_the_command_of_the_page_has_what_decided(folder: Path) -> None:
-    assert f"ca-deploy report {folder} --within 0.5" in kit.run("report", folder, "--markdown", "--within", 0.5)
+    for within in ("0.5", "0.72463768", "1"):
+        said = kit.run("report", folder, "--markdown", "--within", within)
+        assert f"ca-deploy report {folder} --within {within}\n" in said
 
 
 def test_the_function_writes_nothing_without_an_output(folder: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,22 @@ def test_a_record_that_contradicts_itself_is_named(
 
     made = kit.changed(folder, tmp_path / "copy", **{f"{name}.json".replace(".", "_"): contradict})
     assert said in kit.run("report", made, "--markdown", code=1).replace("\\", "")
+
+
+def test_two_classes_of_one_name_are_no_damage_and_a_count_of_any_length_is_named(folder: Path, tmp_path: Path) -> None:
+    """A checkpoint's own labels may have a name twice, as ImageNet's have."""
+
+    def with_count(count: int) -> Callable[[dict[str, Any]], None]:
+        def change(content: dict[str, Any]) -> None:
+            wrong = sum(one["count"] for one in content["confusions"])
+            content["confusions"] = [{"truth": "crane", "answer": "crane", "count": count or wrong}]
+
+        return change
+
+    name = f"{kit.FILES[0]}.accuracy.json".replace(".", "_")
+    kit.run("report", kit.changed(folder, tmp_path / "named", **{name: with_count(0)}), "--json")
+    made = kit.changed(folder, tmp_path / "huge", **{name: with_count(10**400)})
+    assert "with 'crane' is 1e+300" in kit.run("report", made, "--markdown", code=1)
 
 
 def test_a_median_outside_of_its_samples_and_a_part_above_the_whole_are_named(folder: Path, tmp_path: Path) -> None:

@@ -40,6 +40,13 @@ def test_an_answer_is_right_by_its_first_class_and_by_its_first_five() -> None:
     assert score.by_class == {"a": 100, "e": 0, "f": 0}
 
 
+def test_the_first_class_is_one_of_the_first_five_where_many_are_equal() -> None:
+    """As in a file whose outputs are all the same, or are no numbers."""
+    for value in (0.0, np.nan):
+        score = scored(TASK, np.full((1, 1000), value, np.float32), [0], [str(number) for number in range(1000)])
+        assert score.figures == {"top1": 100, "top5": 100}
+
+
 def test_answers_that_do_not_fit_the_class_names_are_refused() -> None:
     for shape in ((2, 6), (2, 7, 1)):
         with pytest.raises(ImageDataError, match=r"there are 7 classes.*--labels"):

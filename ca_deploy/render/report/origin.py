@@ -32,13 +32,12 @@ def origin(report: Report, numbers: dict[str, int]) -> Iterator[Part]:
     sources = [file.manifest.model.source for file in found.files]
     if factories := sorted({one.model for one in sources if ":" in one.model and not one.is_program}):
         yield Line(f"Put the folder of the code of {listed(factories)} on PYTHONPATH.", wrap=True)
-    for file in report.collection.files:
+    for file in found.files:
         parts: tuple[Part, ...] = (Facts("", tuple(_facts(file))), Code((export_command(file.manifest),)))
         number = numbers[file.label]
         yield Details(f"{number}. {file.label}", parts, f"file-{number}")
     accuracies = [*(one for file in found.files for one in file.accuracies), *found.references]
-    within = {f"{choice.within:g}" for choice in report.choices}
-    this = ("ca-deploy", "report", *map(str, found.folders), *(("--within", *within) if within else ()))
+    this = ("ca-deploy", "report", *map(str, found.folders), "--within", f"{report.choices[0].within:.15g}")
     for title, commands in (
         ("Sweeps", found.sweeps),
         ("Accuracy", [one.command_line for one in accuracies]),
