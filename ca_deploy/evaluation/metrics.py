@@ -49,11 +49,11 @@ def smallest(figures: Iterable[float | None]) -> float | None:
     return float(np.min(known)) if known else None
 
 
-def at_most_percent(successes: float, trials: int) -> float:
-    """The one-sided 95 % upper bound of a share, exact for the binomial distribution (Clopper and Pearson, 1934)."""
-    from scipy.stats import beta
+def at_most_percent(successes: float, trials: int, confidence: float = 0.95) -> float:
+    """The one-sided upper bound of a share, exact for the binomial distribution (Clopper and Pearson, 1934)."""
+    from scipy.special import betaincinv
 
-    return 100.0 if successes >= trials else float(100 * beta.ppf(0.95, successes + 1, trials - successes))
+    return 100.0 if successes >= trials else float(100 * betaincinv(successes + 1, trials - successes, confidence))
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:

@@ -62,7 +62,7 @@ def _distribution(axes: "Axes", timed: list[Measurement]) -> None:
 def _series(axes: "Axes", report: LatencyReport, timed: list[Measurement]) -> None:
     """Samples over time in the colours of their boxes, and the temperature where the device reports it."""
     zero = min(start.began_at_s for found in timed for start in found.starts)
-    many = sum(map(len, (start for found in timed for start in found.samples_ns))) > _MOST_DRAWN
+    many = sum(len(start) for found in timed for start in found.samples_ns) > _MOST_DRAWN
     for number, found in enumerate(timed):
         for start in found.starts:
             points = course(start, zero)

@@ -10,11 +10,10 @@ def check_task(source: ModelSource) -> None:
     Raises:
         UsageError: there is no such task, or it, or any task where none is named, has no such head.
     """
-    if source.head is not None:
-        known = dict.fromkeys(name.rpartition("/")[2] for name in heads())
-        if source.head not in known:
-            raise unknown_name("--head", source.head, known, "ca-deploy list heads")
-    if source.task is not None:
-        task = find_task(source.task)
-        if source.head is not None:
-            find_head(task, source.head)
+    task = find_task(source.task) if source.task is not None else None
+    if source.head is None:
+        return
+    if task is not None:
+        find_head(task, source.head)
+    elif source.head not in (known := dict.fromkeys(name.rpartition("/")[2] for name in heads())):
+        raise unknown_name("--head", source.head, known, "ca-deploy list heads")

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from scipy.special import betaincinv
-
+from ca_deploy.evaluation.metrics import at_most_percent
 from ca_deploy.records.accuracy import AccuracyReport
 from ca_deploy.records.report import Basis
 from ca_deploy.reporting.decision import Decision
@@ -16,9 +15,7 @@ _MOST_BY_CHANCE = 5  # photos: 2 / 2^5 > 0.05
 def accuracy_interval(percent: float, images: int) -> tuple[float, float]:
     """The 95 % interval of a share of photos, in percent (Clopper and Pearson, Biometrika 1934)."""
     right = min(max(round(percent * images / 100), 0), images)  # of a percentage, rounding may have made more of it
-    low = betaincinv(right, images - right + 1, 0.025) if right else 0.0
-    high = betaincinv(right + 1, images - right, 0.975) if right < images else 1.0
-    return 100 * float(low), 100 * float(high)
+    return 100 - at_most_percent(images - right, images, 0.975), at_most_percent(right, images, 0.975)
 
 
 def few_images(decision: Decision) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, ParamSpec, TypeVar
 
@@ -204,17 +205,11 @@ class _Checks:
     def _wishes(self) -> Wishes | None:
         options = self._spec.profile
         threads = ",".join(map(str, options.threads))
-        found = self.attempt("profile.protocol", wishes, threads=threads, protocol=options.protocol)
-        if found is None or options == ProfileOptions():
+        wished = partial(wishes, threads=threads, protocol=options.protocol, operators=options.operators)
+        found = self.attempt("profile.protocol", wished)
+        if found is None or options.minutes is None:
             return found
-        return self.attempt(
-            "profile.minutes",
-            wishes,
-            threads=threads,
-            protocol=options.protocol,
-            minutes=options.minutes,
-            operators=options.operators,
-        )
+        return self.attempt("profile.minutes", wished, minutes=options.minutes)
 
     def _refuse_copies(self, where: str, names: list[str], remedy: str) -> None:
         """Names that differ only in case would be one file on many systems."""
