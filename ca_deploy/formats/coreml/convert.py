@@ -123,8 +123,7 @@ def trace(
     open_sides = open_dimensions(signature, None, Dim.AUTO, Dim.AUTO) if sizes else None
     first = program_of(chain, network.name, examples, open_sides)
     fed = examples if real is None else first_of(real, signature, batch, pixels=photo is not None and not one_scale)
-    lowered, lowering = lower_program(first, rules, fed)
-    graph = lowered.module()
+    graph, lowering = lower_program(first, rules, fed)
     lower_for_coreml(graph)
     distinct_outputs(graph)
     if sizes:

@@ -3,16 +3,21 @@
 import ast
 import re
 from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, cast
 
 import onnx
 import onnx_ir as ir
 import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+from torch.fx import GraphModule
 
 from ca_deploy.errors import ModelError, RecipeError, first_line
 from ca_deploy.formats._origin import place_of
-from ca_deploy.lowering.gates import lower_program
+from ca_deploy.lowering.gates import is_functional, lower_program
 from ca_deploy.lowering.pool_as_mean import pool_as_mean
 from ca_deploy.lowering.rules import AS_THEY_ARE, Rules
 from ca_deploy.networks.program import in_order, open_dimensions, traced
@@ -55,7 +60,10 @@ def to_onnx(
     """
     signature = network.signature
     fed = network.examples(batch) if real is None else first_of(real, signature, batch)
-    program, lowering = lower_program(traced(network, dynamic_batch, batch, dynamic_size), rules, fed)
+    trace = partial(traced, network, dynamic_batch, batch, dynamic_size)
+    is_fixed = not dynamic_batch and not dynamic_size
+    known = _program_in(network.converted.module, fed) if is_fixed else None
+    program, lowering = _lowered(known or trace(), trace, rules, fed)
     if dynamic_size:
         pool_as_mean(program.graph_module)  # the exporter writes pooling to one row or column for one size only
         _refuse_fixed_pools(network, program)
@@ -90,7 +98,32 @@ def to_onnx(
     return ir.to_proto(model), lowering
 
 
-def _refuse_fixed_pools(network: "Network", program: torch.export.ExportedProgram) -> None:
+def _program_in(module: nn.Module, samples: Sequence[Tensor]) -> GraphModule | None:
+    """``module`` where it is one of a program for such samples, as a converter's process gets it."""
+    if not isinstance(module, GraphModule) or not is_functional(module):
+        return None
+    taken = [node.meta.get("val") for node in module.graph.find_nodes(op="placeholder")]
+    fits = [getattr(value, "shape", None) for value in taken] == [sample.shape for sample in samples]
+    return module if fits else None
+
+
+def _lowered(
+    given: GraphModule | ExportedProgram,
+    trace: Callable[[], ExportedProgram],
+    rules: Rules,
+    samples: Sequence[Tensor],
+) -> tuple[ExportedProgram, Lowering]:
+    """``given`` with its attention as ``rules`` say; what ``trace`` gives where that changes nothing, or fails."""
+    lowered, lowering = lower_program(given, rules, samples)
+    if lowering.changed:
+        try:
+            return torch.export.export(lowered, tuple(samples)), lowering
+        except Exception as error:  # as in lower_program
+            lowering = Lowering(rules.name, failure=first_line(error))
+    return trace() if isinstance(given, GraphModule) else given, lowering
+
+
+def _refuse_fixed_pools(network: "Network", program: ExportedProgram) -> None:
     """Refuse adaptive pooling to several positions: its windows follow from the size that the network was traced with.
 
     Raises:
@@ -108,7 +141,7 @@ def _refuse_fixed_pools(network: "Network", program: torch.export.ExportedProgra
             )
 
 
-def _untranslatable(network: "Network", program: torch.export.ExportedProgram, error: Exception) -> ModelError:
+def _untranslatable(network: "Network", program: ExportedProgram, error: Exception) -> ModelError:
     """An error that names the operation without an ONNX form, and the module that uses it."""
     cause: BaseException = error
     while cause.__cause__ is not None:

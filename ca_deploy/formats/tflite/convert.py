@@ -94,8 +94,7 @@ def convert(
     fed = examples if real is None else _channels_last(first_of(real, network.signature, batch, normalise), images)
     if images:
         module = litert_torch.to_channel_last_io(module, args=images)
-    program, lowering = lower_program(program_of(module, network.name, examples), rules, fed)
-    graph_module = program.module()
+    graph_module, lowering = lower_program(program_of(module, network.name, examples), rules, fed)
     _refuse_computed_kernels(network.name, graph_module, normalise)
     for rewrite in PASSES:
         rewrite(graph_module)

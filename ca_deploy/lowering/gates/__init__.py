@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ca_deploy.errors import first_line
-from ca_deploy.lowering._edit import drop_unused
+from ca_deploy.lowering._edit import drop_unused, without_content
 from ca_deploy.lowering._operators import is_plain
 from ca_deploy.lowering.gates.block import Block
 from ca_deploy.lowering.gates.find import block_at, find
@@ -28,31 +28,56 @@ if TYPE_CHECKING:
 
 
 def lower_program(
-    program: "ExportedProgram", rules: "Rules", samples: "Sequence[torch.Tensor]"
-) -> "tuple[ExportedProgram, Lowering]":
-    """The program with its blocks as ``rules`` choose, see :func:`lower`; the same program where there are none."""
-    import torch
+    program: "ExportedProgram | GraphModule", rules: "Rules", samples: "Sequence[torch.Tensor]"
+) -> "tuple[GraphModule, Lowering]":
+    """The module of a program with its blocks as ``rules`` choose, see :func:`lower`; as it is where there are none.
 
-    if not any(is_pooling(node) for node in program.graph.nodes):
-        return program, Lowering(rules.name)
-    try:
-        graph_module = functional(program)
-        lowering = lower(graph_module, rules, samples)
-        return (torch.export.export(graph_module, tuple(samples)) if lowering.changed else program), lowering
-    except Exception as error:  # PyTorch's own passes fail on some programs, which are exported as they are
-        return program, Lowering(rules.name, failure=first_line(error))
+    A module that :func:`is_functional` may stand for its program, and is not edited.
+    """
+    lowering = Lowering(rules.name)
+    if any(is_pooling(node) for node in program.graph.nodes):
+        try:
+            graph_module = functional(program)
+            lowering = lower(graph_module, rules, samples)
+            if lowering.changed:
+                return graph_module, lowering
+        except Exception as error:  # PyTorch's own passes fail on some programs, which are exported as they are
+            lowering = Lowering(rules.name, failure=first_line(error))
+    return _module_of(program), lowering
 
 
-def functional(program: "ExportedProgram") -> "GraphModule":
-    """The program as :func:`lower` takes it: without operations in place, and of few kinds."""
-    from torch.fx import GraphModule
+def functional(program: "ExportedProgram | GraphModule") -> "GraphModule":
+    """The program as :func:`lower` takes it: without operations in place, and of few kinds; where no size is open, with
+    values on the ``meta`` device."""
+    from torch.export import ExportedProgram
 
-    if not all(map(is_plain, program.graph.nodes)):  # otherwise it would take seconds and change nothing
+    if isinstance(program, ExportedProgram) and not is_functional(program):  # otherwise: seconds, and no change
         program = program.run_decompositions({})
-    graph_module = program.module()
-    assert isinstance(graph_module, GraphModule)
+    graph_module = _module_of(program)
     drop_unused(graph_module.graph)
+    values = {node: node.meta.get("val") for node in graph_module.graph.nodes}
+    if all(isinstance(size, int) for value in values.values() for size in getattr(value, "shape", ())):
+        for node, value in values.items():
+            node.meta["val"] = without_content(value)
     return graph_module
+
+
+def is_functional(program: "ExportedProgram | GraphModule") -> bool:
+    """Whether nothing has to be decomposed in a program before :func:`lower` takes it."""
+    return all(map(is_plain, program.graph.nodes))
+
+
+def _module_of(program: "ExportedProgram | GraphModule") -> "GraphModule":
+    """A module of its own, with the weights of the program."""
+    from torch.fx import Graph, GraphModule
+
+    if isinstance(program, GraphModule):
+        graph = Graph()
+        graph.output(graph.graph_copy(program.graph, {}))
+        return GraphModule(program, graph)
+    module = program.module()
+    assert isinstance(module, GraphModule)
+    return module
 
 
 def lower(graph_module: "GraphModule", rules: "Rules", samples: "Sequence[torch.Tensor]") -> Lowering:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
-from ca_deploy.lowering._edit import calls_like, fake_mode_of, tensor_at, value_of
+from ca_deploy.lowering._edit import calls_like, constant_like, tensor_at, value_of
 
 _PREFIX = "lowered_"
 
@@ -38,8 +38,7 @@ class Editor:
             module.register_buffer(name, value.detach().clone().contiguous())
         with graph.inserting_before(self._place):
             made = graph.get_attr(name)
-        value = fake_mode_of(self._place).from_tensor(module.get_buffer(name), static_shapes=True)
-        made.meta = {**self._origin.meta, "val": value}
+        made.meta = {**self._origin.meta, "val": constant_like(module.get_buffer(name), self._place)}
         return made
 
     def value(self, node: Node) -> Tensor:

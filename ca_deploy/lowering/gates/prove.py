@@ -1,16 +1,15 @@
 """Prove a rewrite: the block alone, before and after, in float64, on a real activation and with lively gates."""
 
-import copy
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import Graph, GraphModule, Interpreter, Node
-from torch.fx.passes.fake_tensor_prop import FakeTensorProp
 
 from ca_deploy.errors import first_line
-from ca_deploy.lowering._edit import tensor_at
+from ca_deploy.lowering._edit import tensor_at, without_content
 from ca_deploy.lowering.gates.block import Block
 from ca_deploy.lowering.gates.rewrite import rewrite
 from ca_deploy.records.lowering import Choice, Proof
@@ -32,12 +31,9 @@ def prove(graph_module: GraphModule, block: Block, choice: Choice, activation: T
     """
     taken = activation.double()
     try:
-        alone, product, gates = _alone(graph_module, block, taken)
-        error = _error(alone, product, choice, taken)
-        lively, scaled = _with_random_weights(alone), taken / taken.std().clamp(min=1e-6)
-        lively_error = _error(lively, product, choice, scaled)
-        values = activations(lively, [_named(lively, gate) for gate in gates], [scaled]).values()
-        spread = min(float(value.std()) for value in values)
+        error, _ = _compared(_alone(graph_module, block, lively=False), choice, taken)
+        scaled = taken / taken.std().clamp(min=1e-6)
+        lively_error, spread = _compared(_alone(graph_module, block, lively=True), choice, scaled)
     except Exception as failure:  # a graph that nobody thought of: no reason to lose the file
         raise NotProved(f"it does not fit this block ({first_line(failure)})") from failure
     if not max(error, lively_error) <= MOST_ERROR:  # not a number is no proof either
@@ -63,9 +59,17 @@ def activations(graph_module: GraphModule, maps: Iterable[Node], samples: Iterab
     return {node: value for node, value in seen.items() if value is not None}
 
 
-def _alone(graph_module: GraphModule, block: Block, taken: Tensor) -> tuple[GraphModule, str, list[str]]:
-    """The block as a network of its own, in float64, its map (like ``taken``) -> its end; and the names of its product
-    and its gates there."""
+@dataclass(frozen=True)
+class _Alone:
+    """A block as a network of its own, its map -> its end, in float64."""
+
+    network: GraphModule
+    product: Node
+    gates: tuple[Node, ...]
+
+
+def _alone(graph_module: GraphModule, block: Block, lively: bool) -> _Alone:
+    """``block`` with its own weights, or ``lively``: with random ones, which let its gates vary."""
     inside, pending = set(), [block.end]
     while pending:
         node = pending.pop()
@@ -74,37 +78,46 @@ def _alone(graph_module: GraphModule, block: Block, taken: Tensor) -> tuple[Grap
             pending += node.all_input_nodes
     graph = Graph()
     copies = {block.map: graph.placeholder("map")}
+    weights, generator = {}, torch.Generator().manual_seed(_SEED)
     for node in graph_module.graph.nodes:
         if node in inside:
             copies[node] = graph.node_copy(node, copies.__getitem__)
+            if node.op == "get_attr":
+                weight = _in_double(tensor_at(graph_module, str(node.target)))
+                weights[str(node.target)] = _random_like(weight, generator) if lively else weight
     graph.output(copies[block.end])
-    paths = {str(node.target) for node in inside if node.op == "get_attr"}
-    weights = {path: tensor_at(graph_module, path).clone() for path in paths}
-    alone = GraphModule(weights, graph).double()
-    FakeTensorProp(alone, FakeTensorMode(allow_non_fake_inputs=True)).propagate(taken)
-    return alone, copies[block.product].name, [copies[gate.node].name for gate in block.gates]
+    gates = tuple(copies[gate.node] for gate in block.gates)
+    return _Alone(GraphModule(weights, graph), copies[block.product], gates)
 
 
-def _with_random_weights(alone: GraphModule) -> GraphModule:
-    """The same, with kernels that let its gates vary; what has one value per channel, as BatchNorm, keeps it."""
-    lively, generator = copy.deepcopy(alone), torch.Generator().manual_seed(_SEED)
-    for value in (*lively.parameters(), *lively.buffers()):
-        if value.ndim > 1:
-            fan_in = value[0].numel()
-            value.data = torch.randn(value.shape, generator=generator, dtype=value.dtype) * (4 / fan_in) ** 0.5
-    return lively
+def _in_double(weight: Tensor) -> Tensor:
+    return weight.double() if weight.is_floating_point() else weight
 
 
-def _error(alone: GraphModule, product: str, choice: Choice, taken: Tensor) -> float:
-    """The largest error of the rewritten block, relative to the largest value."""
-    changed = copy.deepcopy(alone)
-    rewrite(changed, _named(changed, product), choice)
-    changed.recompile()
+def _random_like(weight: Tensor, generator: torch.Generator) -> Tensor:
+    """A random kernel; what has one value per channel, as BatchNorm, and is no float keeps its values."""
+    if weight.ndim < 2 or not weight.is_floating_point():
+        return weight
+    deviation = math.sqrt(4 / weight[0].numel())
+    return torch.randn(weight.shape, generator=generator, dtype=weight.dtype) * deviation
+
+
+def _compared(alone: _Alone, choice: Choice, taken: Tensor) -> tuple[float, float]:
+    """Rewrite ``alone``; the largest error then, relative to the largest value, and the spread of its gates before."""
+    spread = float("inf")
+
+    class Shaped(Interpreter):
+        def run_node(self, n: Node) -> object:
+            nonlocal spread
+            result = super().run_node(n)
+            n.meta["val"] = without_content(result)
+            if n in alone.gates:
+                spread = min(spread, float(result.std()))
+            return result
+
     with torch.no_grad():
-        expected, found = alone(taken), changed(taken)
-    return float((found - expected).abs().max() / expected.abs().max().clamp(min=torch.finfo(torch.float64).tiny))
-
-
-def _named(graph_module: GraphModule, name: str) -> Node:
-    found: Node = next(node for node in graph_module.graph.nodes if node.name == name)
-    return found
+        expected = Shaped(alone.network).run(taken)
+        rewrite(alone.network, alone.product, choice)
+        found = Interpreter(alone.network).run(taken)
+    error = (found - expected).abs().max() / expected.abs().max().clamp(min=torch.finfo(torch.float64).tiny)
+    return float(error), spread

@@ -110,4 +110,4 @@ def test_an_open_dimension_stays_open() -> None:
     )
     same, lowering = lower_program(program, rules_for("default", "onnx", "float32"), [image(C, 12, 12, 2)])
     assert [place.reason for place in lowering.left_alone] == ["its map has no fixed size"]
-    assert same.module()(image(C, 12, 12, 3)).shape[0] == 3
+    assert same(image(C, 12, 12, 3)).shape[0] == 3
