@@ -18,7 +18,10 @@ Clamps = Mapping[str, tuple[float | None, float | None]]
 
 def clamps_of(model: onnx.ModelProto) -> Clamps:
     """Of all outputs of Relu and Clip."""
-    constants = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
+    ends_of_clips = {name for node in model.graph.node if node.op_type == "Clip" for name in node.input[1:3]}
+    constants = {
+        one.name: numpy_helper.to_array(one) for one in model.graph.initializer if one.name in ends_of_clips
+    }
     found: dict[str, tuple[float | None, float | None]] = {}
     for node in model.graph.node:
         if node.op_type == "Relu":
@@ -32,7 +35,8 @@ def clamps_of(model: onnx.ModelProto) -> Clamps:
 
 def remember_dropped(quantised: onnx.ModelProto, before: Clamps) -> None:
     """Write those of ``before`` into the metadata that no Relu or Clip computes any more, in place."""
-    dropped = {name: ends for name, ends in before.items() if name not in clamps_of(quantised)}
+    left = clamps_of(quantised)
+    dropped = {name: ends for name, ends in before.items() if name not in left}
     quantised.metadata_props.add(key=_KEY, value=json.dumps(dropped))
 
 
