@@ -1,5 +1,6 @@
 """Photos with labelled boxes, in the three usual forms: COCO JSON, Pascal VOC XML, YOLO text."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FORMS = (
-    "Pass a COCO JSON file or a folder with one in or beside it, a folder with Pascal VOC .xml files, or one with "
-    "YOLO .txt files."
+    "Pass a COCO JSON file or a folder with one in or beside it, a folder with Pascal VOC .xml files, one with "
+    "YOLO .txt files, or a YOLO dataset's .yaml."
 )
+_log = logging.getLogger(__name__)
 _SHOWN = 8
 _FAR = 1e9  # pixels: what is labelled beyond is cut off at the side of the photo, as all that leaves it
 
@@ -93,11 +95,14 @@ def labelled_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[P
     from ca_deploy.data.coco_boxes import coco_boxes
     from ca_deploy.data.voc_boxes import voc_boxes
     from ca_deploy.data.yolo_boxes import yolo_boxes
+    from ca_deploy.data.yolo_dataset import SUFFIXES, described_in
 
+    if root.is_file() and root.suffix.lower() in SUFFIXES:
+        return yolo_boxes(root, labels)
     if not root.is_dir():
         kind = other_kind(root)
         if kind or root.suffix.lower() != ".json":
-            raise ImageDataError(f"Data {root} {kind or 'is not a .json file'}. {_FORMS}")
+            raise ImageDataError(f"Data {root} {kind or 'is not a .json or .yaml file'}. {_FORMS}")
         return coco_boxes(root, root.parent, labels)
     found = [path for folder in (root, root / "annotations") for path in sorted(folder.glob("*.json"))]
     beside = root.resolve().with_suffix(".json")
@@ -110,7 +115,10 @@ def labelled_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[P
         return coco_boxes(found[0], root, labels)
     if _any_below(root, "*.xml"):
         return voc_boxes(root, labels)
-    if _any_below(root, "*.txt"):
+    if described := described_in(root):
+        _log.warning(f"{described} describes {root}: these are the photos that it names to validate on.")
+        return yolo_boxes(described, labels)
+    if _any_below(root, "*.txt") or (root.name == "images" and _any_below(root.with_name("labels"), "*.txt")):
         return yolo_boxes(root, labels)
     raise ImageDataError(f"Data folder {root} has no labelled boxes. {_FORMS}")
 

@@ -177,7 +177,7 @@ def test_what_is_wrong_in_a_yolo_file_is_named(change: Callable[[str], str], sai
 def test_photos_and_labels_that_lack_each_other(tmp_path: Path) -> None:
     with pytest.raises(ImageDataError, match="has no labelled boxes"):
         labelled_boxes(photos(tmp_path / "only"), LABELS)
-    with pytest.raises(ImageDataError, match=r"is not a \.json file"):
+    with pytest.raises(ImageDataError, match=r"is not a \.json or \.yaml file"):
         labelled_boxes(photos(tmp_path / "only") / "a.jpg", LABELS)
     with pytest.raises(ImageDataError, match="does not exist"):
         labelled_boxes(tmp_path / "none.json", LABELS)

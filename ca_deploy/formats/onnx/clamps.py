@@ -19,9 +19,7 @@ Clamps = Mapping[str, tuple[float | None, float | None]]
 def clamps_of(model: onnx.ModelProto) -> Clamps:
     """Of all outputs of Relu and Clip."""
     ends_of_clips = {name for node in model.graph.node if node.op_type == "Clip" for name in node.input[1:3]}
-    constants = {
-        one.name: numpy_helper.to_array(one) for one in model.graph.initializer if one.name in ends_of_clips
-    }
+    constants = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer if one.name in ends_of_clips}
     found: dict[str, tuple[float | None, float | None]] = {}
     for node in model.graph.node:
         if node.op_type == "Relu":

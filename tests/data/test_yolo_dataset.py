@@ -1,0 +1,82 @@
+"""A YOLO dataset as its YAML file describes it."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ca_deploy.data.labelled_boxes import labelled_boxes
+from ca_deploy.errors import ImageDataError
+from tests.data.test_labelled_boxes import LABELS, as_yolo
+
+
+def dataset(root: Path, text: str, folder: str = "valid") -> Path:
+    as_yolo(root / folder)
+    (root / "train" / "images").mkdir(parents=True)
+    (root / "data.yaml").write_text(text)
+    return root / "data.yaml"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "val: valid/images\nnames: [cat, dog]",
+        "path: .\ntrain: train/images\nval: valid/images\nnames: {0: cat, 1: dog}",
+        "train: ../train/images\nval: ../valid/images\nnc: 2\nnames: ['cat', 'dog']\nroboflow: {version: 1}",
+        "path: elsewhere\nval: [valid/images]\nnames: {1: dog, 0: cat}",
+        "val: valid/list.txt\nnames:\n  - cat\n  - dog",
+        "val:\ntest: valid\nnames: [cat, dog]",
+    ],
+    ids=["short", "ultralytics", "roboflow", "several", "list", "test"],
+)
+def test_a_dataset_is_read_from_its_description(text: str, tmp_path: Path) -> None:
+    file = dataset(tmp_path, text)
+    (tmp_path / "valid" / "list.txt").write_text("images/a.jpg\nimages/b.jpg\n")
+    found, plain = labelled_boxes(file, None), labelled_boxes(tmp_path / "valid", LABELS)
+    assert found.labels == LABELS
+    assert [path.resolve() for path in found.paths] == [path.resolve() for path in plain.paths]
+    for one, other in zip(found.truth, plain.truth, strict=True):
+        np.testing.assert_array_equal(one.boxes, other.boxes)
+        np.testing.assert_array_equal(one.classes, other.classes)
+
+
+def test_names_in_another_order_than_the_models(tmp_path: Path) -> None:
+    file = dataset(tmp_path, "val: valid/images\nnames: [dog, cat]")
+    mine, theirs = labelled_boxes(tmp_path / "valid" / "images", LABELS), labelled_boxes(file, LABELS)
+    assert [list(1 - one.classes) for one in theirs.truth] == [list(one.classes) for one in mine.truth]
+
+
+def test_a_folder_with_a_description_stands_for_what_that_names(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset(tmp_path, "val: valid/images\nnames: [cat, dog]")
+    with caplog.at_level(logging.WARNING):
+        assert len(labelled_boxes(tmp_path, None).paths) == 2
+    assert "data.yaml describes" in caplog.text
+    assert labelled_boxes(tmp_path / "valid", None).labels == LABELS  # named by the file in the folder above
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("names: [cat, dog]", "names no photos to validate on"),
+        ("val: 7\nnames: [cat, dog]", "names no photos to validate on"),
+        ("val: nowhere\nnames: [cat, dog]", r"nowhere is not at .*nowhere\. Correct `path` and `val`"),
+        ("val: valid/lost.txt\nnames: [cat, dog]", r"lists images/c\.jpg, which is not at"),
+        ("val: valid", "does not name the classes"),
+        ("val: valid\nnames: cat", "does not name the classes"),
+        ("val: valid\nnames: {0: cat, 2: dog}", "have to be 0 to 1"),
+        ("val: valid\nnc: 3\nnames: [cat, dog]", "has 2 names, and says nc: 3"),
+        ("val: valid\nnames: [bird, dog]", "classes that the model does not know"),
+        ("[1, 2]", "does not describe a dataset"),
+        ("val: [", "cannot be read as YAML"),
+        ("\x00", "cannot be read as YAML"),
+        ("[" * 2000, "cannot be read as YAML"),
+    ],
+)
+def test_what_is_wrong_in_a_description_is_named(text: str, said: str, tmp_path: Path) -> None:
+    file = dataset(tmp_path, text)
+    (tmp_path / "valid" / "lost.txt").write_text("images/c.jpg\n")
+    with pytest.raises(ImageDataError, match=said):
+        labelled_boxes(file, LABELS)
