@@ -1,15 +1,19 @@
 """What does attention cost, as written and as it is written for each runtime?
 
-    python -m benchmarks.lowering networks --cpus cortex-a76 --output lowering/
-    python -m benchmarks.lowering networks --names mobilenet_v2_0.5 detectors.yolo --wall --output lowering/
+    python -m benchmarks.lowering networks --cpus cortex-a53 cortex-a72 cortex-a76 --output lowering/
+    python -m benchmarks.lowering times --names mobilenet_v2 --output lowering/
+    python -m benchmarks.lowering table --output lowering/ > docs/attention_costs.md
     python -m benchmarks.lowering blocks --output lowering/ --write
+    python -m benchmarks.lowering blocks --recipes tflite_static_wi8_ai8 --litert-2 --output litert_2/ --write
 
 ``networks``: MobileNetV2 1.0 and 0.5 (1000 classes, 224 px, random weights) plain, with SE and with Coordinate
 Attention in 16 blocks, and networks of the zoo in timm's and YOLO's style, as written and lowered: exact instructions
-per inference on emulated processors, what stayed float, and size. ``--wall`` adds times on this machine, interleaved,
-as ratios.
+per inference on emulated processors, what stayed float, and size. One JSON per network, so that it goes on where it
+was interrupted. ``times``: the same files on this machine, interleaved, as ratios; leave it alone meanwhile. ``table``:
+both as a Markdown page.
 ``blocks``: what attention takes per element of its map at each of MobileNetV2's map sizes, written in several ways;
 ``--write`` makes ``ca_deploy/lowering/rules.toml`` of it. Prints Markdown, and writes JSON to the output folder.
+``--litert-2`` counts on LiteRT 2.0.3 instead of 1.4.0, for the rules of its name.
 """
 
 import argparse
@@ -28,6 +32,7 @@ from torch import nn
 import ca_deploy
 from ca_deploy.models.attention import Attention
 from ca_deploy.models.mobilenet_v2 import InvertedResidual, MobileNetV2
+from ca_deploy.native.libraries import LIBRARIES, Library
 from ca_deploy.records.model import ModelSource
 from tests.zoo.catalogue import CATALOGUE
 
@@ -49,6 +54,16 @@ ZOO = (
 )
 RULES = Path(ca_deploy.__file__).parent / "lowering" / "rules.toml"
 RULES_OF = {recipe: name.replace(" Runtime", "runtime").replace(" ", "-").lower() for recipe, name in RUNTIMES.items()}
+LITERT_2 = Library(
+    "litert",
+    "ai-edge-litert",
+    "2.0.3",
+    "manylinux_2_27_aarch64",
+    "ai_edge_litert/libLiteRtRuntimeCApi.so",
+    "ef2b76075498716283012cff4fe3bd85cfdf71125aebc86a4965d7657814866b",
+    8_973_024,
+    (2, 27),
+)
 # Side of the map -> channels of the network there (MobileNetV2's, a sixth of its maps').
 STAIRS = {56: 24, 28: 32, 14: 64, 7: 160}
 _APART = "branches=apart,activation=folded"
@@ -165,45 +180,51 @@ def subjects() -> dict[str, list[Subject]]:
     return found
 
 
-def networks(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def networks(arguments: argparse.Namespace) -> None:
     for name, variants in subjects().items():
-        if arguments.names and name not in arguments.names:
+        place = arguments.output / f"{name}.json"
+        if (arguments.names and name not in arguments.names) or place.exists():
             continue
-        made: dict[tuple[str, str], dict[str, Any]] = {}
+        made = {}
         for subject, lowering in itertools.product(variants, ("reference", "default")):
             folder = arguments.output / name / f"{subject.attention}-{lowering}"
+            model = subject.module or subject.source.model
             made[subject.attention, lowering] = exported(
-                subject.module or subject.source.model,
-                subject.source,
-                arguments.recipes,
-                lowering,
-                folder,
-                calibration_count=8,
-                held_out=32,
+                model, subject.source, arguments.recipes, lowering, folder, calibration_count=8, held_out=32
             )
+        rows = []
         for recipe in arguments.recipes:
-            paths = {variant: exports[recipe].path for variant, exports in made.items()}
-            wall = ratios(list(paths.values())) if arguments.wall else {}
-            for cpu in arguments.cpus:
-                counts = counted(list(paths.values()), cpu)
-                first = counts[str(next(iter(paths.values())))]
-                for (attention, lowering), path in paths.items():
-                    manifest = made[attention, lowering][recipe].manifest
-                    yield {
-                        "recipe": recipe, "cpu": cpu, "network": name, "attention": attention, "lowering": lowering,
-                        "instructions_millions": counts[str(path)], "of_first": counts[str(path)] / first,
-                        "float_operators": sum(found.count for found in manifest.float_operators),
-                        "delegates": list(manifest.acceleration), "size_bytes": manifest.size_bytes,
-                        "wall_of_first": wall.get(str(path)),
-                    }  # fmt: skip
+            exports = {variant: found[recipe] for variant, found in made.items()}
+            counts = {cpu: counted([one.path for one in exports.values()], cpu) for cpu in arguments.cpus}
+            for (attention, lowering), export in exports.items():
+                rows.append({
+                    "recipe": recipe, "attention": attention, "lowering": lowering,
+                    "file": str(export.path.relative_to(arguments.output)),
+                    "instructions_millions": {cpu: found[str(export.path)] for cpu, found in counts.items()},
+                    "float_operators": sum(found.count for found in export.manifest.float_operators),
+                    "delegates": list(export.manifest.acceleration), "size_bytes": export.manifest.size_bytes,
+                })  # fmt: skip
+        place.write_text(json.dumps(rows, indent=1))
 
 
-def ratios(files: list[Path]) -> dict[str, tuple[float, float, float]]:
-    """File -> its time on this machine over that of the first, with the 95 % interval; they take turns."""
+def times(arguments: argparse.Namespace) -> None:
+    for place in sorted(arguments.output.glob("*.json")):
+        if place.stem != "blocks" and (not arguments.names or place.stem in arguments.names):
+            rows = json.loads(place.read_text())
+            for recipe in arguments.recipes:
+                of_recipe = [row for row in rows if row["recipe"] == recipe]
+                files = [arguments.output / row["file"] for row in of_recipe]
+                for row, found in zip(of_recipe, ratios(files), strict=True):
+                    row["time_of_first"] = found
+            place.write_text(json.dumps(rows, indent=1))
+
+
+def ratios(files: list[Path]) -> list[tuple[float, float, float]]:
+    """The time of each file on this machine over that of the first, with the 95 % interval; they take turns."""
     report = ca_deploy.profile(files, "local")
-    named = {found.name: found.file for found in report.measurements}
-    compared = {named[one.subject]: (one.ratio.ratio, one.ratio.low, one.ratio.high) for one in report.comparisons}
-    return {str(files[0]): (1.0, 1.0, 1.0), **compared}
+    names = {found.file: found.name for found in report.measurements}
+    compared = {one.subject: (one.ratio.ratio, one.ratio.low, one.ratio.high) for one in report.comparisons}
+    return [(1.0, 1.0, 1.0), *(compared[names[str(file)]] for file in files[1:])]
 
 
 def blocks(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -233,19 +254,44 @@ def blocks(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
                     }  # fmt: skip
 
 
-def of_networks(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Ratios are to the first row of the network: without attention, or as written."""
-    columns = "network, runtime, processor, attention, written, M instructions, ratio, time, float operators, MB"
-    yield f"| {columns.replace(', ', ' | ')} |"
-    yield "|---" * 10 + "|"
-    for row in rows:
-        wall = row["wall_of_first"]
-        time = f"{wall[0]:.2f} ({wall[1]:.2f} to {wall[2]:.2f})" if wall else "not timed"
-        yield (
-            f"| {row['network']} | {RUNTIMES[row['recipe']]} | {row['cpu']} | {row['attention']} | {row['lowering']} | "
-            f"{row['instructions_millions']:.2f} | {row['of_first']:.3f} | {time} | {row['float_operators']} | "
-            f"{row['size_bytes'] / 1e6:.2f} |"
-        )
+PAGE = """# What attention costs, by network
+
+Million instructions per inference on emulated processors: without attention → as it is written → as `ca-deploy export`
+writes it, with the ratio to the first. A network that has only its own attention is compared with itself as written.
+Times are ratios in the same order on one x86-64 machine, where ONNX Runtime has its default settings, with 95 %
+intervals; float operators and megabytes are those as written → as exported. Weights are random.
+[What is done to attention, and why](lower.md). Made by `python -m benchmarks.lowering table`.
+"""
+
+
+def of_networks(output: Path) -> Iterator[str]:
+    yield PAGE
+    for place in sorted(path for path in output.glob("*.json") if path.stem != "blocks"):
+        rows = json.loads(place.read_text())
+        cpus = list(rows[0]["instructions_millions"])
+        yield f"## {place.stem}\n"
+        columns = ["runtime", "attention", *cpus, "time, x86-64", "float operators", "MB"]
+        yield f"| {' | '.join(columns)} |"
+        yield f"|{'---|' * len(columns)}"
+        for recipe in dict.fromkeys(row["recipe"] for row in rows):
+            of_recipe = [row for row in rows if row["recipe"] == recipe]
+            for kind in dict.fromkeys(row["attention"] for row in of_recipe):
+                if kind != "plain":
+                    yield f"| {RUNTIMES[recipe]} | {' | '.join([kind, *cells(of_recipe, kind, cpus)])} |"
+        yield ""
+
+
+def cells(rows: list[dict[str, Any]], kind: str, cpus: list[str]) -> Iterator[str]:
+    """Of one recipe and one kind of attention; the first row is what the others are compared with."""
+    both = [row for row in rows if row["attention"] == kind]
+    first, *compared = both if rows[0] in both else [rows[0], *both]
+    for cpu in cpus:
+        base, *counts = (row["instructions_millions"][cpu] for row in (first, *compared))
+        yield " → ".join([f"{base:.2f}", *(f"{count:.2f} ({count / base:.3f})" for count in counts)])
+    times = [row["time_of_first"] for row in compared if "time_of_first" in row]
+    yield " → ".join("{:.2f} ({:.2f} to {:.2f})".format(*time) for time in times) or "not timed"
+    yield " → ".join(str(row["float_operators"]) for row in both)
+    yield " → ".join(f"{row['size_bytes'] / 1e6:.2f}" for row in both)
 
 
 def per_element(rows: list[dict[str, Any]]) -> dict[tuple[str, str, int, str], float]:
@@ -290,8 +336,11 @@ def write_rules(rows: list[dict[str, Any]]) -> None:
     header, *parts = RULES.read_text(encoding="utf-8").split("[[rules]]\n")
     for row in {row["recipe"]: row for row in rows}.values():
         lines = "\n".join(choices(rows, row["recipe"]))
+        name = RULES_OF[row["recipe"]]
+        if row["runtime"].startswith("LiteRT 2"):
+            name = name.replace("litert-", "litert-2-")
         for number, part in enumerate(parts):
-            if part.startswith(f'name = "{RULES_OF[row["recipe"]]}"\n'):
+            if part.startswith(f'name = "{name}"\n'):
                 kept = re.sub(r"^runtime = .*$", f'runtime = "{row["runtime"]}"', part, flags=re.MULTILINE)
                 kept = re.sub(r"^cpu = .*$", f'cpu = "{row["cpu"]}"', kept, flags=re.MULTILINE)
                 parts[number] = f"{kept.partition('choices = ')[0]}choices = [\n{lines}\n]\n\n"
@@ -299,20 +348,29 @@ def write_rules(rows: list[dict[str, Any]]) -> None:
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("what", choices=("networks", "blocks"))
+parser.add_argument("what", choices=("networks", "times", "table", "blocks"))
 parser.add_argument("--cpus", nargs="+", default=["cortex-a76"])
 parser.add_argument("--recipes", nargs="+", default=RECIPES)
 parser.add_argument("--output", type=Path, required=True)
-parser.add_argument("--names", nargs="*", help="networks: some of them")
-parser.add_argument("--wall", action="store_true", help="networks: also time them on this machine")
+parser.add_argument("--names", nargs="*", help="networks, times: some of them")
 parser.add_argument("--write", action="store_true", help="blocks: write ca_deploy/lowering/rules.toml")
+parser.add_argument("--litert-2", action="store_true", help="count TFLite files on LiteRT 2.0.3 instead of 1.4.0")
 arguments = parser.parse_args()
+if arguments.litert_2:
+    LIBRARIES["litert"] = LITERT_2
 arguments.output.mkdir(parents=True, exist_ok=True)
-rows = []
-for row in (networks if arguments.what == "networks" else blocks)(arguments):
-    rows.append(row)
-    sys.stderr.write(f"{json.dumps(row)}\n")
-(arguments.output / f"{arguments.what}.json").write_text(json.dumps(rows, indent=1))
-if arguments.write and arguments.what == "blocks":
-    write_rules(rows)
-sys.stdout.write("\n".join((of_networks if arguments.what == "networks" else of_blocks)(rows)) + "\n")
+if arguments.what == "blocks":
+    found = []
+    for row in blocks(arguments):
+        found.append(row)
+        sys.stderr.write(f"{json.dumps(row)}\n")
+    (arguments.output / "blocks.json").write_text(json.dumps(found, indent=1))
+    if arguments.write:
+        write_rules(found)
+    sys.stdout.write("\n".join(of_blocks(found)) + "\n")
+elif arguments.what == "networks":
+    networks(arguments)
+elif arguments.what == "times":
+    times(arguments)
+else:
+    sys.stdout.write("\n".join(of_networks(arguments.output)))
