@@ -24,6 +24,11 @@ def test_a_name_chooses_rules_that_were_measured_for_another_file() -> None:
     assert (found.name, found.choices) == ("litert-int8", shipped()["litert-int8"].choices)
 
 
+def test_litert_2_gets_no_flat_paddings_by_its_name_alone() -> None:
+    assert rules_for("litert-2-int8", "tflite", "static").padding == "as_written"
+    assert rules_for("default", "tflite", "static").runtime == "LiteRT 1.4.0"
+
+
 def test_key_and_value_are_one_choice_for_all_blocks() -> None:
     found = rules_for("pools=mean, product=one_by_one,padding=flat", "tflite", "static")
     assert [rule.choice for rule in found.choices] == [Choice(pools="mean", product="one_by_one")]
@@ -34,7 +39,7 @@ def test_key_and_value_are_one_choice_for_all_blocks() -> None:
 def test_what_was_counted_is_as_new_as_what_profile_sends() -> None:
     sent = {f"onnxruntime {LIBRARIES['onnxruntime'].version}", f"LiteRT {LIBRARIES['litert'].version}"}
     counted = [rules for rules in shipped().values() if rules.runtime]
-    assert {rules.runtime for rules in counted} == sent
+    assert {rules.runtime for rules in counted} == sent | {"LiteRT 2.0.3"}
     for rules in counted:
         assert all(rule.instructions is not None and rule.as_written is not None for rule in rules.choices)
         assert {rule.gates for rule in rules.choices} == {"axes", "map"}
