@@ -102,8 +102,11 @@ def _program_in(module: nn.Module, samples: Sequence[Tensor]) -> GraphModule | N
     """``module`` where it is one of a program for such samples, as a converter's process gets it."""
     if not isinstance(module, GraphModule) or not is_functional(module):
         return None
-    taken = [node.meta.get("val") for node in module.graph.find_nodes(op="placeholder")]
-    fits = [getattr(value, "shape", None) for value in taken] == [sample.shape for sample in samples]
+    taken = [getattr(node.meta.get("val"), "shape", ()) for node in module.graph.find_nodes(op="placeholder")]
+    are_fixed = all(
+        isinstance(size, int) for shape in taken for size in shape
+    )  # an open one equals what it was traced at
+    fits = are_fixed and taken == [sample.shape for sample in samples]
     return module if fits else None
 
 

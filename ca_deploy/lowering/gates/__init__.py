@@ -5,6 +5,7 @@ chooses a form for each; :mod:`.prove` compares the form with the original in fl
 is between averages and gates stays as the network has it, but for its branches and its h-swish.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -69,12 +70,10 @@ def is_functional(program: "ExportedProgram | GraphModule") -> bool:
 
 def _module_of(program: "ExportedProgram | GraphModule") -> "GraphModule":
     """A module of its own, with the weights of the program."""
-    from torch.fx import Graph, GraphModule
+    from torch.fx import GraphModule
 
     if isinstance(program, GraphModule):
-        graph = Graph()
-        graph.output(graph.graph_copy(program.graph, {}))
-        return GraphModule(program, graph)
+        return GraphModule(program, copy.deepcopy(program.graph))
     module = program.module()
     assert isinstance(module, GraphModule)
     return module

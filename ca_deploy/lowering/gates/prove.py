@@ -36,8 +36,9 @@ def prove(graph_module: GraphModule, block: Block, choice: Choice, activation: T
         lively_error, spread = _compared(_alone(graph_module, block, lively=True), choice, scaled)
     except Exception as failure:  # a graph that nobody thought of: no reason to lose the file
         raise NotProved(f"it does not fit this block ({first_line(failure)})") from failure
-    if not max(error, lively_error) <= MOST_ERROR:  # not a number is no proof either
-        raise NotProved(f"its error would be {max(error, lively_error):.1e} of the largest value, in float64")
+    worst = float(torch.tensor([error, lively_error]).max())  # not a number where one is none: no proof either
+    if not worst <= MOST_ERROR:
+        raise NotProved(f"its error would be {worst:.1e} of the largest value, in float64")
     if not spread >= LEAST_SPREAD:
         raise NotProved(f"its gates hardly vary (standard deviation {spread:.1e}), so that a comparison proves nothing")
     return Proof(error, lively_error, spread)
@@ -104,15 +105,14 @@ def _random_like(weight: Tensor, generator: torch.Generator) -> Tensor:
 
 def _compared(alone: _Alone, choice: Choice, taken: Tensor) -> tuple[float, float]:
     """Rewrite ``alone``; the largest error then, relative to the largest value, and the spread of its gates before."""
-    spread = float("inf")
+    spreads = []
 
     class Shaped(Interpreter):
         def run_node(self, n: Node) -> object:
-            nonlocal spread
             result = super().run_node(n)
             n.meta["val"] = without_content(result)
             if n in alone.gates:
-                spread = min(spread, float(result.std()))
+                spreads.append(result.std())
             return result
 
     with torch.no_grad():
@@ -120,4 +120,4 @@ def _compared(alone: _Alone, choice: Choice, taken: Tensor) -> tuple[float, floa
         rewrite(alone.network, alone.product, choice)
         found = Interpreter(alone.network).run(taken)
     error = (found - expected).abs().max() / expected.abs().max().clamp(min=torch.finfo(torch.float64).tiny)
-    return float(error), spread
+    return float(error), float(torch.stack(spreads).min())

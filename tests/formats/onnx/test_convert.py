@@ -6,13 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 import torch
 from torch import nn
 
 from ca_deploy.errors import ModelError, RecipeError
-from ca_deploy.networks.source import Network
+from ca_deploy.formats.onnx.convert import to_onnx
+from ca_deploy.lowering.rules import rules_for
+from ca_deploy.networks.source import Network, load
 from ca_deploy.recipes import load_recipe
+from ca_deploy.records.model import ModelSource
 from tests.formats.kit import export
 from tests.formats.onnx.kit import (
     Export,
@@ -22,6 +26,7 @@ from tests.formats.onnx.kit import (
     run,
 )
 from tests.samples import answers
+from tests.zoo.attention import SqueezeExcite
 
 NET_SOURCE = """
 from torch import nn
@@ -92,6 +97,22 @@ class Bessel(nn.Module):
 class Branching(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.mean((2, 3)) if x.sum() > 0 else x.amax((2, 3))
+
+
+@pytest.mark.parametrize("open_axes", [{}, {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}], ids=["fixed", "open"])
+def test_attention_of_a_program_is_written_anew(open_axes: dict[int, object], tmp_path: Path) -> None:
+    """Sizes that are open in the program are fixed in a file for one size."""
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Tanh(), SqueezeExcite(8), nn.Conv2d(8, 4, 1)).eval()
+    program = torch.export.export(net, (torch.randn(1, 3, 32, 32),), dynamic_shapes=({**open_axes},))
+    torch.export.save(program, tmp_path / "net.pt2")
+    network = load(ModelSource(str(tmp_path / "net.pt2"), input_size=32))
+    model, lowering = to_onnx(network, 18, dynamic_batch=False, rules=rules_for("default", "onnx", "static"))
+    assert [block.reason for block in lowering.blocks] == [""]
+    assert not lowering.left_alone
+    (x,) = network.examples()
+    session = ort.InferenceSession(model.SerializeToString())
+    (given,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    np.testing.assert_allclose(given, net(x).detach().numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_operation_without_onnx_form_is_named_with_its_module(tmp_path: Path) -> None:

@@ -63,6 +63,38 @@ def test_gates_that_hardly_vary_prove_nothing() -> None:
     assert "hardly vary" in block.reason
 
 
+class OneGate(nn.Module):
+    """One gate for all: it has no standard deviation."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = x * x.mean((2, 3), keepdim=True).mean(1, keepdim=True).sigmoid()
+        return found
+
+
+class RootGate(nn.Module):
+    """Not a number with random weights, and the same gate everywhere with its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(C, C, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = x * self.conv(x.mean(3, keepdim=True)).clamp(max=1).sqrt()
+        return found
+
+
+@pytest.mark.usefixtures("wrong")
+@pytest.mark.parametrize("block", [OneGate, RootGate])
+def test_what_is_not_a_number_proves_nothing(block: type[nn.Module]) -> None:
+    x = image(C, 12, 12)
+    graph_module = traced(Projected(block(), C), x)
+    for name, value in graph_module.state_dict().items():
+        if name.startswith("block.conv"):
+            value.fill_(3 if name.endswith("bias") else -0.05)
+    (refused,) = lower(graph_module, MEANS, [x]).not_proved
+    assert "nan" in refused.reason
+
+
 def test_a_block_that_is_used_twice_stays_as_written() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
