@@ -95,7 +95,7 @@ def labelled_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[P
     from ca_deploy.data.coco_boxes import coco_boxes
     from ca_deploy.data.voc_boxes import voc_boxes
     from ca_deploy.data.yolo_boxes import yolo_boxes
-    from ca_deploy.data.yolo_dataset import SUFFIXES, described_in
+    from ca_deploy.data.yolo_dataset import SUFFIXES, described_in, names_photos
 
     if root.is_file() and root.suffix.lower() in SUFFIXES:
         return yolo_boxes(root, labels)
@@ -115,7 +115,8 @@ def labelled_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[P
         return coco_boxes(found[0], root, labels)
     if _any_below(root, "*.xml"):
         return voc_boxes(root, labels)
-    if described := described_in(root):
+    described = described_in(root)
+    if described is not None and names_photos(described):
         _log.warning(f"{described} describes {root}: these are the photos that it names to validate on.")
         return yolo_boxes(described, labels)
     if _any_below(root, "*.txt") or (root.name == "images" and _any_below(root.with_name("labels"), "*.txt")):

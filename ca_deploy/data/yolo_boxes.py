@@ -46,13 +46,14 @@ def _read(
             f"Neither the model nor {root} names the classes. Pass --labels, or put a classes.txt there, one "
             "name per line."
         )
-    strangers = [name for name in given if name not in order]
+    places = {name: number for number, name in enumerate(order)}
+    strangers = [name for name in given if name not in places]
     if strangers:
         raise ImageDataError(
             f"{root} has classes that the model does not know: {listed(strangers)}. The model knows "
             f"{listed(order, 12)}. Rename the classes, or pass --labels."
         )
-    numbers = [order.index(name) for name in given] or list(range(len(order)))
+    numbers = [places[name] for name in given] or list(range(len(order)))
     faults: list[str] = []
     truth = []
     for path in photos:
@@ -77,7 +78,8 @@ def _read(
 
 
 def _names(root: Path) -> tuple[str, ...]:
-    for folder in (root, root.resolve().parent):
+    above = root.resolve().parents
+    for folder in (root, *above[: 2 if root.name == "images" else 1]):
         for name in _NAMES:
             if (folder / name).is_file():
                 return tuple(line.strip() for line in _text(folder / name).splitlines() if line.strip())

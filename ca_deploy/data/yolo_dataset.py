@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ca_deploy.data.folders import images_below
-from ca_deploy.errors import ImageDataError, first_line
+from ca_deploy.data.folders import image_suffixes, images_below
+from ca_deploy.errors import ImageDataError, first_line, listed
 
 SUFFIXES = (".yaml", ".yml")
+_PARTS = ("val", "test")  # the first that is there
 _EXAMPLE = "It needs `val: images/val` and `names: [cat, dog]`, as https://docs.ultralytics.com/datasets/detect/ says."
 
 
@@ -23,14 +24,6 @@ class YoloDataset:
     names: tuple[str, ...]
 
 
-def described_in(folder: Path) -> Path | None:
-    """The description of a dataset in a folder: its ``data.yaml``, or the only YAML file with names there."""
-    found = [path for suffix in SUFFIXES for path in sorted(folder.glob(f"*{suffix}")) if path.is_file()]
-    usual = [path for path in found if path.stem == "data"]
-    meant = usual or [path for path in found if "names:" in path.read_text("utf-8", errors="replace")]
-    return meant[0] if len(meant) == 1 else None
-
-
 def yolo_dataset(file: Path) -> YoloDataset:
     """Read a description; its paths are relative to its ``path``, which is relative to the file.
 
@@ -38,58 +31,101 @@ def yolo_dataset(file: Path) -> YoloDataset:
         ImageDataError: it is malformed, or has no photos to validate on.
     """
     described = _described(file)
-    return YoloDataset(tuple(dict.fromkeys(_photos(file, described))), _names(file, described))
+    photos = {photo.resolve(): photo for photo in _photos(file, described)}
+    return YoloDataset(tuple(photos.values()), _names(file, described))
+
+
+def described_in(folder: Path) -> Path | None:
+    """The description of a dataset in a folder, whatever its name: a YAML file with ``names`` and photos.
+
+    Raises:
+        ImageDataError: there are several, or a ``data.yaml`` is malformed.
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            try:
+                described = _described(path)
+            except ImageDataError:
+                if path.stem == "data":
+                    raise
+                continue  # some other YAML
+            if "names" in described and {"train", *_PARTS} & set(described):
+                found.append(path)
+    if len(found) > 1:
+        names = listed([path.name for path in found])
+        raise ImageDataError(f"Folder {folder} has several descriptions of a dataset: {names}. Pass the one to use.")
+    return found[0] if found else None
+
+
+def names_photos(file: Path) -> bool:
+    """Whether a description says which photos to validate on."""
+    return any(map(_described(file).get, _PARTS))
 
 
 def names_in(file: Path) -> tuple[str, ...]:
     """The names of the classes alone.
 
     Raises:
-        ImageDataError: there are none, or their numbers are not 0, 1, 2, …
+        ImageDataError: there are none, one comes twice, or their numbers are not 0, 1, 2, …
     """
     return _names(file, _described(file))
-
-
-def _names(file: Path, described: dict[str, Any]) -> tuple[str, ...]:
-    names, count = described.get("names"), described.get("nc")
-    if isinstance(names, dict):
-        if sorted(map(str, names)) != sorted(map(str, range(len(names)))):
-            raise ImageDataError(f"{file}: the numbers of `names` have to be 0 to {len(names) - 1}, each once.")
-        names = [name for _, name in sorted(names.items(), key=lambda item: int(item[0]))]
-    if not isinstance(names, list) or not names or any(isinstance(name, dict | list) for name in names):
-        raise ImageDataError(f"{file} does not name the classes. {_EXAMPLE}")
-    if count is not None and count != len(names):
-        raise ImageDataError(f"{file} has {len(names)} names, and says nc: {count}. Correct one of them.")
-    return tuple(map(str, names))
 
 
 def _described(file: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        described = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        text = file.read_text(encoding="utf-8-sig")
+        described = yaml.load(text, Loader=yaml.BaseLoader)  # strings alone: a class may be called no, 01 or 1:30
+    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         raise ImageDataError(f"{file} cannot be read as YAML ({first_line(error)}). {_EXAMPLE}") from error
-    if not isinstance(described, dict):
+    if not isinstance(described, dict) or not all(isinstance(key, str) for key in described):
         raise ImageDataError(f"{file} does not describe a dataset. {_EXAMPLE}")
     return described
 
 
+def _names(file: Path, described: dict[str, Any]) -> tuple[str, ...]:
+    names, count = described.get("names"), described.get("nc")
+    if isinstance(names, dict):
+        numbers = [str(number) for number in range(len(names))]
+        if set(names) != set(numbers):
+            raise ImageDataError(f"{file}: the numbers of `names` have to be 0 to {len(names) - 1}, each once.")
+        names = [names[number] for number in numbers]
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+        raise ImageDataError(f"{file} does not name the classes. {_EXAMPLE}")
+    if twice := sorted({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()):
+        raise ImageDataError(f"{file} names several classes alike: {listed(twice)}. Give each a name of its own.")
+    if isinstance(count, str) and count != str(len(names)):
+        raise ImageDataError(f"{file} has {len(names)} names, and says nc: {count[:20]}. Correct one of them.")
+    return tuple(names)
+
+
 def _photos(file: Path, described: dict[str, Any]) -> Iterator[Path]:
-    places = described.get("val") or described.get("test")
+    places = next(filter(None, map(described.get, _PARTS)), None)
     places = [places] if isinstance(places, str) else places
-    if not isinstance(places, list) or not places or not all(isinstance(place, str) for place in places):
+    root = described.get("path") or ""
+    if not isinstance(places, list) or not all(isinstance(place, str) for place in (*places, root)):
         raise ImageDataError(f"{file} names no photos to validate on. {_EXAMPLE}")
-    root = file.parent / str(described.get("path") or "")
     for place in places:
         # Roboflow writes ../valid/images for what is beside the file.
-        tried = [root / place, file.parent / place, file.parent / place.removeprefix("../")]
-        found = next((path for path in tried if path.exists()), None)
+        folders = [file.parent / Path(root).expanduser() / place, file.parent / place]
+        tried = [*folders, file.parent / place.removeprefix("../")]
+        found = next(filter(_is_there, tried), None)
         if found is None:
+            hint = " Write / in paths." if "\\" in place else ""
             raise ImageDataError(
-                f"{file}: {place} is not at {tried[0]}. Correct `path` and `val`, which are relative to the file."
+                f"{file}: {place[:200]} is no folder, and no list of photos, at {str(tried[0])[:400]}.{hint} Correct "
+                "`path` and `val`, which are relative to the file."
             )
         yield from images_below(found).paths if found.is_dir() else _listed(found)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_dir() or path.is_file()
+    except (OSError, ValueError):  # a name that is too long, or has a NUL
+        return False
 
 
 def _listed(file: Path) -> Iterator[Path]:
@@ -98,8 +134,13 @@ def _listed(file: Path) -> Iterator[Path]:
         lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise ImageDataError(f"{file} is not a list of photos ({first_line(error)}). Name a folder or list.") from error
+    if not lines:
+        raise ImageDataError(f"{file} lists no photos. Write the path of one on each line, or name a folder.")
     for line in lines:
         path = file.parent / line
-        if not path.is_file():
-            raise ImageDataError(f"{file} lists {line}, which is not at {path}. Paths are relative to the list.")
+        if not _is_there(path) or path.suffix.lower() not in image_suffixes():
+            raise ImageDataError(
+                f"{file} lists {line[:200]!r}, and that is no photo at {str(path)[:400]}. Paths are relative to the "
+                "list."
+            )
         yield path

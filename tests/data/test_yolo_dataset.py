@@ -10,6 +10,10 @@ from ca_deploy.data.labelled_boxes import labelled_boxes
 from ca_deploy.errors import ImageDataError
 from tests.data.test_labelled_boxes import LABELS, as_yolo
 
+# Each line has the one before nine times: 3e11 strings, if anybody writes them out.
+BOMB = "{}: &a0 [x]\n" + "\n".join(f"k{n}: &a{n} [{', '.join(9 * [f'*a{n - 1}'])}]" for n in range(1, 13))
+BOMB = BOMB.replace("{}: &a0 [x]", "k0: &a0 [x]") + "\n{}: *a12"
+
 
 def dataset(root: Path, text: str, folder: str = "valid") -> Path:
     as_yolo(root / folder)
@@ -43,7 +47,7 @@ def test_a_dataset_is_read_from_its_description(text: str, tmp_path: Path) -> No
 
 def test_names_in_another_order_than_the_models(tmp_path: Path) -> None:
     file = dataset(tmp_path, "val: valid/images\nnames: [dog, cat]")
-    mine, theirs = labelled_boxes(tmp_path / "valid" / "images", LABELS), labelled_boxes(file, LABELS)
+    mine, theirs = labelled_boxes(as_yolo(tmp_path / "plain" / "set"), LABELS), labelled_boxes(file, LABELS)
     assert [list(1 - one.classes) for one in theirs.truth] == [list(one.classes) for one in mine.truth]
 
 
@@ -54,20 +58,55 @@ def test_a_folder_with_a_description_stands_for_what_that_names(
     with caplog.at_level(logging.WARNING):
         assert len(labelled_boxes(tmp_path, None).paths) == 2
     assert "data.yaml describes" in caplog.text
-    assert labelled_boxes(tmp_path / "valid", None).labels == LABELS  # named by the file in the folder above
+    for place in ("valid", "valid/images"):  # named by the file in a folder above
+        assert labelled_boxes(tmp_path / place, None).labels == LABELS
+
+
+def test_names_are_what_is_written(tmp_path: Path) -> None:
+    file = dataset(tmp_path, "val: valid/images\nnames: [no, 1:30]")
+    assert labelled_boxes(file, None).labels == ("no", "1:30")
+
+
+def test_a_photo_counts_once(tmp_path: Path) -> None:
+    file = dataset(tmp_path, "val: [valid/images, valid/../valid/images]\nnames: [cat, dog]")
+    assert len(labelled_boxes(file, None).paths) == 2
+
+
+def test_another_yaml_is_no_description(tmp_path: Path) -> None:
+    root = as_yolo(tmp_path / "set")
+    (root / "data.yaml").write_text("train: images\nnames: [dog, cat]")
+    for place, text in ((root, "class_names: x"), (root, "names: [a"), (tmp_path, "hostnames: [names: x]")):
+        (place / "other.yaml").write_text(text)
+    found = labelled_boxes(root, LABELS)
+    assert len(found.paths) == 2
+    assert [list(one.classes) for one in found.truth] == [
+        list(1 - one.classes) for one in labelled_boxes(as_yolo(tmp_path / "plain"), LABELS).truth
+    ]
+    (root / "too.yml").write_text("train: images\nnames: [dog, cat]")
+    with pytest.raises(ImageDataError, match=r"several descriptions of a dataset: data\.yaml, too\.yml"):
+        labelled_boxes(root, LABELS)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("names: [cat, dog]", "names no photos to validate on"),
-        ("val: 7\nnames: [cat, dog]", "names no photos to validate on"),
-        ("val: nowhere\nnames: [cat, dog]", r"nowhere is not at .*nowhere\. Correct `path` and `val`"),
-        ("val: valid/lost.txt\nnames: [cat, dog]", r"lists images/c\.jpg, which is not at"),
+        ("val: {a: b}\nnames: [cat, dog]", "names no photos to validate on"),
+        ("val: nowhere\nnames: [cat, dog]", r"nowhere is no folder, .*nowhere\. Correct `path` and `val`"),
+        ("val: valid/lost.txt\nnames: [cat, dog]", r"lists 'images/c\.jpg', and that is no photo at"),
         ("val: valid", "does not name the classes"),
         ("val: valid\nnames: cat", "does not name the classes"),
         ("val: valid\nnames: {0: cat, 2: dog}", "have to be 0 to 1"),
         ("val: valid\nnc: 3\nnames: [cat, dog]", "has 2 names, and says nc: 3"),
+        ("val: valid\nnames: [cat, cat]", "names several classes alike: cat"),
+        ("val: valid\nnames: [[cat], dog]", "does not name the classes"),
+        ("path: [a]\nval: valid\nnames: [cat, dog]", "names no photos to validate on"),
+        ("val: valid\\images\nnames: [cat, dog]", "Write / in paths"),
+        (f"val: {'x' * 300}\nnames: [cat, dog]", "is no folder, and no list"),
+        ("val: data.yaml\nnames: [cat, dog]", "and that is no photo at"),
+        ("val: /dev/null\nnames: [cat, dog]", "is no folder, and no list"),
+        (f"val: valid\nnames: [{'0x' + 'F' * 5000}, dog]", "does not know"),
+        (BOMB.format("val: valid\nnames: [cat, dog]\npath"), "names no photos to validate on"),
         ("val: valid\nnames: [bird, dog]", "classes that the model does not know"),
         ("[1, 2]", "does not describe a dataset"),
         ("val: [", "cannot be read as YAML"),
