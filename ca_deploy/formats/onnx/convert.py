@@ -103,9 +103,8 @@ def _program_in(module: nn.Module, samples: Sequence[Tensor]) -> GraphModule | N
     if not isinstance(module, GraphModule) or not is_functional(module):
         return None
     taken = [getattr(node.meta.get("val"), "shape", ()) for node in module.graph.find_nodes(op="placeholder")]
-    are_fixed = all(
-        isinstance(size, int) for shape in taken for size in shape
-    )  # an open one equals what it was traced at
+    # An open size would equal that of the example that it was traced with.
+    are_fixed = all(isinstance(size, int) for shape in taken for size in shape)
     fits = are_fixed and taken == [sample.shape for sample in samples]
     return module if fits else None
 
