@@ -3,6 +3,7 @@
 Source: https://docs.ultralytics.com/datasets/detect/ (``path``, ``train``, ``val``, ``test``, ``names``, ``nc``)
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from ca_deploy.errors import ImageDataError, first_line, listed
 
 SUFFIXES = (".yaml", ".yml")
 _PARTS = ("val", "test")  # the first that is there
+_MOST_BYTES = 1_000_000  # of a description that is looked for; LVIS's, of 1203 classes, has 50 kB
 _EXAMPLE = "It needs `val: images/val` and `names: [cat, dog]`, as https://docs.ultralytics.com/datasets/detect/ says."
 
 
@@ -43,14 +45,14 @@ def described_in(folder: Path) -> Path | None:
     """
     found = []
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
+        if path.suffix.lower() in SUFFIXES and path.is_file() and path.stat().st_size <= _MOST_BYTES:
             try:
-                described = _described(path)
+                content = _parsed(path)
             except ImageDataError:
                 if path.stem == "data":
                     raise
                 continue  # some other YAML
-            if "names" in described and {"train", *_PARTS} & set(described):
+            if isinstance(content, dict) and "names" in content and any(part in content for part in ("train", *_PARTS)):
                 found.append(path)
     if len(found) > 1:
         names = listed([path.name for path in found])
@@ -73,16 +75,20 @@ def names_in(file: Path) -> tuple[str, ...]:
 
 
 def _described(file: Path) -> dict[str, Any]:
+    described = _parsed(file)
+    if not isinstance(described, dict):
+        raise ImageDataError(f"{file} does not describe a dataset. {_EXAMPLE}")
+    return described
+
+
+def _parsed(file: Path) -> Any:
     import yaml
 
     try:
-        text = file.read_text(encoding="utf-8-sig")
-        described = yaml.load(text, Loader=yaml.BaseLoader)  # strings alone: a class may be called no, 01 or 1:30
+        # Strings alone: a class may be called no, 01 or 1:30.
+        return yaml.load(file.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
     except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         raise ImageDataError(f"{file} cannot be read as YAML ({first_line(error)}). {_EXAMPLE}") from error
-    if not isinstance(described, dict) or not all(isinstance(key, str) for key in described):
-        raise ImageDataError(f"{file} does not describe a dataset. {_EXAMPLE}")
-    return described
 
 
 def _names(file: Path, described: dict[str, Any]) -> tuple[str, ...]:
@@ -94,7 +100,7 @@ def _names(file: Path, described: dict[str, Any]) -> tuple[str, ...]:
         names = [names[number] for number in numbers]
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
         raise ImageDataError(f"{file} does not name the classes. {_EXAMPLE}")
-    if twice := sorted({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()):
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise ImageDataError(f"{file} names several classes alike: {listed(twice)}. Give each a name of its own.")
     if isinstance(count, str) and count != str(len(names)):
         raise ImageDataError(f"{file} has {len(names)} names, and says nc: {count[:20]}. Correct one of them.")
@@ -109,8 +115,7 @@ def _photos(file: Path, described: dict[str, Any]) -> Iterator[Path]:
         raise ImageDataError(f"{file} names no photos to validate on. {_EXAMPLE}")
     for place in places:
         # Roboflow writes ../valid/images for what is beside the file.
-        folders = [file.parent / Path(root).expanduser() / place, file.parent / place]
-        tried = [*folders, file.parent / place.removeprefix("../")]
+        tried = [file.parent / root / place, file.parent / place, file.parent / place.removeprefix("../")]
         found = next(filter(_is_there, tried), None)
         if found is None:
             hint = " Write / in paths." if "\\" in place else ""

@@ -77,6 +77,7 @@ def test_another_yaml_is_no_description(tmp_path: Path) -> None:
     (root / "data.yaml").write_text("train: images\nnames: [dog, cat]")
     for place, text in ((root, "class_names: x"), (root, "names: [a"), (tmp_path, "hostnames: [names: x]")):
         (place / "other.yaml").write_text(text)
+    (tmp_path / "data.yaml").write_text("- 1")
     found = labelled_boxes(root, LABELS)
     assert len(found.paths) == 2
     assert [list(one.classes) for one in found.truth] == [
