@@ -94,11 +94,11 @@ def labelled_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[P
     """
     from ca_deploy.data.coco_boxes import coco_boxes
     from ca_deploy.data.voc_boxes import voc_boxes
-    from ca_deploy.data.yolo_boxes import yolo_boxes
-    from ca_deploy.data.yolo_dataset import SUFFIXES, described_in, names_photos
+    from ca_deploy.data.yolo_boxes import boxes_of_dataset, yolo_boxes
+    from ca_deploy.data.yolo_dataset import SUFFIXES, dataset_in, yolo_dataset
 
     if root.is_file() and root.suffix.lower() in SUFFIXES:
-        return yolo_boxes(root, labels)
+        return boxes_of_dataset(yolo_dataset(root), labels)
     if not root.is_dir():
         kind = other_kind(root)
         if kind or root.suffix.lower() != ".json":
@@ -115,10 +115,10 @@ def labelled_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[P
         return coco_boxes(found[0], root, labels)
     if _any_below(root, "*.xml"):
         return voc_boxes(root, labels)
-    described = described_in(root)
-    if described is not None and names_photos(described):
-        _log.warning(f"{described} describes {root}: these are the photos that it names to validate on.")
-        return yolo_boxes(described, labels)
+    dataset = dataset_in(root)
+    if dataset is not None and dataset.names_photos:
+        _log.warning(f"{dataset.file} describes {root}: these are the photos that it names to validate on.")
+        return boxes_of_dataset(dataset, labels)
     if _any_below(root, "*.txt") or (root.name == "images" and _any_below(root.with_name("labels"), "*.txt")):
         return yolo_boxes(root, labels)
     raise ImageDataError(f"Data folder {root} has no labelled boxes. {_FORMS}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from ca_deploy.data.folders import images_below
 from ca_deploy.data.labelled import LabelledPhotos
 from ca_deploy.data.labelled_boxes import PhotoBoxes, photo_boxes, refuse
-from ca_deploy.data.yolo_dataset import described_in, names_in, yolo_dataset
+from ca_deploy.data.yolo_dataset import YoloDataset, dataset_in
 from ca_deploy.errors import ImageDataError, listed
 
 _log = logging.getLogger(__name__)
@@ -16,25 +16,26 @@ _NAMES = ("classes.txt", "obj.names", "labels.txt")
 
 
 def yolo_boxes(root: Path, labels: Sequence[str] | None) -> LabelledPhotos[PhotoBoxes]:
-    """Read the photos below a folder, or those that a dataset's YAML file is validated on; the labels of
-    ``…/images/1.jpg`` are in ``…/labels/1.txt`` or beside it.
+    """Read the photos below a folder; the labels of ``…/images/1.jpg`` are in ``…/labels/1.txt`` or beside it.
 
     A photo without labels shows nothing, and how many there are is logged. Class numbers are the model's, unless a file
-    ``classes.txt`` or ``obj.names``, or the YAML file, names them in another order. A line with more numbers is a
-    polygon, of which the bounding box counts.
+    ``classes.txt`` or ``obj.names``, or the description of a dataset, names them in another order. A line with more
+    numbers is a polygon, of which the bounding box counts.
 
     Raises:
         ImageDataError: no photo has labels, labels have no photo, or a line is malformed or has an unknown class.
     """
-    if root.is_file():
-        dataset = yolo_dataset(root)
-        return _read(root, dataset.photos, dataset.names, labels)
     photos = images_below(root).paths
     own = {place for photo in photos for place in _places(photo)}
     others = (path for path in sorted(root.rglob("*.txt")) if path not in own and _is_meant(path, root))
     ghosts = [str(path.relative_to(root)) for path in others]
     refuse(f"{len(ghosts)} labels in {root} have no photo:", ghosts, "Add the photos, or remove these files.")
     return _read(root, photos, _names(root), labels)
+
+
+def boxes_of_dataset(dataset: YoloDataset, labels: Sequence[str] | None) -> LabelledPhotos[PhotoBoxes]:
+    """The same for the photos that a dataset is validated on."""
+    return _read(dataset.file, dataset.photos(), dataset.names(), labels)
 
 
 def _read(
@@ -83,8 +84,8 @@ def _names(root: Path) -> tuple[str, ...]:
         for name in _NAMES:
             if (folder / name).is_file():
                 return tuple(line.strip() for line in _text(folder / name).splitlines() if line.strip())
-        if described := described_in(folder):
-            return names_in(described)
+        if dataset := dataset_in(folder):
+            return dataset.names()
     return ()
 
 

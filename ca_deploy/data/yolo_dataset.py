@@ -4,7 +4,7 @@ Source: https://docs.ultralytics.com/datasets/detect/ (``path``, ``train``, ``va
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,25 +20,81 @@ _EXAMPLE = "It needs `val: images/val` and `names: [cat, dog]`, as https://docs.
 
 @dataclass(frozen=True, slots=True)
 class YoloDataset:
-    """The photos that a dataset is validated on, and the names of its classes in the order of their numbers."""
+    """What a ``file`` says: text, lists and mappings. Its paths are relative to its ``path``, and that to the file."""
 
-    photos: tuple[Path, ...]
-    names: tuple[str, ...]
+    file: Path
+    content: Mapping[str, Any]
+
+    @property
+    def names_photos(self) -> bool:
+        """Whether it says which photos to validate on."""
+        return any(map(self.content.get, _PARTS))
+
+    def names(self) -> tuple[str, ...]:
+        """The classes in the order of their numbers.
+
+        Raises:
+            ImageDataError: there are none, one comes twice, or their numbers are not 0, 1, 2, …
+        """
+        names, count = self.content.get("names"), self.content.get("nc")
+        if isinstance(names, dict):
+            numbers = [str(number) for number in range(len(names))]
+            if set(names) != set(numbers):
+                raise ImageDataError(
+                    f"{self.file}: the numbers of `names` have to be 0 to {len(names) - 1}, each once."
+                )
+            names = [names[number] for number in numbers]
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+            raise ImageDataError(f"{self.file} does not name the classes. {_EXAMPLE}")
+        if twice := [name for name, times in Counter(names).items() if times > 1]:
+            raise ImageDataError(
+                f"{self.file} names several classes alike: {listed(twice)}. Give each a name of its own."
+            )
+        if isinstance(count, str) and count != str(len(names)):
+            raise ImageDataError(f"{self.file} has {len(names)} names, and says nc: {count[:20]}. Correct one of them.")
+        return tuple(names)
+
+    def photos(self) -> tuple[Path, ...]:
+        """Those to validate on, each once.
+
+        Raises:
+            ImageDataError: there are none.
+        """
+        return tuple({photo.resolve(): photo for photo in self._photos()}.values())
+
+    def _photos(self) -> Iterator[Path]:
+        places = next(filter(None, map(self.content.get, _PARTS)), None)
+        places = [places] if isinstance(places, str) else places
+        root = self.content.get("path") or ""
+        if not isinstance(places, list) or not all(isinstance(place, str) for place in (*places, root)):
+            raise ImageDataError(f"{self.file} names no photos to validate on. {_EXAMPLE}")
+        folder = self.file.parent
+        for place in places:
+            # Roboflow writes ../valid/images for what is beside the file.
+            tried = [folder / root / place, folder / place, folder / place.removeprefix("../")]
+            found = next(filter(_is_there, tried), None)
+            if found is None:
+                hint = " Write / in paths." if "\\" in place else ""
+                raise ImageDataError(
+                    f"{self.file}: {place[:200]} is no folder, and no list of photos, at {str(tried[0])[:400]}.{hint} "
+                    "Correct `path` and `val`, which are relative to the file."
+                )
+            yield from images_below(found).paths if found.is_dir() else _listed(found)
 
 
 def yolo_dataset(file: Path) -> YoloDataset:
-    """Read a description; its paths are relative to its ``path``, which is relative to the file.
-
-    Raises:
-        ImageDataError: it is malformed, or has no photos to validate on.
     """
-    described = _described(file)
-    photos = {photo.resolve(): photo for photo in _photos(file, described)}
-    return YoloDataset(tuple(photos.values()), _names(file, described))
+    Raises:
+        ImageDataError: the file is no description.
+    """
+    content = _parsed(file)
+    if not isinstance(content, dict):
+        raise ImageDataError(f"{file} does not describe a dataset. {_EXAMPLE}")
+    return YoloDataset(file, content)
 
 
-def described_in(folder: Path) -> Path | None:
-    """The description of a dataset in a folder, whatever its name: a YAML file with ``names`` and photos.
+def dataset_in(folder: Path) -> YoloDataset | None:
+    """The one that a file in a folder describes, whatever its name: YAML with ``names`` and photos.
 
     Raises:
         ImageDataError: there are several, or a ``data.yaml`` is malformed.
@@ -53,32 +109,11 @@ def described_in(folder: Path) -> Path | None:
                     raise
                 continue  # some other YAML
             if isinstance(content, dict) and "names" in content and any(part in content for part in ("train", *_PARTS)):
-                found.append(path)
+                found.append(YoloDataset(path, content))
     if len(found) > 1:
-        names = listed([path.name for path in found])
+        names = listed([one.file.name for one in found])
         raise ImageDataError(f"Folder {folder} has several descriptions of a dataset: {names}. Pass the one to use.")
     return found[0] if found else None
-
-
-def names_photos(file: Path) -> bool:
-    """Whether a description says which photos to validate on."""
-    return any(map(_described(file).get, _PARTS))
-
-
-def names_in(file: Path) -> tuple[str, ...]:
-    """The names of the classes alone.
-
-    Raises:
-        ImageDataError: there are none, one comes twice, or their numbers are not 0, 1, 2, …
-    """
-    return _names(file, _described(file))
-
-
-def _described(file: Path) -> dict[str, Any]:
-    described = _parsed(file)
-    if not isinstance(described, dict):
-        raise ImageDataError(f"{file} does not describe a dataset. {_EXAMPLE}")
-    return described
 
 
 def _parsed(file: Path) -> Any:
@@ -89,41 +124,6 @@ def _parsed(file: Path) -> Any:
         return yaml.load(file.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
     except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         raise ImageDataError(f"{file} cannot be read as YAML ({first_line(error)}). {_EXAMPLE}") from error
-
-
-def _names(file: Path, described: dict[str, Any]) -> tuple[str, ...]:
-    names, count = described.get("names"), described.get("nc")
-    if isinstance(names, dict):
-        numbers = [str(number) for number in range(len(names))]
-        if set(names) != set(numbers):
-            raise ImageDataError(f"{file}: the numbers of `names` have to be 0 to {len(names) - 1}, each once.")
-        names = [names[number] for number in numbers]
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
-        raise ImageDataError(f"{file} does not name the classes. {_EXAMPLE}")
-    if twice := [name for name, times in Counter(names).items() if times > 1]:
-        raise ImageDataError(f"{file} names several classes alike: {listed(twice)}. Give each a name of its own.")
-    if isinstance(count, str) and count != str(len(names)):
-        raise ImageDataError(f"{file} has {len(names)} names, and says nc: {count[:20]}. Correct one of them.")
-    return tuple(names)
-
-
-def _photos(file: Path, described: dict[str, Any]) -> Iterator[Path]:
-    places = next(filter(None, map(described.get, _PARTS)), None)
-    places = [places] if isinstance(places, str) else places
-    root = described.get("path") or ""
-    if not isinstance(places, list) or not all(isinstance(place, str) for place in (*places, root)):
-        raise ImageDataError(f"{file} names no photos to validate on. {_EXAMPLE}")
-    for place in places:
-        # Roboflow writes ../valid/images for what is beside the file.
-        tried = [file.parent / root / place, file.parent / place, file.parent / place.removeprefix("../")]
-        found = next(filter(_is_there, tried), None)
-        if found is None:
-            hint = " Write / in paths." if "\\" in place else ""
-            raise ImageDataError(
-                f"{file}: {place[:200]} is no folder, and no list of photos, at {str(tried[0])[:400]}.{hint} Correct "
-                "`path` and `val`, which are relative to the file."
-            )
-        yield from images_below(found).paths if found.is_dir() else _listed(found)
 
 
 def _is_there(path: Path) -> bool:
