@@ -22,7 +22,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from torch import nn
 import ca_deploy
 from ca_deploy.models.attention import Attention
 from ca_deploy.models.mobilenet_v2 import InvertedResidual, MobileNetV2
-from ca_deploy.native.libraries import LIBRARIES, Library
+from ca_deploy.native.libraries import LIBRARIES
 from ca_deploy.records.model import ModelSource
 from tests.zoo.catalogue import CATALOGUE
 
@@ -54,15 +54,13 @@ ZOO = (
 )
 RULES = Path(ca_deploy.__file__).parent / "lowering" / "rules.toml"
 RULES_OF = {recipe: name.replace(" Runtime", "runtime").replace(" ", "-").lower() for recipe, name in RUNTIMES.items()}
-LITERT_2 = Library(
-    "litert",
-    "ai-edge-litert",
-    "2.0.3",
-    "manylinux_2_27_aarch64",
-    "ai_edge_litert/libLiteRtRuntimeCApi.so",
-    "ef2b76075498716283012cff4fe3bd85cfdf71125aebc86a4965d7657814866b",
-    8_973_024,
-    (2, 27),
+LITERT_2 = replace(
+    LIBRARIES["litert"],
+    version="2.0.3",
+    platform="manylinux_2_27_aarch64",
+    sha256="ef2b76075498716283012cff4fe3bd85cfdf71125aebc86a4965d7657814866b",
+    size_bytes=8_973_024,
+    glibc=(2, 27),
 )
 # Side of the map -> channels of the network there (MobileNetV2's, a sixth of its maps').
 STAIRS = {56: 24, 28: 32, 14: 64, 7: 160}
