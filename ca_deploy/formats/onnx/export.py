@@ -96,11 +96,11 @@ class OnnxConverter:
     def calibrate(self, model: OnnxModel, samples: Samples, recipe: ExportRecipe) -> Calibrated:
         fed = samples if model.normalisation else self._network.signature.to_network(samples)
         stages = last_stages(model.proto)
-        histograms = recipe.calibration == "percentile"
-        return Calibrated(fed, observe(model.proto, fed, model.batch, histograms, stages.scales), stages)
+        percentile = recipe.percentile if recipe.calibration == "percentile" else 100
+        return Calibrated(fed, observe(model.proto, fed, model.batch, percentile, stages.scales), stages)
 
     def ranges(self, model: OnnxModel, seen: Calibrated, recipe: ExportRecipe) -> dict[str, Range]:
-        return activation_ranges(seen.observed, recipe.percentile)
+        return activation_ranges(seen.observed)
 
     def apply(
         self,

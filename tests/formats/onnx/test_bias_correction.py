@@ -27,7 +27,7 @@ def test_biases_are_corrected_where_rounding_shifts_the_mean() -> None:
     single = as_network(nn.Sequential(convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten()))
     model, _ = to_onnx(single, 18, dynamic_batch=False)
     images = normalised(single, photos(16, seed=2))
-    quantised = quantise_static(model, activation_ranges(observe(model, samples_of(images), 1, histograms=False), 100))
+    quantised = quantise_static(model, activation_ranges(observe(model, samples_of(images), 1)))
     wanted = answers(single, photos(16, seed=2)).mean(axis=0)
     before = np.abs(mean_logits(quantised, images) - wanted).max()
     correct_biases(quantised, model, samples_of(images), 1)
