@@ -24,6 +24,7 @@ from ca_deploy.files import sha256_of, size_of
 from ca_deploy.formats import find_format
 from ca_deploy.networks.program import save_program, traced
 from ca_deploy.networks.source import Network, load
+from ca_deploy.networks.threads import on_threads_beside
 from ca_deploy.pipeline.class_names import named_by_folders
 from ca_deploy.pipeline.converters import Converters
 from ca_deploy.pipeline.image_doubts import Doubts, doubts_about
@@ -78,7 +79,6 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
             step("", "reading calibration images")
             chosen = load_spec(request.calibration or network.default_calibration or NOT_YOUR_DOMAIN)
             images = load_calibration(chosen, network.signature, request.calibration_count, request.held_out)
-            doubts = doubts_about(network, images)
             sizes = _image_sizes(request, network, step)
             if request.module is not None:
                 step("", "tracing the network")
@@ -104,8 +104,11 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
                 for format, recipes in formats.items()
             }
             finished = converters.begin(conversions, step)
-            what = f"running the network on {len(images.held_out)} held-out samples"
-            reference = reference_answers(network, images.held_out, counting(partial(step, ""), what))
+            with on_threads_beside(len(formats)):
+                what = f"running the network on {len(images.held_out)} held-out samples"
+                reference = reference_answers(network, images.held_out, counting(partial(step, ""), what))
+                step("", "comparing the images with those of training")
+                doubts = doubts_about(network, images)
             step("", DONE)
             exports: dict[str, Export] = {}
             failures: dict[str, CaDeployError] = {}

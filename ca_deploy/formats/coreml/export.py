@@ -9,8 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 import ca_deploy.formats.coreml.lean_import  # noqa: F401 - before the other modules import coremltools
 from ca_deploy.errors import ModelError
 from ca_deploy.formats._last_stage import KeptFloat, LastStages
@@ -31,6 +29,7 @@ from ca_deploy.mil.executor import Executor
 from ca_deploy.mil.package import read_package
 from ca_deploy.mil.program import Program, read_program
 from ca_deploy.mil.specs import tensor_specs
+from ca_deploy.networks.threads import on_threads
 from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted
 from ca_deploy.records.recipe import ExportRecipe, LayerBits
@@ -99,7 +98,7 @@ class CoremlConverter:
         signature = self._network.signature
         fed = samples if recipe.io == "uint8rgb" else signature.to_network(samples)
         feeds = ([rows[taken.name] for taken in signature.inputs] for rows in fed.batches(model.batch))
-        with _saved(model, model.model) as package, _one_thread():
+        with _saved(model, model.model) as package, on_threads(1):
             program = read_program(read_package(package))
             stages = last_stages(program)
             return Calibrated(program, len(samples), observe(package, feeds, stages.scales), stages)
@@ -122,7 +121,7 @@ class CoremlConverter:
         compressed = compress_weights(model.model, recipe)
         if seen is not None and ranges is not None:
             step("correcting biases")
-            with _saved(model, model.model) as before, _saved(model, compressed) as after, _one_thread():
+            with _saved(model, model.model) as before, _saved(model, compressed) as after, on_threads(1):
                 shifts = bias_shifts(Executor(before), Executor(after), seen.activations)
             passes: list[Any] = [ShiftBiases(shifts)]
             if recipe.activation_bits:
@@ -185,14 +184,3 @@ def _saved(model: CoremlModel, converted: Any) -> Iterator[Path]:
         package = Path(scratch, "model.mlpackage")
         save(converted.get_spec(), Path(converted.weights_dir), package)
         yield package
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run PyTorch on one thread, because its rounding depends on the thread count, and the file must not."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
