@@ -22,7 +22,7 @@ from ca_deploy.records.model import ModelSource
 from ca_deploy.records.samples import Samples
 from ca_deploy.records.signature import NetworkInput, Signature
 from ca_deploy.records.tensors import TensorSpec, batch_of
-from ca_deploy.runtimes import Session, find_runtime, open_session, runtime_names
+from ca_deploy.runtimes import Session, each, find_runtime, open_session, runtime_names
 from ca_deploy.tasks import Task, meaning_of
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ class Predictor:
         batch = self.batch
         found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self.outputs}
         rows_of = {given.name: given.shape[0] if given.shape else 0 for given in self.signature.outputs}
-        for number, rows in enumerate(samples.batches(batch)):
-            answers = self.session.run(self.feeds(rows))
+        for number, answers in enumerate(each(self.session, map(self.feeds, samples.batches(batch)))):
             for name, spec in self.outputs.items():
                 found[name] += _by_sample(to_float(answers[spec.name], spec), batch, rows_of[name])
             progress(min((number + 1) * batch, len(samples)), len(samples))

@@ -3,7 +3,8 @@
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,13 +41,14 @@ def advice() -> str:
     return f"It may contain a loop that never ends. If it is only slow, allow more seconds: {_VARIABLE}=3600."
 
 
-def within(limit_s: float, run: Callable[[], R]) -> R:
-    """Run native code in a thread, and wait for it, which Ctrl-C ends: a signal is not seen inside native code.
+def started(run: Callable[[], R]) -> Callable[[float | None], R]:
+    """Run native code in a thread from now on. The result waits for it so many seconds, or without limit, which Ctrl-C
+    ends: a signal is not seen inside native code.
 
     Raises:
-        TimeoutError: it took longer; the thread runs on until the process ends. Whatever ``run`` raises is passed on.
+        TimeoutError: from the result: it took longer; the thread runs on until the process ends. Whatever ``run``
+            raises is passed on.
     """
-    global _abandoned
     answers: queue.SimpleQueue[tuple[R | None, BaseException | None]] = queue.SimpleQueue()
 
     def work() -> None:
@@ -55,15 +57,35 @@ def within(limit_s: float, run: Callable[[], R]) -> R:
         except BaseException as error:
             answers.put((None, error))
 
+    def answer(limit_s: float | None) -> R:
+        global _abandoned
+        try:
+            result, error = answers.get(timeout=limit_s)
+        except queue.Empty:
+            _abandoned += 1
+            raise TimeoutError from None
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]  # None only where R has it
+
     threading.Thread(target=work, daemon=True).start()
-    try:
-        result, error = answers.get(timeout=limit_s)
-    except queue.Empty:
-        _abandoned += 1
-        raise TimeoutError from None
-    if error is not None:
-        raise error
-    return result  # type: ignore[return-value]  # None only where R has it
+    return answer
+
+
+def within(limit_s: float, run: Callable[[], R]) -> R:
+    """What ``run`` returns, see :func:`started`."""
+    return started(run)(limit_s)
+
+
+def side_by_side(runs: Iterable[Callable[[], R]], at_once: int) -> Iterator[R]:
+    """What each of ``runs`` returns, in their order, where ``at_once`` may go on at the same time."""
+    going_on: deque[Callable[[float | None], R]] = deque()
+    for run in runs:
+        going_on.append(started(run))
+        if len(going_on) == at_once:
+            yield going_on.popleft()(None)
+    while going_on:
+        yield going_on.popleft()(None)
 
 
 def runs_on() -> bool:

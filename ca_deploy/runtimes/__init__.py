@@ -6,19 +6,24 @@ A runtime is named ``litert``, or with a variant of its kernels ``litert:referen
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ca_deploy.errors import ArtifactError, CaDeployError, RuntimeUnavailable, unknown_name, wrong_in_file
 from ca_deploy.graphs import check_place, check_valid, damaged
 from ca_deploy.plugins import load, member, names_in, not_installed
-from ca_deploy.processes.time_limit import advice, time_limit_s, within
+from ca_deploy.processes.cores import cores
+from ca_deploy.processes.time_limit import advice, side_by_side, time_limit_s, within
 from ca_deploy.records.manifest import manifest_of
 from ca_deploy.records.tensors import TensorSpec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+_MOST_AT_ONCE = 4  # each has the memory of one more inference
 
 
 class Session(Protocol):
@@ -43,12 +48,13 @@ class Session(Protocol):
 class _Guarded:
     """A session whose failures, which are other exceptions in each runtime, are errors of ca-deploy.
 
-    ``limit_s`` is the longest that one run may take, None for no limit.
+    ``limit_s`` is the longest that one run may take, None for no limit. ``at_once`` runs may go on at the same time.
     """
 
     file: str
     session: Session
     limit_s: float | None
+    at_once: int
 
     @property
     def runtime(self) -> str:
@@ -83,6 +89,18 @@ class _Guarded:
             ) from error
 
 
+def each(session: Session, several: Iterable[Mapping[str, "NDArray[Any]"]]) -> Iterator[dict[str, "NDArray[Any]"]]:
+    """Run a session on each of ``several`` feeds, in their order; where its runtime can, on some at the same time.
+
+    Raises:
+        CaDeployError: as :meth:`Session.run`.
+    """
+    at_once = session.at_once if isinstance(session, _Guarded) else 1
+    if at_once == 1:
+        return map(session.run, several)
+    return side_by_side((partial(session.run, feeds) for feeds in several), at_once)
+
+
 # Float kernels accumulate in a different order on another processor, a relative difference of about 1e-6.
 FLOAT_AGREEMENT_DB = 80.0
 
@@ -107,10 +125,11 @@ class OnDevice:
 class Runtime:
     """One inference runtime. ``opener`` is ``module:function(path, threads, variant) -> Session``.
 
-    ``platform`` is the ``sys.platform`` that it needs. ``reference``: it computes a file's outputs, but its speed means
-    nothing. ``inner``, a ``module:function(path, several feeds, names) -> values by name, of each``, runs a file and
-    gives tensors inside it as real numbers. ``default_variant`` opens a file without :attr:`Session.settings`;
-    ``default_differs``, a ``module:function() -> bool``, returns whether its outputs then differ on this machine.
+    ``platform`` is the ``sys.platform`` that it needs. ``threaded``: several threads may run a session. ``reference``:
+    it computes a file's outputs, but its speed means nothing. ``inner``, a ``module:function(path, several feeds,
+    names) -> values by name, of each``, runs a file and gives tensors inside it as real numbers. ``default_variant``
+    opens a file without :attr:`Session.settings`; ``default_differs``, a ``module:function() -> bool``, returns whether
+    its outputs then differ on this machine.
     ``on_device`` is None where ``profile`` cannot measure it on devices.
     """
 
@@ -121,6 +140,7 @@ class Runtime:
     variants: tuple[str, ...] = ()
     install: str = "pip install ca-deploy"
     platform: str | None = None
+    threaded: bool = False
     reference: bool = False
     inner: str = ""
     default_variant: str = ""
@@ -163,7 +183,8 @@ class Runtime:
         check_place(path)
         try:
             limit_s = None if self.reference else time_limit_s(path)  # of a reference, only the kernels are native
-            return _Guarded(path.name, load(self.opener)(path, threads, variant), limit_s)
+            at_once = min(cores(), _MOST_AT_ONCE) if self.threaded and threads == 1 else 1
+            return _Guarded(path.name, load(self.opener)(path, threads, variant), limit_s, at_once)
         except CaDeployError:
             raise
         except Exception as error:  # each library fails in its own way on what is damaged

@@ -27,6 +27,7 @@ RUNTIME = Runtime(
     "onnxruntime",
     f"{__name__}:open_file",
     ("default", "reference"),
+    threaded=True,
     inner=f"{__name__}:inner_tensors",
     default_variant="default",
     default_differs="ca_deploy.runtimes._exact_sums:default_saturates",

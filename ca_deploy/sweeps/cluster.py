@@ -1,6 +1,5 @@
 """Workers of Dask distributed: here in an embedded cluster, or on the machines of a scheduler."""
 
-import os
 import queue
 import threading
 import time
@@ -16,6 +15,7 @@ from ca_deploy.delivery.scratch import temporary
 from ca_deploy.devices import canonical_name
 from ca_deploy.errors import CaDeployError, RuntimeUnavailable, UsageError, first_line
 from ca_deploy.plugins import not_installed
+from ca_deploy.processes.cores import cores
 from ca_deploy.processes.memory import converters_that_fit
 from ca_deploy.progress import Counted, NamedStep, Step
 from ca_deploy.records.parity import Status
@@ -171,7 +171,7 @@ class Workers:
 @contextmanager
 def embedded(jobs: int, devices: Sequence[str], wanted: int | None, step: NamedStep) -> Iterator[Workers]:
     """Workers on this machine: as many as ``wanted``, or as fit into memory and have a core; the devices are theirs."""
-    count = wanted or max(1, min(jobs, converters_that_fit(_cores())))
+    count = wanted or max(1, min(jobs, converters_that_fit(cores())))
     shares: list[dict[str, float]] = [{} for _ in range(count)]
     for number, device in enumerate(devices):
         shares[number % count][resource_of(device)] = 1
@@ -259,7 +259,3 @@ def _made(future: "Future") -> list[Made]:
 
 def _ours() -> dict[str, str]:
     return tools.everything()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

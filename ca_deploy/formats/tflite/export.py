@@ -1,6 +1,5 @@
 """Network -> TFLite file: the stages."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from ca_deploy.formats.tflite.statistics import Activation, observe
 from ca_deploy.graphs import flatbuffer
 from ca_deploy.graphs.float16_arithmetic import allow_float16
 from ca_deploy.lowering.rules import Rules, rules_for
+from ca_deploy.processes.cores import cores
 from ca_deploy.progress import Step
 from ca_deploy.records.conversion import Conversion, Converted, FloatOperator
 from ca_deploy.records.lowering import Lowering, Padding
@@ -110,7 +110,7 @@ class TfliteConverter:
         stages = last_stages(model.flatbuffer)
         names = {index: flatbuffer.tensor_name(model.flatbuffer, index) for index in watched}
         scales = {index: stages.scales[name] for index, name in names.items() if name in stages.scales}
-        seen = observe(model.content, fed, watched, os.cpu_count() or 1, scales)
+        seen = observe(model.content, fed, watched, cores(), scales)
         return Calibrated(len(samples), seen, stages)
 
     def ranges(self, model: TfliteModel, seen: Calibrated, recipe: ExportRecipe) -> Ranges:
