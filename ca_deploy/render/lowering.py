@@ -14,6 +14,7 @@ _COLUMNS = (
     Column("saves", "right"),
     Column("error", "right"),
 )
+_NOTABLE = 0.05e6  # what is printed as 0.1 M
 
 
 def sentences(found: Lowering) -> Iterator[Phrase]:
@@ -25,7 +26,9 @@ def sentences(found: Lowering) -> Iterator[Phrase]:
         blocks = f"{len(errors)} block{'s' if len(errors) > 1 else ''} of attention"
         yield f"{blocks} written for {found.rules}; proved in float64 to {max(errors):.0e} of the largest value"
     if found.saves is not None:
-        yield f"attention takes about {found.saves / 1e6:.1f} M instructions less than as written ({found.measured})"
+        less = f"{found.saves / 1e6:.1f} M instructions less than"
+        saved = less if found.saves >= _NOTABLE else "as many instructions"
+        yield f"attention takes about {saved} as written ({found.measured})"
     for reason, paths in _by_reason([(block.module, block.reason) for block in found.blocks if block.reason]):
         yield Piece("attention as written", Role.CAUTION), f" in {paths}: {reason}"
     for reason, paths in _by_reason([(place.module, place.reason) for place in found.left_alone]):

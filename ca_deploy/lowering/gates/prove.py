@@ -112,7 +112,7 @@ def _compared(alone: _Alone, choice: Choice, taken: Tensor) -> tuple[float, floa
             result = super().run_node(n)
             n.meta["val"] = without_content(result)
             if n in alone.gates:
-                spreads.append(result.std())
+                spreads.append(result.double().std())  # a gate may be of 0 and 1 only, in booleans
             return result
 
     with torch.no_grad():
