@@ -4,7 +4,8 @@
     python benchmarks/networks.py table --output networks/ > docs/every_network.md
 
 ``measure`` exports each network of ``ca-deploy list models`` (``--only`` some), and keeps one JSON per network and
-format, so that it goes on where it was interrupted. ``table`` prints them as one Markdown page. ``--imagenet`` is
+format, so that it goes on where it was interrupted; ``--again`` replaces what it has of ``--formats`` and
+``--precisions``. ``table`` prints them as one Markdown page. ``--imagenet`` is
 torchvision's MobileNetV2, from which the classifiers on that backbone start, with open gates; other networks have
 random weights. ``--photos`` holds ``flowers`` and ``cards``, for the accuracy of the two networks with trained weights.
 """
@@ -13,7 +14,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,11 +65,11 @@ def source_of(name: str, width: float, imagenet: Path | None) -> tuple[ModelSour
 
 
 def measured(
-    source: ModelSource, weights: str, format: str, photos: Path | None, folder: Path
+    source: ModelSource, weights: str, format: str, precisions: Sequence[str], photos: Path | None, folder: Path
 ) -> Mapping[str, dict[str, Any]]:
     """Precision -> what was found of the file in that precision."""
-    rows: dict[str, dict[str, Any]] = {precision: {} for precision in PRECISIONS}
-    recipes = {f"{format}_{precision}": precision for precision in PRECISIONS}
+    rows: dict[str, dict[str, Any]] = {precision: {} for precision in precisions}
+    recipes = {f"{format}_{precision}": precision for precision in precisions}
     how: dict[str, Any] = {} if weights == "flowers" else FEW
     try:
         exports = ca_deploy.export(source, recipes=list(recipes), check=[TARGETS[format]], output=folder, **how)
@@ -77,7 +78,7 @@ def measured(
         for recipe, error in failure.failures.items():
             rows[recipes[recipe]]["refused"] = str(error)
     except CaDeployError as error:
-        return {precision: {"refused": str(error)} for precision in PRECISIONS}
+        return {precision: {"refused": str(error)} for precision in precisions}
     costs = {} if format == "coreml" else instructions([export.path for export in exports])
     for export in exports:
         manifest = export.manifest
@@ -114,13 +115,16 @@ def measure(arguments: argparse.Namespace) -> None:
         if arguments.only and name not in arguments.only:
             continue
         source, weights = source_of(name, width, arguments.imagenet)
-        for format in format_names():
+        for format in arguments.formats:
             place = arguments.output / f"{name}-{width:g}-{format}.json"
-            if place.exists():
+            known = json.loads(place.read_text(encoding="utf-8"))["rows"] if place.exists() else {}
+            wanted = [one for one in arguments.precisions if arguments.again or one not in known]
+            if not wanted:
                 continue
-            sys.stderr.write(f"{name} {width:g} {format}\n")
+            sys.stderr.write(f"{name} {width:g} {format} {' '.join(wanted)}\n")
             with tempfile.TemporaryDirectory(dir=arguments.output) as folder:
-                rows = measured(source, weights, format, arguments.photos, Path(folder))
+                known |= measured(source, weights, format, wanted, arguments.photos, Path(folder))
+            rows = {precision: known[precision] for precision in PRECISIONS if precision in known}
             found = {"name": name, "width": width, "format": format, "weights": weights, "rows": rows}
             place.with_suffix(".part").write_text(json.dumps(found, indent=1), encoding="utf-8")
             place.with_suffix(".part").replace(place)
@@ -184,6 +188,9 @@ def main() -> None:
     parser.add_argument("what", choices=("measure", "table"))
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--formats", nargs="+", default=format_names())
+    parser.add_argument("--precisions", nargs="+", default=PRECISIONS, choices=PRECISIONS)
+    parser.add_argument("--again", action="store_true")
     parser.add_argument("--imagenet", type=Path)
     parser.add_argument("--photos", type=Path)
     arguments = parser.parse_args()

@@ -14,6 +14,7 @@ OWN = '[[rules]]\nname = "mine"\nformat = "onnx"\nmodes = ["float32"]\nruntime =
 
 def test_the_default_is_chosen_by_format_and_mode() -> None:
     assert rules_for("default", "onnx", "static").name == "onnxruntime-int8"
+    assert rules_for("default", "onnx", "float16").name == "onnxruntime-float16"
     assert rules_for("default", "tflite", "static").padding == "flat"
     assert rules_for("default", "onnx", "dynamic").name == "reference"  # nobody has measured it
     assert rules_for("reference", "tflite", "static").choices == ()
@@ -43,6 +44,12 @@ def test_what_was_counted_is_as_new_as_what_profile_sends() -> None:
     for rules in counted:
         assert all(rule.instructions is not None and rule.as_written is not None for rule in rules.choices)
         assert {rule.gates for rule in rules.choices} == {"axes", "map"}
+
+
+def test_nothing_is_chosen_that_costs_more_than_as_it_is_written() -> None:
+    for rules in shipped().values():
+        for rule in rules.choices:
+            assert (rule.instructions or 0) <= (rule.as_written or 0) + 0.05, rules.name
 
 
 @pytest.mark.parametrize(
