@@ -135,7 +135,7 @@ def _judged(
     noise = [channels_db(found[0][: len(answers)], answers) for answers in moved]
     with np.errstate(divide="ignore"):
         expected_db = -10 * np.log10(np.mean(10 ** (-np.array(noise) / 10), axis=0))
-    least_db = np.minimum(LEAST_DB, expected_db - BEYOND_EXPECTED_DB)
+    least_db = np.fmin(LEAST_DB, expected_db - BEYOND_EXPECTED_DB)
     missing = ~(sqnr_db >= least_db)
     worst = int(np.argmin(np.nan_to_num(sqnr_db - least_db, nan=-np.inf, posinf=np.inf)))
     figures = UnroundedParity(worst, _finite(sqnr_db[worst]), _finite(expected_db[worst]), float(least_db[worst]))

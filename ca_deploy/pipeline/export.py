@@ -107,7 +107,7 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
             with on_threads_beside(len(formats)):
                 what = f"running the network on {len(images.held_out)} held-out samples"
                 reference = reference_answers(network, images.held_out, counting(partial(step, ""), what))
-                step("", "comparing the images with those of training")
+                step("", "looking at the images")
                 doubts = doubts_about(network, images)
             step("", DONE)
             exports: dict[str, Export] = {}

@@ -1,5 +1,6 @@
 """How long one load or one run of a model may take: one that nobody vouches for may never end."""
 
+import contextlib
 import os
 import queue
 import threading
@@ -78,14 +79,23 @@ def within(limit_s: float, run: Callable[[], R]) -> R:
 
 
 def side_by_side(runs: Iterable[Callable[[], R]], at_once: int) -> Iterator[R]:
-    """What each of ``runs`` returns, in their order, where ``at_once`` may go on at the same time."""
+    """What each of ``runs`` returns, in their order, where ``at_once`` may go on at the same time.
+
+    After an error the others end first: native code that still runs while Python ends aborts the process.
+    """
     going_on: deque[Callable[[float | None], R]] = deque()
-    for run in runs:
-        going_on.append(started(run))
-        if len(going_on) == at_once:
+    try:
+        for run in runs:
+            going_on.append(started(run))
+            if len(going_on) == at_once:
+                yield going_on.popleft()(None)
+        while going_on:
             yield going_on.popleft()(None)
-    while going_on:
-        yield going_on.popleft()(None)
+    except Exception:
+        for answer in going_on:
+            with contextlib.suppress(Exception):
+                answer(None)
+        raise
 
 
 def runs_on() -> bool:

@@ -5,7 +5,7 @@ A runtime is named ``litert``, or with a variant of its kernels ``litert:referen
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -95,10 +95,11 @@ def each(session: Session, several: Iterable[Mapping[str, "NDArray[Any]"]]) -> I
     Raises:
         CaDeployError: as :meth:`Session.run`.
     """
-    at_once = session.at_once if isinstance(session, _Guarded) else 1
-    if at_once == 1:
+    if not isinstance(session, _Guarded) or session.at_once == 1:
         return map(session.run, several)
-    return side_by_side((partial(session.run, feeds) for feeds in several), at_once)
+    limit_s = session.limit_s and session.limit_s * session.at_once  # they may share one core
+    shared = replace(session, limit_s=limit_s)
+    return side_by_side((partial(shared.run, feeds) for feeds in several), session.at_once)
 
 
 # Float kernels accumulate in a different order on another processor, a relative difference of about 1e-6.
@@ -182,8 +183,8 @@ class Runtime:
             raise RuntimeUnavailable(missing)
         check_place(path)
         try:
-            limit_s = None if self.reference else time_limit_s(path)  # of a reference, only the kernels are native
             at_once = min(cores(), _MOST_AT_ONCE) if self.threaded and threads == 1 else 1
+            limit_s = None if self.reference else time_limit_s(path)  # of a reference, only the kernels are native
             return _Guarded(path.name, load(self.opener)(path, threads, variant), limit_s, at_once)
         except CaDeployError:
             raise

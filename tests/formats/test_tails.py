@@ -37,7 +37,27 @@ def test_values_at_a_bound_are_no_tail() -> None:
     assert tails.range == (0, 6)
 
 
-def test_what_is_no_number_has_no_range() -> None:
-    tails = Tails(0.01, 1)
-    tails.add(np.full((1, 4, 4), np.nan, np.float32))
+@pytest.mark.parametrize("beyond", [0, 0.01])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_infinite_or_no_number_has_no_range(beyond: float, value: float) -> None:
+    tails = Tails(beyond, 3)
+    for number in range(3):
+        tails.add(np.full((1, 4, 4), value if number == 1 else number, np.float32))
     assert np.isnan(tails.range).all()
+
+
+@pytest.mark.parametrize("beyond", [0, 0.01])
+def test_a_tensor_without_values_has_no_range(beyond: float) -> None:
+    tails = Tails(beyond, 1)
+    tails.add(np.empty((1, 0, 4), np.float32))
+    assert np.isnan(tails.range).all()
+
+
+def test_few_samples_of_many_images_visit_all_channels() -> None:
+    tails = Tails(0.25, 2000)
+    random = np.random.default_rng(0)
+    gains = np.linspace(0.1, 3, 320, dtype=np.float32)[:, None, None]
+    maps = [random.normal(size=(320, 7, 7)).astype(np.float32) * gains for _ in range(2000)]
+    for values in maps:
+        tails.add(values)
+    np.testing.assert_allclose(tails.range, np.quantile(maps[::20], [0.25, 0.75]), rtol=0.05)

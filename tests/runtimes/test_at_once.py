@@ -1,6 +1,7 @@
 """Several runs of one session at the same time."""
 
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,14 @@ class Meeting:
 
     def __init__(self) -> None:
         self.both = threading.Barrier(2, timeout=30)
+        self.ended = False
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         if feeds["x"][0, 0] == 5:
             raise ValueError("five")
+        if feeds["x"][0, 0] == 6:
+            time.sleep(0.5)
+            self.ended = True
         if feeds["x"][0, 0] < 4:
             self.both.wait()
         return {"y": feeds["x"] * 2}
@@ -41,11 +46,13 @@ def test_runs_go_on_at_the_same_time_and_their_answers_stay_in_order() -> None:
     assert [given["y"][0, 0] for given in each(session, FEEDS[:5])] == [0, 2, 4, 6, 8]
 
 
-def test_what_one_of_them_raises_is_raised_in_its_place() -> None:
-    answers = each(_Guarded("m.onnx", Meeting(), 60, at_once=2), FEEDS)
+def test_what_one_of_them_raises_is_raised_in_its_place_when_the_others_have_ended() -> None:
+    meeting = Meeting()
+    answers = each(_Guarded("m.onnx", meeting, 60, at_once=2), FEEDS)
     assert [next(answers)["y"][0, 0] for _ in range(5)] == [0, 2, 4, 6, 8]
     with pytest.raises(RuntimeUnavailable, match="five"):
         next(answers)
+    assert meeting.ended
 
 
 def test_onnx_runtime_gives_the_same_at_once_as_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Float ONNX model -> INT8, with ONNX Runtime's quantiser."""
 
+import math
 from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
@@ -41,12 +42,14 @@ def quantise_static(
     ``keep_float`` names nodes that are not quantised. Sigmoid outputs get scale 1/256.
 
     Raises:
-        ModelError: no operation in the model can be quantised.
+        ModelError: no operation in the model can be quantised, or one has values that no range holds.
     """
+    _refuse_without_range(model, ranges, keep_float)
     fixed = {node.output[0]: _SIGMOID_RANGE for node in model.graph.node if node.op_type in _SIGMOIDS}
     data = {
         name: TensorData(lowest=np.array(low, np.float32), highest=np.array(high, np.float32))
         for name, (low, high) in {**ranges, **fixed}.items()
+        if math.isfinite(low) and math.isfinite(high)
     }
     clamps = clamps_of(model)  # the quantiser changes the model
     quantiser = QDQQuantizer(
@@ -65,6 +68,19 @@ def quantise_static(
     _hold_float(quantised, keep_float)
     remember_dropped(quantised, clamps)
     return quantised
+
+
+def _refuse_without_range(model: onnx.ModelProto, ranges: Mapping[str, Range], keep_float: Collection[str]) -> None:
+    """Refuse an operator that would be quantised, with an activation that is infinite or NaN."""
+    without = {name for name, ends in ranges.items() if not all(map(math.isfinite, ends))}
+    for node in model.graph.node:
+        touched = without.intersection([*node.input, *node.output])
+        if touched and node.op_type in QUANTISED and node.name not in keep_float:
+            raise ModelError(
+                f"{node.name} has infinite values or NaN on calibration images, for which integers have no scale. Mask "
+                "with a finite number such as -1e4 instead of -inf, keep the layer float by a [[layer]] in a recipe, "
+                "or choose a float recipe."
+            )
 
 
 def _hold_float(model: onnx.ModelProto, names: Collection[str]) -> None:

@@ -4,8 +4,10 @@ import numpy as np
 import onnx
 import pytest
 
+from ca_deploy.errors import ModelError
 from ca_deploy.formats._channel_scales import ChannelScales
 from ca_deploy.formats.onnx.calibrate import activation_ranges, observe
+from ca_deploy.formats.onnx.quantise import quantise_static
 from ca_deploy.networks.source import Network
 from tests.formats.onnx.kit import Export, photos
 from tests.samples import normalised, samples_of
@@ -50,3 +52,27 @@ def test_what_is_only_moved_has_the_range_of_what_it_was(percentile: float) -> N
     scales = {"turned": ChannelScales()}
     observed = observe(model, fed, 1, percentile, scales)
     assert "turned" in observed.tensors and "turned" not in observed.moved
+
+
+@pytest.mark.parametrize("percentile", [100, 99.99])
+def test_a_mask_of_minus_infinity_has_no_scale_and_is_refused_unless_it_stays_float(percentile: float) -> None:
+    model = onnx.parser.parse_model(
+        """
+        <ir_version: 8, opset_import: ["": 17]>
+        masked (float[1, 4] image) => (float[1, 4] last)
+        <float[1] infinite = {-inf}, bool[4] mask = {1, 0, 0, 1}>
+        {
+            masked = Where(mask, infinite, image)
+            soft = Softmax(masked)
+            last = Add(soft, image)
+        }
+        """
+    )
+    model = onnx.shape_inference.infer_shapes(model)
+    for node in model.graph.node:
+        node.name = node.op_type
+    fed = samples_of(np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32))
+    ranges = activation_ranges(observe(model, fed, 1, percentile))
+    with pytest.raises(ModelError, match=r"^Where has infinite values or NaN .*Mask with a finite number"):
+        quantise_static(model, ranges)
+    quantise_static(model, ranges, ["Where", "Softmax"])
