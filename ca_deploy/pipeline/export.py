@@ -108,7 +108,8 @@ def export(request: ExportRequest, step: NamedStep) -> list[Export]:
                 what = f"running the network on {len(images.held_out)} held-out samples"
                 reference = reference_answers(network, images.held_out, counting(partial(step, ""), what))
                 step("", "looking at the images")
-                doubts = doubts_about(network, images)
+                calibrated = any(recipe.needs_calibration for recipe in request.recipes)
+                doubts = doubts_about(network, images, calibrated)
             step("", DONE)
             exports: dict[str, Export] = {}
             failures: dict[str, CaDeployError] = {}

@@ -17,10 +17,11 @@ class Doubts:
     held_out: tuple[str, ...]
 
 
-def doubts_about(network: Network, images: CalibrationSet) -> Doubts:
-    """Look at the images alone, and at what the network's batch norms make of them."""
+def doubts_about(network: Network, images: CalibrationSet, calibrated: bool) -> Doubts:
+    """Look at the images alone, and at what the network's batch norms make of them; those for calibration only where
+    something is ``calibrated``."""
     return Doubts(
-        _doubts(network, images.calibration, "calibration"),
+        _doubts(network, images.calibration, "calibration") if calibrated else (),
         _doubts(network, images.held_out, "held-out"),
     )
 
