@@ -262,7 +262,7 @@ PAGE = """# What attention costs, by network
 Million instructions per inference on emulated processors: without attention → as it is written → as `ca-deploy export`
 writes it, with the ratio to the first. A network that has only its own attention is compared with itself as written.
 Times are ratios in the same order on one x86-64 machine, where ONNX Runtime has its default settings, with 95 %
-intervals; float operators and megabytes are those as written → as exported. Weights are random.
+intervals; pieces, float operators and megabytes are those as written → as exported. Weights are random.
 [What is done to attention, and why](lower.md). Made by `python -m benchmarks.lowering table`.
 """
 
@@ -273,7 +273,7 @@ def of_networks(output: Path) -> Iterator[str]:
         rows = json.loads(place.read_text())
         cpus = list(rows[0]["instructions_millions"])
         yield f"## {place.stem}\n"
-        columns = ["runtime", "attention", *cpus, "time, x86-64", "float operators", "MB"]
+        columns = ["runtime", "attention", *cpus, "time, x86-64", "XNNPACK's pieces", "float operators", "MB"]
         yield f"| {' | '.join(columns)} |"
         yield f"|{'---|' * len(columns)}"
         for recipe in dict.fromkeys(row["recipe"] for row in rows):
@@ -293,6 +293,8 @@ def cells(rows: list[dict[str, Any]], kind: str, cpus: list[str]) -> Iterator[st
         yield " → ".join([f"{base:.2f}", *(f"{count:.2f} ({count / base:.3f})" for count in counts)])
     times = [row["time_of_first"] for row in compared if "time_of_first" in row]
     yield " → ".join("{:.2f} ({:.2f} to {:.2f})".format(*time) for time in times) or "not timed"
+    pieces = [re.search(r"in (\d+) piece", " ".join(row["delegates"])) for row in both]
+    yield " → ".join(found[1] for found in pieces if found) or "–"
     yield " → ".join(str(row["float_operators"]) for row in both)
     yield " → ".join(f"{row['size_bytes'] / 1e6:.2f}" for row in both)
 
