@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 import onnx
@@ -44,12 +45,12 @@ def quantise_static(
     Raises:
         ModelError: no operation in the model can be quantised, or one has values that no range holds.
     """
-    _refuse_without_range(model, ranges, keep_float)
+    finite = {name: ends for name, ends in ranges.items() if all(map(math.isfinite, ends))}
+    _refuse_without_range(model, ranges.keys() - finite.keys(), keep_float)
     fixed = {node.output[0]: _SIGMOID_RANGE for node in model.graph.node if node.op_type in _SIGMOIDS}
     data = {
         name: TensorData(lowest=np.array(low, np.float32), highest=np.array(high, np.float32))
-        for name, (low, high) in {**ranges, **fixed}.items()
-        if math.isfinite(low) and math.isfinite(high)
+        for name, (low, high) in {**finite, **fixed}.items()
     }
     clamps = clamps_of(model)  # the quantiser changes the model
     quantiser = QDQQuantizer(
@@ -70,11 +71,10 @@ def quantise_static(
     return quantised
 
 
-def _refuse_without_range(model: onnx.ModelProto, ranges: Mapping[str, Range], keep_float: Collection[str]) -> None:
+def _refuse_without_range(model: onnx.ModelProto, without: AbstractSet[str], keep_float: Collection[str]) -> None:
     """Refuse an operator that would be quantised, with an activation that is infinite or NaN."""
-    without = {name for name, ends in ranges.items() if not all(map(math.isfinite, ends))}
     for node in model.graph.node:
-        touched = without.intersection([*node.input, *node.output])
+        touched = not without.isdisjoint([*node.input, *node.output])
         if touched and node.op_type in QUANTISED and node.name not in keep_float:
             raise ModelError(
                 f"{node.name} has infinite values or NaN on calibration images, for which integers have no scale. Mask "
