@@ -1,13 +1,14 @@
 """Every network with a name, in every format and precision: does it export, is it verified, what does it cost?
 
     python benchmarks/networks.py measure --output networks/ --imagenet mobilenet_v2-b0353104.pth --photos shared/data
-    python benchmarks/networks.py table --output networks/ > docs/every_network.md
+    python benchmarks/networks.py table --output networks/ --page docs/every_network.md
 
 ``measure`` exports each network of ``ca-deploy list models`` (``--only`` some), and keeps one JSON per network and
 format, so that it goes on where it was interrupted; ``--again`` replaces what it has of ``--formats`` and
-``--precisions``. ``table`` prints them as one Markdown page. ``--imagenet`` is
-torchvision's MobileNetV2, from which the classifiers on that backbone start, with open gates; other networks have
-random weights. ``--photos`` holds ``flowers`` and ``cards``, for the accuracy of the two networks with trained weights.
+``--precisions``. ``table`` writes them into a Markdown page, where the rows of what was not measured now stay.
+``--imagenet`` is torchvision's MobileNetV2, from which the classifiers on that backbone start, with open gates; other
+networks have random weights. ``--photos`` holds ``flowers`` and ``cards``, for the accuracy of the two networks with
+trained weights.
 """
 
 import argparse
@@ -166,21 +167,30 @@ What `ca-deploy export` makes of the networks with a name: written by `benchmark
 """
 
 
-def table(arguments: argparse.Namespace) -> Iterator[str]:
+def table(output: Path, page: Path) -> Iterator[str]:
+    """The page with what ``output`` has, and with the rows of ``page`` as it is for the rest."""
+    lines = page.read_text(encoding="utf-8").splitlines() if page.exists() else []
+    earlier = {line_key(line): line for line in lines if line.startswith("| ")}
     yield PAGE
     yield "| network | weights | format | precision | parity | operators | size | instructions | accuracy |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for name, width in variants():
         shown = name if width == 1 else f"{name}, width {width:g}"
         for format in format_names():
-            place = arguments.output / f"{name}-{width:g}-{format}.json"
-            if not place.exists():
-                yield f"| {shown} | | {format} | all | {NOT_YET}{' | not measured' * 4} |"
-                continue
-            found = json.loads(place.read_text(encoding="utf-8"))
-            for precision, row in found["rows"].items():
+            place = output / f"{name}-{width:g}-{format}.json"
+            found = json.loads(place.read_text(encoding="utf-8")) if place.exists() else {"weights": "", "rows": {}}
+            for precision in PRECISIONS:
+                row = found["rows"].get(precision)
+                values = cells(found, row) if row else (NOT_YET, *["not measured"] * 4)
                 start = (shown, found["weights"], format, precision.replace("static_wi8_ai8", "int8"))
-                yield f"| {' | '.join((*start, *cells(found, row)))} |"
+                line = f"| {' | '.join((*start, *values))} |"
+                yield line if row else earlier.get(line_key(line), line)
+
+
+def line_key(line: str) -> tuple[str, ...]:
+    """Network, format and precision of a row."""
+    network, _, format, precision, *_ = (cell.strip() for cell in line.strip("|").split("|"))
+    return network, format, precision
 
 
 def main() -> None:
@@ -193,12 +203,13 @@ def main() -> None:
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--imagenet", type=Path)
     parser.add_argument("--photos", type=Path)
+    parser.add_argument("--page", type=Path, default=Path("docs/every_network.md"))
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     if arguments.what == "measure":
         measure(arguments)
     else:
-        print("\n".join(table(arguments)))
+        arguments.page.write_text("\n".join((*table(arguments.output, arguments.page), "")), encoding="utf-8")
 
 
 if __name__ == "__main__":
