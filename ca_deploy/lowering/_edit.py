@@ -10,6 +10,7 @@ from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_aggregate, map_arg
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from ca_deploy.lowering._operators import is_pointwise
 from ca_deploy.lowering._symbolic import expression
 
 Call = Callable[..., Node]
@@ -70,7 +71,7 @@ def value_of(node: Node) -> Any:
 def _of_each_value(target: Any, arguments: Any, keywords: Any) -> Tensor | None:
     """What a function of each value gives for tensors on ``meta``, on which PyTorch takes milliseconds for some."""
     taken = [one for one in tree_leaves((arguments, keywords)) if isinstance(one, Tensor)]
-    if torch.Tag.pointwise not in getattr(target, "tags", ()) or not all(one.is_meta for one in taken):
+    if not is_pointwise(target) or not all(one.is_meta for one in taken):
         return None
     if len({one.ndim for one in taken}) != 1:
         return None

@@ -15,11 +15,10 @@ import torch
 from torch.fx import GraphModule, Node
 
 from ca_deploy.lowering._edit import value_of
-from ca_deploy.lowering._operators import NORMS, is_1x1
+from ca_deploy.lowering._operators import NORMS, is_1x1, is_per_channel, is_pointwise
 from ca_deploy.lowering._symbolic import expression
 
 _aten = torch.ops.aten
-_SWAPS: dict[Any, tuple[Any, ...]] = {_aten.permute.default: ([0, 1, 3, 2],), _aten.transpose.int: (2, 3)}
 _SPLITS = {_aten.split_with_sizes.default, _aten.split.sizes}
 _EQUAL_SPLITS = {_aten.split.Tensor, _aten.chunk.default}
 
@@ -114,10 +113,12 @@ def _position_wise(node: Node, inside: set[Node], size: torch.Size) -> bool:
         return arguments[0] in inside
     if node.target is _aten.conv2d.default:
         return is_1x1(node)
-    if torch.Tag.pointwise not in node.target.tags:
+    if node.target is _aten.prelu.default:
+        return arguments[0] in inside
+    if not is_pointwise(node.target):
         return False
     return all(
-        bool(operand.meta["val"].shape[2:] == size if operand in inside else operand.meta["val"].numel() == 1)
+        bool(operand.meta["val"].shape[2:] == size) if operand in inside else is_per_channel(operand)
         for operand in node.all_input_nodes
     )
 
@@ -157,7 +158,9 @@ def _replace(graph_module: GraphModule, piece: Node, twin: Node, swapped: bool) 
 
 def _swaps(node: Node) -> bool:
     """Whether ``node`` exchanges height and width."""
-    return node.target in _SWAPS and _arguments(node)[1:] == _SWAPS[node.target]
+    if node.target is _aten.permute.default:
+        return [axis % 4 for axis in _arguments(node)[1]] == [0, 1, 3, 2]
+    return node.target is _aten.transpose.int and {axis % 4 for axis in _arguments(node)[1:]} == {2, 3}
 
 
 def _arguments(node: Node) -> Any:

@@ -7,7 +7,7 @@ expanded gates ("operands don't have broadcast-compatible shapes"); elsewhere th
 import torch
 from torch.fx import GraphModule, Node
 
-from ca_deploy.lowering._operators import EXPANDS
+from ca_deploy.lowering._operators import EXPANDS, is_pointwise
 
 
 def drop_redundant_expand(graph_module: GraphModule) -> int:
@@ -25,7 +25,7 @@ def drop_redundant_expand(graph_module: GraphModule) -> int:
 
 def _broadcasts(user: Node, expand: Node) -> bool:
     """Whether ``user`` has the same output shape when it takes the input of ``expand`` instead."""
-    if not isinstance(user.target, torch._ops.OpOverload) or torch.Tag.pointwise not in user.target.tags:
+    if not is_pointwise(user.target):
         return False
     source = expand.all_input_nodes[0]
     operands = [source if operand is expand else operand for operand in user.all_input_nodes]

@@ -11,6 +11,7 @@ import torch
 from torch.fx import GraphModule, Node
 from torch.fx.node import map_arg
 
+from ca_deploy.lowering._operators import is_pointwise
 from ca_deploy.lowering.gates.block import Block, Gate, Pool
 from ca_deploy.lowering.gates.editor import Editor
 from ca_deploy.lowering.gates.find import is_plain_1x1
@@ -94,9 +95,12 @@ class _Lines:
             constants = editor.constant(weight.flatten(1)), editor.constant(bias)
             return editor.call(_aten.linear.default, self.of(taken), *constants)
         target: Any = node.target
-        is_function = isinstance(target, torch._ops.OpOverload) and torch.Tag.pointwise in target.tags
         shape = node.meta["val"].shape
-        if not is_function or node.kwargs or any(one.meta["val"].shape != shape for one in node.all_input_nodes):
+        if (
+            not is_pointwise(target)
+            or node.kwargs
+            or any(one.meta["val"].shape != shape for one in node.all_input_nodes)
+        ):
             return None
         return editor.call(target, *map_arg(node.args, self.of))
 
