@@ -2,7 +2,7 @@
 
     python -m benchmarks.lowering networks --cpus cortex-a53 cortex-a72 cortex-a76 --output lowering/
     python -m benchmarks.lowering times --names mobilenet_v2 --output lowering/
-    python -m benchmarks.lowering table --output lowering/ > docs/attention_costs.md
+    python -m benchmarks.lowering table --output lowering/ --page docs/attention_costs.md
     python -m benchmarks.lowering blocks --output lowering/ --write
     python -m benchmarks.lowering blocks --recipes tflite_static_wi8_ai8 --litert-2 --output litert_2/ --write
 
@@ -10,7 +10,7 @@
 Attention in 16 blocks, and networks of the zoo in timm's and YOLO's style, as written and lowered: exact instructions
 per inference on emulated processors, what stayed float, and size. One JSON per network, so that it goes on where it
 was interrupted. ``times``: the same files on this machine, interleaved, as ratios; leave it alone meanwhile. ``table``:
-both as a Markdown page.
+both in a Markdown page, where the sections of networks that were not counted now stay.
 ``blocks``: what attention takes per element of its map at each of MobileNetV2's map sizes, written in several ways;
 ``--write`` makes ``ca_deploy/lowering/rules.toml`` of it. Prints Markdown, and writes JSON to the output folder.
 ``--litert-2`` counts on LiteRT 2.0.3 instead of 1.4.0, for the rules of its name.
@@ -66,46 +66,47 @@ LITERT_2 = replace(
 # Side of the map -> channels of the network there (MobileNetV2's, a sixth of its maps').
 STAIRS = {56: 24, 28: 32, 14: 64, 7: 160}
 _APART = "branches=apart,activation=folded"
+_NCHW = "branches=apart,layout=channels_first,activation=folded"
 _ONE = "activation=folded"
 CANDIDATES: dict[str, dict[str, tuple[str, ...]]] = {
     "onnx_float32": {
         "ca": (
-            f"pools=convolution,product=outer_product,{_APART}",
-            f"pools=mean,product=one_by_one,{_APART}",
+            f"pools=convolution,product=outer_product,{_NCHW}",
+            f"pools=mean,product=one_by_one,{_NCHW}",
             f"layout=channels_last,{_APART}",
         ),
         "se": (_ONE, f"pools=mean,{_ONE}", f"layout=channels_last,{_ONE}"),
     },
     "onnx_float16": {  # without MatMul, with which the bundled network takes 25 times the instructions
-        "ca": (_APART, _ONE, f"pools=convolution,product=one_by_one,{_APART}"),
+        "ca": (_NCHW, f"layout=channels_first,{_ONE}", f"pools=convolution,product=one_by_one,{_NCHW}"),
         "se": (_ONE,),
     },
     "onnx_static_wi8_ai8": {
         "ca": (
-            f"pools=global_average,product=copied,{_APART}",
-            f"pools=global_average,product=one_by_one,{_APART}",
-            f"pools=convolution,product=one_by_one,{_APART}",
+            f"pools=global_average,product=copied,{_NCHW}",
+            f"pools=global_average,product=one_by_one,{_NCHW}",
+            f"pools=convolution,product=one_by_one,{_NCHW}",
         ),
         "se": (_ONE, f"product=copied,{_ONE}", f"pools=global_average,product=copied,{_ONE}"),
     },
     "tflite_float32": {
         "ca": (
-            f"pools=mean,product=one_by_one,{_APART}",
-            f"pools=mean,product=one_by_one,sigmoid=tanh,{_APART}",
-            f"pools=mean,product=outer_product,sigmoid=tanh,{_APART}",
+            f"pools=mean,product=one_by_one,{_NCHW}",
+            f"pools=mean,product=one_by_one,sigmoid=tanh,{_NCHW}",
+            f"pools=mean,product=outer_product,sigmoid=tanh,{_NCHW}",
         ),
         "se": (f"pools=mean,{_ONE}", f"pools=mean,sigmoid=tanh,{_ONE}"),
     },
     "tflite_float16_afp16": {
         "ca": (
-            f"pools=mean,product=one_by_one,{_APART}",
-            f"pools=average_pool,product=one_by_one,{_APART}",
-            f"pools=average_pool,product=one_by_one,sigmoid=tanh,{_APART}",
+            f"pools=mean,product=one_by_one,{_NCHW}",
+            f"pools=average_pool,product=one_by_one,{_NCHW}",
+            f"pools=average_pool,product=one_by_one,sigmoid=tanh,{_NCHW}",
         ),
         "se": (f"pools=mean,{_ONE}", f"pools=average_pool,{_ONE}"),
     },
     "tflite_static_wi8_ai8": {
-        "ca": (f"pools=mean,product=one_by_one,{_APART}",),
+        "ca": (f"pools=mean,product=one_by_one,{_NCHW}",),
         "se": (f"pools=mean,{_ONE}",),
     },
 }
@@ -267,21 +268,28 @@ intervals; pieces, float operators and megabytes are those as written → as exp
 """
 
 
-def of_networks(output: Path) -> Iterator[str]:
+def of_networks(output: Path, page: Path) -> Iterator[str]:
+    """The page with the networks that ``output`` has, and with the sections of ``page`` as it is for others."""
+    _, *parts = page.read_text(encoding="utf-8").split("\n## ") if page.exists() else [""]
+    sections = {part.partition("\n")[0]: f"## {part.strip()}\n" for part in parts}
+    places = {path.stem: path for path in output.glob("*.json") if path.stem != "blocks"}
+    sections |= {name: "\n".join(section(name, json.loads(place.read_text()))) for name, place in places.items()}
     yield PAGE
-    for place in sorted(path for path in output.glob("*.json") if path.stem != "blocks"):
-        rows = json.loads(place.read_text())
-        cpus = list(rows[0]["instructions_millions"])
-        yield f"## {place.stem}\n"
-        columns = ["runtime", "attention", *cpus, "time, x86-64", "XNNPACK's pieces", "float operators", "MB"]
-        yield f"| {' | '.join(columns)} |"
-        yield f"|{'---|' * len(columns)}"
-        for recipe in dict.fromkeys(row["recipe"] for row in rows):
-            of_recipe = [row for row in rows if row["recipe"] == recipe]
-            for kind in dict.fromkeys(row["attention"] for row in of_recipe):
-                if kind != "plain":
-                    yield f"| {RUNTIMES[recipe]} | {' | '.join([kind, *cells(of_recipe, kind, cpus)])} |"
-        yield ""
+    yield "\n".join(sections[name] for name in sorted(sections)).strip()
+
+
+def section(name: str, rows: list[dict[str, Any]]) -> Iterator[str]:
+    cpus = list(rows[0]["instructions_millions"])
+    yield f"## {name}\n"
+    columns = ["runtime", "attention", *cpus, "time, x86-64", "XNNPACK's pieces", "float operators", "MB"]
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{'---|' * len(columns)}"
+    for recipe in dict.fromkeys(row["recipe"] for row in rows):
+        of_recipe = [row for row in rows if row["recipe"] == recipe]
+        for kind in dict.fromkeys(row["attention"] for row in of_recipe):
+            if kind != "plain":
+                yield f"| {RUNTIMES[recipe]} | {' | '.join([kind, *cells(of_recipe, kind, cpus)])} |"
+    yield ""
 
 
 def cells(rows: list[dict[str, Any]], kind: str, cpus: list[str]) -> Iterator[str]:
@@ -357,6 +365,7 @@ parser.add_argument("--cpus", nargs="+", default=["cortex-a76"])
 parser.add_argument("--recipes", nargs="+", default=RECIPES)
 parser.add_argument("--output", type=Path, required=True)
 parser.add_argument("--names", nargs="*", help="networks, times: some of them")
+parser.add_argument("--page", type=Path, default=Path("docs/attention_costs.md"), help="table: where it is written")
 parser.add_argument("--lowering", default="default", help="networks: what is compared with attention as it is written")
 parser.add_argument("--write", action="store_true", help="blocks: write ca_deploy/lowering/rules.toml")
 parser.add_argument("--litert-2", action="store_true", help="count TFLite files on LiteRT 2.0.3 instead of 1.4.0")
@@ -378,4 +387,4 @@ elif arguments.what == "networks":
 elif arguments.what == "times":
     times(arguments)
 else:
-    sys.stdout.write("\n".join(of_networks(arguments.output)))
+    arguments.page.write_text("\n".join((*of_networks(arguments.output, arguments.page), "")), encoding="utf-8")

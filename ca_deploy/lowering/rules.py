@@ -42,7 +42,7 @@ class Rule(Choice):
 
     def fits(self, block: "Block") -> bool:
         """Whether a block can be written so."""
-        in_layout = self.layout == "as_written" or block.fits_channels_last
+        in_layout = self.layout != "channels_last" or block.fits_channels_last
         kind = "map" if all(gate.extent == "map" for gate in block.gates) else "axes"
         return in_layout and self.gates in ("any", kind) and min(block.size[2:]) >= self.from_px
 

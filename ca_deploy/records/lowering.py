@@ -11,7 +11,7 @@ Branches = Literal["as_written", "apart"]
 Activation = Literal["as_written", "folded"]
 Sigmoid = Literal["as_written", "tanh"]
 Product = Literal["as_written", "one_by_one", "outer_product", "copied"]
-Layout = Literal["as_written", "channels_last"]
+Layout = Literal["as_written", "channels_first", "channels_last"]
 Padding = Literal["as_written", "flat"]
 
 
@@ -29,7 +29,9 @@ class Choice:
         sigmoid: ``tanh`` writes a gate by sigmoid as ``1 + tanh(z / 2)``, with the 1/2 in the weights before and after.
         product: ``one_by_one``: columns, then rows; ``outer_product``: one factor per element, by a matrix product;
             ``copied``: columns, then rows copied to the size of the map, or what is one for the map to that of a row.
-        layout: ``channels_last`` pools, multiplies, and applies the 1x1 convolution that follows, in ``(H, W, C)``.
+        layout: ``channels_first`` computes gates in ``(N, C, H, 1)`` and ``(N, C, 1, W)``, without transposes, and with
+            1x1 convolutions for linear layers; ``channels_last`` pools, multiplies, and applies the 1x1 convolution
+            that follows, in ``(H, W, C)``.
     """
 
     pools: Pools = "as_written"

@@ -11,7 +11,7 @@ from ca_deploy.lowering.gates.pools import canonical
 from ca_deploy.records.lowering import Pools
 
 _aten = torch.ops.aten
-_AXES: dict[Extent, list[int]] = {"rows": [3], "columns": [2], "map": [2, 3]}
+AXES: dict[Extent, list[int]] = {"rows": [3], "columns": [2], "map": [2, 3]}
 
 
 def write_pools(block: Block, graph_module: GraphModule, form: Pools) -> None:
@@ -30,7 +30,7 @@ def as_shaped(editor: Editor, values: Node, pool: Pool) -> Node:
 
 
 def _mean(editor: Editor, source: Node, extent: Extent, sizes: Sequence[int]) -> Node:
-    return editor.call(_aten.mean.dim, source, _AXES[extent], True)
+    return editor.call(_aten.mean.dim, source, AXES[extent], True)
 
 
 def _convolution(editor: Editor, source: Node, extent: Extent, sizes: Sequence[int]) -> Node:

@@ -8,6 +8,7 @@ import torch
 from torch.fx import Node
 
 from ca_deploy.lowering._edit import whole_axes
+from ca_deploy.lowering._operators import VIEWS
 from ca_deploy.lowering.gates.block import Extent, Pool
 
 _aten = torch.ops.aten
@@ -15,7 +16,6 @@ _ADAPTIVE = {_aten.adaptive_avg_pool2d.default, _aten.adaptive_avg_pool1d.defaul
 _AVERAGES = {_aten.avg_pool2d.default, _aten.avg_pool1d.default}
 _LARGEST = {_aten.adaptive_max_pool2d.default, _aten.max_pool2d.default}
 _REDUCTIONS = {_aten.sum.dim_IntList, _aten.amax.default}
-_VIEWS = {_aten.view.default, _aten.reshape.default, _aten._unsafe_view.default, _aten.flatten.using_ints}
 _BY_AXES: dict[tuple[int, ...], Extent] = {(3,): "rows", (2,): "columns", (2, 3): "map"}
 
 
@@ -39,7 +39,7 @@ def pool_of(node: Node, feature_map: Node) -> Pool | None:
 
 def _pool(node: Node, operation: Node, feature_map: Node, is_mean: bool) -> Pool | None:
     source = operation.args[0]
-    flat = isinstance(source, Node) and source.target in _VIEWS and source.args[0] is feature_map
+    flat = isinstance(source, Node) and source.target in VIEWS and source.args[0] is feature_map
     if source is not feature_map and not flat:
         return None
     sizes = [int(size) for size in feature_map.meta["val"].shape]

@@ -6,6 +6,7 @@ from ca_deploy.lowering._edit import drop_unused
 from ca_deploy.lowering.branches import take_apart
 from ca_deploy.lowering.gates import channels_last
 from ca_deploy.lowering.gates.block import Block
+from ca_deploy.lowering.gates.channels_first import write_channels_first
 from ca_deploy.lowering.gates.editor import Editor
 from ca_deploy.lowering.gates.find import block_at
 from ca_deploy.lowering.gates.gate_functions import fold_hard_sigmoid, write_sigmoid_as_tanh
@@ -25,6 +26,8 @@ def rewrite(graph_module: GraphModule, product: Node, choice: Choice) -> None:
         fold_norms(graph_module, _path(product))
     if choice.branches == "apart":
         take_apart(graph_module, _path(product))
+    if choice.layout == "channels_first":
+        write_channels_first(_block(product), graph_module)
     if choice.activation == "folded":
         fold_hard_swish(graph_module, _path(product))
         fold_hard_sigmoid(graph_module, _block(product))
