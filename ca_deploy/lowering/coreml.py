@@ -10,6 +10,7 @@ from ca_deploy.lowering.drop_redundant_expand import drop_redundant_expand
 from ca_deploy.lowering.explicit_strides import explicit_strides
 from ca_deploy.lowering.float_bounds import float_bounds
 from ca_deploy.lowering.pool_as_mean import pool_as_mean
+from ca_deploy.lowering.pool_without_axes import pool_without_axes
 
 
 def lower_for_coreml(graph_module: GraphModule) -> int:
@@ -19,5 +20,5 @@ def lower_for_coreml(graph_module: GraphModule) -> int:
     multiplication.
     """
     convertible = (drop_redundant_expand, drop_aliases, explicit_strides, spell_out_tanh_gelu)
-    faster = (pool_as_mean, hard_sigmoid_in_one, run_branches_apart)
+    faster = (pool_as_mean, pool_without_axes, hard_sigmoid_in_one, run_branches_apart)
     return sum(rewrite(graph_module) for rewrite in (*convertible, *faster, float_bounds))
