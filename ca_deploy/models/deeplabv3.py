@@ -1,11 +1,12 @@
 """DeepLabV3 (arXiv 1706.05587) on MobileNetV2, as in the paper of Coordinate Attention (section 4.4)."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ca_deploy.models.attention import Attention
+from ca_deploy.models.key_layout import KeyLayout
 from ca_deploy.models.layers import conv_bn
 from ca_deploy.models.mobilenet_v2 import MobileNetV2
 
@@ -51,6 +52,10 @@ class DeepLabV3(nn.Module):
         output_stride: s, of the backbone; it sets the dilations.
         dropout: probability before the classifier.
     """
+
+    foreign_layouts: ClassVar[tuple[KeyLayout, ...]] = MobileNetV2.foreign_layouts
+    # Of the backbone's: what comes after its features.
+    new_modules: ClassVar[tuple[str, ...]] = ("attention", "features.18", "pyramid", "classifier")
 
     def __init__(
         self, backbone: MobileNetV2, num_classes: int = 21, output_stride: Literal[8, 16] = 16, dropout: float = 0.1

@@ -34,10 +34,10 @@ class Target:
 
     @classmethod
     def of(cls, network: nn.Module, new: Collection[str] = ()) -> "Target":
-        """What ``network`` needs besides the modules called as in ``new``."""
+        """What ``network`` needs besides the modules called as in ``new``: ``attention`` anywhere, ``features.18``."""
 
         def is_new(key: str) -> bool:
-            return not set(new).isdisjoint(key.split("."))
+            return any(f".{name}." in f".{key}." for name in new)
 
         held = network.state_dict().items()
         shapes = {key: value.shape for key, value in held if isinstance(value, Tensor) and not is_new(key)}

@@ -57,7 +57,29 @@ def test_a_classifier_of_another_size_is_new_and_the_network_untrained(plain: Pa
     network = load(source(plain, num_classes=3))
     assert network.signature.outputs[0].shape == (1, 3)
     assert not network.trained
-    assert "The classifier is new and untrained" in " ".join(network.notes)
+    assert "New and untrained: classifier" in " ".join(network.notes)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "new", "outputs"),
+    [
+        ("ssdlite320_mobilenet_v2_ca", 320, ["extras", "box_heads", "class_heads"], 80),
+        ("ssdlite320_mobilenet_v2", 320, ["extras", "box_heads", "class_heads"], 80),
+        ("deeplabv3_mobilenet_v2_se", 64, ["pyramid", "classifier"], 21),
+        ("deeplabv3_mobilenet_v2_s8", 64, ["pyramid", "classifier"], 21),
+    ],
+)
+def test_detectors_and_segmenters_start_from_a_classifier(
+    plain: Path, model: str, size: int, new: list[str], outputs: int
+) -> None:
+    network = load(source(plain, model, input_size=size))
+    own, given = network.original.state_dict(), torch.load(plain)["state_dict"]
+    taken = {key for key, value in given.items() if key in own and torch.equal(own[key], value)}
+    unused = ("classifier.", "features.18.") if "deeplab" in model else ("classifier.",)
+    assert given.keys() - taken == {key for key in given if key.startswith(unused)}
+    assert not network.trained
+    assert f"New and untrained: {', '.join(new)}." in " ".join(network.notes)
+    assert network.task.class_count(network.signature) == outputs
 
 
 @pytest.mark.parametrize(
