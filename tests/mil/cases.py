@@ -229,6 +229,14 @@ CASES: dict[str, Case] = {
         lambda x: mb.gather_along_axis(x=x, indices=PLACES, axis=3),
         lambda x: torch.take_along_dim(x, torch.from_numpy(PLACES).long(), 3),
     ),
+    "gather_nd": (
+        lambda x: mb.gather_nd(x=x, indices=np.array([[0, 3, 5], [0, 1, -6]], np.int32)),
+        lambda x: x[[0, 0], [3, 1], [5, 0]],
+    ),
+    "gather_nd_batches": (
+        lambda x: mb.gather_nd(x=x, indices=np.array([[[3, 0], [1, 2]]], np.int32), batch_dims=1),
+        lambda x: x[:, [3, 1], [0, 2]],
+    ),
     "topk": (lambda x: mb.topk(x=x, k=3, axis=3)[0], lambda x: x.topk(3, 3).values),
     "topk_places": (
         lambda x: mb.cast(x=mb.topk(x=x, k=2, axis=1, ascending=True)[1], dtype="fp32"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import coremltools as ct
 import numpy as np
 import torch
+from coremltools.converters.mil.frontend.torch.torch_op_registry import _TORCH_OPS_REGISTRY
 from coremltools.converters.mil.mil import Builder as mb
 from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
 from coremltools.converters.mil.mil.passes.helper import block_context_manager
@@ -131,9 +132,8 @@ def trace(
         image = signature.inputs.index(only_image(signature, "--sizes"))
         resize_by_factor(graph, network.name, size_symbols(first, image), sizes)
     dynamic = in_order(graph, open_sides) if open_sides is not None else None
-    program = torch.export.export(graph, examples, dynamic_shapes=dynamic).run_decompositions(
-        get_decompositions(_RECURRENT)
-    )
+    program = torch.export.export(graph, examples, dynamic_shapes=dynamic)
+    program = program.run_decompositions(_decompositions(program))
     if photo is not None:
         std = photo.std[0]
         folded = {"scale": 1 / (photo.divisor * std), "bias": [-mean / std for mean in photo.mean]} if one_scale else {}
@@ -154,6 +154,18 @@ def trace(
     modules = _modules(program, inside)
     lowering = lowering.in_network(lambda path: f"{path}.".removeprefix(inside).removesuffix("."))
     return Traced(network, program, inputs, outputs, probabilities, modules, lowering)
+
+
+def _decompositions(program: torch.export.ExportedProgram) -> dict[Any, Any]:
+    """Of recurrent layers, and where it calls what coremltools does not know by name, as aten.multiply, of all such."""
+
+    def is_unknown(target: object) -> bool:
+        return isinstance(target, torch._ops.OpOverload) and _TORCH_OPS_REGISTRY.get_func(target.name()) is None
+
+    table: dict[Any, Any] = get_decompositions(_RECURRENT)
+    if any(is_unknown(node.target) for node in program.graph.nodes):
+        table |= {target: form for target, form in torch.export.default_decompositions().items() if is_unknown(target)}
+    return table
 
 
 def _shape(taken: "NetworkInput", example: Tensor, sizes: "Sequence[Size2d]") -> Any:

@@ -28,6 +28,16 @@ def gather_along_axis(x: Tensor, indices: Value, axis: int = 0, validate_indices
     return torch.take_along_dim(x, tensor(indices).long() % x.shape[axis], axis)
 
 
+def gather_nd(x: Value, indices: Value, batch_dims: int = 0, validate_indices: bool = False) -> Tensor:
+    """``x`` at places whose first axes are the last axis of ``indices``, as ``tf.gather_nd``; the first ``batch_dims``
+    axes of both go together."""
+    source, places = tensor(x), tensor(indices).long()
+    if batch_dims:
+        return torch.stack([gather_nd(source[n], places[n], batch_dims - 1) for n in range(len(source))])
+    sizes = torch.tensor(source.shape[: places.shape[-1]])
+    return source[tuple((places % sizes).unbind(-1))]
+
+
 def topk(
     x: Tensor,
     k: int = 1,
@@ -53,6 +63,7 @@ def _argument_reduction(function: Callable[..., Tensor]) -> Callable[..., Tensor
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "gather": gather,
     "gather_along_axis": gather_along_axis,
+    "gather_nd": gather_nd,
     "reduce_argmax": _argument_reduction(torch.argmax),
     "reduce_argmin": _argument_reduction(torch.argmin),
     "topk": topk,
