@@ -19,7 +19,7 @@ def pool_without_axes(graph_module: GraphModule) -> int:
     graph, dropped = graph_module.graph, 0
     for mean in graph.find_nodes(op="call_function", target=_aten.mean.dim):
         views = list(mean.users)
-        if not all(_flattens(view, mean) for view in views) or mean.args[2:] != (True,):
+        if mean.args[2:] != (True,) or not views or not all(_flattens(view, mean) for view in views):
             continue
         mean.args = mean.args[:2]
         for view in views:
@@ -37,6 +37,8 @@ def _flattens(view: Node, mean: Node) -> bool:
     if view.target not in VIEWS:
         return False
     kept, given = ([expression(size) for size in node.meta["val"].shape] for node in (mean, view))
+    if len(kept) < 2:
+        return False
     averaged: Any = mean.args[1]
     axes = {axis % len(kept) for axis in averaged or ()}
     return given == kept[:-2] and axes == {len(kept) - 2, len(kept) - 1}

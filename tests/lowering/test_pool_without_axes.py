@@ -28,6 +28,7 @@ class Viewed(nn.Module):
         (lambda x: x.mean((2, 3), keepdim=True).view(2, 3, 1), 0),
         (lambda x: x[..., :1].mean(2, keepdim=True).flatten(1), 0),  # one axis more than it averages
         (lambda x: x.mean((0, 1), keepdim=True).flatten(2), 0),
+        (lambda x: x.mean().mean(0, keepdim=True).reshape(1, 1), 0),
         (lambda x: (y := x.mean((2, 3), keepdim=True)).flatten(1) + y[:, :, 0, 0], 0),
     ],
 )

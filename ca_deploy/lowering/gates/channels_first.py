@@ -55,12 +55,11 @@ class _Twins:
         self._known = {pool.node: self._of_pool(pool, block) for pool in block.pools}
         for node in block.path:
             found = self._of(node)
-            if found is not None:
+            if found is not None and _holds(node, *found):
                 self._known[node] = found
 
     def of_gate(self, gate: Node) -> Node | None:
-        twin, axes = self._known.get(gate, (None, ()))
-        return twin if len(axes) == 4 and _in_order(axes) else None
+        return self._known[gate][0] if gate in self._known and self._is_in_place(gate) else None
 
     def _of_pool(self, pool: Pool, block: Block) -> tuple[Node, _Axes]:
         wanted, given = canonical(pool.extent, block.size), _shape(pool.node)
@@ -92,7 +91,8 @@ class _Twins:
         here = Editor(self._graph_module, node)
         if node.target is operator.getitem and taken.target in _BY_CHANNEL and rest == [0]:
             return here.call(operator.getitem, twin, 0), axes
-        if node.target in _BY_CHANNEL and _in_order(axes[:2]):
+        has_channels = _in_order(axes[:2]) and _shape(taken)[:2] == _shape(twin)[:2]
+        if node.target in _BY_CHANNEL and has_channels:
             return here.call(node.target, twin, *rest), axes
         weight = rest[0] if rest else None
         if not (isinstance(weight, Node) and weight.op == "get_attr"):
@@ -100,7 +100,7 @@ class _Twins:
         if node.target is _aten.linear.default and axes[-1] == 1:
             kernel = here.constant(here.value(weight)[:, :, None, None])
             return here.call(_aten.conv2d.default, twin, kernel, *rest[1:]), (*axes[:-1], _channels(node, -1))
-        slides = node.target in CONVOLUTIONS and _in_order(axes[:2]) and 1 not in axes[2:]
+        slides = node.target in CONVOLUTIONS and has_channels and 1 not in axes[2:]
         if slides and _shape(node)[2:] == _shape(taken)[2:]:
             return self._of_convolution(here, node, twin, axes[2:]), (axes[0], _channels(node, 1), *axes[2:])
         return None
@@ -129,12 +129,33 @@ class _Twins:
                 twins[given] = given
             else:
                 return None
-        constants = [given for given in twins if given in self._constants and given.meta["val"].numel() > 1]
-        fit = all(is_per_channel(given) and len(held) == 4 and held[1] <= {1} for given in constants)
-        if not fit or any(len(own) > 1 for own in held):
+        if any(len(own) > 1 for own in held):
             return None
-        twin = Editor(self._graph_module, node).call(node.target, *map_arg(node.args, twins.__getitem__))
-        return twin, tuple(min(own, default=None) for own in held)
+        axes = tuple(min(own, default=None) for own in held)
+        constants = [given for given in twins if given in self._constants and given.meta["val"].numel() > 1]
+        if constants:  # are of the twins' channels where these have the very shapes
+            moved = [given for given in twins if given in self._known and not self._is_in_place(given)]
+            if moved or not all(map(is_per_channel, constants)):
+                return None
+            axes = tuple(None if size == 1 else place for place, size in enumerate(_shape(node)))
+        return Editor(self._graph_module, node).call(node.target, *map_arg(node.args, twins.__getitem__)), axes
+
+    def _is_in_place(self, node: Node) -> bool:
+        twin, axes = self._known[node]
+        return _in_order(axes) and _shape(twin) == _shape(node)
+
+
+def _holds(node: Node, twin: Node, axes: _Axes) -> bool:
+    """Whether ``twin`` can have the values of ``node``: each of its axes in one place, and no others."""
+    if isinstance(twin.meta["val"], tuple | list):  # a norm with several results, the first of which is looked at
+        return True
+    given, wanted = _shape(twin), [1, 1, 1, 1]
+    for axis, size in zip(axes, _shape(node), strict=True):
+        if (axis is None) != (size == 1) or (axis is not None and wanted[axis] != 1):
+            return False
+        if axis is not None:
+            wanted[axis] = size
+    return given == wanted
 
 
 def _moved(node: Node, axes: _Axes) -> _Axes | None:
