@@ -1,47 +1,77 @@
 """Weights of a network without attention, for one built on it: an ImageNet MobileNetV2 becomes a CA network.
 
-Every other weight has to fit, but for those of the classifier and of what a detector or segmenter adds
-(``new_modules``). The gates start open, so that the network begins as almost the one that was trained.
+Every other weight has to fit; or else all but those of the classifier, or of what a detector or segmenter adds to its
+backbone (``new_modules``). The gates start open, so that the network begins as almost the one that was trained.
 """
+
+from collections.abc import Callable, Iterator
 
 from torch import nn
 
 from ca_deploy.errors import CheckpointError, ModelError
 from ca_deploy.models.attention import open_gates
 from ca_deploy.networks.checkpoint import Checkpoint, Loaded, load_backbone
+from ca_deploy.networks.class_count import build_to_fit
+from ca_deploy.networks.fit import Target
 
-_ATTENTION = ("attention",)  # what the modules with attention blocks are called
+_ATTENTION = "attention"  # what the modules with attention blocks are called
 _CLASSIFIER = "classifier"
 
 
-def new_modules(network: nn.Module) -> tuple[str, ...]:
-    """What the modules are called that a backbone's checkpoint lacks, or that the network lacks of it."""
-    return tuple(getattr(network, "new_modules", _ATTENTION))
+def build_on(build: Callable[[int], nn.Module], default: object, checkpoint: Checkpoint) -> nn.Module:
+    """The network with as many classes as the same network without attention has; else with its own number.
+
+    Raises:
+        ModelError: the factory fails.
+    """
+    network = build_to_fit(build, None, default, checkpoint, (_ATTENTION,))
+    is_same = any(fit.complete for fit in checkpoint.fits(Target.of(network, (_ATTENTION,))))
+    return build(default) if _added(network) and isinstance(default, int) and not is_same else network
 
 
 def add_attention(network: nn.Module, name: str, checkpoint: Checkpoint) -> tuple[Loaded, bool]:
-    """Load all weights but the new modules', and open the gates; also, whether all of it but attention is trained.
+    """Load all weights that the checkpoint has, and open the gates; also, whether all but attention is trained.
 
     Raises:
-        ModelError: the network adds nothing to a backbone.
+        ModelError: the checkpoint has all of the network.
         CheckpointError: as :func:`~ca_deploy.networks.checkpoint.load_weights` does.
     """
-    new = new_modules(network)
     gates = open_gates(network)
-    if not gates and new == _ATTENTION:
+    if not gates and not _added(network):
         raise ModelError(
             f"{name} has no block of attention of ca-deploy's (CA, SE, CBAM), which --backbone-weights would add. Pass "
             f"all of its weights: --weights {checkpoint.path}."
         )
-    untrained = [module for module, _ in network.named_children() if module in new]
-    try:
-        loaded = load_backbone(network, checkpoint, new)
-    except CheckpointError:
-        loaded = load_backbone(network, checkpoint, (*new, _CLASSIFIER))
-        untrained = [_CLASSIFIER]
+    loaded, new = _loaded(network, checkpoint)
+    untrained = [module for module, _ in network.named_children() if module in new and module != _ATTENTION]
     notes = [f"{loaded.note}."] if loaded.note else []
     if gates:
         notes.append(f"Attention was added to {checkpoint.path.name} with open gates: fine-tune it.")
     if untrained:
         notes.append(f"New and untrained: {', '.join(untrained)}.")
     return Loaded(loaded.layout, " ".join(notes)), not untrained
+
+
+def _loaded(network: nn.Module, checkpoint: Checkpoint) -> tuple[Loaded, tuple[str, ...]]:
+    """What was loaded, with as few new modules as fit, and what these are called."""
+    choices = list(_choices(network))
+    for new in choices[:-1]:
+        try:
+            return load_backbone(network, checkpoint, new), new
+        except CheckpointError:
+            continue
+    return load_backbone(network, checkpoint, choices[-1]), choices[-1]
+
+
+def _choices(network: nn.Module) -> Iterator[tuple[str, ...]]:
+    yield (_ATTENTION,)
+    added = _added(network)
+    if added:
+        yield (_ATTENTION, *added)
+    if _CLASSIFIER not in added:
+        yield (_ATTENTION, *added, _CLASSIFIER)
+
+
+def _added(network: nn.Module) -> tuple[str, ...]:
+    """What the modules are called that a detector, say, adds to its backbone, or leaves out of it."""
+    return tuple(getattr(network, "new_modules", ()))

@@ -114,7 +114,8 @@ def load_backbone(
         raise CheckpointError(
             f"Backbone {checkpoint.path} does not fit {target.name}:",
             *fit.mismatch(),
-            "It has to be the same network without attention: check the model's name and --width.",
+            "It has to be the same network without attention, or the classifier that a detector or segmenter is built "
+            "on: check the model's name and --width.",
         )
     _copy(network, fit, checkpoint.path)
     return Loaded(fit.layout.name, note)

@@ -20,12 +20,12 @@ def build_to_fit(
     asked: int | None,
     default: object,
     checkpoint: Checkpoint,
-    new: Callable[[nn.Module], Collection[str]] = lambda network: (),
+    new: Collection[str] = (),
 ) -> nn.Module:
     """The network with ``asked`` classes; without that, with as many as make it fit, or else come closest.
 
-    The factory's ``default`` and the number of labels in the checkpoint are tried first. Modules called as ``new``
-    says of a network are not in the checkpoint.
+    The factory's ``default`` and the number of labels in the checkpoint are tried first. Modules called as in ``new``
+    are not in the checkpoint.
 
     Raises:
         CheckpointError: another number than ``asked`` fits.
@@ -61,8 +61,8 @@ def build_to_fit(
     return tried[0][0] if asked is not None else max(tried, key=lambda one: one[1].matching)[0]
 
 
-def _closest(network: nn.Module, checkpoint: Checkpoint, new: Callable[[nn.Module], Collection[str]]) -> Fit:
-    return max(checkpoint.fits(Target.of(network, new(network))), key=lambda fit: (fit.complete, fit.matching))
+def _closest(network: nn.Module, checkpoint: Checkpoint, new: Collection[str]) -> Fit:
+    return max(checkpoint.fits(Target.of(network, new)), key=lambda fit: (fit.complete, fit.matching))
 
 
 def _plausible(build: Callable[[int], nn.Module], count: int, network: nn.Module, fit: Fit) -> Iterator[int]:

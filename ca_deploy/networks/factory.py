@@ -43,7 +43,7 @@ def make_network(factory_name: str, source: ModelSource, checkpoint: "Checkpoint
     if checkpoint is not None and "width" in accepted and "width" in checkpoint.metadata:
         arguments.setdefault("width", checkpoint.metadata["width"])
     if checkpoint is not None and "num_classes" in accepted:
-        from ca_deploy.networks.backbone import new_modules
+        from ca_deploy.networks.backbone import build_on
         from ca_deploy.networks.class_count import build_to_fit
 
         def build(classes: int) -> "nn.Module":
@@ -52,7 +52,7 @@ def make_network(factory_name: str, source: ModelSource, checkpoint: "Checkpoint
         if source.backbone_weights is None:
             return build_to_fit(build, source.num_classes, accepted["num_classes"].default, checkpoint)
         if source.num_classes is None:
-            return build_to_fit(build, None, accepted["num_classes"].default, checkpoint, new_modules)
+            return build_on(build, accepted["num_classes"].default, checkpoint)
     module = _seeded(found, arguments, factory_name, seed=0)
     if checkpoint is None and not source.random_weights:
         again = _seeded(found, arguments, factory_name, seed=1)

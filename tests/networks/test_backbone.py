@@ -1,18 +1,21 @@
 """``--backbone-weights``: a network that was trained without attention gets it, with open gates."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from typer.testing import CliRunner
 
 import ca_deploy
 from ca_deploy.cli import app
 from ca_deploy.errors import CheckpointError, ModelError, UsageError
+from ca_deploy.models.attention import attention_block
 from ca_deploy.models.mobilenet_v2 import MobileNetV2
 from ca_deploy.networks.source import load
-from ca_deploy.records.model import ModelSource
+from ca_deploy.records.model import ModelSource, registered_models
 
 WIDTH = 0.5
 CLASSES = 7
@@ -80,6 +83,54 @@ def test_detectors_and_segmenters_start_from_a_classifier(
     assert not network.trained
     assert f"New and untrained: {', '.join(new)}." in " ".join(network.notes)
     assert network.task.class_count(network.signature) == outputs
+
+
+@pytest.mark.parametrize(
+    ("trained", "model", "size"),
+    [
+        ("ssdlite320_mobilenet_v2", "ssdlite320_mobilenet_v2_ca", 320),
+        ("deeplabv3_mobilenet_v2", "deeplabv3_mobilenet_v2_se", 64),
+    ],
+)
+def test_attention_is_added_to_a_trained_detector_or_segmenter(
+    trained: str, model: str, size: int, tmp_path: Path
+) -> None:
+    factory = registered_models()[trained].factory
+    module, _, function = factory.partition(":")
+    given = getattr(importlib.import_module(module), function)(num_classes=5, width=WIDTH).state_dict()
+    torch.save(given, tmp_path / "trained.pth")
+    network = load(source(tmp_path / "trained.pth", model, input_size=size))
+    own = network.original.state_dict()
+    assert all(torch.equal(own[key], value) for key, value in given.items())
+    assert network.trained and "untrained" not in " ".join(network.notes)
+    assert network.task.class_count(network.signature) == 5
+
+
+class Flat(nn.Module):
+    """Attention beside the rest, and a head of its own."""
+
+    new_modules = ("head",)
+
+    def __init__(self, num_classes: int = 4) -> None:
+        super().__init__()
+        self.stem, self.attention = nn.Conv2d(3, 16, 3), attention_block("ca", 16)
+        self.head, self.classifier = nn.Conv2d(16, 16, 1), nn.Linear(16, num_classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        given: torch.Tensor = self.classifier(self.head(self.attention(self.stem(x))).mean((2, 3)))
+        return given
+
+
+@pytest.mark.parametrize(
+    ("left_out", "classes", "new"), [((), 4, ""), (("head",), 4, "head"), (("head",), 3, "head, classifier")]
+)
+def test_what_is_new_is_as_little_as_fits(left_out: tuple[str, ...], classes: int, new: str, tmp_path: Path) -> None:
+    given = {k: v for k, v in Flat().state_dict().items() if k.split(".")[0] not in ("attention", *left_out)}
+    torch.save(given, tmp_path / "flat.pth")
+    model = f"{__name__}:Flat"
+    network = load(ModelSource(model, backbone_weights=tmp_path / "flat.pth", input_size=32, num_classes=classes))
+    assert network.trained == (not new)
+    assert (f"New and untrained: {new}." in " ".join(network.notes)) == bool(new)
 
 
 @pytest.mark.parametrize(
