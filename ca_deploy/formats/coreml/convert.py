@@ -1,7 +1,7 @@
 """Network -> float ML Program, with coremltools."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from coremltools.converters.mil.mil.passes.pass_registry import register_pass
 from torch import Tensor, nn
 from torch._decomp import get_decompositions
 from torch.export import Dim
+from torch.fx import Node
 
 from ca_deploy.errors import ModelError, first_line
 from ca_deploy.formats._origin import place_of
@@ -50,7 +51,8 @@ class Traced:
     """A lowered program of ATen operations, and coremltools' types of its inputs and outputs.
 
     ``probabilities`` is the output that a classifier's labels belong to; "" for other networks. ``modules`` maps nodes
-    to the paths of their PyTorch modules in the network. ``lowering`` is how its attention is written.
+    to the paths of their PyTorch modules in the network. ``lowering`` is how its attention is written. ``respelled``
+    are the network's operations that coremltools does not know by name, and is given as others, each with its place.
     """
 
     network: "Network"
@@ -60,6 +62,7 @@ class Traced:
     probabilities: str
     modules: Mapping[str, tuple[str, ...]]
     lowering: Lowering
+    respelled: tuple[tuple[str, str], ...] = ()
 
 
 class Normalise(nn.Module):
@@ -133,7 +136,8 @@ def trace(
         resize_by_factor(graph, network.name, size_symbols(first, image), sizes)
     dynamic = in_order(graph, open_sides) if open_sides is not None else None
     program = torch.export.export(graph, examples, dynamic_shapes=dynamic)
-    program = program.run_decompositions(_decompositions(program))
+    unknown = [node for node in program.graph.nodes if _is_unknown(node.target)]
+    program = program.run_decompositions(_decompositions(unknown))
     if photo is not None:
         std = photo.std[0]
         folded = {"scale": 1 / (photo.divisor * std), "bias": [-mean / std for mean in photo.mean]} if one_scale else {}
@@ -153,18 +157,20 @@ def trace(
     inside = f"{parts.index(network.module)}."
     modules = _modules(program, inside)
     lowering = lowering.in_network(lambda path: f"{path}.".removeprefix(inside).removesuffix("."))
-    return Traced(network, program, inputs, outputs, probabilities, modules, lowering)
+    respelled = tuple(dict.fromkeys((str(node.target), place_of(node)) for node in unknown))
+    return Traced(network, program, inputs, outputs, probabilities, modules, lowering, respelled)
 
 
-def _decompositions(program: torch.export.ExportedProgram) -> dict[Any, Any]:
-    """Of recurrent layers, and where it calls what coremltools does not know by name, as aten.multiply, of all such."""
+def _is_unknown(target: object) -> bool:
+    """Whether coremltools does not know an operation by name, such as aten.multiply."""
+    return isinstance(target, torch._ops.OpOverload) and _TORCH_OPS_REGISTRY.get_func(target.name()) is None
 
-    def is_unknown(target: object) -> bool:
-        return isinstance(target, torch._ops.OpOverload) and _TORCH_OPS_REGISTRY.get_func(target.name()) is None
 
+def _decompositions(unknown: Collection[Node]) -> dict[Any, Any]:
+    """Of recurrent layers, and where operations are unknown, of all such, which one of them may be made of."""
     table: dict[Any, Any] = get_decompositions(_RECURRENT)
-    if any(is_unknown(node.target) for node in program.graph.nodes):
-        table |= {target: form for target, form in torch.export.default_decompositions().items() if is_unknown(target)}
+    if unknown:
+        table |= {target: form for target, form in torch.export.default_decompositions().items() if _is_unknown(target)}
     return table
 
 
@@ -269,11 +275,19 @@ def _explain(traced: Traced, error: Exception) -> str:
     name = traced.network.name
     for node in traced.program.graph.nodes:
         if named and node.op == "call_function" and named.group(1) in (node.name, *str(node.target).split(".")):
-            return (
-                f"{name} cannot become an ML Program: coremltools {ct.__version__} does not support {node.target}, "
-                f"{place_of(node)}. Replace it there by supported operations, or export to ONNX: --format onnx."
-            )
+            place = place_of(node)
+            found = [target for target, where in traced.respelled if where == place]  # what the node may be a part of
+            return _unsupported(name, f"{' or '.join(found or [str(node.target)])}, {place}")
+    if traced.respelled:
+        return _unsupported(name, " or ".join(f"{target}, {place}" for target, place in traced.respelled))
     return (
         f"coremltools {ct.__version__} cannot convert {name} ({type(error).__name__}: {first_line(error)}). "
         "Replace the operation in the network, or export to ONNX: --format onnx."
+    )
+
+
+def _unsupported(name: str, what: str) -> str:
+    return (
+        f"{name} cannot become an ML Program: coremltools {ct.__version__} does not support {what}. "
+        "Replace it there by supported operations, or export to ONNX: --format onnx."
     )

@@ -1,6 +1,8 @@
 """Networks of every kind become ML Programs of known operations, or are refused with the reason."""
 
 import dataclasses
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -57,24 +59,38 @@ def test_expanded_gates_export(tmp_path: Path) -> None:
 
 
 class InItsBlock(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.block = Frequencies()
+        self.block = Calls(function)
 
     def forward(self, x: Tensor) -> Tensor:
-        pooled: Tensor = self.block(x).mean((2, 3))
+        pooled: Tensor = self.block(x).multiply(2).mean((2, 3))
         return pooled
 
 
-class Frequencies(nn.Module):
+class Calls(nn.Module):
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
     def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = torch.fft.rfft2(x).abs()
-        return found
+        return self.function(x)
 
 
-def test_an_operation_without_a_form_is_named_with_its_module(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"does not support aten\.\w*fft.*in its module '[\w.]*block'"):
-        export(network_of(InItsBlock()), load_recipe("coreml_float32"), tmp_path / "refused.mlpackage")
+@pytest.mark.parametrize(
+    ("function", "named"),
+    [
+        (lambda x: torch.fft.rfft2(x).abs(), "aten.fft_rfft2.default"),
+        (torch.nn.functional.logsigmoid, "aten.log_sigmoid.default"),
+    ],
+)
+def test_an_operation_without_a_form_is_named_with_its_module(
+    function: Callable[[Tensor], Tensor], named: str, tmp_path: Path
+) -> None:
+    """It is named as the network calls it, and not as what it is made of."""
+    network = network_of(InItsBlock(function))
+    with pytest.raises(ModelError, match=rf"does not support .*{re.escape(named)}, in its module '[\w.]*block'"):
+        export(network, load_recipe("coreml_float32"), tmp_path / "refused.mlpackage")
 
 
 def test_a_network_that_branches_is_refused(tmp_path: Path) -> None:
