@@ -124,7 +124,7 @@ class Spelled(nn.Module):
     """Operations that coremltools knows under another name, or as several."""
 
     def forward(self, x: Tensor) -> Tensor:
-        halved = torch.multiply(x, 0.5).subtract(torch.divide(x, 4))
+        halved = torch.multiply(x, 0.5).subtract(torch.divide(x, 4), alpha=2)
         found: Tensor = torch.special.expit(halved).mean((2, 3))
         return found
 
