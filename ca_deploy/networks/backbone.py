@@ -25,7 +25,7 @@ def build_on(build: Callable[[int], nn.Module], default: object, checkpoint: Che
         ModelError: the factory fails.
     """
     network = build_to_fit(build, None, default, checkpoint, (_ATTENTION,))
-    is_same = any(fit.complete for fit in checkpoint.fits(Target.of(network, (_ATTENTION,))))
+    is_same = _is_complete(network, checkpoint, (_ATTENTION,))
     return build(default) if _added(network) and isinstance(default, int) and not is_same else network
 
 
@@ -33,14 +33,19 @@ def add_attention(network: nn.Module, name: str, checkpoint: Checkpoint) -> tupl
     """Load all weights that the checkpoint has, and open the gates; also, whether all but attention is trained.
 
     Raises:
-        ModelError: the checkpoint has all of the network.
-        CheckpointError: as :func:`~ca_deploy.networks.checkpoint.load_weights` does.
+        ModelError: the network adds nothing to a backbone.
+        CheckpointError: the checkpoint has all of it, or as :func:`~ca_deploy.networks.checkpoint.load_weights` does.
     """
     gates = open_gates(network)
     if not gates and not _added(network):
         raise ModelError(
             f"{name} has no block of attention of ca-deploy's (CA, SE, CBAM), which --backbone-weights would add. Pass "
             f"all of its weights: --weights {checkpoint.path}."
+        )
+    if _is_complete(network, checkpoint, ()):
+        raise CheckpointError(
+            f"{checkpoint.path} has all weights of {name}, so that nothing would be added to it. Pass them with "
+            f"--weights {checkpoint.path}."
         )
     loaded, new = _loaded(network, checkpoint)
     untrained = [module for module, _ in network.named_children() if module in new and module != _ATTENTION]
@@ -50,6 +55,10 @@ def add_attention(network: nn.Module, name: str, checkpoint: Checkpoint) -> tupl
     if untrained:
         notes.append(f"New and untrained: {', '.join(untrained)}.")
     return Loaded(loaded.layout, " ".join(notes)), not untrained
+
+
+def _is_complete(network: nn.Module, checkpoint: Checkpoint, new: tuple[str, ...]) -> bool:
+    return any(fit.complete for fit in checkpoint.fits(Target.of(network, new)))
 
 
 def _loaded(network: nn.Module, checkpoint: Checkpoint) -> tuple[Loaded, tuple[str, ...]]:

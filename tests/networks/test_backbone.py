@@ -155,6 +155,13 @@ def test_what_does_not_fit_is_refused(
         load(source(plain, **fields))
 
 
+def test_weights_that_have_attention_are_no_backbone(tmp_path: Path) -> None:
+    """Theirs would be lost."""
+    torch.save(MobileNetV2(CLASSES, WIDTH, attention="ca").state_dict(), tmp_path / "whole.pth")
+    with pytest.raises(CheckpointError, match=r"has all weights of mobilenet_v2_ca.*--weights .*whole\.pth"):
+        load(source(tmp_path / "whole.pth"))
+
+
 def test_the_command_names_the_option_of_a_missing_file(tmp_path: Path) -> None:
     command = ["lower", "mobilenet_v2_ca", "--backbone-weights", str(tmp_path / "imagenet.pth")]
     done = CliRunner().invoke(app, command)
