@@ -63,13 +63,9 @@ def _is_complete(network: nn.Module, checkpoint: Checkpoint, new: tuple[str, ...
 
 def _loaded(network: nn.Module, checkpoint: Checkpoint) -> tuple[Loaded, tuple[str, ...]]:
     """What was loaded, with as few new modules as fit, and what these are called."""
-    choices = list(_choices(network))
-    for new in choices[:-1]:
-        try:
-            return load_backbone(network, checkpoint, new), new
-        except CheckpointError:
-            continue
-    return load_backbone(network, checkpoint, choices[-1]), choices[-1]
+    *fewer, most = _choices(network)
+    new = next((new for new in fewer if _is_complete(network, checkpoint, new)), most)
+    return load_backbone(network, checkpoint, new), new
 
 
 def _choices(network: nn.Module) -> Iterator[tuple[str, ...]]:
