@@ -1,9 +1,11 @@
 """Write ``x + alpha * y`` as two operations: coremltools 9 drops the ``alpha`` of ``torch.add`` and ``torch.sub``."""
 
-import torch
-from torch.fx import GraphModule
+from typing import Any
 
-from ca_deploy.lowering._edit import calls_like
+import torch
+from torch.fx import GraphModule, Node
+
+from ca_deploy.lowering._edit import calls_like, value_of
 
 _aten = torch.ops.aten
 # Operation -> the place of the operand that alpha multiplies.
@@ -16,10 +18,14 @@ def explicit_alpha(graph_module: GraphModule) -> int:
     for node in graph_module.graph.nodes:
         if node.target not in _SCALED or node.kwargs.get("alpha", 1) == 1:
             continue
-        place = _SCALED[node.target]
-        with graph_module.graph.inserting_before(node):
-            scaled = calls_like(graph_module, node)(_aten.mul.Tensor, node.args[place], node.kwargs["alpha"])
-        scaled.meta["val"] = node.args[place].meta["val"] * node.kwargs["alpha"]
+        place, alpha = _SCALED[node.target], node.kwargs["alpha"]
+        scaled: Any = node.args[place]
+        if isinstance(scaled, Node):
+            with graph_module.graph.inserting_before(node):
+                scaled = calls_like(graph_module, node)(_aten.mul.Tensor, scaled, alpha)
+            scaled.meta["val"] = value_of(scaled)
+        else:  # a number
+            scaled *= alpha
         node.update_arg(place, scaled)
         node.kwargs = {}
         rewritten += 1

@@ -26,6 +26,7 @@ class Both(nn.Module):
         (lambda x, y: torch.sub(x, y, alpha=2), 1),
         (lambda x, y: torch.subtract(x, y, alpha=3), 1),
         (lambda x, y: torch.rsub(x, y, alpha=3), 1),
+        (lambda x, y: torch.add(x, 2, alpha=3) + y, 1),
         (lambda x, y: torch.add(x, y, alpha=1) - y, 0),
     ],
 )
