@@ -4,19 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.fx import GraphModule
 
 from ca_deploy.lowering.explicit_alpha import explicit_alpha
-
-
-class Both(nn.Module):
-    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.function(x, y)
+from tests.calling import Calling
 
 
 @pytest.mark.parametrize(
@@ -32,7 +24,7 @@ class Both(nn.Module):
 )
 def test_explicit_alpha(function: Callable[[Tensor, Tensor], Tensor], expected: int) -> None:
     x, y = torch.randn(2, 3, 4), torch.randn(3, 4)
-    graph_module = torch.export.export(Both(function), (x, y)).module()
+    graph_module = torch.export.export(Calling(function), (x, y)).module()
     assert isinstance(graph_module, GraphModule)
     assert explicit_alpha(graph_module) == expected
     assert not any(node.kwargs for node in graph_module.graph.nodes)

@@ -4,19 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.fx import GraphModule
 
 from ca_deploy.lowering.pool_without_axes import pool_without_axes
-
-
-class Viewed(nn.Module):
-    def __init__(self, view: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.view = view
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.view(x)
+from tests.calling import Calling
 
 
 @pytest.mark.parametrize(
@@ -34,7 +26,7 @@ class Viewed(nn.Module):
 )
 def test_pool_without_axes(view: Callable[[Tensor], Tensor], expected: int) -> None:
     x = torch.randn(2, 3, 6, 8)
-    graph_module = torch.export.export(Viewed(view), (x,)).module()
+    graph_module = torch.export.export(Calling(view), (x,)).module()
     assert isinstance(graph_module, GraphModule)
     assert pool_without_axes(graph_module) == expected
     torch.testing.assert_close(graph_module(x), view(x))

@@ -15,6 +15,7 @@ from ca_deploy.mil.operations import constant_operations, operations
 from ca_deploy.networks.source import Network
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.conversion import Converted
+from tests.calling import Calling
 from tests.formats.coreml.kit import RECIPES, run
 from tests.formats.kit import Branching, Expanding, Tiny, network_of, photos, seeded
 from tests.formats.kit import export_on_photos as export
@@ -61,20 +62,11 @@ def test_expanded_gates_export(tmp_path: Path) -> None:
 class InItsBlock(nn.Module):
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.block = Calls(function)
+        self.block = Calling(function)
 
     def forward(self, x: Tensor) -> Tensor:
         pooled: Tensor = self.block(x).multiply(2).mean((2, 3))
         return pooled
-
-
-class Calls(nn.Module):
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(x)
 
 
 @pytest.mark.parametrize(
