@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -63,21 +65,49 @@ def value_of(node: Node) -> Any:
     """What a node gives, from what its inputs give, as tensors without content."""
     target: Any = node.target
     arguments, keywords = map_arg((node.args, node.kwargs), lambda given: given.meta["val"])
-    with _fake_mode_of(node.all_input_nodes[0]) or nullcontext():
-        found = _of_each_value(target, arguments, keywords)
-        return target(*arguments, **keywords) if found is None else found
+    mode = _fake_mode_of(node.all_input_nodes[0])
+    if mode is None and not keywords:
+        described: Any = map_aggregate(arguments, _Described.of)
+        return _value_of(target, *described)
+    with mode or nullcontext():
+        return target(*arguments, **keywords)
 
 
-def _of_each_value(target: Any, arguments: Any, keywords: Any) -> Tensor | None:
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """A tensor without content, as a key."""
+
+    shape: torch.Size
+    stride: tuple[int, ...]
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, given: Any) -> Any:
+        return cls(given.shape, given.stride(), given.dtype) if isinstance(given, Tensor) else given
+
+    @staticmethod
+    def tensor(given: Any) -> Any:
+        if not isinstance(given, _Described):
+            return given
+        return torch.empty_strided(given.shape, given.stride, dtype=given.dtype, device="meta")
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _value_of(target: Any, *described: Any) -> Any:
+    """``target`` of described tensors: a block and its proofs ask for the same, and so do many blocks."""
+    arguments = map_aggregate(described, _Described.tensor)
+    found = _of_each_value(target, arguments)
+    return target(*arguments) if found is None else found
+
+
+def _of_each_value(target: Any, arguments: Any) -> Tensor | None:
     """What a function of each value gives for tensors on ``meta``, on which PyTorch takes milliseconds for some."""
-    taken = [one for one in tree_leaves((arguments, keywords)) if isinstance(one, Tensor)]
-    if not is_pointwise(target) or not all(one.is_meta for one in taken):
+    taken = [one for one in tree_leaves(arguments) if isinstance(one, Tensor)]
+    if not is_pointwise(target) or len({one.ndim for one in taken}) != 1:
         return None
-    if len({one.ndim for one in taken}) != 1:
-        return None
-    singles = tree_map_only(Tensor, lambda one: torch.ones((1,) * one.ndim, dtype=one.dtype), (arguments, keywords))
+    singles = tree_map_only(Tensor, lambda one: torch.ones((1,) * one.ndim, dtype=one.dtype), arguments)
     shape = torch.broadcast_shapes(*(one.shape for one in taken))
-    return torch.empty(shape, dtype=target(*singles[0], **singles[1]).dtype, device="meta")
+    return torch.empty(shape, dtype=target(*singles).dtype, device="meta")
 
 
 def _fake_mode_of(node: Node) -> Any:

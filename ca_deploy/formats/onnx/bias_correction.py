@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import helper, numpy_helper
 
+from ca_deploy.formats.onnx.on_samples import on_samples
 from ca_deploy.records.samples import Samples
 
 if TYPE_CHECKING:
@@ -41,10 +41,9 @@ def correct_biases(quantised: onnx.ModelProto, model: onnx.ModelProto, fed: Samp
     rounded = list(_rounded_convolutions(model, quantised))
     if not rounded:
         return
-    session = ort.InferenceSession(_with_shifts(model, rounded).SerializeToString(), providers=["CPUExecutionProvider"])
     chosen = np.unique(np.linspace(0, len(fed) - 1, _MOST_IMAGES).astype(int))
     names = [f"shift_{index}" for index in range(len(rounded))]
-    shifts = [session.run(names, rows) for rows in fed.rows(chosen.tolist()).batches(batch)]
+    shifts = list(on_samples(_with_shifts(model, rounded), names, fed.rows(chosen.tolist()), batch))
     for convolution, per_image in zip(rounded, zip(*shifts, strict=True), strict=True):
         steps = np.round(np.mean(np.concatenate(per_image), axis=0).ravel() / convolution.bias_scale).astype(np.int32)
         corrected = numpy_helper.to_array(convolution.bias) + steps

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import onnx
-import onnxruntime as ort
 
 from ca_deploy.formats._channel_scales import ChannelScales
 from ca_deploy.formats._tails import Tails
+from ca_deploy.formats.onnx.on_samples import on_samples
 from ca_deploy.records.samples import Samples
 
 Range = tuple[float, float]
@@ -44,9 +44,8 @@ def observe(
     names = [name for name in tensors if name not in sources or name in scales]
     runs = -(-len(fed) // batch)
     seen = {name: Tails((1 - percentile / 100) / 2, runs) for name in names}
-    session = _session(model, names)
-    for rows in fed.batches(batch):
-        for name, value in zip(names, session.run(names, rows), strict=True):
+    for values in on_samples(_with_outputs(model, names), names, fed, batch):
+        for name, value in zip(names, values, strict=True):
             seen[name].add(value)
             if name in scales:
                 scales[name].add(value)
@@ -77,13 +76,11 @@ def _sources(model: onnx.ModelProto, tensors: Sequence[str]) -> dict[str, str]:
     return sources
 
 
-def _session(model: onnx.ModelProto, names: list[str]) -> ort.InferenceSession:
+def _with_outputs(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
     observed = onnx.ModelProto()
     observed.CopyFrom(model)
     graph = observed.graph
     known = {value.name: value for value in (*graph.value_info, *graph.input, *graph.output)}
     outputs = {value.name for value in graph.output}
     graph.output.extend(known[name] for name in names if name not in outputs)
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # fusing would remove tensors
-    return ort.InferenceSession(observed.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return observed

@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, cast
@@ -22,6 +23,7 @@ from ca_deploy.lowering.pool_as_mean import pool_as_mean
 from ca_deploy.lowering.rules import AS_THEY_ARE, Rules
 from ca_deploy.networks.program import in_order, open_dimensions, traced
 from ca_deploy.networks.prove import first_of
+from ca_deploy.networks.relift import relifted
 from ca_deploy.records.lowering import Lowering
 from ca_deploy.records.module_path import WRAPPED, within_network
 from ca_deploy.records.samples import Samples
@@ -119,10 +121,19 @@ def _lowered(
     lowered, lowering = lower_program(given, rules, samples)
     if lowering.changed:
         try:
-            return torch.export.export(lowered, tuple(samples)), lowering
+            return _program_of(lowered, given, samples), lowering
         except Exception as error:  # as in lower_program
             lowering = Lowering(rules.name, failure=first_line(error))
     return trace() if isinstance(given, GraphModule) else given, lowering
+
+
+def _program_of(
+    lowered: GraphModule, given: GraphModule | ExportedProgram, samples: Sequence[Tensor]
+) -> ExportedProgram:
+    if isinstance(given, ExportedProgram):
+        with suppress(ValueError):
+            return relifted(lowered, given)
+    return torch.export.export(lowered, tuple(samples))
 
 
 def _refuse_fixed_pools(network: "Network", program: ExportedProgram) -> None:
