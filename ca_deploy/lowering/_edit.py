@@ -1,6 +1,6 @@
 """Edits of a traced network that several passes make."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.fx import Graph, GraphModule, Node
+from torch.fx import Graph, GraphModule, Interpreter, Node
 from torch.fx.node import map_aggregate, map_arg
 from torch.utils._pytree import tree_leaves, tree_map_only
 
@@ -42,6 +42,19 @@ def drop_unused(graph: Graph) -> None:
     for node in reversed(graph.nodes):
         if not node.users and not node.is_impure():
             graph.erase_node(node)
+
+
+def watched(graph_module: GraphModule, taken: Sequence[Tensor], see: Callable[[Node, Any], None]) -> Any:
+    """Run a network node by node; ``see`` gets each and what it gives."""
+
+    class Watch(Interpreter):
+        def run_node(self, n: Node) -> object:
+            result = super().run_node(n)
+            see(n, result)
+            return result
+
+    with torch.no_grad():
+        return Watch(graph_module).run(*taken)
 
 
 def without_content(value: Any) -> Any:

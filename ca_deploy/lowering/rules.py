@@ -1,7 +1,7 @@
 """Which choice a block gets: rules for a format and its modes, taken from measurements (``rules.toml``)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -46,11 +46,12 @@ class Rule(Choice):
         kind = "map" if all(gate.extent == "map" for gate in block.gates) else "axes"
         return in_layout and self.gates in ("any", kind) and min(block.size[2:]) >= self.from_px
 
-    def saves(self, block: "Block") -> int | None:
-        """Instructions per inference that a block takes less than as written, from what was counted on such maps."""
+    def saves(self, size: Sequence[int]) -> int | None:
+        """Instructions per inference that a block with a map of ``size (N, C, H, W)`` takes less than as written, from
+        what was counted on such maps."""
         if self.instructions is None or self.as_written is None:
             return None
-        return round((self.as_written - self.instructions) * math.prod(block.size))
+        return round((self.as_written - self.instructions) * math.prod(size))
 
 
 @record

@@ -4,7 +4,6 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, cast
@@ -61,7 +60,8 @@ def to_onnx(
         RecipeError: the network has no form in that opset.
     """
     signature = network.signature
-    fed = network.examples(batch) if real is None else first_of(real, signature, batch)
+    several = 2 if dynamic_batch else batch
+    fed = network.examples(several) if real is None else first_of(real, signature, several)
     trace = partial(traced, network, dynamic_batch, batch, dynamic_size)
     is_fixed = not dynamic_batch and not dynamic_size
     known = _program_in(network.converted.module, fed) if is_fixed else None
@@ -131,8 +131,11 @@ def _program_of(
     lowered: GraphModule, given: GraphModule | ExportedProgram, samples: Sequence[Tensor]
 ) -> ExportedProgram:
     if isinstance(given, ExportedProgram):
-        with suppress(ValueError):
+        try:
             return relifted(lowered, given)
+        except ValueError:
+            if given.range_constraints:  # to trace it would fix its open sizes
+                raise
     return torch.export.export(lowered, tuple(samples))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ca_deploy.errors import first_line
 from ca_deploy.lowering._edit import drop_unused, without_content
 from ca_deploy.lowering._operators import is_plain
+from ca_deploy.lowering.gates.any_batch import has_any_batch, settle_batch
 from ca_deploy.lowering.gates.block import Block
 from ca_deploy.lowering.gates.find import block_at, find
 from ca_deploy.lowering.gates.pools import is_pooling
@@ -33,13 +34,17 @@ def lower_program(
 ) -> "tuple[GraphModule, Lowering]":
     """The module of a program with its blocks as ``rules`` choose, see :func:`lower`; as it is where there are none.
 
-    A module that :func:`is_functional` may stand for its program, and is not edited.
+    A module that :func:`is_functional` may stand for its program, and is not edited. Where the number of samples is
+    open, blocks are written for any, with proofs for several; ``samples`` are two then.
     """
     lowering = Lowering(rules.name)
     if any(is_pooling(node) for node in program.graph.nodes):
         try:
             graph_module = functional(program)
-            lowering = lower(graph_module, rules, samples)
+            any_batch = has_any_batch(graph_module.graph)
+            if any_batch:
+                settle_batch(graph_module, samples)
+            lowering = lower(graph_module, rules, samples, any_batch)
             if lowering.changed:
                 return graph_module, lowering
         except Exception as error:  # PyTorch's own passes fail on some programs, which are exported as they are
@@ -79,7 +84,9 @@ def _module_of(program: "ExportedProgram | GraphModule") -> "GraphModule":
     return module
 
 
-def lower(graph_module: "GraphModule", rules: "Rules", samples: "Sequence[torch.Tensor]") -> Lowering:
+def lower(
+    graph_module: "GraphModule", rules: "Rules", samples: "Sequence[torch.Tensor]", any_batch: bool = False
+) -> Lowering:
     """Edit a traced network in place, each block as ``rules`` choose; one whose proof fails stays as written.
 
     ``graph_module`` is :func:`functional`. ``samples`` are inputs that the proofs take real activations from.
@@ -93,15 +100,17 @@ def lower(graph_module: "GraphModule", rules: "Rules", samples: "Sequence[torch.
         block = block_at(original.product)  # the one before it may have got another end, which is its map
         assert isinstance(block, Block)
         gates, choice = tuple(gate.extent for gate in block.gates), rule.choice
-        entry = LoweredBlock(block.module, block.size, gates, block.modules, AS_WRITTEN)
+        n, c, h, w = block.size
+        size = (n // len(samples[0]) if any_batch else n, c, h, w)
+        entry = LoweredBlock(block.module, size, gates, block.modules, AS_WRITTEN)
         if choice != AS_WRITTEN:
             try:
-                proof = prove(graph_module, block, choice, seen[original.map])
-                entry = replace(entry, choice=choice, proof=proof, saves=rule.saves(block))
+                proof = prove(graph_module, block, choice, seen[original.map], any_batch)
+                entry = replace(entry, choice=choice, proof=proof, saves=rule.saves(size))
             except NotProved as error:
                 entry = replace(entry, reason=f"{choice.text} was not proved: {error}")
             else:
-                rewrite(graph_module, block.product, choice)
+                rewrite(graph_module, block.product, choice, any_batch)
         done.append(entry)
     graph_module.recompile()
     return Lowering(rules.name, tuple(done), tuple(left), measured=rules.measured)

@@ -46,6 +46,8 @@ def block_at(product: Node, order: dict[Node, int] | None = None) -> Block | Lef
     if not isinstance(value, torch.Tensor) or value.ndim != 4:
         return None
     chain, factors = _flatten(product)
+    if not all(isinstance(factor.meta.get("val"), torch.Tensor) for factor in factors):  # a number of samples
+        return None
     module = module_of(product)
     if not all(isinstance(size, int) for size in value.shape):  # to compare such sizes would fix the program to them
         resembles = any(is_pooling(user) for factor in factors for user in factor.users)

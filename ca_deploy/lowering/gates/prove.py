@@ -1,15 +1,16 @@
 """Prove a rewrite: the block alone, before and after, in float64, on a real activation and with lively gates."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.fx import Graph, GraphModule, Interpreter, Node
 
 from ca_deploy.errors import first_line
-from ca_deploy.lowering._edit import tensor_at, without_content
+from ca_deploy.lowering._edit import tensor_at, watched, without_content
 from ca_deploy.lowering.gates.block import Block
 from ca_deploy.lowering.gates.rewrite import rewrite
 from ca_deploy.records.lowering import Choice, Proof
@@ -23,17 +24,21 @@ class NotProved(Exception):
     """A rewritten block gives other results, or cannot be compared; the message says which."""
 
 
-def prove(graph_module: GraphModule, block: Block, choice: Choice, activation: Tensor) -> Proof:
+def prove(
+    graph_module: GraphModule, block: Block, choice: Choice, activation: Tensor, any_batch: bool = False
+) -> Proof:
     """Compare a block with its rewrite; ``activation (N, C, H, W)`` is what its map holds for a real input.
+
+    ``any_batch``: also for one sample, and for one more.
 
     Raises:
         NotProved: they differ by more than ``MOST_ERROR``, the gates hardly vary, or the rewrite does not fit.
     """
     taken = activation.double()
     try:
-        error, _ = _compared(_alone(graph_module, block, lively=False), choice, taken)
+        error, _ = _compared(_alone(graph_module, block, lively=False), choice, taken, any_batch)
         scaled = taken / taken.std().clamp(min=1e-6)
-        lively_error, spread = _compared(_alone(graph_module, block, lively=True), choice, scaled)
+        lively_error, spread = _compared(_alone(graph_module, block, lively=True), choice, scaled, any_batch)
     except Exception as failure:  # a graph that nobody thought of: no reason to lose the file
         raise NotProved(f"it does not fit this block ({first_line(failure)})") from failure
     worst = float(torch.tensor([error, lively_error]).max())  # not a number where one is none: no proof either
@@ -44,20 +49,17 @@ def prove(graph_module: GraphModule, block: Block, choice: Choice, activation: T
     return Proof(error, lively_error, spread)
 
 
-def activations(graph_module: GraphModule, maps: Iterable[Node], samples: Iterable[Tensor]) -> dict[Node, Tensor]:
+def activations(graph_module: GraphModule, maps: Iterable[Node], samples: Sequence[Tensor]) -> dict[Node, Tensor]:
     """What ``maps`` hold for an input of the network."""
-    seen = dict.fromkeys(maps)
+    wanted = set(maps)
+    seen: dict[Node, Tensor] = {}
 
-    class Watch(Interpreter):
-        def run_node(self, n: Node) -> object:
-            result = super().run_node(n)
-            if n in seen:
-                seen[n] = result.detach().clone()
-            return result
+    def see(node: Node, value: Any) -> None:
+        if node in wanted:
+            seen[node] = value.detach().clone()
 
-    with torch.no_grad():
-        Watch(graph_module).run(*samples)
-    return {node: value for node, value in seen.items() if value is not None}
+    watched(graph_module, samples, see)
+    return seen
 
 
 @dataclass(frozen=True)
@@ -103,21 +105,26 @@ def _random_like(weight: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(weight.shape, generator=generator, dtype=weight.dtype) * deviation
 
 
-def _compared(alone: _Alone, choice: Choice, taken: Tensor) -> tuple[float, float]:
+def _compared(alone: _Alone, choice: Choice, taken: Tensor, any_batch: bool) -> tuple[float, float]:
     """Rewrite ``alone``; the largest error then, relative to the largest value, and the spread of its gates before."""
     spreads = []
 
-    class Shaped(Interpreter):
-        def run_node(self, n: Node) -> object:
-            result = super().run_node(n)
-            n.meta["val"] = without_content(result)
-            if n in alone.gates:
-                spreads.append(result.double().std())  # a gate may be of 0 and 1 only, in booleans
-            return result
+    def see(node: Node, value: Any) -> None:
+        node.meta["val"] = without_content(value)
+        if node in alone.gates:
+            spreads.append(value.double().std())  # a gate may be of 0 and 1 only, in booleans
 
+    several = [taken, taken[:1], torch.cat([taken, taken[:1]])] if any_batch else [taken]
     with torch.no_grad():
-        expected = Shaped(alone.network).run(taken)
-        rewrite(alone.network, alone.product, choice)
-        found = Interpreter(alone.network).run(taken)
-    error = (found - expected).abs().max() / expected.abs().max().clamp(min=torch.finfo(torch.float64).tiny)
-    return float(error), float(torch.stack(spreads).min())
+        others = [Interpreter(alone.network).run(more) for more in several[1:]]
+        expected = [watched(alone.network, [taken], see), *others]
+        rewrite(alone.network, alone.product, choice, any_batch)
+        found = [Interpreter(alone.network).run(more) for more in several]
+    errors = [_error(*both) for both in zip(found, expected, strict=True)]
+    return float(torch.stack(errors).max()), float(torch.stack(spreads).min())
+
+
+def _error(found: Tensor, expected: Tensor) -> Tensor:
+    if found.shape != expected.shape:
+        raise ValueError(f"it gives {tuple(found.shape)} instead of {tuple(expected.shape)}")
+    return (found - expected).abs().max() / expected.abs().max().clamp(min=torch.finfo(torch.float64).tiny)

@@ -5,6 +5,7 @@ from torch.fx import GraphModule, Node
 from ca_deploy.lowering._edit import drop_unused
 from ca_deploy.lowering.branches import take_apart
 from ca_deploy.lowering.gates import channels_last
+from ca_deploy.lowering.gates.any_batch import leave_batch_open
 from ca_deploy.lowering.gates.block import Block
 from ca_deploy.lowering.gates.channels_first import write_channels_first
 from ca_deploy.lowering.gates.editor import Editor
@@ -17,11 +18,13 @@ from ca_deploy.lowering.gates.weights import fold_norms
 from ca_deploy.records.lowering import Choice
 
 
-def rewrite(graph_module: GraphModule, product: Node, choice: Choice) -> None:
+def rewrite(graph_module: GraphModule, product: Node, choice: Choice, any_batch: bool = False) -> None:
     """Edit the block that ends in ``product`` in place; equal up to float rounding, which :mod:`.prove` measures.
 
-    The graph's code is not written anew: ``recompile`` when it is whole.
+    The graph's code is not written anew: ``recompile`` when it is whole. ``any_batch``: what is written is for any
+    number of samples.
     """
+    before = set(graph_module.graph.nodes) if any_batch else set()
     if choice.branches == "apart" or choice.layout == "channels_last":
         fold_norms(graph_module, _path(product))
     if choice.branches == "apart":
@@ -42,6 +45,8 @@ def rewrite(graph_module: GraphModule, product: Node, choice: Choice) -> None:
         if choice.product != "as_written":
             write_product(block, Editor(graph_module, block.product), choice.product)
     drop_unused(graph_module.graph)
+    if any_batch:
+        leave_batch_open(node for node in graph_module.graph.nodes if node not in before)
 
 
 def _path(product: Node) -> tuple[Node, ...]:

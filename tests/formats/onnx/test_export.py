@@ -46,6 +46,7 @@ def test_every_file_is_whole_checked_and_described(recipe: str, exported: Export
 @pytest.mark.parametrize("recipe", ["onnx_float32", "onnx_static_wi8_ai8", "onnx_static_wi8_ai8_uint8rgb_io"])
 def test_dynamic_batch_takes_one_and_four(recipe: str, exported: Export, network: Network) -> None:
     converted, path = exported(recipe, dynamic_batch=True)
+    assert converted.lowering.changed
     assert converted.inputs[0].shape[0] == converted.outputs[0].shape[0] == -1
     graph = onnx.load(path).graph
     assert {value.type.tensor_type.shape.dim[0].dim_param for value in (*graph.input, *graph.output)} == {"batch"}

@@ -1,16 +1,18 @@
 """Every spelling is found by its structure, and each way to write it is the same function; look-alikes stay."""
 
 import copy
+import math
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ca_deploy.lowering.gates import lower, lower_program
 from ca_deploy.lowering.gates.find import find
 from ca_deploy.lowering.rules import rules_for, shipped
+from ca_deploy.networks.relift import relifted
 from tests.lowering.gates.kit import Projected, image, traced
 from tests.zoo import attention, gates
 
@@ -103,11 +105,49 @@ def test_averages_of_windows_are_no_such_gates() -> None:
     assert find(traced(gates.Windows(C), image(C, 12, 12)).graph) == ([], [])
 
 
-def test_an_open_dimension_stays_open() -> None:
-    """To compare the size of a batch with another fixes a program to the one that it was traced with."""
-    program = torch.export.export(
-        Projected(attention.CoordAtt(C), C).eval(), (image(C, 12, 12, 2),), dynamic_shapes=({0: torch.export.Dim("n")},)
-    )
+def with_open(axes: dict[int, object], build: Build) -> torch.export.ExportedProgram:
+    net = Projected(build(C), C).eval()
+    return torch.export.export(net, (image(C, 12, 12, 2),), dynamic_shapes=({**axes},))
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_an_open_batch_stays_open_and_is_written_anew(name: str) -> None:
+    build, extents = FOUND[name]
+    program = with_open({0: torch.export.Dim("n")}, build)
+    found, lowering = lower_program(program, shipped()["onnxruntime-int8"], [image(C, 12, 12, 2)])
+    (block,) = lowering.blocks
+    assert sorted(block.gates) == extents
+    assert not block.reason
+    assert math.prod(block.size) == C * 12 * 12
+    again = relifted(found, program).run_decompositions({}).module()
+    for batch in (1, 2, 5):
+        x = image(C, 12, 12, batch)
+        expected = program.module()(x)
+        torch.testing.assert_close(again(x), expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+
+
+def test_what_a_network_copies_for_each_sample_stays_so() -> None:
+    class WithToken(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block, self.token = attention.CoordAtt(C), nn.Parameter(torch.randn(1, 3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            found: Tensor = self.block(x)
+            n, c, h, w = found.shape
+            return torch.cat([found.reshape(n, c * h * w), self.token.expand(n, 3)], 1)
+
+    net = WithToken().eval()
+    program = torch.export.export(net, (image(C, 12, 12, 2),), dynamic_shapes=({0: torch.export.Dim("n")},))
+    found, lowering = lower_program(program, shipped()["onnxruntime-int8"], [image(C, 12, 12, 2)])
+    assert lowering.changed
+    x = image(C, 12, 12, 3)
+    torch.testing.assert_close(relifted(found, program).run_decompositions({}).module()(x), net(x))
+
+
+def test_an_open_size_of_the_image_stays_open() -> None:
+    """To compare an open size with another fixes a program to the one that it was traced with."""
+    program = with_open({2: torch.export.Dim("h")}, attention.CoordAtt)
     same, lowering = lower_program(program, rules_for("default", "onnx", "float32"), [image(C, 12, 12, 2)])
     assert [place.reason for place in lowering.left_alone] == ["its map has no fixed size"]
-    assert same(image(C, 12, 12, 3)).shape[0] == 3
+    assert same(image(C, 16, 12, 2)).shape[2] == 16
