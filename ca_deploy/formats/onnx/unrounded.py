@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def open_unrounded(path: Path, folder: Path, wanted: Counterpart) -> "Session | None":
     """The file's float counterpart, written to ``folder``; None where nothing in it is quantised.
 
-    QuantizeLinear becomes Clip to the range of its integers, and DequantizeLinear what it does to real numbers. A wide
-    range still clamps what the file remembers; of one that remembers nothing, it ends at 0 if it ended there, and at 6
-    if it ended below: ONNX Runtime's quantiser may have dropped a Relu or ReLU6 before it.
+    QuantizeLinear becomes Clip to the range of its integers, if anything, and DequantizeLinear what it does to real
+    numbers. A wide range still clamps what the file remembers; of one that remembers nothing, it ends at 0 if it ended
+    there, and at 6 if it ended below: ONNX Runtime's quantiser may have dropped a Relu or ReLU6 before it.
     """
     model = onnx.load(path)
     if not _without_steps(model, wanted):
@@ -35,7 +35,6 @@ def open_unrounded(path: Path, folder: Path, wanted: Counterpart) -> "Session | 
     return open_session(target, "onnxruntime:default", known=True)
 
 
-_WIDE = 1e30
 _UP_TO_6 = 6 * (1 + 1e-5)
 
 
@@ -60,13 +59,12 @@ class _Scale:
         low, high = (float((end - self.zero) * self.step) for end in (info.min, info.max))
         return low, high
 
-    def wide_limits(self, tensor: str, clamps: Clamps | None) -> "tuple[float, float]":
+    def wide_limits(self, tensor: str, clamps: Clamps | None) -> "tuple[float | None, float | None]":
         """Those that a dropped activation function sets."""
         if clamps is None:
             low, high = self.limits
-            return (-_WIDE, _WIDE) if low < 0 else (0.0, 6.0 if high <= _UP_TO_6 else _WIDE)
-        least, most = clamps.get(tensor, (None, None))
-        return (-_WIDE if least is None else least), (_WIDE if most is None else most)
+            return (None, None) if low < 0 else (0.0, 6.0 if high <= _UP_TO_6 else None)
+        return clamps.get(tensor, (None, None))
 
 
 def _without_steps(model: onnx.ModelProto, wanted: Counterpart) -> bool:
@@ -79,8 +77,11 @@ def _without_steps(model: onnx.ModelProto, wanted: Counterpart) -> bool:
         if scale is not None and node.op_type == "QuantizeLinear" and node.output[0] in free:
             own = free[node.output[0]]
             limits = own.wide_limits(node.input[0], clamps) if wanted.wide else own.limits
-            ends = [_constant(graph, f"{node.output[0]}_{at}", end) for at, end in enumerate(limits)]
-            nodes.append(helper.make_node("Clip", [node.input[0], *ends], list(node.output), name=node.name))
+            ends = [
+                "" if end is None else _constant(graph, f"{node.output[0]}_{at}", end) for at, end in enumerate(limits)
+            ]
+            operator, inputs = ("Clip", [node.input[0], *ends]) if any(ends) else ("Identity", node.input[:1])
+            nodes.append(helper.make_node(operator, inputs, list(node.output), name=node.name))
         elif scale is not None and node.op_type == "DequantizeLinear" and node.input[0] in free:
             nodes += _as_affine(graph, node, free[node.input[0]], scale.of_whole or scale)
         elif scale is not None and node.op_type == "DequantizeLinear" and node.input[0] in constants:
