@@ -67,13 +67,23 @@ def float_tensors(model: onnx.ModelProto) -> list[str]:
 
 
 def _sources(model: onnx.ModelProto, tensors: Sequence[str]) -> dict[str, str]:
-    """Those of ``tensors`` that the main graph only moves, each with the one whose values it has."""
+    """Those of ``tensors`` that the main graph only moves or copies, each with the one whose values it has."""
     known = set(tensors)
+    shapes = {value.name: value.type.tensor_type.shape.dim for value in model.graph.value_info}
     sources: dict[str, str] = {}
     for node in model.graph.node:
-        if node.op_type in _MOVES and {node.input[0], node.output[0]} <= known:
+        if not {*node.input[:1], *node.output[:1]} <= known:
+            continue
+        if node.op_type in _MOVES or (node.op_type == "Gather" and _copies(node, shapes)):
             sources[node.output[0]] = sources.get(node.input[0], node.input[0])
     return sources
+
+
+def _copies(gather: onnx.NodeProto, shapes: Mapping[str, Sequence[onnx.TensorShapeProto.Dimension]]) -> bool:
+    """Whether all that is chosen from is one, as where a gate is copied to the size of its map."""
+    axis = next((attribute.i for attribute in gather.attribute if attribute.name == "axis"), 0)
+    shape = shapes.get(gather.input[0], ())
+    return -len(shape) <= axis < len(shape) and shape[axis].dim_value == 1
 
 
 def _with_outputs(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:

@@ -79,18 +79,19 @@ def _alone(graph_module: GraphModule, block: Block, lively: bool) -> _Alone:
         if node is not block.map and node not in inside:
             inside.add(node)
             pending += node.all_input_nodes
-    graph = Graph()
+    network = GraphModule({}, Graph())  # interpreted only: to write its code takes as long as to run it
+    graph, generator = network.graph, torch.Generator().manual_seed(_SEED)
     copies = {block.map: graph.placeholder("map")}
-    weights, generator = {}, torch.Generator().manual_seed(_SEED)
     for node in graph_module.graph.nodes:
         if node in inside:
             copies[node] = graph.node_copy(node, copies.__getitem__)
             if node.op == "get_attr":
                 weight = _in_double(tensor_at(graph_module, str(node.target)))
-                weights[str(node.target)] = _random_like(weight, generator) if lively else weight
+                copies[node].target = name = f"weight_{len(copies)}"
+                network.register_buffer(name, _random_like(weight, generator) if lively else weight)
     graph.output(copies[block.end])
     gates = tuple(copies[gate.node] for gate in block.gates)
-    return _Alone(GraphModule(weights, graph), copies[block.product], gates)
+    return _Alone(network, copies[block.product], gates)
 
 
 def _in_double(weight: Tensor) -> Tensor:

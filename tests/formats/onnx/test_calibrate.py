@@ -27,17 +27,18 @@ def test_percentile_cuts_both_ends(exported: Export, network: Network) -> None:
 
 @pytest.mark.parametrize("percentile", [100, 90])
 def test_what_is_only_moved_has_the_range_of_what_it_was(percentile: float) -> None:
-    """A map that is transposed and reshaped, and its gate; what is gathered is another tensor."""
+    """A map that is transposed and reshaped, and copies; a part of it is another tensor."""
     model = onnx.parser.parse_model(
         """
         <ir_version: 8, opset_import: ["": 17]>
         moved (float[1, 2, 3, 4] image) => (float[1, 4, 3, 2] last)
-        <int64[2] shape = {6, 4}, int64[1] first = {0}>
+        <int64[2] shape = {6, 4}, int64[1] first = {0}, int64[3] three = {0, 0, 0}>
         {
             twice = Add(image, image)
             turned = Transpose <perm = [0, 3, 2, 1]> (twice)
             flat = Reshape(turned, shape)
             part = Gather <axis = 1> (flat, first)
+            copies = Gather <axis = -4> (turned, three)
             last = Mul(turned, turned)
         }
         """
@@ -46,8 +47,8 @@ def test_what_is_only_moved_has_the_range_of_what_it_was(percentile: float) -> N
     random = np.random.default_rng(0)
     fed = samples_of(random.normal(size=(8, 2, 3, 4)).astype(np.float32))
     found = activation_ranges(observe(model, fed, 1, percentile))
-    assert found.keys() == {"image", "twice", "turned", "flat", "part", "last"}
-    assert found["turned"] == found["flat"] == found["twice"]
+    assert found.keys() == {"image", "twice", "turned", "flat", "part", "copies", "last"}
+    assert found["turned"] == found["flat"] == found["copies"] == found["twice"]
     assert found["part"] != found["twice"] and found["last"][0] >= 0
     scales = {"turned": ChannelScales()}
     observed = observe(model, fed, 1, percentile, scales)
