@@ -81,7 +81,8 @@ def within(limit_s: float, run: Callable[[], R]) -> R:
 def side_by_side(runs: Iterable[Callable[[], R]], at_once: int) -> Iterator[R]:
     """What each of ``runs`` returns, in their order, where ``at_once`` may go on at the same time.
 
-    After an error the others end first: native code that still runs while Python ends aborts the process.
+    After an error, here or where they are taken, the others end first: native code that still runs while Python ends
+    aborts the process.
     """
     going_on: deque[Callable[[float | None], R]] = deque()
     try:
@@ -91,7 +92,7 @@ def side_by_side(runs: Iterable[Callable[[], R]], at_once: int) -> Iterator[R]:
                 yield going_on.popleft()(None)
         while going_on:
             yield going_on.popleft()(None)
-    except Exception:
+    except (Exception, GeneratorExit):
         for answer in going_on:
             with contextlib.suppress(Exception):
                 answer(None)

@@ -55,6 +55,14 @@ def test_what_one_of_them_raises_is_raised_in_its_place_when_the_others_have_end
     assert meeting.ended
 
 
+def test_who_stops_taking_answers_waits_for_the_runs_that_go_on() -> None:
+    meeting = Meeting()
+    answers = each(_Guarded("m.onnx", meeting, 60, at_once=2), [FEEDS[4], FEEDS[6]])
+    assert next(answers)["y"][0, 0] == 8
+    del answers  # as after an error in a loop
+    assert meeting.ended
+
+
 def test_onnx_runtime_gives_the_same_at_once_as_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ca_deploy.runtimes.cores", lambda: 3)
     path = onnx_model(tmp_path / "m.onnx", onnx.helper.make_node("Relu", ["x"], ["y"]))
