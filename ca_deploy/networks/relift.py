@@ -44,7 +44,10 @@ def relifted(module: GraphModule, program: ExportedProgram) -> ExportedProgram:
             weights[name] = placeholder(known[name], values[known[name].arg.name])
         elif isinstance(value := getattr(module, name, None), Tensor):
             added[name] = value
-            spec = InputSpec(InputKind.BUFFER, TensorArgument(name), name, persistent=True)
+            own = name
+            while own in values:
+                own = f"{own}_"
+            spec = InputSpec(InputKind.BUFFER, TensorArgument(own), name, persistent=True)
             weights[name] = placeholder(spec, mode.from_tensor(value, static_shapes=True))
         else:
             raise ValueError(f"{name} is no tensor")

@@ -85,6 +85,9 @@ def to_onnx(
             verbose=False,
         )
     except (torch.onnx.errors.OnnxExporterError, ir.passes.PassError) as error:
+        if lowering.changed:
+            written, _ = to_onnx(network, opset, dynamic_batch, batch, dynamic_size, real=real)
+            return written, Lowering(rules.name, failure=first_line(error))
         raise _untranslatable(network, program, error) from error
     model = cast("torch.onnx.ONNXProgram", exported).model  # None comes from the old exporter only
     written = model.opset_imports[""]

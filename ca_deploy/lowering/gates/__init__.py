@@ -6,7 +6,7 @@ is between averages and gates stays as the network has it, but for its branches 
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,12 +19,12 @@ from ca_deploy.lowering.gates.find import block_at, find
 from ca_deploy.lowering.gates.pools import is_pooling
 from ca_deploy.lowering.gates.prove import NotProved, activations, prove
 from ca_deploy.lowering.gates.rewrite import rewrite
-from ca_deploy.records.lowering import AS_WRITTEN, LoweredBlock, Lowering
+from ca_deploy.records.lowering import AS_WRITTEN, LeftAlone, LoweredBlock, Lowering
 
 if TYPE_CHECKING:
     import torch
     from torch.export import ExportedProgram
-    from torch.fx import GraphModule
+    from torch.fx import GraphModule, Node
 
     from ca_deploy.lowering.rules import Rules
 
@@ -42,9 +42,8 @@ def lower_program(
         try:
             graph_module = functional(program)
             any_batch = has_any_batch(graph_module.graph)
-            if any_batch:
-                settle_batch(graph_module, samples)
-            lowering = lower(graph_module, rules, samples, any_batch)
+            by_sample = settle_batch(graph_module, samples) if any_batch else None
+            lowering = lower(graph_module, rules, samples, by_sample)
             if lowering.changed:
                 return graph_module, lowering
         except Exception as error:  # PyTorch's own passes fail on some programs, which are exported as they are
@@ -85,13 +84,25 @@ def _module_of(program: "ExportedProgram | GraphModule") -> "GraphModule":
 
 
 def lower(
-    graph_module: "GraphModule", rules: "Rules", samples: "Sequence[torch.Tensor]", any_batch: bool = False
+    graph_module: "GraphModule",
+    rules: "Rules",
+    samples: "Sequence[torch.Tensor]",
+    by_sample: "Collection[Node] | None" = None,
 ) -> Lowering:
     """Edit a traced network in place, each block as ``rules`` choose; one whose proof fails stays as written.
 
-    ``graph_module`` is :func:`functional`. ``samples`` are inputs that the proofs take real activations from.
+    ``graph_module`` is :func:`functional`. ``samples`` are inputs that the proofs take real activations from. Where
+    their number is open, ``by_sample`` has the nodes whose first axis, and no other, goes with it.
     """
+    any_batch = by_sample is not None
     blocks, left = find(graph_module.graph)
+    if by_sample is not None:
+        left += [
+            LeftAlone(block.module, "the first axis of its map is not that of samples, whose number is open")
+            for block in blocks
+            if block.map not in by_sample
+        ]
+        blocks = [block for block in blocks if block.map in by_sample]
     chosen = {block: rules.choose(block) for block in blocks}
     maps = [block.map for block, rule in chosen.items() if rule.choice != AS_WRITTEN]
     seen = activations(graph_module, maps, samples) if maps else {}
@@ -101,7 +112,7 @@ def lower(
         assert isinstance(block, Block)
         gates, choice = tuple(gate.extent for gate in block.gates), rule.choice
         n, c, h, w = block.size
-        size = (n // len(samples[0]) if any_batch else n, c, h, w)
+        size = (max(1, n // len(samples[0])) if any_batch else n, c, h, w)
         entry = LoweredBlock(block.module, size, gates, block.modules, AS_WRITTEN)
         if choice != AS_WRITTEN:
             try:

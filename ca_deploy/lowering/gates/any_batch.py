@@ -15,16 +15,17 @@ _RESHAPES = {_aten.view.default, _aten.reshape.default, _aten._unsafe_view.defau
 
 def has_any_batch(graph: Graph) -> bool:
     """Whether the first size of inputs is open, and no other."""
-    shapes = [getattr(node.meta.get("val"), "shape", ()) for node in graph.find_nodes(op="placeholder")]
-    are_open = [[not isinstance(size, int) for size in shape] for shape in shapes]
-    return any(shape[:1] == [True] for shape in are_open) and not any(size for shape in are_open for size in shape[1:])
+    shapes = [_are_open(node) for node in graph.find_nodes(op="placeholder")]
+    return any(shape[:1] == [True] for shape in shapes) and not any(size for shape in shapes for size in shape[1:])
 
 
-def settle_batch(graph_module: GraphModule, samples: Sequence[Tensor]) -> None:
+def settle_batch(graph_module: GraphModule, samples: Sequence[Tensor]) -> set[Node]:
     """Give all nodes the shapes for ``samples``; a first size that is computed, in a view or an expansion, becomes -1:
-    what is left for it, or what it was."""
+    what is left for it, or what it was. Returns the nodes whose first size alone was open."""
+    are_open = {node: _are_open(node) for node in graph_module.graph.nodes}
+    by_sample = {node for node, sizes in are_open.items() if sizes[:1] == [True] and not any(sizes[1:])}
     for node in graph_module.graph.nodes:
-        if node.target in _RESHAPES or (node.target is _aten.expand.default and _has_batch(node.args[0])):
+        if node.target in _RESHAPES or (node.target is _aten.expand.default and any(_are_open(node.args[0])[:1])):
             source, (first, *rest) = _arguments(node)
             if isinstance(first, Node) and all(isinstance(size, int) and size != -1 for size in rest):
                 node.args = (source, [-1, *rest])
@@ -33,6 +34,7 @@ def settle_batch(graph_module: GraphModule, samples: Sequence[Tensor]) -> None:
         node.meta["val"] = without_content(value)
 
     watched(graph_module, samples, settle)
+    return by_sample
 
 
 def leave_batch_open(nodes: Iterable[Node]) -> None:
@@ -43,8 +45,9 @@ def leave_batch_open(nodes: Iterable[Node]) -> None:
             node.args = (source, [-1, *rest])
 
 
-def _has_batch(node: Any) -> bool:
-    return not isinstance(node.meta["val"].shape[0], int)
+def _are_open(node: Any) -> list[bool]:
+    """For each size of a node's value, whether it is open."""
+    return [not isinstance(size, int) for size in getattr(node.meta.get("val"), "shape", ())]
 
 
 def _arguments(node: Node) -> Any:

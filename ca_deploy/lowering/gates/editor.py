@@ -1,5 +1,6 @@
 """Adds nodes to a traced network, with the shapes and the module that they belong to."""
 
+import itertools
 from typing import Any
 
 import torch
@@ -34,7 +35,8 @@ class Editor:
         )
         name = next(alike, None)
         if name is None:
-            name = f"{_PREFIX}{sum(1 for _ in module.named_buffers(recurse=False))}"
+            numbers = itertools.count(sum(1 for _ in module.named_buffers(recurse=False)))
+            name = next(one for one in (f"{_PREFIX}{number}" for number in numbers) if not hasattr(module, one))
             module.register_buffer(name, value.detach().clone().contiguous())
         with graph.inserting_before(self._place):
             made = graph.get_attr(name)

@@ -14,6 +14,7 @@ from torch import nn
 from ca_deploy.errors import ModelError, RecipeError
 from ca_deploy.formats.onnx.convert import to_onnx
 from ca_deploy.lowering.rules import rules_for
+from ca_deploy.models.coord_attention import CoordAttention
 from ca_deploy.networks.source import Network, load
 from ca_deploy.recipes import load_recipe
 from ca_deploy.records.model import ModelSource
@@ -113,6 +114,46 @@ def test_attention_of_a_program_is_written_anew(open_axes: dict[int, object], tm
     session = ort.InferenceSession(model.SerializeToString())
     (given,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
     np.testing.assert_allclose(given, net(x).detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+class Named(nn.Module):
+    """With names that ca-deploy gives to its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before, self.block, self.after = nn.Conv2d(3, 8, 3), CoordAttention(8), nn.Conv2d(8, 4, 1)
+        self.register_buffer("lowered_0", torch.tensor([2.0]))
+        self.register_buffer("lowered_2", torch.tensor([3.0]))
+
+    def forward(self, lowered_1: torch.Tensor) -> torch.Tensor:
+        scaled = self.before(lowered_1) * self.get_buffer("lowered_0") + self.get_buffer("lowered_2")
+        found: torch.Tensor = self.after(self.block(scaled)).mean((2, 3))
+        return found
+
+
+def test_names_of_the_network_stay_its_own() -> None:
+    network = as_network(Named())
+    model, lowering = to_onnx(network, 18, dynamic_batch=False, rules=rules_for("default", "onnx", "static"))
+    assert lowering.changed
+    (x,) = network.examples()
+    session = ort.InferenceSession(model.SerializeToString())
+    (given,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    np.testing.assert_allclose(given, network.module(x).detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_what_pytorch_cannot_write_lowered_is_exported_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    export_to_onnx = torch.onnx.export
+
+    def refuse_lowered(program: torch.export.ExportedProgram, **how: object) -> object:
+        if any("lowered" in node.name for node in program.graph.nodes):
+            raise torch.onnx.errors.OnnxExporterError("no form")
+        return export_to_onnx(program, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch.onnx, "export", refuse_lowered)
+    network = as_network(nn.Sequential(nn.Conv2d(3, 8, 3), CoordAttention(8), nn.Conv2d(8, 4, 1), nn.Flatten()))
+    model, lowering = to_onnx(network, 18, dynamic_batch=False, rules=rules_for("default", "onnx", "static"))
+    assert lowering.failure == "no form" and not lowering.changed
+    assert "Split" in {node.op_type for node in model.graph.node}
 
 
 def test_operation_without_onnx_form_is_named_with_its_module(tmp_path: Path) -> None:

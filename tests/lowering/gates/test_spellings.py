@@ -126,11 +126,12 @@ def test_an_open_batch_stays_open_and_is_written_anew(name: str) -> None:
         torch.testing.assert_close(again(x), expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
 
 
-def test_what_a_network_copies_for_each_sample_stays_so() -> None:
+@pytest.mark.parametrize("token", [torch.randn(1, 3), torch.tensor(2.0)], ids=["a row", "a number"])
+def test_what_a_network_copies_for_each_sample_stays_so(token: Tensor) -> None:
     class WithToken(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.block, self.token = attention.CoordAtt(C), nn.Parameter(torch.randn(1, 3))
+            self.block, self.token = attention.CoordAtt(C), nn.Parameter(token)
 
         def forward(self, x: Tensor) -> Tensor:
             found: Tensor = self.block(x)
@@ -143,6 +144,30 @@ def test_what_a_network_copies_for_each_sample_stays_so() -> None:
     assert lowering.changed
     x = image(C, 12, 12, 3)
     torch.testing.assert_close(relifted(found, program).run_decompositions({}).module()(x), net(x))
+
+
+@pytest.mark.parametrize("order", [(1, 0, 2, 3), (1, 2, 0, 3), (1, 2, 3, 0)])
+def test_samples_that_are_not_along_the_first_axis_of_a_map_are_left_alone(order: tuple[int, ...]) -> None:
+    """Two of them would be written into the graph, and a proof with other numbers of rows would not see it."""
+
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.after = nn.Conv2d(C, 4, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            turned = x.permute(order)
+            gated = turned * turned.mean(3, keepdim=True).sigmoid()
+            found: Tensor = self.after(gated.permute([order.index(axis) for axis in range(4)]))
+            return found
+
+    x = image(C, 12, 12, 2)
+    program = torch.export.export(Turned().eval(), (x,), dynamic_shapes=({0: torch.export.Dim("n")},))
+    same, lowering = lower_program(program, shipped()["onnxruntime-int8"], [x])
+    assert [place.reason.partition(",")[0] for place in lowering.left_alone] == [
+        "the first axis of its map is not that of samples"
+    ]
+    assert same(image(C, 12, 12, 5)).shape[0] == 5
 
 
 def test_an_open_size_of_the_image_stays_open() -> None:
