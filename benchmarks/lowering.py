@@ -10,7 +10,7 @@
 Attention in 16 blocks, and networks of the zoo in timm's and YOLO's style, as written and lowered: exact instructions
 per inference on emulated processors, what stayed float, and size. One JSON per network, so that it goes on where it
 was interrupted. ``times``: the same files on this machine, interleaved, as ratios; leave it alone meanwhile. ``table``:
-both in a Markdown page, where the sections of networks that were not counted now stay.
+both in a Markdown page, where the rows of networks and runtimes that were not counted now stay.
 ``blocks``: what attention takes per element of its map at each of MobileNetV2's map sizes, written in several ways;
 ``--write`` makes ``ca_deploy/lowering/rules.toml`` of it. Prints Markdown, and writes JSON to the output folder.
 ``--litert-2`` counts on LiteRT 2.0.3 instead of 1.4.0, for the rules of its name.
@@ -77,9 +77,13 @@ CANDIDATES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "se": (_ONE, f"pools=mean,{_ONE}", f"layout=channels_last,{_ONE}"),
     },
-    "onnx_float16": {  # without MatMul, with which the bundled network takes 25 times the instructions
-        "ca": (_NCHW, f"layout=channels_first,{_ONE}", f"pools=convolution,product=one_by_one,{_NCHW}"),
-        "se": (_ONE,),
+    "onnx_float16": {  # without linear layers: as Gemm in float16, the bundled network takes 25 times the instructions
+        "ca": (
+            f"pools=average_pool,product=outer_product,{_NCHW}",
+            f"pools=mean,product=outer_product,{_NCHW}",
+            f"pools=average_pool,product=one_by_one,{_NCHW}",
+        ),
+        "se": (f"pools=average_pool,{_ONE}", f"product=copied,{_ONE}"),
     },
     "onnx_static_wi8_ai8": {
         "ca": (
@@ -269,13 +273,27 @@ intervals; pieces, float operators and megabytes are those as written → as exp
 
 
 def of_networks(output: Path, page: Path) -> Iterator[str]:
-    """The page with the networks that ``output`` has, and with the sections of ``page`` as it is for others."""
+    """The page with what ``output`` has, and with the rows of ``page`` as it is for other networks and runtimes."""
     _, *parts = page.read_text(encoding="utf-8").split("\n## ") if page.exists() else [""]
     sections = {part.partition("\n")[0]: f"## {part.strip()}\n" for part in parts}
     places = {path.stem: path for path in output.glob("*.json") if path.stem != "blocks"}
-    sections |= {name: "\n".join(section(name, json.loads(place.read_text()))) for name, place in places.items()}
+    for name, place in places.items():
+        sections[name] = "\n".join(
+            with_rows_of(sections.get(name, ""), [*section(name, json.loads(place.read_text()))])
+        )
     yield PAGE
     yield "\n".join(sections[name] for name in sorted(sections)).strip()
+
+
+def with_rows_of(old: str, new: list[str]) -> Iterator[str]:
+    """The lines of a section, and those of ``old`` for the runtimes that it lacks, in the order of ``RUNTIMES``."""
+    rows = [line for line in new if line.startswith(tuple(f"| {runtime} |" for runtime in RUNTIMES.values()))]
+    yield from new[: new.index(rows[0])]
+    for runtime in RUNTIMES.values():
+        start = f"| {runtime} |"
+        own = [line for line in rows if line.startswith(start)]
+        yield from own or [line for line in old.splitlines() if line.startswith(start)]
+    yield ""
 
 
 def section(name: str, rows: list[dict[str, Any]]) -> Iterator[str]:

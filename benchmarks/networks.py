@@ -162,8 +162,7 @@ What `ca-deploy export` makes of the networks with a name: written by `benchmark
   network is exported and what it costs; of how well it quantises they say little.
 - **parity**: verdict, SQNR and agreement with PyTorch on held-out images.
 - **operators**: the headline of [`check`](check.md), for ONNX Runtime on CPUs, XNNPACK of LiteRT 1.4 and Core ML.
-- **instructions**: of one inference on an emulated Cortex-A76, one thread, [exact and repeatable](profile.md). In
-  float16, ONNX Runtime's convolutions are fast there, and its other operations slower than in float32.
+- **instructions**: of one inference on an emulated Cortex-A76, one thread, [exact and repeatable](profile.md).
 """
 
 
