@@ -163,7 +163,7 @@ What `ca-deploy export` makes of the networks with a name: written by `benchmark
 - **parity**: verdict, SQNR and agreement with PyTorch on held-out images.
 - **operators**: the headline of [`check`](check.md), for ONNX Runtime on CPUs, XNNPACK of LiteRT 1.4 and Core ML.
 - **instructions**: of one inference on an emulated Cortex-A76, one thread, [exact and repeatable](profile.md). Those of
-  DeepLabV3 in ONNX float16 are from before operators that are slow in float16 stayed float32: they take less now.
+  DeepLabV3 in ONNX float16 are from before operators that are slow in float16 stayed float32.
 """
 
 
