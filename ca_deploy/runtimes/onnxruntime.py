@@ -111,22 +111,15 @@ def _session(path: Path, threads: int, reference: bool, settings: Mapping[str, s
 def inner_tensors(
     path: Path, several: Iterable[Mapping[str, NDArray[Any]]], names: Sequence[str]
 ) -> "Iterator[Mapping[str, NDArray[np.float32]]]":
-    """Float tensors of the main graph by name, computed without optimisations, which would fuse them away."""
+    """Float tensors of the main graph by name."""
     import onnx
-    import onnxruntime as ort
 
     from ca_deploy.graphs.onnx_functions import refuse_bomb
+    from ca_deploy.graphs.ort_values import values_inside
 
     model = onnx.load(path)
     refuse_bomb(model, path)
-    known = {output.name for output in model.graph.output}
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
-    options = ort.SessionOptions()
-    options.log_severity_level = _FATAL
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    for feeds in several:
-        values = session.run(list(names), dict(feeds))
+    for values in values_inside(model, names, several):
         yield {name: value.astype("float32") for name, value in zip(names, values, strict=True)}
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from ca_deploy.formats.onnx.on_samples import on_samples
+from ca_deploy.graphs.ort_values import values_inside
 from ca_deploy.records.samples import Samples
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def correct_biases(quantised: onnx.ModelProto, model: onnx.ModelProto, fed: Samp
         return
     chosen = np.unique(np.linspace(0, len(fed) - 1, _MOST_IMAGES).astype(int))
     names = [f"shift_{index}" for index in range(len(rounded))]
-    shifts = list(on_samples(_with_shifts(model, rounded), names, fed.rows(chosen.tolist()), batch))
+    shifts = list(values_inside(_with_shifts(model, rounded), names, fed.rows(chosen.tolist()).batches(batch)))
     for convolution, per_image in zip(rounded, zip(*shifts, strict=True), strict=True):
         steps = np.round(np.mean(np.concatenate(per_image), axis=0).ravel() / convolution.bias_scale).astype(np.int32)
         corrected = numpy_helper.to_array(convolution.bias) + steps
@@ -68,7 +68,7 @@ def _rounded_convolutions(model: onnx.ModelProto, quantised: onnx.ModelProto) ->
 
 
 def _with_shifts(model: onnx.ModelProto, rounded: list[_Rounded]) -> onnx.ModelProto:
-    """The float model, with the mean shift of each convolution's output channels as additional outputs."""
+    """The float model, with the mean shift of each convolution's output channels: ``shift_0`` and so on."""
     observed = onnx.ModelProto()
     observed.CopyFrom(model)
     graph = observed.graph
@@ -81,5 +81,4 @@ def _with_shifts(model: onnx.ModelProto, rounded: list[_Rounded]) -> onnx.ModelP
         graph.node.extend([twin, helper.make_node("GlobalAveragePool", [shifts], [shift])])
         original = next(numpy_helper.to_array(value) for value in graph.initializer if value.name == weight)
         graph.initializer.append(numpy_helper.from_array(original - convolution.weight, error))
-        graph.output.append(helper.make_tensor_value_info(shift, onnx.TensorProto.FLOAT, None))
     return observed

@@ -8,7 +8,7 @@ import onnx
 
 from ca_deploy.formats._channel_scales import ChannelScales
 from ca_deploy.formats._tails import Tails
-from ca_deploy.formats.onnx.on_samples import on_samples
+from ca_deploy.graphs.ort_values import values_inside
 from ca_deploy.records.samples import Samples
 
 Range = tuple[float, float]
@@ -44,7 +44,7 @@ def observe(
     names = [name for name in tensors if name not in sources or name in scales]
     runs = -(-len(fed) // batch)
     seen = {name: Tails((1 - percentile / 100) / 2, runs) for name in names}
-    for values in on_samples(_with_outputs(model, names), names, fed, batch):
+    for values in values_inside(model, names, fed.batches(batch)):
         for name, value in zip(names, values, strict=True):
             seen[name].add(value)
             if name in scales:
@@ -84,13 +84,3 @@ def _copies(gather: onnx.NodeProto, shapes: Mapping[str, Sequence[onnx.TensorSha
     axis = next((attribute.i for attribute in gather.attribute if attribute.name == "axis"), 0)
     shape = shapes.get(gather.input[0], ())
     return -len(shape) <= axis < len(shape) and shape[axis].dim_value == 1
-
-
-def _with_outputs(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
-    observed = onnx.ModelProto()
-    observed.CopyFrom(model)
-    graph = observed.graph
-    known = {value.name: value for value in (*graph.value_info, *graph.input, *graph.output)}
-    outputs = {value.name for value in graph.output}
-    graph.output.extend(known[name] for name in names if name not in outputs)
-    return observed

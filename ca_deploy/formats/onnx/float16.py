@@ -5,7 +5,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
-# ONNX Runtime's CPU kernels for these convert each value alone: 9 to 100 instructions per element, and 2 to 7 in
+# ONNX Runtime's CPU kernels for these convert each value alone: 47 to 115 instructions per element, and 8 to 23 in
 # float32 with the conversions around (1.32 on an emulated Cortex-A76, benchmarks/float16_operators.py). Gemm takes 50
 # for each product of MobileNetV2's classifier.
 _IN_FLOAT32 = (
